@@ -1,0 +1,4 @@
+//! Codes: mistakes of expressions, templates and literals (TW02xx).
+
+codes! {
+}

@@ -1,0 +1,4 @@
+//! Codes: mistakes of nodes, names, flows and policies (TW01xx).
+
+codes! {
+}

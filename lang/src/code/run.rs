@@ -1,0 +1,4 @@
+//! Codes: refusals at run time: inputs, stores, effects (TW05xx).
+
+codes! {
+}

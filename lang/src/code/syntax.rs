@@ -1,0 +1,4 @@
+//! Codes: mistakes of the text itself (TW00xx).
+
+codes! {
+}

@@ -1,0 +1,17 @@
+//! The language of Tradewind: KDL with CEL in, diagnostics or an immutable [`plan::Plan`] out.
+//!
+//! Pure: no clock, disk, network, environment, threads, async or database; `clippy.toml` says why, entry by entry.
+//! A user's mistake is a value: every front-end function returns a result *and* diagnostics.
+
+pub mod ast;
+#[macro_use]
+pub mod code;
+pub mod diagnostic;
+pub mod expr;
+pub mod money;
+pub mod plan;
+pub mod source;
+pub mod syntax;
+pub mod template;
+pub mod ty;
+pub mod value;

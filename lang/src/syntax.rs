@@ -1,0 +1,1 @@
+//! KDL text: our own lossless, error-tolerant tree, repair, formatting, and loading through the `kdl` crate.

@@ -1,0 +1,147 @@
+//! The types of values and expressions, and the table of what the operator declared. It checks nothing itself.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The type of a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ty {
+    /// `true` or `false`.
+    Bool,
+    /// 64-bit signed whole number.
+    Int,
+    /// 64-bit floating point.
+    Double,
+    /// UTF-8 text.
+    String,
+    /// Bytes.
+    Bytes,
+    /// An instant, microseconds since 1970 UTC.
+    Timestamp,
+    /// A span of time in microseconds; a day is 24 hours.
+    Duration,
+    /// An exact amount of one currency.
+    Money,
+    /// Anything a connector's answer may hold; enters a flow only through a declared type.
+    Json,
+    /// The value of `null` alone.
+    Null,
+    /// Values of one type in order.
+    List(Box<Ty>),
+    /// Values of one type by text.
+    Map(Box<Ty>),
+    /// A value that may be absent.
+    Optional(Box<Ty>),
+    /// One of the declared values of the enum of this name; a string at run time.
+    Enum(String),
+    /// A declared record (`type` node) by its full name, such as `order` or `shop.order`.
+    Record(String),
+    /// A record without a name: a step's result, a request, `run`.
+    Object(Vec<(String, Ty)>),
+    /// What follows a mistake that was already reported; agrees with everything.
+    Unknown,
+}
+
+impl Ty {
+    /// This type as an optional, once.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        match self {
+            Self::Optional(_) | Self::Unknown | Self::Json => self,
+            other => Self::Optional(Box::new(other)),
+        }
+    }
+}
+
+impl fmt::Display for Ty {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            Self::Money => "money",
+            Self::Json => "json",
+            Self::Null => "null",
+            Self::Unknown => "unknown",
+            Self::List(item) => return write!(out, "list<{item}>"),
+            Self::Map(item) => return write!(out, "map<string, {item}>"),
+            Self::Optional(item) => return write!(out, "{item}?"),
+            Self::Enum(name) | Self::Record(name) => name,
+            Self::Object(fields) => {
+                let fields: Vec<String> = fields.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
+                return write!(out, "{{ {} }}", fields.join(", "));
+            }
+        };
+        out.write_str(plain)
+    }
+}
+
+/// What is said of a field or a value besides its type. Labels only ever add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Marks {
+    /// Personal data of the type's subject.
+    pub pii: bool,
+    /// Never printed.
+    pub secret: bool,
+    /// Text from outside, or derived from it.
+    pub untrusted: bool,
+    /// Said by a model.
+    pub model: bool,
+}
+
+impl Marks {
+    /// Both together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            pii: self.pii || other.pii,
+            secret: self.secret || other.secret,
+            untrusted: self.untrusted || other.untrusted,
+            model: self.model || other.model,
+        }
+    }
+}
+
+/// One field of a record or a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// snake_case name.
+    pub name: String,
+    /// Its type.
+    pub ty: Ty,
+    /// `pii`, `secret`, `untrusted`.
+    pub marks: Marks,
+    /// Used where the value is absent.
+    pub default: Option<crate::value::Value>,
+    /// Least number, or least length of text and lists.
+    pub min: Option<f64>,
+    /// Greatest number, or greatest length of text and lists.
+    pub max: Option<f64>,
+    /// For people.
+    pub label: Option<String>,
+}
+
+/// A `type` node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counted up by its author when the shape changes.
+    pub version: u32,
+    /// The field that names whose personal data this is.
+    pub subject: Option<String>,
+    /// Fields in the order written.
+    pub fields: Vec<Field>,
+}
+
+/// Every declared record and enum, by full name.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TypeTable {
+    /// Records.
+    pub records: BTreeMap<String, Record>,
+    /// Enums and their values in the order written.
+    pub enums: BTreeMap<String, Vec<String>>,
+}

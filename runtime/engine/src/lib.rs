@@ -1,0 +1,4 @@
+//! The engine: state and input in, events and effects out; one executor performs.
+
+pub mod ports;
+pub mod segment;

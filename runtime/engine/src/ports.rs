@@ -1,0 +1,124 @@
+//! What the engine asks of the world: a log store, connectors, models, a clock.
+//!
+//! Every port has an in-memory twin in this crate and one contract suite that twin and real thing both pass.
+//! Adapters perform; they do not decide.
+
+use crate::segment::Segment;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use tradewind_lang::plan::{Connector, Model, Operation};
+use tradewind_lang::value::Value;
+
+/// A boxed future, so that ports are object safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why the store could not do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// Another process holds the store.
+    Locked(String),
+    /// The folder cannot be written.
+    NotWritable(String),
+    /// The disk is full.
+    Full(String),
+    /// Another writer has taken the shard: nothing may be written any more.
+    Fenced,
+    /// What is stored cannot be read.
+    Damaged(String),
+    /// A newer version wrote it.
+    Newer(String),
+    /// Its settings do not make commits durable.
+    NotDurable(String),
+    /// Something else; the text says what.
+    Other(String),
+}
+
+/// Where a shard's log stands when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardHead {
+    /// The fencing epoch that this opening took; every append names it.
+    pub epoch: u64,
+}
+
+/// The append-only log of segments.
+///
+/// One row is one segment; a commit is one segment. `append` returns only when the segment is durable
+/// (for a store that claims durability), and refuses an epoch that is not the newest.
+pub trait LogStore: Send + Sync + 'static {
+    /// Takes the shard: raises its fencing epoch, so that every earlier holder is refused from now on.
+    fn take(&self, shard: u32) -> BoxFuture<'_, Result<ShardHead, StoreError>>;
+    /// Appends one segment in one transaction with the check of the epoch. Wholly or not at all.
+    /// Appending the same segment (same shard and first seq) twice is an error, never a second row.
+    fn append(&self, epoch: u64, segment: Segment) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Up to `limit` segments of a shard whose first seq is at least `from`, in order.
+    fn scan(&self, shard: u32, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Segment>, StoreError>>;
+    /// Whether an acknowledged segment survives the process and the machine.
+    fn durable(&self) -> bool;
+}
+
+/// One call of an operation.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The connector.
+    pub connector: Arc<Connector>,
+    /// The operation.
+    pub operation: Arc<Operation>,
+    /// Its request: a record.
+    pub request: Value,
+    /// The idempotency key of the effect; empty for reads.
+    pub key: String,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallOutcome {
+    /// The provider answered, and the answer fits the operation's response type.
+    Answered(Value),
+    /// The provider refused, or nothing was sent. It did not happen.
+    Failed(CallFailure),
+    /// It may have happened: a time-out after sending, a broken connection, an unreadable or 5xx answer to a write.
+    Unknown(String),
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFailure {
+    /// A code of the operation (`refused`), or `http-STATUS`, `connect`, `time-out`, `schema`, `request`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Whether another attempt may help.
+    pub retry: bool,
+}
+
+/// Shops, payment providers, help desks.
+pub trait Connectors: Send + Sync + 'static {
+    /// Performs one attempt. No retries: the engine decides on those.
+    fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome>;
+}
+
+/// What a model said of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classification {
+    /// One of the labels asked for.
+    pub label: String,
+    /// Calibrated probability that the label is right, 0 to 1.
+    pub confidence: f64,
+    /// The digest of the model's artifact, hexadecimal.
+    pub artifact: String,
+}
+
+/// Models.
+pub trait Models: Send + Sync + 'static {
+    /// Classifies a text into one of `labels`. The error is for people.
+    fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>>;
+}
+
+/// The clock.
+pub trait Clock: Send + Sync + 'static {
+    /// Microseconds since 1970 UTC.
+    fn now(&self) -> i64;
+    /// Returns at or after the instant.
+    fn sleep_until(&self, at: i64) -> BoxFuture<'_, ()>;
+}
