@@ -123,7 +123,8 @@ fn distance(left: &str, right: &str) -> usize {
         let mut current = vec![row + 1];
         for (column, to) in right.iter().enumerate() {
             let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&previous, column + 1) + 1).min(at(&current, column) + 1).min(at(&previous, column) + usize::from(from != to));
+            let mut best =
+                (at(&previous, column + 1) + 1).min(at(&current, column) + 1).min(at(&previous, column) + usize::from(from != to));
             let swapped = row > 0 && column > 0 && left.get(row - 1) == Some(to) && right.get(column - 1) == Some(from);
             if swapped {
                 best = best.min(at(&before, column - 1) + 1);

@@ -79,7 +79,14 @@ pub struct Checked {
 /// `expected`: the type the place wants; a mismatch is a diagnostic, an allowed widening (`T` for `T?`, int for double,
 /// a string literal for money, duration, timestamp or enum) is made in the tree.
 /// Returns `None` exactly when at least one diagnostic is an error.
-pub fn check(text: &str, literal: &Literal, offset: usize, scope: &Scope, types: &TypeTable, expected: Option<&Ty>) -> (Option<Checked>, Vec<Diagnostic>) {
+pub fn check(
+    text: &str,
+    literal: &Literal,
+    offset: usize,
+    scope: &Scope,
+    types: &TypeTable,
+    expected: Option<&Ty>,
+) -> (Option<Checked>, Vec<Diagnostic>) {
     let _ = (text, literal, offset, scope, types, expected);
     (None, Vec::new())
 }

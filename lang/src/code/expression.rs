@@ -1,4 +1,3 @@
 //! Codes: mistakes of expressions, templates and literals (TW02xx).
 
-codes! {
-}
+codes! {}

@@ -1,4 +1,3 @@
 //! Codes: mistakes of nodes, names, flows and policies (TW01xx).
 
-codes! {
-}
+codes! {}

@@ -1,4 +1,3 @@
 //! Codes: refusals at run time: inputs, stores, effects (TW05xx).
 
-codes! {
-}
+codes! {}

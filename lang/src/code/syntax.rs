@@ -1,4 +1,3 @@
 //! Codes: mistakes of the text itself (TW00xx).
 
-codes! {
-}
+codes! {}
