@@ -7,7 +7,7 @@ use crate::segment::Segment;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use tradewind_lang::plan::{Connector, Model, Operation};
+use tradewind_lang::plan::{Connector, Micros, Model, Operation};
 use tradewind_lang::value::Value;
 
 /// A boxed future, so that ports are object safe.
@@ -90,6 +90,8 @@ pub struct CallFailure {
     pub message: String,
     /// Whether another attempt may help.
     pub retry: bool,
+    /// How long the provider asked us to wait before it (`Retry-After`); beside the connector's own backoff, never less.
+    pub retry_after: Option<Micros>,
 }
 
 /// Shops, payment providers, help desks.
