@@ -1,7 +1,7 @@
 //! A segment: all events of one commit, in one row, chained by BLAKE3 to the segment before it.
 
 use serde::{Deserialize, Serialize};
-use tradewind_lang::plan::Digest;
+pub use tradewind_lang::plan::Digest;
 
 /// All events of one commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,163 @@
-//! To be filled.
+//! The action log on embedded SurrealDB: the engine's `LogStore` port, and opening a store safely.
+//! The shapes of rows live here and nowhere else.
+//!
+//! It refuses to open a store whose settings would not make commits durable, a store that another process holds or a newer
+//! version wrote, and, after a write whose outcome is in doubt, to write anything more. It decides nothing about events.
+
+mod address;
+mod caps;
+mod failure;
+mod folder;
+mod opening;
+mod rows;
+
+use failure::WriteFailure;
+use std::future::Future;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use surrealdb::Surreal;
+use surrealdb::engine::local::Db;
+use surrealdb_core::kvs::Datastore;
+use tokio::runtime::Runtime;
+use tradewind_engine::ports::{BoxFuture, LogStore, ShardHead, StoreError};
+use tradewind_engine::segment::Segment;
+
+pub use caps::{BLOCK_CACHE_BYTES, LARGEST_BODY_BYTES, MEMTABLE_BYTES, STACK_BYTES};
+
+/// Attempts of one write that lost a race without having written anything.
+const ATTEMPTS: u32 = 16;
+
+/// The log of segments in SurrealDB.
+///
+/// It runs on threads of its own, with the stack that the database needs, so that its callers need no setting at all and a
+/// caller that goes away never leaves half a write behind.
+pub struct SurrealLog {
+    database: Arc<Database>,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+struct Database {
+    surreal: Surreal<Db>,
+    datastore: Arc<Datastore>,
+    durable: bool,
+    /// Set by the first write of which nobody knows whether it happened. A log that went on behind a torn record would lose
+    /// the rest when the database repairs itself at the next start, so nothing is written until the store is opened again.
+    doubt: OnceLock<StoreError>,
+}
+
+/// Opens the store at `url`; relative paths are relative to `folder`.
+///
+/// `surrealkv://PATH` is durable: each commit is synced to disk before it is acknowledged. `memory://` forgets everything when
+/// the process ends.
+///
+/// # Errors
+/// Whatever makes the store unusable, before anything is written to it.
+pub async fn open(url: &str, folder: &Path) -> Result<Arc<SurrealLog>, StoreError> {
+    let address = address::parse(url, folder)?;
+    let runtime = caps::runtime().map_err(|error| StoreError::Other(format!("cannot start the threads of the store: {error}")))?;
+    let opened = runtime.spawn(async move { opening::database(&address).await }).await;
+    let database = match opened {
+        Ok(Ok(database)) => Arc::new(database),
+        failed => {
+            // A runtime must not be dropped on an asynchronous thread, so it is only told to end.
+            runtime.shutdown_background();
+            return Err(match failed {
+                Ok(Err(error)) => error,
+                // The database panics on some broken files.
+                _ => StoreError::Damaged(format!("`{url}` cannot be read: the database gave up while opening it")),
+            });
+        }
+    };
+    Ok(Arc::new(SurrealLog { database, runtime: Some(runtime) }))
+}
+
+impl SurrealLog {
+    /// Flushes everything to its tables and lets go of the folder. Nothing can be written or read afterwards.
+    ///
+    /// Never needed for safety: what was acknowledged is in the log on disk. It makes the next start quick.
+    ///
+    /// # Errors
+    /// When flushing fails; acknowledged segments are safe nevertheless.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let database = Arc::clone(&self.database);
+        self.apart(async move {
+            let _ = database.doubt.set(StoreError::Other("the store is closed".to_owned()));
+            database.datastore.shutdown().await.map_err(|error| failure::of_text(&format!("{error:#}")))
+        })
+        .await
+    }
+
+    /// Runs work on the store's own threads, in a task that ends even when the caller has gone.
+    async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Result<T, StoreError> {
+        let Some(runtime) = &self.runtime else { return Err(StoreError::Other("the store is closed".to_owned())) };
+        match runtime.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => Err(StoreError::Other(format!("the database gave up: {error}"))),
+        }
+    }
+}
+
+impl Database {
+    /// Repeats a write for as long as it is certain that nothing was written, and stops all writing once it is not.
+    async fn write<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, WriteFailure>>,
+    {
+        let mut last = String::new();
+        for _ in 0..ATTEMPTS {
+            if let Some(error) = self.doubt.get() {
+                return Err(error.clone());
+            }
+            match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(WriteFailure::Refused(error)) => return Err(error),
+                Err(WriteFailure::Conflict(text)) => last = text,
+                Err(WriteFailure::Doubtful(error)) => {
+                    let _ = self.doubt.set(error.clone());
+                    return Err(error);
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+        Err(StoreError::Other(format!("other writers were faster {ATTEMPTS} times: {last}")))
+    }
+}
+
+impl LogStore for SurrealLog {
+    fn take(&self, shard: u32) -> BoxFuture<'_, Result<ShardHead, StoreError>> {
+        let database = Arc::clone(&self.database);
+        Box::pin(self.apart(async move { database.write(|| rows::take(&database.surreal, shard)).await.map(|epoch| ShardHead { epoch }) }))
+    }
+
+    fn append(&self, epoch: u64, segment: Segment) -> BoxFuture<'_, Result<(), StoreError>> {
+        let database = Arc::clone(&self.database);
+        Box::pin(self.apart(async move {
+            let row = rows::Row::of(segment)?;
+            let epoch = rows::number(epoch)?;
+            database.write(|| rows::append(&database.surreal, epoch, row.clone())).await
+        }))
+    }
+
+    fn scan(&self, shard: u32, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Segment>, StoreError>> {
+        let database = Arc::clone(&self.database);
+        Box::pin(self.apart(async move { rows::scan(&database.surreal, shard, from, limit).await }))
+    }
+
+    fn durable(&self) -> bool {
+        self.database.durable
+    }
+}
+
+impl Drop for SurrealLog {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        let database = Arc::clone(&self.database);
+        // A runtime cannot be waited for on an asynchronous thread. If the process ends meanwhile, nothing acknowledged is lost.
+        let closing = std::thread::Builder::new().name("tradewind-store-closing".to_owned()).stack_size(STACK_BYTES);
+        let _ = closing.spawn(move || {
+            let _ = runtime.block_on(database.datastore.shutdown());
+            drop(database);
+        });
+    }
+}

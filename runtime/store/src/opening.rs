@@ -1,0 +1,88 @@
+//! Opens the database, checks who wrote it, and defines its tables. Refuses a store of a newer version untouched.
+
+use crate::Database;
+use crate::address::Address;
+use crate::caps;
+use crate::failure;
+use crate::folder;
+use std::path::Path;
+use std::sync::OnceLock;
+use surrealdb::Surreal;
+use surrealdb::engine::local::Db;
+use tradewind_engine::ports::StoreError;
+
+/// The version of the shapes of rows.
+const SCHEMA_VERSION: i64 = 1;
+
+/// Tables that are not defined conflict with each other on first use, so all of them are defined at start-up.
+const DEFINE_META: &str = "
+DEFINE TABLE IF NOT EXISTS meta SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS version ON meta TYPE int;
+";
+
+const DEFINE_LOG: &str = "
+DEFINE TABLE IF NOT EXISTS epoch SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS number ON epoch TYPE int;
+DEFINE FIELD IF NOT EXISTS head ON epoch TYPE int;
+DEFINE TABLE IF NOT EXISTS segment SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS count ON segment TYPE int;
+DEFINE FIELD IF NOT EXISTS previous ON segment TYPE bytes;
+DEFINE FIELD IF NOT EXISTS hash ON segment TYPE bytes;
+DEFINE FIELD IF NOT EXISTS body ON segment TYPE bytes;
+";
+
+pub(crate) async fn database(address: &Address) -> Result<Database, StoreError> {
+    let (path, durable) = match address {
+        Address::Memory => ("memory".to_owned(), false),
+        Address::Folder(folder) => {
+            folder::prepare(folder)?;
+            (format!("surrealkv://{}", plain(folder)?), true)
+        }
+    };
+    let (datastore, surreal) = caps::datastore(&path).await.map_err(|text| of_opening(&text, address))?;
+    let checked = define(&surreal).await;
+    if let Err(error) = checked {
+        // The folder must be free again when the caller hears of the refusal.
+        let _ = datastore.shutdown().await;
+        return Err(error);
+    }
+    Ok(Database { surreal, datastore, durable, doubt: OnceLock::new() })
+}
+
+/// The database cuts its address at the first `?` and takes the rest for settings.
+fn plain(folder: &Path) -> Result<&str, StoreError> {
+    let refused = || StoreError::Other(format!("`{}` cannot be the folder of a store: use plain letters", folder.display()));
+    folder.to_str().filter(|path| !path.contains('?')).ok_or_else(refused)
+}
+
+fn of_opening(text: &str, address: &Address) -> StoreError {
+    let place = match address {
+        Address::Memory => "memory".to_owned(),
+        Address::Folder(folder) => folder.display().to_string(),
+    };
+    failure::of_text(&format!("`{place}`: {text}"))
+}
+
+async fn define(surreal: &Surreal<Db>) -> Result<(), StoreError> {
+    let read = |error: surrealdb::Error| failure::of_read(&error);
+    let run = async |text: &str| surreal.query(text).await.and_then(surrealdb::IndexedResults::check);
+    run("DEFINE NAMESPACE IF NOT EXISTS tradewind").await.map_err(read)?;
+    surreal.use_ns("tradewind").await.map_err(read)?;
+    run("DEFINE DATABASE IF NOT EXISTS log").await.map_err(read)?;
+    surreal.use_db("log").await.map_err(read)?;
+    run(DEFINE_META).await.map_err(read)?;
+    let version: Option<i64> = run("SELECT VALUE version FROM ONLY meta:schema").await.and_then(|mut rows| rows.take(0)).map_err(read)?;
+    match version {
+        Some(version) if version > SCHEMA_VERSION => {
+            let text = format!("the store has rows of version {version}; this program knows those up to {SCHEMA_VERSION}");
+            return Err(StoreError::Newer(text));
+        }
+        Some(_) => {}
+        None => {
+            let create = surreal.query("CREATE meta:schema SET version = $version RETURN NONE").bind(("version", SCHEMA_VERSION));
+            create.await.and_then(surrealdb::IndexedResults::check).map_err(read)?;
+        }
+    }
+    run(DEFINE_LOG).await.map_err(read)?;
+    Ok(())
+}
