@@ -1,1 +1,14 @@
-//! To be filled.
+//! Connectors: performs the calls of a plan's operations over HTTP, and brings the twin of a shop, a payment provider and
+//! a help desk. It performs; it never decides, retries or keeps state of its own.
+
+mod answer;
+mod convert;
+mod egress;
+mod http;
+mod percent;
+mod prepare;
+mod redact;
+mod retry_after;
+pub mod twin;
+
+pub use http::HttpConnectors;

@@ -1,0 +1,156 @@
+//! From what came back to what became of the call: answered, failed, or unknown.
+//!
+//! The rule: a failure is claimed only where it did not happen. Any doubt about a write is `Unknown`; a read in doubt has
+//! merely failed and may be tried again.
+
+use crate::convert;
+use crate::prepare::is_write;
+use serde_json::Value as Json;
+use tradewind_engine::ports::{Call, CallFailure, CallOutcome};
+use tradewind_lang::expr::{Expr, Resolve};
+use tradewind_lang::plan::{Idempotent, Micros};
+use tradewind_lang::ty::{Ty, TypeTable};
+use tradewind_lang::value::Value;
+
+/// How an exchange with a provider ended.
+#[derive(Debug)]
+pub(crate) enum Exchange {
+    /// Not one byte of the request was sent.
+    NotSent { code: &'static str, message: String, retry: bool },
+    /// It was sent, wholly or in part, and there is no answer.
+    Doubt { code: &'static str, message: String },
+    /// A status came back.
+    Received(Received),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Micros>,
+    pub(crate) body: Body,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// JSON; `Null` where it is empty.
+    Json(Json),
+    /// It could not be read whole, or is no JSON.
+    Unreadable { code: &'static str, message: String, retry: bool },
+}
+
+impl Body {
+    /// Reads a whole body.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Self::Json(Json::Null);
+        }
+        // Only the place of the mistake is told, not the text: an answer may hold personal data.
+        serde_json::from_slice(bytes).map_or_else(
+            |error| {
+                let message = format!("the answer is not JSON (line {}, column {})", error.line(), error.column());
+                Self::Unreadable { code: "schema", message, retry: true }
+            },
+            Self::Json,
+        )
+    }
+}
+
+/// What the expressions over an answer may name. Without a readable body, `body` has no value, so that a rule about it cannot hold.
+struct AnswerScope {
+    status: u16,
+    body: Option<Value>,
+}
+
+impl Resolve for AnswerScope {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        match name {
+            "status" => Some(Value::Int(i64::from(self.status))),
+            "body" => self.body.clone(),
+            _ => None,
+        }
+    }
+}
+
+impl AnswerScope {
+    fn holds(&self, expression: &Expr) -> bool {
+        matches!(expression.evaluate(self), Ok(Value::Bool(true)))
+    }
+}
+
+/// What became of the call.
+pub(crate) fn conclude(call: &Call, types: &TypeTable, exchange: Exchange) -> CallOutcome {
+    match exchange {
+        Exchange::NotSent { code, message, retry } => failed(code, message, retry, None),
+        Exchange::Doubt { code, message } => doubt(call, code, message, true, None),
+        Exchange::Received(received) => conclude_received(call, types, received),
+    }
+}
+
+fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> CallOutcome {
+    let Received { status, retry_after, body } = received;
+    let (json, unreadable) = match body {
+        Body::Json(json) => (Some(json), None),
+        Body::Unreadable { code, message, retry } => (None, Some((code, message, retry))),
+    };
+    let scope = AnswerScope { status, body: json.as_ref().map(convert::from_json) };
+    if let Some(failure) = declared(call, &scope, retry_after) {
+        return CallOutcome::Failed(failure);
+    }
+    if (200..300).contains(&status) {
+        if call.operation.response == Ty::Null {
+            return CallOutcome::Answered(Value::Null);
+        }
+        return match unreadable {
+            Some((code, message, retry)) => doubt(call, code, message, retry, retry_after),
+            None => match response(call, types, &scope) {
+                Ok(value) => CallOutcome::Answered(value),
+                Err(message) => doubt(call, "schema", message, false, retry_after),
+            },
+        };
+    }
+    let message = match status {
+        300..400 => format!("{} answered with status {status}, a redirection, which is not followed", call.connector.name),
+        _ => format!("{} answered with status {status}", call.connector.name),
+    };
+    let code = format!("http-{status}");
+    let wanted = call.connector.retry.when.iter().any(|when| scope.holds(when));
+    match status {
+        429 => failed(code, message, true, retry_after),
+        // 409 to a keyed write: the first request under the key may still be at work (RFC draft idempotency-key-header, 2.7).
+        409 if is_write(call) && matches!(call.operation.idempotent, Some(Idempotent::Key { .. })) => CallOutcome::Unknown(message),
+        400..500 if status != 408 => failed(code, message, wanted, retry_after),
+        300..400 => doubt(call, &code, message, wanted, retry_after),
+        _ => doubt(call, &code, message, true, retry_after),
+    }
+}
+
+/// The first declared failure that holds, the connector's before the operation's.
+fn declared(call: &Call, scope: &AnswerScope, retry_after: Option<Micros>) -> Option<CallFailure> {
+    let mut failures = call.connector.failures.iter().chain(&call.operation.failures);
+    let failure = failures.find(|failure| scope.holds(&failure.when))?;
+    let told = failure.message.as_ref().and_then(|message| message.evaluate(scope).ok());
+    let message = match told.as_ref().and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
+        Some(text) => text.to_owned(),
+        None => format!("{} answered with status {} ({})", call.connector.name, scope.status, failure.code),
+    };
+    Some(CallFailure { code: failure.code.clone(), message, retry: failure.retry, retry_after })
+}
+
+/// The response within the answer, in the operation's type.
+fn response(call: &Call, types: &TypeTable, scope: &AnswerScope) -> Result<Value, String> {
+    let found = match &call.operation.at {
+        Some(at) => at.evaluate(scope).map_err(|error| format!("the answer does not hold the response: {}", error.0))?,
+        None => scope.body.clone().unwrap_or(Value::Null),
+    };
+    convert::from_answer(&found, &call.operation.response, types)
+}
+
+fn doubt(call: &Call, code: &str, message: String, retry: bool, retry_after: Option<Micros>) -> CallOutcome {
+    if is_write(call) { CallOutcome::Unknown(message) } else { failed(code, message, retry, retry_after) }
+}
+
+fn failed(code: impl Into<String>, message: String, retry: bool, retry_after: Option<Micros>) -> CallOutcome {
+    CallOutcome::Failed(CallFailure { code: code.into(), message, retry, retry_after })
+}

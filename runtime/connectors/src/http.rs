@@ -1,0 +1,188 @@
+//! Connectors over HTTP: one attempt of one call, sent with bounded time and size to a declared, public host.
+//!
+//! It retries nothing, follows no redirection and decides nothing: what became of the call is told by `answer`.
+
+use crate::answer::{Body, Exchange, Received, conclude};
+use crate::egress::{self, GuardedResolver, NotPublic};
+use crate::prepare::{Prepared, prepare};
+use crate::redact::redact;
+use crate::retry_after;
+use reqwest::{Client, Response, Url};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors};
+use tradewind_lang::plan::{Connector, Micros};
+use tradewind_lang::ty::TypeTable;
+
+/// The longest answer that is read.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// Every connector of a plan, over HTTP.
+#[derive(Debug)]
+pub struct HttpConnectors {
+    types: Arc<TypeTable>,
+    twin: Option<String>,
+    /// One client for each connect time-out, as reqwest sets it for a client and not for a request; with or without TLS.
+    clients: Mutex<BTreeMap<(Micros, bool), Client>>,
+}
+
+impl HttpConnectors {
+    /// Connectors whose answers have the plan's types. With `twin`, such as `http://127.0.0.1:7411`, every connector's
+    /// base URL is `TWIN/NAME OF THE CONNECTOR` instead of its own.
+    ///
+    /// # Errors
+    /// A twin that is not on this machine; the text is for people.
+    pub fn new(types: Arc<TypeTable>, twin: Option<&str>) -> Result<Self, String> {
+        if let Some(twin) = twin {
+            let url = egress::base_url(twin, &[])?;
+            if !egress::is_loopback(&url) {
+                return Err(format!("the twin `{twin}` is not on this machine"));
+            }
+        }
+        // Somebody else may have chosen a provider already; any does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let twin = twin.map(|twin| twin.trim_end_matches('/').to_owned());
+        Ok(Self { types, twin, clients: Mutex::default() })
+    }
+
+    async fn attempt(&self, call: &Call) -> CallOutcome {
+        let prepared = match prepare(call) {
+            Ok(prepared) => prepared,
+            Err(message) => return refused("request", message),
+        };
+        let url = match self.url(&call.connector, &prepared) {
+            Ok(url) => url,
+            Err(message) => return refused("egress", message),
+        };
+        let exchange = match self.client(call.connector.connect_timeout, &url) {
+            Ok(client) => exchange(&client, call, &prepared, url).await,
+            Err(message) => Exchange::NotSent { code: "request", message, retry: false },
+        };
+        redact(call, &prepared, conclude(call, &self.types, exchange))
+    }
+
+    /// The whole URL: the base URL with the request's path below it, and nothing that the joining could have changed.
+    fn url(&self, connector: &Connector, prepared: &Prepared) -> Result<Url, String> {
+        let base = match &self.twin {
+            Some(twin) => egress::base_url(&format!("{twin}/{}", connector.name), &[])?,
+            None => egress::base_url(&connector.base_url, &connector.hosts)?,
+        };
+        let text = format!("{}{}", base.as_str().trim_end_matches('/'), prepared.target());
+        let url = Url::parse(&text).map_err(|error| format!("the URL cannot be read: {error}"))?;
+        if url.as_str() != text || url.host_str() != base.host_str() || url.port() != base.port() {
+            return Err("the path of the operation would lead elsewhere than it says".to_owned());
+        }
+        Ok(url)
+    }
+
+    fn client(&self, connect_timeout: Micros, url: &Url) -> Result<Client, String> {
+        let secure = url.scheme() == "https";
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&(connect_timeout, secure)) {
+            return Ok(client.clone());
+        }
+        let mut builder = Client::builder()
+            .user_agent(concat!("tradewind/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .dns_resolver(GuardedResolver)
+            .connect_timeout(duration(connect_timeout))
+            .pool_idle_timeout(IDLE);
+        if !secure {
+            // Without TLS the certificates of the system are neither needed nor waited for.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| format!("no connection can be set up: {}", chain(&error)))?;
+        clients.insert((connect_timeout, secure), client.clone());
+        Ok(client)
+    }
+}
+
+impl Connectors for HttpConnectors {
+    fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
+        Box::pin(async move {
+            let outcome = self.attempt(&call).await;
+            let became = match &outcome {
+                CallOutcome::Answered(_) => "answered",
+                CallOutcome::Failed(failure) => &failure.code,
+                CallOutcome::Unknown(_) => "unknown",
+            };
+            tracing::debug!(operation = call.operation.name, became, "call");
+            outcome
+        })
+    }
+}
+
+async fn exchange(client: &Client, call: &Call, prepared: &Prepared, url: Url) -> Exchange {
+    let mut request = client.request(prepared.method.clone(), url).timeout(duration(call.connector.total_timeout));
+    if let Some(body) = &prepared.body {
+        request = request.json(body);
+    }
+    for (name, value) in &prepared.headers {
+        request = request.header(name, value);
+    }
+    match request.send().await {
+        Ok(response) => Exchange::Received(receive(response).await),
+        Err(error) => lost(&call.connector.name, &error),
+    }
+}
+
+/// What an error says of whether anything was sent.
+fn lost(connector: &str, error: &reqwest::Error) -> Exchange {
+    if let Some(guard) = sources(error).find_map(|source| source.downcast_ref::<NotPublic>()) {
+        return Exchange::NotSent { code: "egress", message: guard.to_string(), retry: false };
+    }
+    if error.is_builder() {
+        return Exchange::NotSent { code: "request", message: format!("the request cannot be built: {}", chain(error)), retry: false };
+    }
+    if error.is_connect() {
+        return Exchange::NotSent { code: "connect", message: format!("cannot connect to {connector}: {}", chain(error)), retry: true };
+    }
+    if error.is_timeout() {
+        return Exchange::Doubt { code: "time-out", message: format!("{connector} did not answer in time") };
+    }
+    Exchange::Doubt { code: "connection", message: format!("the connection to {connector} broke: {}", chain(error)) }
+}
+
+async fn receive(mut response: Response) -> Received {
+    let status = response.status().as_u16();
+    let retry_after = retry_after::read(response.headers());
+    let mut bytes = Vec::new();
+    let body = loop {
+        match response.chunk().await {
+            Ok(None) => break Body::parse(&bytes),
+            Ok(Some(chunk)) if bytes.len() + chunk.len() <= LARGEST_ANSWER => bytes.extend_from_slice(&chunk),
+            Ok(Some(_)) => break unreadable("schema", format!("the answer is larger than {LARGEST_ANSWER} bytes"), false),
+            Err(error) if error.is_timeout() => break unreadable("time-out", "the answer did not end in time".to_owned(), true),
+            Err(error) => break unreadable("connection", format!("the connection broke within the answer: {}", chain(&error)), true),
+        }
+    };
+    Received { status, retry_after, body }
+}
+
+fn unreadable(code: &'static str, message: String, retry: bool) -> Body {
+    Body::Unreadable { code, message, retry }
+}
+
+fn refused(code: &str, message: String) -> CallOutcome {
+    CallOutcome::Failed(CallFailure { code: code.to_owned(), message, retry: false, retry_after: None })
+}
+
+fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |outer| (*outer).source())
+}
+
+/// The innermost reason. The outer ones of reqwest name the URL, and a query may hold personal data.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    sources(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn duration(micros: Micros) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+}

@@ -1,0 +1,42 @@
+//! Takes secrets out of a message for people: a provider may echo what it was sent. It knows only the secrets of one call.
+
+use crate::prepare::Prepared;
+use tradewind_engine::ports::{Call, CallOutcome};
+
+/// Longest message that is kept, in characters: a provider may answer with a book.
+const LONGEST: usize = 400;
+
+/// The outcome with a message that holds no secret of the call and no control characters, of bounded length.
+pub(crate) fn redact(call: &Call, prepared: &Prepared, outcome: CallOutcome) -> CallOutcome {
+    match outcome {
+        CallOutcome::Answered(value) => CallOutcome::Answered(value),
+        CallOutcome::Unknown(message) => CallOutcome::Unknown(clean(&message, &secrets(call, prepared))),
+        CallOutcome::Failed(mut failure) => {
+            failure.message = clean(&failure.message, &secrets(call, prepared));
+            CallOutcome::Failed(failure)
+        }
+    }
+}
+
+/// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), and fields marked secret.
+fn secrets<'a>(call: &'a Call, prepared: &'a Prepared) -> Vec<&'a str> {
+    let values =
+        prepared.headers.iter().filter(|(name, _)| name.as_str() != "idempotency-key").filter_map(|(_, value)| value.to_str().ok());
+    let marked = call.operation.request.iter().filter(|field| field.marks.secret);
+    let fields = marked.filter_map(|field| call.request.get(&field.name)?.as_str());
+    let mut secrets: Vec<&str> = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]).flatten().chain(fields).collect();
+    // Short values (`1`, `json`) are no secrets, and taking them out would spoil the text. Long ones go first: one may hold another.
+    secrets.retain(|secret| secret.len() >= 6);
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+fn clean(message: &str, secrets: &[&str]) -> String {
+    let mut text = message.to_owned();
+    for secret in secrets {
+        text = text.replace(secret, "[secret]");
+    }
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let printable = one_line.chars().filter(|character| !character.is_control());
+    printable.take(LONGEST).collect()
+}
