@@ -7,6 +7,21 @@ use crate::ty::{Marks, Ty, TypeTable};
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
+mod borrowed;
+mod check;
+mod evaluate;
+mod function;
+mod native;
+mod operate;
+mod outline;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use function::Function;
+pub use tree::{Comparison, Expected, Operation, Over, Tree};
+
 /// A variable that an expression may name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variable {
@@ -23,6 +38,8 @@ pub struct Variable {
 pub struct Scope {
     /// By name; a later one hides an earlier one.
     pub variables: Vec<Variable>,
+    /// Paths of optionals that are known to have a value here, such as [`Checked::proves`] of a step's `when`.
+    pub present: Vec<String>,
 }
 
 impl Scope {
@@ -30,6 +47,13 @@ impl Scope {
     #[must_use]
     pub fn with(mut self, name: &str, ty: Ty, marks: Marks) -> Self {
         self.variables.push(Variable { name: name.to_owned(), ty, marks });
+        self
+    }
+
+    /// Adds paths that are known to have a value.
+    #[must_use]
+    pub fn knowing(mut self, paths: impl IntoIterator<Item = String>) -> Self {
+        self.present.extend(paths);
         self
     }
 
@@ -46,6 +70,13 @@ pub trait Resolve {
     fn resolve(&self, name: &str) -> Option<Value>;
 }
 
+/// The fields of a record as variables.
+impl Resolve for crate::value::Record {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        self.get(name).cloned()
+    }
+}
+
 /// A checked expression: its text, its type and what it takes to evaluate it. No spans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Expr {
@@ -57,13 +88,6 @@ pub struct Expr {
     pub root: Tree,
 }
 
-/// A typed tree (details belong to the evaluator).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Tree {
-    /// A constant.
-    Constant(Value),
-}
-
 /// A checked expression with what the compiler wants to know of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checked {
@@ -73,6 +97,8 @@ pub struct Checked {
     pub marks: Marks,
     /// Each path it reads, such as `order.paid` or `input`, and where it says so.
     pub reads: Vec<(String, Span)>,
+    /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
+    pub proves: Vec<String>,
 }
 
 /// Checks CEL text. `offset` is how many bytes of the literal's string precede the text (1 after a `=`).
@@ -87,8 +113,7 @@ pub fn check(
     types: &TypeTable,
     expected: Option<&Ty>,
 ) -> (Option<Checked>, Vec<Diagnostic>) {
-    let _ = (text, literal, offset, scope, types, expected);
-    (None, Vec::new())
+    check::check(text, literal, offset, scope, types, expected)
 }
 
 impl Expr {
@@ -101,12 +126,10 @@ impl Expr {
     /// Its value.
     ///
     /// # Errors
-    /// Overflow, division by zero, an index out of range, mixed currencies, a variable without a value.
+    /// Overflow, division by zero, an index out of range, mixed currencies, a variable without a value,
+    /// more than a million steps of work.
     pub fn evaluate(&self, scope: &dyn Resolve) -> Result<Value, EvalError> {
-        let _ = scope;
-        match &self.root {
-            Tree::Constant(value) => Ok(value.clone()),
-        }
+        evaluate::evaluate(&self.root, scope)
     }
 }
 

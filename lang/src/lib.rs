@@ -8,6 +8,7 @@ pub mod ast;
 pub mod code;
 pub mod diagnostic;
 pub mod expr;
+pub mod literal;
 pub mod money;
 pub mod plan;
 pub mod source;

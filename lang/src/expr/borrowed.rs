@@ -1,0 +1,112 @@
+//! Functions that the `cel` crate evaluates: one prepared program for each way of calling one.
+//! Values are converted here, whole numbers always to `int`: the crate's own conversion makes some of them `uint`.
+
+use super::EvalError;
+use super::evaluate::failure;
+use crate::value::{Record, Value};
+use cel_interpreter::objects::{Key, Map};
+use cel_interpreter::{Context, Env, Program, Value as Cel, extensions};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+/// The standard functions and the strings extension, built once.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut environment = Env::stdlib();
+    // Two extensions of one name could clash, one cannot.
+    let _ = environment.add_extension(extensions::strings);
+    Arc::new(environment)
+});
+
+type Programs = BTreeMap<(String, bool, usize), Arc<Program>>;
+static PROGRAMS: LazyLock<Mutex<Programs>> = LazyLock::new(Mutex::default);
+
+const ARGUMENTS: [&str; 5] = ["a0", "a1", "a2", "a3", "a4"];
+
+/// Calls a function of the crate; `member`: on its first argument.
+pub(super) fn call(name: &str, member: bool, arguments: &[Value]) -> Result<Value, EvalError> {
+    let program = program(name, member, arguments.len())?;
+    let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+    for (variable, argument) in ARGUMENTS.iter().zip(arguments) {
+        context.add_variable_from_value(*variable, given(argument));
+    }
+    match program.execute(&context) {
+        Ok(value) => taken(&value),
+        Err(error) => failure(format!("`{name}`: {}", crate::literal::shortened(&error.to_string()))),
+    }
+}
+
+fn program(name: &str, member: bool, count: usize) -> Result<Arc<Program>, EvalError> {
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (name.to_owned(), member, count);
+    if let Some(program) = programs.get(&key) {
+        return Ok(Arc::clone(program));
+    }
+    let arguments: Vec<&str> = ARGUMENTS.into_iter().take(count).collect();
+    let text = match arguments.split_first() {
+        Some((receiver, rest)) if member => format!("{receiver}.{name}({})", rest.join(", ")),
+        _ => format!("{name}({})", arguments.join(", ")),
+    };
+    let Ok(program) = ENVIRONMENT.compile(&text) else { return failure(format!("there is no function `{name}`")) };
+    let program = Arc::new(program);
+    programs.insert(key, Arc::clone(&program));
+    Ok(program)
+}
+
+fn given(value: &Value) -> Cel {
+    match value {
+        Value::Null => Cel::Null,
+        Value::Bool(truth) => Cel::Bool(*truth),
+        Value::Int(number) => Cel::Int(*number),
+        Value::Double(number) => Cel::Float(*number),
+        Value::String(text) => Cel::String(Arc::new(text.to_string())),
+        Value::Bytes(bytes) => Cel::Bytes(Arc::new(bytes.to_vec())),
+        Value::Timestamp(micros) => instant(*micros),
+        Value::Duration(micros) => span(*micros),
+        Value::Money(money) => Cel::String(Arc::new(money.to_string())),
+        Value::List(items) => Cel::List(Arc::new(items.iter().map(given).collect())),
+        Value::Record(record) => {
+            let map = record.0.iter().map(|(key, value)| (Key::String(Arc::new(key.to_string())), given(value))).collect();
+            Cel::Map(Map { map: Arc::new(map) })
+        }
+    }
+}
+
+/// The crate's instant; it reads RFC 3339 itself, so that its clock library stays its own affair.
+fn instant(micros: i64) -> Cel {
+    constant("timestamp", crate::literal::timestamp_text(micros))
+}
+
+fn span(micros: i64) -> Cel {
+    constant("duration", format!("{micros}us"))
+}
+
+fn constant(function: &str, text: String) -> Cel {
+    let Ok(program) = program(function, false, 1) else { return Cel::Null };
+    let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+    context.add_variable_from_value("a0", Cel::String(Arc::new(text)));
+    program.execute(&context).unwrap_or(Cel::Null)
+}
+
+fn taken(value: &Cel) -> Result<Value, EvalError> {
+    Ok(match value {
+        Cel::Null => Value::Null,
+        Cel::Bool(truth) => Value::Bool(*truth),
+        Cel::Int(number) => Value::Int(*number),
+        Cel::UInt(number) => match i64::try_from(*number) {
+            Ok(number) => Value::Int(number),
+            Err(_) => return failure("a number is beyond its range"),
+        },
+        Cel::Float(number) => Value::Double(*number),
+        Cel::String(text) => Value::string(text.as_str()),
+        Cel::Bytes(bytes) => Value::Bytes(bytes.as_slice().into()),
+        Cel::List(items) => Value::list(items.iter().map(taken).collect::<Result<Vec<Value>, EvalError>>()?),
+        Cel::Map(map) => {
+            let mut record = Record::default();
+            for (key, value) in map.map.iter() {
+                record.set(&key.to_string(), taken(value)?);
+            }
+            Value::Record(Arc::new(record))
+        }
+        _ => return failure("a function gave a value that this language does not have"),
+    })
+}

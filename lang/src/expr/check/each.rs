@@ -1,0 +1,143 @@
+//! What is written like a function and is none: `has`, `or`, and the macros over lists.
+
+use super::fit::lenient;
+use super::path::{root, spelled};
+use super::{Checker, Local, Range, Typed, over};
+use crate::code::expression as codes;
+use crate::expr::tree::{Over, Tree};
+use crate::ty::{Marks, Ty};
+use cel_interpreter::common::ast::{CallExpr, Expr as Node, IdedExpr};
+
+impl Checker<'_> {
+    /// A special call; `None` where it is written like an ordinary function.
+    pub(super) fn special(&mut self, name: &str, call: &CallExpr, range: Range) -> Option<Typed> {
+        match (name, call.target.as_deref(), call.args.as_slice()) {
+            ("has", None, [path]) => Some(self.has(path, range)),
+            ("or" | "orValue", Some(of), [other]) => Some(self.or(of, other, range)),
+            ("all" | "exists" | "exists_one" | "existsOne" | "filter" | "map", Some(of), [variable, body]) => {
+                Some(self.each(name, of, variable, (None, body), range))
+            }
+            ("map", Some(of), [variable, when, body]) => Some(self.each(name, of, variable, (Some(when), body), range)),
+            _ => {
+                let way = match name {
+                    "has" => "has(path)",
+                    "or" | "orValue" => "path.or(value)",
+                    "map" => "list.map(item, value)",
+                    _ => "list.exists(item, condition)",
+                };
+                self.report(&codes::ARGUMENTS, range, format!("`{name}` is called differently")).help =
+                    Some(format!("write it like `{way}`"));
+                Some(Typed::unknown(range))
+            }
+        }
+    }
+
+    fn has(&mut self, path: &IdedExpr, range: Range) -> Typed {
+        if !matches!(path.expr, Node::Ident(_) | Node::Select(_)) {
+            let typed = self.part(path);
+            let quoted = self.quoted(typed.range);
+            self.report(&codes::NO_PATH, typed.range, format!("`has` asks for a path, {quoted} is none")).help =
+                Some("write it like `has(order.note)`".to_owned());
+            return Typed::new(Tree::Present(Box::new(typed.tree)), Ty::Bool, range, typed.marks);
+        }
+        let typed = self.path(path);
+        Typed::new(Tree::Present(Box::new(lenient(typed.tree))), Ty::Bool, range, typed.marks)
+    }
+
+    fn or(&mut self, of: &IdedExpr, other: &IdedExpr, range: Range) -> Typed {
+        let (of, other) = (self.part(of), self.part(other));
+        let range = over(of.range, range);
+        let marks = self.whole(&of).with(self.whole(&other));
+        let inner = match &of.ty {
+            Ty::Optional(inner) => inner.as_ref().clone(),
+            Ty::Json | Ty::Unknown => of.ty.clone(),
+            ty => {
+                let (quoted, ty) = (self.quoted(of.range), ty.clone());
+                self.report(&codes::OPERATOR, range, format!("{quoted} is {ty} and never absent")).help =
+                    Some("leave out the `.or(…)`".to_owned());
+                return of;
+            }
+        };
+        let (ty, other) = match &other.ty {
+            // A second optional may follow; the value may still be absent then.
+            Ty::Optional(_) => (inner.optional(), other),
+            Ty::Json => (Ty::Json, other),
+            // Outside data with a typed default is of the default's type.
+            plain if matches!(inner, Ty::Json) && super::fit::expectation(plain).is_some() => (plain.clone(), other),
+            _ => {
+                let sample = Typed { ty: inner.clone(), ..of.clone() };
+                let ty = self.common(&sample, &other).filter(|ty| !matches!(ty, Ty::Optional(_))).unwrap_or(inner);
+                (ty.clone(), self.fit(other, &ty))
+            }
+        };
+        let first = Typed { tree: lenient(of.tree), ty: of.ty, ..Typed::unknown(of.range) };
+        let wanted = ty.clone().optional();
+        let first = if matches!(first.ty, Ty::Json) && matches!(ty, Ty::Json) { first } else { self.fit(first, &wanted) };
+        Typed::new(Tree::Default(Box::new(first.tree), Box::new(other.tree)), ty, range, marks)
+    }
+
+    fn each(
+        &mut self,
+        name: &str,
+        of: &IdedExpr,
+        variable: &IdedExpr,
+        (when, body): (Option<&IdedExpr>, &IdedExpr),
+        range: Range,
+    ) -> Typed {
+        let of = self.part(of);
+        let of = self.settled(of);
+        let range = over(of.range, range);
+        let item = match &of.ty {
+            Ty::List(item) => item.as_ref().clone(),
+            Ty::Map(_) => Ty::String,
+            Ty::Json => Ty::Json,
+            Ty::Unknown => Ty::Unknown,
+            other => {
+                let (quoted, ty) = (self.quoted(of.range), other.clone());
+                self.report(&codes::OPERATOR, of.range, format!("`{name}` goes over a list or a map, {quoted} is {ty}")).label =
+                    format!("is {ty}");
+                Ty::Unknown
+            }
+        };
+        let Some(local) = spelled(variable).filter(|local| !local.contains('.')) else {
+            let at = self.token(variable);
+            self.report(&codes::ARGUMENTS, at, format!("the first argument of `{name}` names the item")).help =
+                Some(format!("write it like `list.{name}(item, …)`"));
+            return Typed::unknown(range);
+        };
+        // What is known of an outer variable of that name is not known of this one.
+        let known = self.present.clone();
+        self.present.retain(|path| root(path) != local);
+        self.locals.push(Local { name: local, ty: item.clone(), marks: of.marks });
+        let (over, when, made, marks) = self.body(name, when, body);
+        self.locals.pop();
+        self.present = known;
+        let ty = match over {
+            Over::Map => Ty::List(Box::new(made.as_ref().map_or(Ty::Unknown, |made| made.ty.clone()))),
+            Over::Filter => Ty::List(Box::new(item)),
+            _ => Ty::Bool,
+        };
+        let tree = Tree::Each { over, range: Box::new(of.tree), when: when.map(Box::new), make: made.map(|made| Box::new(made.tree)) };
+        Typed::new(tree, ty, range, of.marks.with(marks))
+    }
+
+    fn body(&mut self, name: &str, when: Option<&IdedExpr>, body: &IdedExpr) -> (Over, Option<Tree>, Option<Typed>, Marks) {
+        let over = match name {
+            "all" => Over::All,
+            "exists" => Over::Exists,
+            "filter" => Over::Filter,
+            "map" => Over::Map,
+            _ => Over::ExistsOne,
+        };
+        let condition = if over == Over::Map { when } else { Some(body) };
+        let facts = when.map(|when| self.facts(when, true)).unwrap_or_default();
+        let condition = condition.map(|condition| {
+            let typed = self.part(condition);
+            self.fit(typed, &Ty::Bool)
+        });
+        let made = (over == Over::Map).then(|| self.knowing(facts, |checker| checker.part(body)));
+        let marks = condition.as_ref().map_or(Marks::default(), |condition| condition.marks);
+        let marks = made.as_ref().map_or(marks, |made| marks.with(self.whole(made)));
+        (over, condition.map(|condition| condition.tree), made, marks)
+    }
+}

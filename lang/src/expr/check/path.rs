@@ -1,0 +1,212 @@
+//! Paths: names, fields, what is known to be present, and the marks of what is read.
+
+use super::{Checker, Local, Range, Typed, over};
+use crate::code::expression as codes;
+use crate::diagnostic::nearest;
+use crate::expr::tree::Tree;
+use crate::literal::listed;
+use crate::ty::{Marks, Ty, TypeTable};
+use cel_interpreter::common::ast::{Expr as Node, IdedExpr, LiteralValue, operators};
+use std::collections::BTreeSet;
+
+/// The first name of a path.
+pub(super) fn root(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
+}
+
+/// The path that a node spells, if it is one.
+pub(super) fn spelled(node: &IdedExpr) -> Option<String> {
+    match &node.expr {
+        Node::Ident(name) => Some(name.trim_start_matches('.').to_owned()),
+        Node::Select(select) => Some(format!("{}.{}", spelled(&select.operand)?, select.field)),
+        _ => None,
+    }
+}
+
+/// What comes of selecting a field.
+pub(crate) enum Selected {
+    /// Its type and its own marks.
+    Field(Ty, Marks),
+    /// There is no such field; these are the fields.
+    Missing(Vec<String>),
+    /// The type has no fields at all.
+    Fieldless,
+}
+
+/// Selects a field of a type.
+pub(crate) fn select(ty: &Ty, field: &str, types: &TypeTable) -> Selected {
+    match ty {
+        Ty::Unknown => Selected::Field(Ty::Unknown, Marks::default()),
+        Ty::Json => Selected::Field(Ty::Json, Marks::default()),
+        Ty::Map(value) => Selected::Field(value.as_ref().clone(), Marks::default()),
+        Ty::Optional(inner) => match select(inner, field, types) {
+            Selected::Field(ty, marks) => Selected::Field(ty.optional(), marks),
+            other => other,
+        },
+        Ty::Object(fields) => match fields.iter().find(|(name, _)| name == field) {
+            Some((_, ty)) => Selected::Field(ty.clone(), Marks::default()),
+            None => Selected::Missing(fields.iter().map(|(name, _)| name.clone()).collect()),
+        },
+        Ty::Record(name) => match types.records.get(name) {
+            // An undeclared type is reported where it is named.
+            None => Selected::Field(Ty::Unknown, Marks::default()),
+            Some(record) => match record.fields.iter().find(|declared| declared.name == field) {
+                Some(declared) => Selected::Field(declared.ty.clone(), declared.marks),
+                None => Selected::Missing(record.fields.iter().map(|declared| declared.name.clone()).collect()),
+            },
+        },
+        _ => Selected::Fieldless,
+    }
+}
+
+/// The marks of everything inside a type.
+pub(crate) fn inner_marks(ty: &Ty, types: &TypeTable) -> Marks {
+    fn add(ty: &Ty, types: &TypeTable, seen: &mut BTreeSet<String>) -> Marks {
+        match ty {
+            Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => add(inner, types, seen),
+            Ty::Object(fields) => fields.iter().fold(Marks::default(), |marks, (_, ty)| marks.with(add(ty, types, seen))),
+            // A record may hold itself.
+            Ty::Record(name) if seen.insert(name.clone()) => types.records.get(name).map_or(Marks::default(), |record| {
+                record.fields.iter().fold(Marks::default(), |marks, field| marks.with(field.marks).with(add(&field.ty, types, seen)))
+            }),
+            _ => Marks::default(),
+        }
+    }
+    add(ty, types, &mut BTreeSet::new())
+}
+
+impl Checker<'_> {
+    /// The marks of a part whose value is used as a whole.
+    pub(super) fn whole(&self, typed: &Typed) -> Marks {
+        typed.marks.with(inner_marks(&typed.ty, self.types))
+    }
+
+    /// A name with fields after it, or fields of another part.
+    pub(super) fn path(&mut self, node: &IdedExpr) -> Typed {
+        let mut fields: Vec<(&str, Range)> = Vec::new();
+        let mut base = node;
+        while let Node::Select(select) = &base.expr {
+            fields.push((&select.field, self.field_range(base, &select.field)));
+            base = &select.operand;
+        }
+        fields.reverse();
+        let (mut typed, mut path, read) = match &base.expr {
+            Node::Ident(name) => self.name(name.trim_start_matches('.'), self.token(base)),
+            _ => (self.part(base), None, false),
+        };
+        for (field, range) in fields {
+            typed = self.field(typed, field, range);
+            path = path.map(|path| format!("{path}.{field}"));
+            if let (Some(path), Ty::Optional(inner)) = (&path, &typed.ty)
+                && self.present.contains(path)
+            {
+                typed.ty = inner.as_ref().clone();
+            }
+        }
+        if let (true, Some(path)) = (read, path) {
+            self.reads.push((path, self.span(typed.range)));
+        }
+        typed
+    }
+
+    /// The name of a field, which stands after the recorded dot.
+    fn field_range(&self, node: &IdedExpr, field: &str) -> Range {
+        let dot = self.token(node);
+        let after = self.text.get(dot.1..).unwrap_or("");
+        let start = dot.1 + (after.len() - after.trim_start().len());
+        let end = (start + field.len()).min(self.text.len());
+        if self.text.get(start..end) == Some(field) { (start, end) } else { dot }
+    }
+
+    fn name(&mut self, name: &str, range: Range) -> (Typed, Option<String>, bool) {
+        let present = self.present.iter().any(|path| path == name);
+        let known = |ty: &Ty| match ty {
+            Ty::Optional(inner) if present => inner.as_ref().clone(),
+            other => other.clone(),
+        };
+        if let Some((at, Local { ty, marks, .. })) = self.locals.iter().enumerate().rev().find(|(_, local)| local.name == name) {
+            let tree = Tree::Local(u32::try_from(at).unwrap_or(u32::MAX));
+            return (Typed::new(tree, known(ty), range, *marks), Some(name.to_owned()), false);
+        }
+        if let Some(variable) = self.scope.get(name) {
+            let optional = matches!(variable.ty, Ty::Optional(_));
+            let tree = Tree::Variable { name: name.into(), optional };
+            return (Typed::new(tree, known(&variable.ty), range, variable.marks), Some(name.to_owned()), true);
+        }
+        self.unknown_name(name, range);
+        (Typed::unknown(range), None, false)
+    }
+
+    fn unknown_name(&mut self, name: &str, range: Range) {
+        let locals: Vec<String> = self.locals.iter().map(|local| local.name.clone()).collect();
+        let mut names: Vec<&str> =
+            locals.iter().map(String::as_str).chain(self.scope.variables.iter().map(|variable| variable.name.as_str())).collect();
+        names.sort_unstable();
+        names.dedup();
+        let near = nearest(name, names.iter().copied()).map(str::to_owned);
+        let span = self.span(range);
+        let all = listed(&names);
+        let diagnostic = self.report(&codes::UNKNOWN_NAME, range, format!("there is no `{name}` here"));
+        diagnostic.label = "not in scope".to_owned();
+        match near {
+            Some(near) => {
+                *diagnostic = diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near)
+            }
+            None if all.is_empty() => diagnostic.help = Some("nothing is in scope here: write a literal".to_owned()),
+            None => diagnostic.help = Some(format!("in scope: {all}")),
+        }
+    }
+
+    fn field(&mut self, of: Typed, field: &str, range: Range) -> Typed {
+        let whole = over(of.range, range);
+        let (ty, marks) = match select(&of.ty, field, self.types) {
+            Selected::Field(ty, marks) => (ty, marks),
+            Selected::Missing(fields) => {
+                let (quoted, span) = (self.quoted(of.range), self.span(range));
+                let names: Vec<&str> = fields.iter().map(String::as_str).collect();
+                let diagnostic = self.report(&codes::UNKNOWN_FIELD, range, format!("{quoted} has no field `{field}`"));
+                diagnostic.label = "no such field".to_owned();
+                *diagnostic = match nearest(field, names.iter().copied()) {
+                    Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+                    None if names.is_empty() => diagnostic.clone().help("it has no fields"),
+                    None => diagnostic.clone().help(format!("its fields: {}", listed(&names))),
+                };
+                return Typed::unknown(whole);
+            }
+            Selected::Fieldless => {
+                let (quoted, ty) = (self.quoted(of.range), of.ty.clone());
+                let diagnostic = self.report(&codes::UNKNOWN_FIELD, range, format!("{quoted} is {ty}, which has no fields"));
+                diagnostic.label = "no such field".to_owned();
+                return Typed::unknown(whole);
+            }
+        };
+        let optional = matches!(ty, Ty::Optional(_));
+        let tree = Tree::Select { of: Box::new(of.tree), field: field.into(), optional };
+        Typed::new(tree, ty, whole, of.marks.with(marks))
+    }
+
+    /// The paths that have a value where the node is true (or false).
+    pub(super) fn facts(&self, node: &IdedExpr, truth: bool) -> Vec<String> {
+        let Node::Call(call) = &node.expr else { return Vec::new() };
+        let null = |node: &IdedExpr| matches!(node.expr, Node::Literal(LiteralValue::Null));
+        match (call.func_name.as_str(), call.target.as_deref(), call.args.as_slice()) {
+            (operators::HAS, None, [path]) if truth => spelled(path).map(|path| prefixes(&path)).unwrap_or_default(),
+            (operators::NOT_EQUALS, None, [path, other]) if truth && null(other) => {
+                spelled(path).map(|path| prefixes(&path)).unwrap_or_default()
+            }
+            (operators::EQUALS, None, [path, other]) if !truth && null(other) => {
+                spelled(path).map(|path| prefixes(&path)).unwrap_or_default()
+            }
+            (operators::LOGICAL_NOT, None, [of]) => self.facts(of, !truth),
+            (operators::LOGICAL_AND, None, [left, right]) if truth => [self.facts(left, true), self.facts(right, true)].concat(),
+            (operators::LOGICAL_OR, None, [left, right]) if !truth => [self.facts(left, false), self.facts(right, false)].concat(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A path and every path it goes through.
+fn prefixes(path: &str) -> Vec<String> {
+    let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end)).map(str::to_owned).collect()
+}

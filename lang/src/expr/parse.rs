@@ -1,0 +1,119 @@
+//! CEL text to the tree of the `cel` crate, its complaints turned into diagnostics in the words of this language.
+//! No macro is expanded: `has`, `map` and their kin stay calls, so that every place keeps what the user wrote.
+
+use super::outline::{MAX_DEPTH, MAX_LENGTH, Outline};
+use crate::ast::Literal;
+use crate::code::expression as codes;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use cel_interpreter::common::ast::{IdedExpr, SourceInfo};
+use cel_interpreter::parser::ParseError;
+use std::collections::BTreeSet;
+
+/// A parsed expression and what is needed to say where its parts stand.
+pub(super) struct Parsed {
+    pub(super) root: IdedExpr,
+    pub(super) offsets: SourceInfo,
+    pub(super) outline: Outline,
+}
+
+/// Parses a text; the place of its byte `n` in the literal is `offset + n`.
+pub(super) fn parse(text: &str, literal: &Literal, offset: usize) -> Result<Parsed, Vec<Diagnostic>> {
+    let whole = || literal.locate(offset, offset + text.len());
+    if text.len() > MAX_LENGTH {
+        let message = format!("the expression is {} bytes long, at most {MAX_LENGTH} are read", text.len());
+        return Err(vec![Diagnostic::new(&codes::TOO_LARGE, whole(), message).help("name its parts with `let` steps")]);
+    }
+    if text.trim().is_empty() {
+        return Err(vec![Diagnostic::new(&codes::SYNTAX, whole(), "the expression is empty").help("write an expression, or leave it out")]);
+    }
+    let outline = Outline::of(text);
+    if let Some(at) = outline.open_string {
+        let diagnostic = Diagnostic::new(&codes::SYNTAX, literal.locate(offset + at, offset + at + 1), "a string is not closed");
+        return Err(vec![diagnostic.label("begins here").help("close it with the same quote")]);
+    }
+    if let Some(at) = outline.unmatched {
+        let bracket = text.get(at..=at).unwrap_or("(");
+        let missing = if matches!(bracket, "(" | "[" | "{") { "is not closed" } else { "closes nothing" };
+        let span = literal.locate(offset + at, offset + at + 1);
+        return Err(vec![Diagnostic::new(&codes::SYNTAX, span, format!("`{bracket}` {missing}")).label(missing)]);
+    }
+    if outline.depth > MAX_DEPTH {
+        let message = format!("the expression nests {} levels deep, at most {MAX_DEPTH} are read", outline.depth);
+        return Err(vec![Diagnostic::new(&codes::TOO_LARGE, whole(), message).help("name its parts with `let` steps")]);
+    }
+    let parser = cel_interpreter::Env::default().with_optional_support(false).parser();
+    match parser.parse_with_source_info(text) {
+        Ok((root, offsets)) => Ok(Parsed { root, offsets, outline }),
+        Err(errors) => Err(complaints(text, literal, offset, &errors.errors)),
+    }
+}
+
+fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError]) -> Vec<Diagnostic> {
+    let mut seen = BTreeSet::new();
+    let mut diagnostics = Vec::new();
+    for error in errors {
+        let start = byte_at(text, error.pos);
+        let word = token_at(text, start);
+        let span = literal.locate(offset + start, offset + start + word.len());
+        // One mistake makes the parser stumble several times at the same place.
+        if seen.insert(start) {
+            diagnostics.push(complaint(&error.msg, word, span));
+        }
+    }
+    if diagnostics.len() > 1 && diagnostics.iter().any(|diagnostic| std::ptr::eq(diagnostic.code, &codes::RESERVED)) {
+        diagnostics.retain(|diagnostic| std::ptr::eq(diagnostic.code, &codes::RESERVED));
+    }
+    // After the first syntax error the others are mostly echoes of it.
+    diagnostics.truncate(3);
+    diagnostics
+}
+
+fn complaint(message: &str, word: &str, span: Span) -> Diagnostic {
+    if message.starts_with("reserved identifier") {
+        return Diagnostic::new(&codes::RESERVED, span, format!("`{word}` is a reserved word of expressions"))
+            .label("reserved")
+            .help("give the step, field or setting another name");
+    }
+    if message.starts_with("invalid int") || message.starts_with("invalid double") || message.starts_with("invalid uint") {
+        return Diagnostic::new(&codes::SYNTAX, span, format!("`{word}` is no number of 64 bits")).label("out of range");
+    }
+    if message.starts_with("invalid string") || message.starts_with("invalid bytes") {
+        return Diagnostic::new(&codes::SYNTAX, span, "a string has an escape that does not exist")
+            .help("write `\\\\` for a backslash, or `r'…'` for a string without escapes");
+    }
+    let diagnostic = match word {
+        "" => Diagnostic::new(&codes::SYNTAX, span, "the expression ends too early").label("something is missing here"),
+        _ => Diagnostic::new(&codes::SYNTAX, span, format!("unexpected `{word}`")).label("not expected here"),
+    };
+    match word {
+        "=" => diagnostic.help("a comparison is written `==`").fix("compare with `==`", span, "=="),
+        "and" | "&" => diagnostic.help("both must hold: `&&`").fix("write `&&`", span, "&&"),
+        "or" | "|" => diagnostic.help("one must hold: `||`").fix("write `||`", span, "||"),
+        "not" => diagnostic.help("the opposite is written `!`").fix("write `!`", span, "!"),
+        "?" => diagnostic.help("a choice is written `condition ? one : other`"),
+        _ => diagnostic,
+    }
+}
+
+/// The byte of a line and column, both from 1, columns in characters.
+fn byte_at(text: &str, (line, column): (isize, isize)) -> usize {
+    let line = usize::try_from(line).unwrap_or(1).max(1);
+    let column = usize::try_from(column).unwrap_or(1).max(1);
+    let mut start = 0;
+    for (at, part) in text.split_inclusive('\n').enumerate() {
+        if at + 1 == line {
+            return start + part.char_indices().nth(column - 1).map_or(part.len(), |(at, _)| at);
+        }
+        start += part.len();
+    }
+    text.len()
+}
+
+/// The word or sign at a byte; empty at the end.
+fn token_at(text: &str, start: usize) -> &str {
+    let rest = text.get(start..).unwrap_or("");
+    let word = rest.find(|character: char| !(character.is_alphanumeric() || character == '_')).unwrap_or(rest.len());
+    let length = if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) };
+    rest.get(..length).unwrap_or("")
+}

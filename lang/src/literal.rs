@@ -1,0 +1,234 @@
+//! Literals whose type their place gives: `"100 USD"`, `"30d"`, `"5%"`, RFC 3339 instants, enum values.
+//! It never guesses a type from the text.
+
+use crate::ast::{Literal, Scalar};
+use crate::code::expression as codes;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::money::{Currency, Money};
+use crate::ty::{Ty, TypeTable};
+use crate::value::Value;
+
+/// Microseconds of each unit of a duration, the longest names first.
+const UNITS: &[(&str, i64)] = &[
+    ("us", 1),
+    ("ms", 1_000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+    ("w", 604_800_000_000),
+    ("y", 31_536_000_000_000),
+];
+
+/// Reads a text as a type. A number alone is money where `currency` names one.
+///
+/// # Errors
+/// Why it is no such value: one lower-case sentence for people.
+pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) -> Result<Value, String> {
+    let wrong = |kind: &str, like: &str| format!("`{}` is no {kind}; write it like {like}", shortened(text));
+    match ty {
+        Ty::String | Ty::Json | Ty::Unknown => Ok(Value::string(text)),
+        Ty::Bool => match text {
+            "true" => Ok(Value::Bool(true)),
+            "false" => Ok(Value::Bool(false)),
+            _ => Err(wrong("bool", "`true` or `false`")),
+        },
+        Ty::Int => text.parse().map(Value::Int).map_err(|_| wrong("int", "`12`")),
+        Ty::Double => double(text).map(Value::Double).ok_or_else(|| wrong("number", "`0.5` or `5%`")),
+        Ty::Bytes => Ok(Value::Bytes(text.as_bytes().into())),
+        Ty::Money => {
+            let plain = || Money::parse(&format!("{text} {}", currency?.as_str()));
+            Money::parse(text).or_else(plain).map(Value::Money).ok_or_else(|| wrong("money", "`100 USD`"))
+        }
+        Ty::Duration => duration(text).map(Value::Duration).ok_or_else(|| wrong("duration", "`30d`, `4h` or `1h30m`")),
+        Ty::Timestamp => timestamp(text).map(Value::Timestamp).ok_or_else(|| wrong("timestamp", "`2026-01-31T09:00:00Z`")),
+        Ty::Optional(inner) => read(text, inner, types, currency),
+        Ty::Enum(name) => member(text, name, types),
+        Ty::Null => Err(format!("`{}` stands where nothing may stand", shortened(text))),
+        Ty::List(_) => Err("a list is written as several values".to_owned()),
+        Ty::Map(_) | Ty::Record(_) | Ty::Object(_) => Err(format!("`{}` is text, {ty} has fields", shortened(text))),
+    }
+}
+
+/// Reads a literal of the configuration as a type.
+///
+/// # Errors
+/// A diagnostic at the literal.
+pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Option<Currency>) -> Result<Value, Diagnostic> {
+    let inner = if let Ty::Optional(inner) = ty { inner } else { ty };
+    let wrong = |reason: String| Diagnostic::new(&codes::LITERAL, literal.span, reason).label(format!("must be {ty}"));
+    let refuse = |what: &str| Err(wrong(format!("{what} stands where {ty} is expected")));
+    match (&literal.scalar, inner) {
+        (Scalar::Null, _) if matches!(ty, Ty::Optional(_) | Ty::Null | Ty::Json) => Ok(Value::Null),
+        (_, Ty::List(item)) => Ok(Value::list([read_scalar(literal, item, types, currency)?])),
+        (Scalar::String(text), _) => read(text, inner, types, currency).map_err(|reason| misread(literal, text, inner, types, reason)),
+        (Scalar::Int(number), Ty::Int | Ty::Json | Ty::Unknown) => Ok(Value::Int(*number)),
+        #[expect(clippy::cast_precision_loss, reason = "an int meets double as double")]
+        (Scalar::Int(number), Ty::Double) => Ok(Value::Double(*number as f64)),
+        (Scalar::Double(number), Ty::Double | Ty::Json | Ty::Unknown) => Ok(Value::Double(*number)),
+        (Scalar::Bool(truth), Ty::Bool | Ty::Json | Ty::Unknown) => Ok(Value::Bool(*truth)),
+        (Scalar::Int(number), Ty::Money) => {
+            let like = currency.map_or("USD".to_owned(), |currency| currency.as_str().to_owned());
+            let diagnostic = wrong(format!("`{number}` has no currency")).help(format!("write it like `\"{number} {like}\"`"));
+            Err(diagnostic.fix("name the currency", literal.span, format!("\"{number} {like}\"")))
+        }
+        (Scalar::Int(number), Ty::Duration) => Err(wrong(format!("`{number}` has no unit")).help("write it like `\"30d\"` or `\"250ms\"`")),
+        (Scalar::Int(_), _) => refuse("a whole number"),
+        (Scalar::Double(_), _) => refuse("a number"),
+        (Scalar::Bool(_), _) => refuse("a bool"),
+        (Scalar::Null, _) => refuse("`#null`"),
+    }
+}
+
+/// Reads several literals as a list of a type; every one that is wrong is reported.
+///
+/// # Errors
+/// A diagnostic for each literal that is no such value.
+pub fn read_list<'a>(
+    literals: impl IntoIterator<Item = &'a Literal>,
+    item: &Ty,
+    types: &TypeTable,
+    currency: Option<Currency>,
+) -> Result<Value, Vec<Diagnostic>> {
+    let mut items = Vec::new();
+    let mut wrong = Vec::new();
+    for literal in literals {
+        match read_scalar(literal, item, types, currency) {
+            Ok(value) => items.push(value),
+            Err(diagnostic) => wrong.push(diagnostic),
+        }
+    }
+    if wrong.is_empty() { Ok(Value::list(items)) } else { Err(wrong) }
+}
+
+fn misread(literal: &Literal, text: &str, ty: &Ty, types: &TypeTable, reason: String) -> Diagnostic {
+    if let Ty::Enum(name) = ty {
+        return not_a_member(literal.span, text, name, types, "\"");
+    }
+    Diagnostic::new(&codes::LITERAL, literal.span, reason).label(format!("must be {ty}"))
+}
+
+/// The diagnostic for a text that is none of an enum's values.
+pub(crate) fn not_a_member(span: crate::source::Span, text: &str, name: &str, types: &TypeTable, quote: &str) -> Diagnostic {
+    let values: Vec<&str> = types.enums.get(name).map(|values| values.iter().map(String::as_str).collect()).unwrap_or_default();
+    let message = format!("`{}` is not one of the values of `{name}`", shortened(text));
+    let diagnostic = Diagnostic::new(&codes::ENUM_VALUE, span, message).label(format!("must be a `{name}`"));
+    match nearest(text, values.iter().copied()) {
+        Some(near) => {
+            diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("{quote}{near}{quote}"))
+        }
+        None => diagnostic.help(format!("its values: {}", listed(&values))),
+    }
+}
+
+fn member(text: &str, name: &str, types: &TypeTable) -> Result<Value, String> {
+    let Some(values) = types.enums.get(name) else { return Ok(Value::string(text)) };
+    if values.iter().any(|value| value == text) {
+        return Ok(Value::string(text));
+    }
+    let near = nearest(text, values.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?"));
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let hint = near.unwrap_or_else(|| format!("; its values: {}", listed(&values)));
+    Err(format!("`{}` is not one of the values of `{name}`{hint}", shortened(text)))
+}
+
+/// A number, or a share such as `5%`; finite.
+fn double(text: &str) -> Option<f64> {
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'));
+    let number: f64 = match text.strip_suffix('%') {
+        // The exponent keeps the reading exact where a division would round twice.
+        Some(share) if plain(share) && !share.contains(['e', 'E']) => format!("{share}e-2").parse().ok()?,
+        Some(_) => return None,
+        None if plain(text) => text.parse().ok()?,
+        None => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// Microseconds of `30d`, `250ms`, `1h30m`, `1.5h`, `-5m`; a day is 24 hours, a year 365 days.
+/// `None` for anything else, for less than a microsecond and for what 64 bits do not hold.
+#[must_use]
+pub fn duration(text: &str) -> Option<i64> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total: i128 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
+        let (number, after) = rest.split_at_checked(digits)?;
+        let letters = after.find(|character: char| !character.is_ascii_lowercase()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(letters)?;
+        let factor = i128::from(UNITS.iter().find(|(name, _)| *name == unit)?.1);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        if whole.is_empty() || fraction.is_empty() || whole.len() > 18 || fraction.len() > 12 || fraction.contains('.') {
+            return None;
+        }
+        let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
+        let parts = factor * fraction.parse::<i128>().ok()?;
+        if parts % scale != 0 {
+            return None;
+        }
+        total += factor * whole.parse::<i128>().ok()? + parts / scale;
+        rest = after;
+    }
+    i64::try_from(if negative { -total } else { total }).ok()
+}
+
+/// Microseconds since 1970 UTC of an RFC 3339 instant of the years 1 to 9999.
+#[must_use]
+pub fn timestamp(text: &str) -> Option<i64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b':' | b'.' | b'T' | b'Z'));
+    if !plain {
+        return None;
+    }
+    let micros = text.parse::<jiff::Timestamp>().ok()?.as_microsecond();
+    timestamp_range().contains(&micros).then_some(micros)
+}
+
+/// The instants there are: the years 1 to 9999.
+pub(crate) fn timestamp_range() -> std::ops::RangeInclusive<i64> {
+    -62_135_596_800_000_000..=253_402_300_799_999_999
+}
+
+/// The RFC 3339 text of microseconds since 1970 UTC.
+#[must_use]
+pub fn timestamp_text(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| format!("{micros} µs"), |instant| instant.to_string())
+}
+
+/// The text of a duration that [`duration`] reads back: days, hours, minutes, seconds and below.
+#[must_use]
+pub fn duration_text(micros: i64) -> String {
+    if micros == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = if micros < 0 { "-".to_owned() } else { String::new() };
+    let mut rest = micros.unsigned_abs();
+    for (unit, factor) in UNITS.iter().rev().filter(|(unit, _)| !matches!(*unit, "y" | "w")) {
+        let factor = factor.unsigned_abs();
+        if rest >= factor {
+            text.push_str(&format!("{}{unit}", rest / factor));
+            rest %= factor;
+        }
+    }
+    text
+}
+
+/// At most forty characters of a text, for messages.
+pub(crate) fn shortened(text: &str) -> String {
+    let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(41).collect();
+    if line.chars().count() <= 40 { line } else { line.chars().take(39).chain(['…']).collect() }
+}
+
+/// At most eight names in backticks, for help lines.
+pub(crate) fn listed(names: &[&str]) -> String {
+    let mut text: Vec<String> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+    if names.len() > 8 {
+        text.push(format!("and {} more", names.len() - 8));
+    }
+    text.join(", ")
+}
