@@ -4,13 +4,17 @@
 //! A user's mistake is a value: every front-end function returns a result *and* diagnostics.
 
 pub mod ast;
-#[macro_use]
 pub mod code;
+pub mod compile;
+pub mod conform;
 pub mod diagnostic;
 pub mod expr;
 pub mod literal;
+mod lower;
 pub mod money;
 pub mod plan;
+pub mod scenario;
+pub mod shape;
 pub mod source;
 pub mod syntax;
 pub mod template;

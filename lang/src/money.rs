@@ -18,6 +18,12 @@ impl Currency {
         bytes.iter().all(u8::is_ascii_uppercase).then_some(Self(bytes))
     }
 
+    /// ISO 4217's `XXX`: no currency.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(*b"XXX")
+    }
+
     /// The code as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,127 @@
+//! The front end's entry: texts in; diagnostics, and a plan where there is no error, out.
+
+use crate::ast::Node;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::lower::context::Context;
+use crate::money::Currency;
+use crate::plan::{Locations, PLAN_FORMAT, Plan, Project};
+use crate::scenario::Scenario;
+use crate::shape;
+use crate::source::{SourceId, SourceMap, Span};
+use crate::syntax;
+use crate::ty::TypeTable;
+use std::collections::BTreeMap;
+
+/// A repository as texts.
+pub struct Repository<'a> {
+    /// Every KDL file: path from the root, text.
+    pub configuration: &'a [(String, String)],
+    /// The standard library: path, text. Always in scope.
+    pub library: &'a [(&'a str, &'a str)],
+    /// Reads another text file of the repository by its path from the root.
+    pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// The environment; `dev`, or the first, where absent.
+    pub environment: Option<&'a str>,
+}
+
+/// What a compilation ends in.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The plan; absent exactly when a diagnostic is an error.
+    pub plan: Option<Plan>,
+    /// Where steps and rules stand.
+    pub locations: Locations,
+    /// The scenarios.
+    pub scenarios: Vec<Scenario>,
+    /// Every text, for rendering.
+    pub sources: SourceMap,
+    /// Every mistake, in order of place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    /// Whether something is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+}
+
+/// Compiles a repository. Never fails: mistakes are in the result, and one mistake hides no other.
+#[must_use]
+pub fn compile(repository: &Repository<'_>) -> Compiled {
+    let mut context = Context {
+        sources: SourceMap::default(),
+        read: repository.read,
+        diagnostics: Vec::new(),
+        plan: empty_plan(),
+        locations: Locations::default(),
+        declared: BTreeMap::new(),
+        choosing: BTreeMap::new(),
+        settings: Vec::new(),
+    };
+    let nodes = load(&mut context, repository);
+    let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
+    context.diagnostics.extend(shape::check(&nodes));
+    context.declare_all(&nodes);
+    context.lower_types(&nodes);
+    context.lower_project(&nodes, repository.environment, end);
+    context.lower_teams(&nodes);
+    context.lower_connectors(&nodes);
+    context.lower_models(&nodes);
+    let routes = context.lower_routes(&nodes);
+    context.lower_memories(&nodes);
+    context.lower_policies(&nodes);
+    context.lower_flows(&nodes, &routes);
+    let scenarios = context.lower_scenarios(&nodes);
+    finish(context, scenarios)
+}
+
+fn load(context: &mut Context<'_>, repository: &Repository<'_>) -> Vec<Node> {
+    let library = repository.library.iter().map(|(path, text)| (format!("stdlib/{path}"), (*text).to_owned()));
+    let own = repository.configuration.iter().cloned();
+    let mut nodes = Vec::new();
+    for (path, text) in library.chain(own) {
+        let id = context.sources.add(path, text.as_str());
+        let (loaded, found) = syntax::load(id, &text);
+        context.diagnostics.extend(found);
+        nodes.extend(loaded);
+    }
+    nodes
+}
+
+fn finish(context: Context<'_>, scenarios: Vec<Scenario>) -> Compiled {
+    let Context { sources, mut diagnostics, plan, locations, .. } = context;
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.source, diagnostic.span.start, diagnostic.code.id));
+    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics };
+    if !compiled.has_errors() {
+        compiled.plan = Some(plan);
+    }
+    compiled
+}
+
+fn empty_plan() -> Plan {
+    let project = Project {
+        name: "unnamed".to_owned(),
+        currency: Currency::none(),
+        time_zone: "UTC".to_owned(),
+        settings: BTreeMap::new(),
+        environment: "dev".to_owned(),
+        store: "surrealkv://.tradewind/store".to_owned(),
+        twins: false,
+        seeds: BTreeMap::new(),
+    };
+    Plan {
+        format: PLAN_FORMAT,
+        project,
+        types: TypeTable::default(),
+        teams: BTreeMap::new(),
+        operations: BTreeMap::new(),
+        connectors: BTreeMap::new(),
+        models: BTreeMap::new(),
+        routes: BTreeMap::new(),
+        memories: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        flows: BTreeMap::new(),
+    }
+}

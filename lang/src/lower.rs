@@ -1,0 +1,12 @@
+//! From nodes to the plan. One file a kind of node; every one reports mistakes and goes on.
+
+pub(crate) mod connector;
+pub(crate) mod context;
+pub(crate) mod declare;
+pub(crate) mod flow;
+pub(crate) mod join;
+pub(crate) mod model;
+pub(crate) mod order;
+pub(crate) mod policy;
+pub(crate) mod step;
+pub(crate) mod write;

@@ -1,0 +1,288 @@
+//! What every lowering step shares: sources, declared names, and how values, references and files are read.
+//! It lowers no node itself.
+
+use crate::ast::{Literal, Name, Node, Scalar};
+use crate::code::meaning;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::expr::{self, Checked, Expr, Scope};
+use crate::literal;
+use crate::money::{Currency, Money};
+use crate::plan::{Locations, Plan};
+use crate::shape::Shaped;
+use crate::source::{SourceMap, Span};
+use crate::ty::{Marks, Ty};
+use crate::value::Value;
+use std::collections::BTreeMap;
+
+/// The state of one compilation.
+pub(crate) struct Context<'a> {
+    /// Every text.
+    pub(crate) sources: SourceMap,
+    /// Reads another file of the repository, by its path from the root.
+    pub(crate) read: &'a dyn Fn(&str) -> Option<String>,
+    /// Every mistake so far.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The plan so far.
+    pub(crate) plan: Plan,
+    /// Where steps and rules stand.
+    pub(crate) locations: Locations,
+    /// Declared names by kind, with their place.
+    pub(crate) declared: BTreeMap<(&'static str, String), Span>,
+    /// For each operation, the request fields that choose its target and its amount.
+    pub(crate) choosing: BTreeMap<String, Vec<String>>,
+    /// Types of `settings.NAME`.
+    pub(crate) settings: Vec<(String, Ty)>,
+}
+
+impl Context<'_> {
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        if !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    pub(crate) fn locate(&mut self, key: String, span: Span) {
+        let (line, _) = self.sources.line_column(span);
+        self.locations.0.insert(key, (self.sources.path(span).to_owned(), line));
+    }
+
+    /// The type of the `settings` variable.
+    pub(crate) fn settings_type(&self) -> Ty {
+        Ty::Object(self.settings.clone())
+    }
+
+    /// The currency of a plain number where money is wanted: the project's.
+    pub(crate) fn currency(&self) -> Currency {
+        self.plan.project.currency
+    }
+
+    /// The text of a literal; anything else is a mistake.
+    pub(crate) fn text(&mut self, value: &Literal, what: &str) -> Option<String> {
+        if let Scalar::String(text) = &value.scalar {
+            return Some(text.clone());
+        }
+        self.report(Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("{what} must be text")).label("not text").help("put it in quotes"));
+        None
+    }
+
+    /// The text of an argument; its absence was reported by the shape check.
+    pub(crate) fn argument(&mut self, node: &Node, at: usize, what: &str) -> Option<String> {
+        let value = node.argument(at)?.clone();
+        self.text(&value, what)
+    }
+
+    /// The text of a setting, if given.
+    pub(crate) fn setting_text(&mut self, node: &Node, name: &str) -> Option<String> {
+        let value = node.setting(name)?.clone();
+        self.text(&value, &format!("`{name}`"))
+    }
+
+    /// Reports that a setting must be given.
+    pub(crate) fn missing(&mut self, node: &Node, name: &str, help: &str) {
+        let kind = node.name.text.clone();
+        let diagnostic = Diagnostic::new(&meaning::MISSING_SETTING, node.name.span, format!("`{kind}` lacks its `{name}`"));
+        self.report(diagnostic.label(format!("no `{name}`")).help(help));
+    }
+
+    /// A value typed by its place.
+    pub(crate) fn typed(&mut self, value: &Literal, ty: &Ty) -> Option<Value> {
+        match literal::read_scalar(value, ty, &self.plan.types, Some(self.currency())) {
+            Ok(value) => Some(value),
+            Err(diagnostic) => {
+                self.report(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// A span of time of a setting, in microseconds.
+    pub(crate) fn span_of_time(&mut self, node: &Node, name: &str) -> Option<i64> {
+        let value = node.setting(name)?.clone();
+        match self.typed(&value, &Ty::Duration)? {
+            Value::Duration(micros) if micros > 0 => Some(micros),
+            _ => {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{name}` must be longer than nothing"));
+                self.report(diagnostic.label("no time at all").help("write a span such as \"4h\" or \"30d\""));
+                None
+            }
+        }
+    }
+
+    /// Money of a setting.
+    pub(crate) fn money(&mut self, value: &Literal) -> Option<Money> {
+        match self.typed(value, &Ty::Money)? {
+            Value::Money(money) => Some(money),
+            _ => None,
+        }
+    }
+
+    /// A whole number of a setting within bounds.
+    pub(crate) fn count(&mut self, node: &Node, name: &str, least: i64, most: i64) -> Option<u32> {
+        let value = node.setting(name)?.clone();
+        match value.scalar {
+            Scalar::Int(number) if (least..=most).contains(&number) => u32::try_from(number).ok(),
+            _ => {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{name}` must be a whole number from {least} to {most}"));
+                self.report(diagnostic.label("not such a number").help(format!("write `{name}={least}`, for instance")));
+                None
+            }
+        }
+    }
+
+    /// One word of a fixed choice.
+    pub(crate) fn word(&mut self, value: &Literal, what: &str, choice: &[&str]) -> Option<String> {
+        let text = self.text(value, what)?;
+        if choice.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let quoted: Vec<String> = choice.iter().map(|word| format!("`{word}`")).collect();
+        let mut diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("{what} cannot be `{text}`")).label("not one of its values");
+        diagnostic = diagnostic.help(format!("possible: {}", quoted.join(", ")));
+        if let Some(near) = nearest(&text, choice.iter().copied()) {
+            diagnostic = diagnostic.fix(format!("write `{near}`"), value.span, near);
+        }
+        self.report(diagnostic);
+        None
+    }
+
+    /// The name of something that must be declared. `kind` is its node's name.
+    pub(crate) fn reference(&mut self, value: &Literal, kind: &'static str) -> Option<String> {
+        let name = self.text(value, &format!("the name of a {kind}"))?;
+        if self.declared.contains_key(&(kind, name.clone())) {
+            return Some(name);
+        }
+        let known: Vec<String> = self.declared.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
+        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no {kind} `{name}`")).label(format!("no such {kind}"));
+        self.report(suggest(diagnostic, &name, &known, value.span, kind));
+        None
+    }
+
+    /// The required setting that names something declared.
+    pub(crate) fn setting_reference(&mut self, node: &Node, name: &'static str, kind: &'static str) -> Option<String> {
+        let Some(value) = node.setting(name).cloned() else {
+            self.missing(node, name, &format!("write `{name}=\"…\"` with the name of a {kind}"));
+            return None;
+        };
+        self.reference(&value, kind)
+    }
+
+    /// Registers a declared name; a second declaration is a mistake.
+    pub(crate) fn declare(&mut self, kind: &'static str, name: &str, span: Span) -> bool {
+        if let Some(first) = self.declared.get(&(kind, name.to_owned())).copied() {
+            let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, span, format!("there are two {kind}s named `{name}`"));
+            self.report(diagnostic.label("again").also(first, "first here").help("rename one, or remove it"));
+            return false;
+        }
+        self.declared.insert((kind, name.to_owned()), span);
+        true
+    }
+
+    /// Refuses a name that cannot stand in an expression.
+    pub(crate) fn snake_case(&mut self, text: &str, span: Span, what: &str) -> bool {
+        let plain = text.chars().next().is_some_and(|first| first.is_ascii_lowercase())
+            && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+        let reserved = RESERVED.contains(&text);
+        if plain && !reserved {
+            return true;
+        }
+        let why = if reserved { "it is a word of the expression language" } else { "it must be a name in expressions" };
+        let diagnostic = Diagnostic::new(&meaning::BAD_NAME, span, format!("`{text}` cannot name {what}: {why}"));
+        let fixed: String = text.to_ascii_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+        self.report(match reserved {
+            true => diagnostic.label("reserved").help("choose another name"),
+            false => diagnostic.label("not snake_case").help(format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter")),
+        });
+        false
+    }
+
+    /// CEL where a condition is expected: the text itself, or after `=`.
+    pub(crate) fn condition(&mut self, value: &Literal, scope: &Scope) -> Option<Checked> {
+        let text = self.text(value, "a condition")?;
+        let (text, offset) = text.strip_prefix('=').map_or((text.as_str(), 0), |rest| (rest, 1));
+        let (checked, found) = expr::check(text, value, offset, scope, &self.plan.types, Some(&Ty::Bool));
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        checked
+    }
+
+    /// A value of a place: CEL after `=`, anything else a literal typed by the place.
+    pub(crate) fn value(&mut self, value: &Literal, scope: &Scope, expected: Option<&Ty>) -> Option<Checked> {
+        if let Scalar::String(text) = &value.scalar {
+            if let Some(source) = text.strip_prefix('=') {
+                let (checked, found) = expr::check(source, value, 1, scope, &self.plan.types, expected);
+                found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+                return checked;
+            }
+            self.warn_path(text, value, scope, expected);
+        }
+        let ty = match (expected, &value.scalar) {
+            (Some(Ty::Optional(inner)), scalar) if *scalar != Scalar::Null => (**inner).clone(),
+            (Some(Ty::Json | Ty::Unknown) | None, scalar) => type_of(scalar),
+            (Some(ty), _) => ty.clone(),
+        };
+        let constant = self.typed(value, &ty)?;
+        Some(Checked { expr: Expr::constant(constant, ty), marks: Marks::default(), reads: Vec::new() })
+    }
+
+    /// A plain string that is a path in scope was probably meant as an expression.
+    fn warn_path(&mut self, text: &str, value: &Literal, scope: &Scope, expected: Option<&Ty>) {
+        let root = text.split('.').next().unwrap_or("");
+        let path = text.contains('.') && text.split('.').all(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'));
+        if path && scope.get(root).is_some() && matches!(expected, None | Some(Ty::String | Ty::Optional(_))) {
+            let diagnostic = Diagnostic::new(&meaning::PATH_AS_TEXT, value.span, format!("`{text}` is taken as text, though it is a path in scope"));
+            let fixed = format!("\"={text}\"");
+            self.report(diagnostic.label("text, not an expression").help(format!("write {fixed} for its value, or `(str)` before it for the text")).fix(
+                format!("write {fixed}"),
+                value.span,
+                fixed,
+            ));
+        }
+    }
+
+    /// The text of a literal, or of the file that it names with `(file)`; the path too, in that case.
+    pub(crate) fn file_or_text(&mut self, value: &Literal) -> Option<(String, Option<String>)> {
+        let text = self.text(value, "this")?;
+        if value.annotation.as_ref().is_none_or(|annotation| annotation.text != "file") {
+            return Some((text, None));
+        }
+        let outside = text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| part == "..");
+        if let Some(read) = (!outside).then(|| (self.read)(&text)).flatten() {
+            return Some((read, Some(text)));
+        }
+        let why = if outside { "lies outside the repository" } else { "is not in the repository, or is not UTF-8 text" };
+        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, value.span, format!("the file `{text}` {why}"));
+        self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
+        None
+    }
+}
+
+/// Words of the expression language, and names the runtime gives.
+const RESERVED: &[&str] = &[
+    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "null", "package", "namespace", "return",
+    "true", "var", "void", "while", "input", "run", "settings", "steps", "effect", "before", "action", "evidence", "request", "account", "body", "status",
+    "headers", "found",
+];
+
+fn type_of(scalar: &Scalar) -> Ty {
+    match scalar {
+        Scalar::String(_) => Ty::String,
+        Scalar::Int(_) => Ty::Int,
+        Scalar::Double(_) => Ty::Double,
+        Scalar::Bool(_) => Ty::Bool,
+        Scalar::Null => Ty::Null,
+    }
+}
+
+/// Adds a near miss with a fix, or the list of what is known.
+pub(crate) fn suggest(diagnostic: Diagnostic, name: &str, known: &[String], span: Span, kind: &str) -> Diagnostic {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+        None if known.is_empty() => diagnostic.help(format!("no {kind} is declared")),
+        None => diagnostic.help(format!("declared: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// The name given by a node's first argument, with its place.
+pub(crate) fn name_of(node: &Node) -> Option<Name> {
+    let value = node.argument(0)?;
+    Some(Name { text: value.text()?.to_owned(), span: value.span })
+}

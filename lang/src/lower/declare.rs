@@ -1,0 +1,289 @@
+//! Types, enums, teams and the manifest: what other nodes refer to.
+
+use super::context::{Context, name_of, suggest};
+use crate::ast::{Literal, Node, Scalar};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::money::Currency;
+use crate::plan::Team;
+use crate::shape::Shaped;
+use crate::source::Span;
+use crate::ty::{Field, Marks, Record, Ty};
+
+impl Context<'_> {
+    /// Registers every top-level name, and every operation and setting, so that order never matters.
+    pub(crate) fn declare_all(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            let kind = match node.name.text.as_str() {
+                "team" => "team",
+                "type" => "type",
+                "enum" => "enum",
+                "connector" => "connector",
+                "model" => "model",
+                "route" => "route",
+                "memory" => "memory",
+                "policy" => "policy",
+                "flow" => "flow",
+                "scenario" => "scenario",
+                _ => continue,
+            };
+            let Some(name) = name_of(node) else { continue };
+            self.declare(kind, &name.text, name.span);
+            if kind == "connector" {
+                for operation in node.all("operation") {
+                    if let Some(operation) = name_of(operation) {
+                        self.declare("operation", &format!("{}.{}", name.text, operation.text), operation.span);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The manifest: exactly one `project`.
+    pub(crate) fn lower_project(&mut self, nodes: &[Node], environment: Option<&str>, end: Span) {
+        let mut projects = nodes.iter().filter(|node| node.name.text == "project");
+        let Some(project) = projects.next() else {
+            let diagnostic = Diagnostic::new(&meaning::NO_PROJECT, end, "there is no `project` node in the repository");
+            self.report(diagnostic.label("nothing here").help("write `project \"my-shop\" { currency \"USD\" }` in tradewind.kdl"));
+            return;
+        };
+        for second in projects {
+            let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, second.name.span, "there are two `project` nodes");
+            self.report(diagnostic.label("again").also(project.name.span, "first here").help("a repository has one manifest"));
+        }
+        if let Some(name) = self.argument(project, 0, "the project's name") {
+            self.plan.project.name = name;
+        }
+        match project.setting("currency").cloned() {
+            None => self.missing(project, "currency", "write `currency \"USD\"`: caps and reports are in it"),
+            Some(value) => match value.text().and_then(Currency::parse) {
+                Some(currency) => self.plan.project.currency = currency,
+                None => {
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`currency` must be an ISO 4217 code");
+                    self.report(diagnostic.label("not a currency").help("three capital letters, such as \"USD\""));
+                }
+            },
+        }
+        if let Some(zone) = self.setting_text(project, "time-zone") {
+            self.plan.project.time_zone = zone;
+        }
+        self.check_requires(project);
+        for setting in project.all("setting") {
+            self.lower_setting(setting);
+        }
+        self.lower_environment(project, environment);
+    }
+
+    fn check_requires(&mut self, project: &Node) {
+        let Some(value) = project.setting("requires").cloned() else { return };
+        let Some(text) = self.text(&value, "`requires`") else { return };
+        let version = |text: &str| -> Option<Vec<u32>> { text.split('.').map(|part| part.parse().ok()).collect() };
+        let own = version(env!("CARGO_PKG_VERSION")).unwrap_or_default();
+        let wanted = text.strip_prefix(">=").and_then(|rest| version(rest.trim()));
+        let diagnostic = match wanted {
+            None => Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`requires` cannot be read: `{text}`")).help("write `requires \">=0.1\"`"),
+            Some(wanted) if own < wanted => Diagnostic::new(&meaning::NEEDS_NEWER, value.span, format!("this repository needs version {text}, this is {}", env!("CARGO_PKG_VERSION")))
+                .help("use a newer tradewind, or lower the requirement"),
+            Some(_) => return,
+        };
+        self.report(diagnostic.label("not met"));
+    }
+
+    /// `setting NAME TYPE VALUE`, or `setting NAME VALUE` in an environment.
+    fn lower_setting(&mut self, node: &Node) {
+        let Some(name) = name_of(node) else { return };
+        if !self.snake_case(&name.text, name.span, "a setting") {
+            return;
+        }
+        let (Some(kind), Some(value)) = (node.argument(1).cloned(), node.argument(2).cloned()) else {
+            self.missing(node, "type and value", "write `setting \"min_markup\" double 0.15`");
+            return;
+        };
+        let Some(ty) = self.type_of_literal(&kind) else { return };
+        let Some(value) = self.typed(&value, &ty) else { return };
+        if self.declare("setting", &name.text, name.span) {
+            self.settings.push((name.text.clone(), ty));
+            self.plan.project.settings.insert(name.text, value);
+        }
+    }
+
+    fn lower_environment(&mut self, project: &Node, wanted: Option<&str>) {
+        let named = |name: &str| project.all("environment").find(|node| name_of(node).is_some_and(|of| of.text == name));
+        let chosen = match wanted {
+            Some(name) => named(name),
+            None => named("dev").or_else(|| project.first("environment")),
+        };
+        let Some(node) = chosen else {
+            if let Some(name) = wanted {
+                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, project.name.span, format!("there is no environment `{name}`"));
+                self.report(diagnostic.label("not among its environments").help("name one of the project's `environment` nodes"));
+            }
+            return;
+        };
+        let Some(name) = name_of(node) else { return };
+        self.plan.project.environment = name.text;
+        if let Some(store) = self.setting_text(node, "store") {
+            self.plan.project.store = store;
+        }
+        for setting in node.all("setting") {
+            self.override_setting(setting);
+        }
+        let Some(twins) = node.first("twins") else { return };
+        self.plan.project.twins = twins.argument(0).is_some_and(|value| value.scalar == Scalar::Bool(true));
+        for seed in twins.all("seed") {
+            let (Some(record), Some(file)) = (seed.argument(0).cloned(), seed.argument(1).cloned()) else { continue };
+            let Some(record) = self.reference(&record, "type") else { continue };
+            if let Some((_, Some(path))) = self.file_or_text(&file) {
+                self.plan.project.seeds.insert(record, path);
+            }
+        }
+    }
+
+    fn override_setting(&mut self, node: &Node) {
+        let Some(name) = node.argument(0).cloned() else { return };
+        let Some(found) = self.reference(&name, "setting") else { return };
+        let Some(ty) = self.settings.iter().find(|(name, _)| *name == found).map(|(_, ty)| ty.clone()) else { return };
+        let Some(value) = node.arguments.last().cloned() else { return };
+        if let Some(value) = self.typed(&value, &ty) {
+            self.plan.project.settings.insert(found, value);
+        }
+    }
+
+    pub(crate) fn lower_teams(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| node.name.text == "team") {
+            let Some(name) = name_of(node) else { continue };
+            let members: Vec<String> = node.all("member").filter_map(|member| name_of(member).map(|name| name.text)).collect();
+            if members.is_empty() {
+                let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the team `{}` has no member", name.text));
+                self.report(diagnostic.label("nobody could decide").help("write `member \"ana@shop.example\"` in it"));
+            }
+            self.plan.teams.insert(name.text, Team { members });
+        }
+    }
+
+    pub(crate) fn lower_types(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| node.name.text == "enum") {
+            let Some(name) = name_of(node) else { continue };
+            let values = node.arguments.iter().skip(1).filter_map(|value| value.text().map(str::to_owned)).collect();
+            self.plan.types.enums.insert(name.text, values);
+        }
+        for node in nodes.iter().filter(|node| node.name.text == "type") {
+            let Some(name) = name_of(node) else { continue };
+            let fields = self.lower_fields(node, &name.text);
+            let subject = node.setting("subject").cloned();
+            if let Some(value) = &subject {
+                let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+                if let Some(text) = value.text().filter(|text| !known.iter().any(|name| name == text)) {
+                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("`{}` has no field `{text}` to be its subject", name.text));
+                    self.report(suggest(diagnostic.label("no such field"), text, &known, value.span, "field"));
+                }
+            }
+            if subject.is_none() && fields.iter().any(|field| field.marks.pii) {
+                let diagnostic = Diagnostic::new(&meaning::PERSONAL_WITHOUT_SUBJECT, node.name.span, format!("`{}` has personal fields and does not say whose", name.text));
+                self.report(diagnostic.label("whose data?").help("write `subject=\"customer_id\"` with the field that names the person"));
+            }
+            let version = self.count(node, "version", 1, i64::from(u32::MAX)).unwrap_or(1);
+            let subject = subject.and_then(|value| value.text().map(str::to_owned));
+            self.plan.types.records.insert(name.text, Record { version, subject, fields });
+        }
+    }
+
+    /// The `field` children of a node.
+    pub(crate) fn lower_fields(&mut self, node: &Node, of: &str) -> Vec<Field> {
+        let mut fields: Vec<Field> = Vec::new();
+        for child in node.all("field") {
+            let (Some(name), Some(kind)) = (name_of(child), child.argument(1).cloned()) else { continue };
+            self.snake_case(&name.text, name.span, "a field");
+            if fields.iter().any(|field| field.name == name.text) {
+                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("`{of}` has two fields named `{}`", name.text));
+                self.report(diagnostic.label("again").help("rename one, or remove it"));
+                continue;
+            }
+            let ty = self.type_of_literal(&kind).unwrap_or(Ty::Unknown);
+            let marks = self.marks(child);
+            let default = child.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
+            let (min, max) = (number(child.setting("min")), number(child.setting("max")));
+            let label = self.setting_text(child, "label");
+            fields.push(Field { name: name.text, ty, marks, default, min, max, label });
+        }
+        fields
+    }
+
+    fn marks(&mut self, field: &Node) -> Marks {
+        let mut marks = Marks::default();
+        for value in field.arguments.iter().skip(2) {
+            match self.word(value, "a mark", &["pii", "secret", "untrusted"]).as_deref() {
+                Some("pii") => marks.pii = true,
+                Some("secret") => marks.secret = true,
+                Some("untrusted") => marks.untrusted = true,
+                _ => {}
+            }
+        }
+        marks
+    }
+
+    /// A type as written: `int`, `list<order>`, `string?`.
+    pub(crate) fn type_of_literal(&mut self, value: &Literal) -> Option<Ty> {
+        let text = self.text(value, "a type")?;
+        // Longer than any sensible type: keeps the recursion below bounded.
+        if text.len() > 200 {
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, value.span, "a type is at most 200 characters long");
+            self.report(diagnostic.label("too long").help("declare a `type` and name it"));
+            return None;
+        }
+        self.read_type(text.trim(), value)
+    }
+
+    fn read_type(&mut self, text: &str, at: &Literal) -> Option<Ty> {
+        if let Some(inner) = text.strip_suffix('?') {
+            return self.read_type(inner, at).map(Ty::optional);
+        }
+        if let Some(inner) = text.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
+            return self.read_type(inner.trim(), at).map(|item| Ty::List(Box::new(item)));
+        }
+        if let Some(inner) = text.strip_prefix("map<").and_then(|rest| rest.strip_suffix('>')) {
+            let item = inner.split_once(',').map_or(inner, |(_, item)| item);
+            return self.read_type(item.trim(), at).map(|item| Ty::Map(Box::new(item)));
+        }
+        if let Some((_, ty)) = PLAIN.iter().find(|(name, _)| *name == text) {
+            return Some(ty.clone());
+        }
+        if self.declared.contains_key(&("enum", text.to_owned())) {
+            return Some(Ty::Enum(text.to_owned()));
+        }
+        if self.declared.contains_key(&("type", text.to_owned())) {
+            return Some(Ty::Record(text.to_owned()));
+        }
+        let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.clone());
+        let known: Vec<String> = PLAIN.iter().map(|(name, _)| (*name).to_owned()).chain(declared).collect();
+        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, format!("there is no type `{text}`")).label("unknown type");
+        self.report(suggest(diagnostic, text, &known, at.span, "type"));
+        None
+    }
+}
+
+const PLAIN: &[(&str, Ty)] = &[
+    ("bool", Ty::Bool),
+    ("int", Ty::Int),
+    ("double", Ty::Double),
+    ("string", Ty::String),
+    ("bytes", Ty::Bytes),
+    ("timestamp", Ty::Timestamp),
+    ("duration", Ty::Duration),
+    ("money", Ty::Money),
+    ("json", Ty::Json),
+];
+
+fn number(value: Option<&Literal>) -> Option<f64> {
+    match value?.scalar {
+        #[expect(clippy::cast_precision_loss, reason = "bounds of lengths and numbers are far below 2^53")]
+        Scalar::Int(number) => Some(number as f64),
+        Scalar::Double(number) => Some(number),
+        _ => None,
+    }
+}
+
+/// The confidence of a rung: a number from 0 to 1.
+pub(crate) fn confidence(value: Option<&Literal>) -> Option<f64> {
+    number(value).filter(|number| (0.0..=1.0).contains(number))
+}

@@ -1,0 +1,192 @@
+//! Flows: collecting steps, the scope of each, and the order in which they run.
+
+use super::context::{Context, name_of};
+use super::model::WrittenRoute;
+use super::policy::run_type;
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::Scope;
+use crate::plan::{Flow, Step, StepId};
+use crate::shape::Shaped;
+use crate::source::Span;
+use crate::ty::{Marks, Record, Ty};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The verbs.
+pub(crate) const VERBS: &[&str] = &["let", "observe", "decide", "reflect", "ask", "act", "remember", "choose"];
+
+/// A step as written.
+pub(crate) struct Draft<'n> {
+    pub(crate) node: &'n Node,
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) within: Option<(usize, u16)>,
+}
+
+/// A step's type and marks once it is lowered.
+#[derive(Clone)]
+pub(crate) struct Lowered {
+    pub(crate) step: Step,
+    pub(crate) marks: Marks,
+    /// What other steps see: optional where it may not run.
+    pub(crate) seen: Ty,
+    pub(crate) reads: BTreeSet<usize>,
+}
+
+/// One flow under construction.
+pub(crate) struct FlowDraft<'n> {
+    pub(crate) name: String,
+    pub(crate) input: String,
+    pub(crate) drafts: Vec<Draft<'n>>,
+    pub(crate) lowered: BTreeMap<usize, Lowered>,
+    pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
+}
+
+impl FlowDraft<'_> {
+    /// The arms around a step, outermost first.
+    fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
+        let mut arms = Vec::new();
+        while let Some(arm) = within {
+            arms.push(arm);
+            within = self.drafts.get(arm.0).and_then(|draft| draft.within);
+        }
+        arms.reverse();
+        arms
+    }
+
+    /// Steps that may be named from a place: those of the same arm and of the arms around it.
+    pub(crate) fn visible(&self, from: Option<(usize, u16)>) -> Vec<usize> {
+        let arms = self.arms(from);
+        (0..self.drafts.len()).filter(|at| arms.starts_with(&self.arms(self.drafts.get(*at).and_then(|draft| draft.within)))).collect()
+    }
+
+    /// The places in `drafts` of the steps that a list of reads names.
+    pub(crate) fn steps_read(&self, reads: &[(String, Span)], from: Option<(usize, u16)>) -> BTreeSet<usize> {
+        let visible = self.visible(from);
+        let mut found = BTreeSet::new();
+        for (path, _) in reads {
+            let mut parts = path.split('.');
+            let root = parts.next().unwrap_or("");
+            let name = if root == "steps" { parts.next().unwrap_or("") } else { root };
+            found.extend(visible.iter().copied().filter(|at| self.drafts.get(*at).is_some_and(|draft| draft.name == name)));
+        }
+        found
+    }
+}
+
+impl Context<'_> {
+    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>) {
+        for node in nodes.iter().filter(|node| node.name.text == "flow") {
+            let Some(name) = name_of(node) else { continue };
+            if let Some(flow) = self.lower_flow(node, &name.text, routes) {
+                self.plan.flows.insert(name.text, Arc::new(flow));
+            }
+        }
+    }
+
+    fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
+        let input = self.lower_input(node, name)?;
+        let mut draft = FlowDraft { name: name.to_owned(), input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
+        self.collect(&node.children, None, &mut draft.drafts);
+        if draft.drafts.is_empty() {
+            let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the flow `{name}` has no step"));
+            self.report(diagnostic.label("does nothing").help("write a step, such as `let \"greeting\" \"hello\"`"));
+        }
+        if draft.drafts.len() > usize::from(u16::MAX) {
+            return None;
+        }
+        for at in super::order::lowering_order(&draft) {
+            if let Some(lowered) = self.lower_step(at, &draft) {
+                draft.lowered.insert(at, lowered);
+            }
+        }
+        let scope = self.flow_scope(&draft, None, None);
+        let key = node.setting("key").cloned().and_then(|key| self.value(&key, &self.input_scope(&draft.input), None)).map(|checked| checked.expr);
+        let output = self.lower_output(node, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        let summary = self.setting_text(node, "summary").unwrap_or_default();
+        let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
+        let cost_cap = node.setting("cost-cap").cloned().and_then(|cap| self.money(&cap));
+        let depends = super::order::depends(&draft);
+        let cyclic = self.report_cycles(&draft, &depends);
+        if cyclic || draft.lowered.len() < draft.drafts.len() {
+            return None;
+        }
+        let FlowDraft { input, lowered, .. } = draft;
+        let mut steps: Vec<Step> = Vec::new();
+        for (lowered, depends) in lowered.into_values().zip(depends) {
+            let depends = depends.into_iter().filter_map(|at| u16::try_from(at).ok()).map(StepId).collect();
+            steps.push(Step { depends, ..lowered.step });
+        }
+        Some(Flow { name: name.to_owned(), summary, input, key, deadline, cost_cap, steps, output })
+    }
+
+    fn lower_input(&mut self, node: &Node, flow: &str) -> Option<String> {
+        let Some(input) = node.first("input") else {
+            self.missing(node, "input", "write `input \"TYPE\"`, or `input { field \"id\" string }`");
+            return None;
+        };
+        if let Some(name) = input.argument(0).cloned() {
+            return self.reference(&name, "type");
+        }
+        let fields = self.lower_fields(input, flow);
+        let name = format!("{flow}.input");
+        self.plan.types.records.insert(name.clone(), Record { version: 1, subject: None, fields });
+        Some(name)
+    }
+
+    fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
+        for node in nodes.iter().filter(|node| VERBS.contains(&node.name.text.as_str())) {
+            let Some(name) = name_of(node) else { continue };
+            self.snake_case(&name.text, name.span, "a step");
+            if let Some(first) = drafts.iter().find(|draft| draft.name == name.text) {
+                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));
+                self.report(diagnostic.label("again").also(first.span, "first here").help("a step's name is its name in expressions: rename one"));
+            }
+            let at = drafts.len();
+            drafts.push(Draft { node, name: name.text, span: name.span, within });
+            if node.name.text == "choose" {
+                let arms = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "when" | "otherwise"));
+                for (arm, child) in arms.enumerate() {
+                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts);
+                }
+            }
+        }
+    }
+
+    fn input_scope(&self, input: &str) -> Scope {
+        Scope::default().with("input", Ty::Record(input.to_owned()), Marks::default())
+    }
+
+    /// What a place of a flow may name. `own`: the step that stands there, which may not name itself.
+    pub(crate) fn flow_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
+        let plain = Marks::default();
+        let mut scope = self.input_scope(&draft.input).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
+        let mut states = Vec::new();
+        for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
+            let Some(step) = draft.drafts.get(at) else { continue };
+            let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
+            scope = scope.with(&step.name, ty, marks);
+            let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
+            let settled = ("settled_by".to_owned(), Ty::String.optional());
+            states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
+        }
+        scope.with("steps", Ty::Object(states), plain)
+    }
+
+    fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {
+        let cycles = super::order::cycles(depends);
+        for cycle in &cycles {
+            let mut steps = cycle.iter().filter_map(|at| draft.drafts.get(*at));
+            let Some(first) = steps.next() else { continue };
+            let names: Vec<String> = cycle.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| format!("`{}`", step.name)).collect();
+            let mut diagnostic = Diagnostic::new(&meaning::CYCLE, first.span, format!("these steps wait for each other: {}", names.join(", "))).label("waits");
+            for other in steps {
+                diagnostic = diagnostic.also(other.span, "waits");
+            }
+            self.report(diagnostic.help("acts, asks and remembers run in document order: a step cannot use the value of a later one"));
+        }
+        !cycles.is_empty()
+    }
+}

@@ -1,0 +1,177 @@
+//! Models, routes and memories.
+
+use super::context::{Context, name_of};
+use super::declare::confidence;
+use crate::ast::{Literal, Node};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Memory, Model};
+use crate::shape::Shaped;
+use crate::ty::Ty;
+use std::sync::Arc;
+
+/// A rung of a route as written; templates are checked where the route is used, in the step's scope.
+#[derive(Debug, Clone)]
+pub(crate) enum WrittenRung {
+    Candidate(String),
+    Template { text: String, literal: Literal },
+    Value { label: Literal, confidence: f64 },
+    Fail(String),
+}
+
+/// A route as written.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenRoute {
+    pub(crate) needs: String,
+    pub(crate) rungs: Vec<WrittenRung>,
+}
+
+impl Context<'_> {
+    pub(crate) fn lower_models(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| node.name.text == "model") {
+            let Some(name) = name_of(node) else { continue };
+            if let Some(model) = self.lower_model(node, &name.text) {
+                self.plan.models.insert(name.text, Arc::new(model));
+            }
+        }
+    }
+
+    fn lower_model(&mut self, node: &Node, name: &str) -> Option<Model> {
+        let Some(provider) = node.setting("provider").cloned() else {
+            self.missing(node, "provider", "write `provider=linear`: a classifier learned from labelled rows");
+            return None;
+        };
+        let provider = self.word(&provider, "`provider`", &["linear"])?;
+        let Some(rows) = node.setting("rows").cloned() else {
+            self.missing(node, "rows", "write `rows=\"data/rows.jsonl\"`: labelled rows of the repository");
+            return None;
+        };
+        let path = self.text(&rows, "`rows`")?;
+        if (self.read)(&path).is_none() {
+            let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, rows.span, format!("the file `{path}` is not in the repository, or is not UTF-8 text"));
+            self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
+        }
+        let label = self.setting_text(node, "label").unwrap_or_else(|| "label".to_owned());
+        let price = match node.first("price").and_then(|price| price.argument(0)).cloned() {
+            Some(price) => self.money(&price)?,
+            None => {
+                self.missing(node, "price", "write `price \"0 USD\"`: a model of unknown price is never asked");
+                return None;
+            }
+        };
+        for can in node.list("can") {
+            self.word(&can.clone(), "`can`", &["classify"]);
+        }
+        Some(Model { name: name.to_owned(), provider, rows: path, label, price })
+    }
+
+    pub(crate) fn lower_routes(&mut self, nodes: &[Node]) -> std::collections::BTreeMap<String, WrittenRoute> {
+        let mut routes = std::collections::BTreeMap::new();
+        for node in nodes.iter().filter(|node| node.name.text == "route") {
+            let Some(name) = name_of(node) else { continue };
+            if let Some(route) = self.lower_route(node) {
+                routes.insert(name.text, route);
+            }
+        }
+        routes
+    }
+
+    fn lower_route(&mut self, node: &Node) -> Option<WrittenRoute> {
+        let Some(needs) = node.setting("needs").cloned() else {
+            self.missing(node, "needs", "write `needs=classify` or `needs=text`");
+            return None;
+        };
+        let needs = self.word(&needs, "`needs`", &["classify", "text"])?;
+        let mut rungs = Vec::new();
+        for child in &node.children {
+            let Some(value) = child.argument(0).cloned() else { continue };
+            match child.name.text.as_str() {
+                "candidate" => {
+                    self.check_needs(&needs, "classify", child, "a `linear` model classifies");
+                    rungs.extend(self.reference(&value, "model").map(WrittenRung::Candidate));
+                }
+                "template" => {
+                    self.check_needs(&needs, "text", child, "a template writes text");
+                    if let Some((text, file)) = self.file_or_text(&value) {
+                        let literal = Literal { offsets: if file.is_some() { Vec::new() } else { value.offsets.clone() }, ..value };
+                        rungs.push(WrittenRung::Template { text, literal });
+                    }
+                }
+                "value" => {
+                    self.check_needs(&needs, "classify", child, "a fixed value is a label");
+                    rungs.push(WrittenRung::Value { label: value, confidence: confidence(child.setting("confidence")).unwrap_or(0.0) });
+                }
+                "fail" => rungs.extend(self.text(&value, "a message").map(WrittenRung::Fail)),
+                _ => {}
+            }
+        }
+        let total = matches!(rungs.last(), Some(WrittenRung::Template { .. } | WrittenRung::Value { .. } | WrittenRung::Fail(_)));
+        if !total {
+            let diagnostic = Diagnostic::new(&meaning::ROUTE_NOT_TOTAL, node.name.span, "this route has no answer when every model fails");
+            self.report(diagnostic.label("its ladder has no floor").help("end it with `value`, `template` or `fail`"));
+        }
+        self.check_unreachable_rungs(node);
+        Some(WrittenRoute { needs, rungs })
+    }
+
+    fn check_needs(&mut self, needs: &str, offers: &str, rung: &Node, why: &str) {
+        if needs != offers {
+            let diagnostic = Diagnostic::new(&meaning::ROUTE_MISMATCH, rung.name.span, format!("the route needs {needs}, but {why}"));
+            self.report(diagnostic.label(format!("gives {offers}")).help(format!("remove it, or write `needs={offers}`")));
+        }
+    }
+
+    fn check_unreachable_rungs(&mut self, node: &Node) {
+        let mut floor = None;
+        for rung in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "candidate" | "template" | "value" | "fail")) {
+            if let Some(floor) = floor {
+                let diagnostic = Diagnostic::new(&meaning::UNREACHABLE, rung.name.span, format!("this `{}` is never reached", rung.name.text));
+                self.report(diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it"));
+            } else if rung.name.text != "candidate" {
+                floor = Some(rung.name.span);
+            }
+        }
+    }
+
+    pub(crate) fn lower_memories(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| node.name.text == "memory") {
+            let Some(name) = name_of(node) else { continue };
+            if let Some(memory) = self.lower_memory(node, &name.text) {
+                self.plan.memories.insert(name.text, Arc::new(memory));
+            }
+        }
+    }
+
+    fn lower_memory(&mut self, node: &Node, name: &str) -> Option<Memory> {
+        let tier = match node.setting("tier").cloned() {
+            Some(tier) => self.word(&tier, "`tier`", &["session", "working", "long-term"])?,
+            None => {
+                self.missing(node, "tier", "write `tier=session`, `working` or `long-term`");
+                return None;
+            }
+        };
+        let record = self.setting_reference(node, "record", "type")?;
+        let Some(subject) = node.setting("subject").cloned() else {
+            self.missing(node, "subject", "write `subject=\"customer_id\"`: the field that says whose facts these are");
+            return None;
+        };
+        let subject_name = self.text(&subject, "`subject`")?;
+        let fields = self.plan.types.records.get(&record).map(|record| record.fields.clone()).unwrap_or_default();
+        if !fields.iter().any(|field| field.name == subject_name && field.ty == Ty::String) {
+            let known: Vec<String> = fields.iter().filter(|field| field.ty == Ty::String).map(|field| field.name.clone()).collect();
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, subject.span, format!("`{record}` has no text field `{subject_name}`")).label("no such field");
+            self.report(super::context::suggest(diagnostic, &subject_name, &known, subject.span, "text field"));
+        }
+        let retention = match node.setting("retention").cloned() {
+            Some(value) if value.text() == Some("forever") => None,
+            Some(_) => Some(self.span_of_time(node, "retention")?),
+            None => {
+                let diagnostic = Diagnostic::new(&meaning::NO_RETENTION, node.name.span, format!("the memory `{name}` does not say how long it keeps a fact"));
+                self.report(diagnostic.label("kept how long?").help("write `retention=\"90d\"`, or `retention=forever` if you mean it"));
+                None
+            }
+        };
+        let cap = node.setting("cap").is_some().then(|| self.count(node, "cap", 1, 1_000_000)).flatten();
+        Some(Memory { name: name.to_owned(), tier, record, subject: subject_name, retention, cap })
+    }
+}

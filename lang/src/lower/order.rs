@@ -1,0 +1,147 @@
+//! The order of steps: data, `after`, document order of writes, and gates, as a petgraph graph.
+
+use super::flow::{Draft, FlowDraft};
+use crate::ast::{Literal, Node};
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::BTreeSet;
+
+/// Steps of a flow in an order in which each can be typed: what it names comes first, as far as a glance tells.
+pub(crate) fn lowering_order(draft: &FlowDraft<'_>) -> Vec<usize> {
+    let guesses: Vec<BTreeSet<usize>> = (0..draft.drafts.len()).map(|at| guess(draft, at)).collect();
+    // Strongly connected components come out with what they depend on first.
+    let mut order = Vec::new();
+    for mut component in tarjan_scc(&graph(&guesses)) {
+        component.sort();
+        order.extend(component.into_iter().map(NodeIndex::index));
+    }
+    order
+}
+
+fn graph(depends: &[BTreeSet<usize>]) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::new();
+    let nodes: Vec<NodeIndex> = depends.iter().map(|_| graph.add_node(())).collect();
+    for (from, targets) in nodes.iter().zip(depends) {
+        for target in targets.iter().filter_map(|at| nodes.get(*at)) {
+            graph.add_edge(*from, *target, ());
+        }
+    }
+    graph
+}
+
+/// Groups of steps that wait for each other.
+pub(crate) fn cycles(depends: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
+    let graph = graph(depends);
+    let components = tarjan_scc(&graph).into_iter().filter(|component| {
+        component.len() > 1 || component.first().is_some_and(|node| graph.contains_edge(*node, *node))
+    });
+    components.map(|component| component.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>().into_iter().collect()).collect()
+}
+
+/// Names that the step's texts mention, without parsing them: good enough to choose an order of typing.
+fn guess(draft: &FlowDraft<'_>, at: usize) -> BTreeSet<usize> {
+    let Some(step) = draft.drafts.get(at) else { return BTreeSet::new() };
+    let mut names = BTreeSet::new();
+    mentioned(step.node, draft, &mut names);
+    let inner = (0..draft.drafts.len()).filter(|other| is_inside(draft, *other, at));
+    let visible = draft.visible(step.within);
+    let named = visible.into_iter().filter(|other| *other != at && draft.drafts.get(*other).is_some_and(|step| names.contains(&step.name)));
+    named.chain(inner).collect()
+}
+
+fn is_inside(draft: &FlowDraft<'_>, inner: usize, outer: usize) -> bool {
+    let mut within = draft.drafts.get(inner).and_then(|step| step.within);
+    while let Some((choose, _)) = within {
+        if choose == outer {
+            return true;
+        }
+        within = draft.drafts.get(choose).and_then(|step| step.within);
+    }
+    false
+}
+
+fn mentioned(node: &Node, draft: &FlowDraft<'_>, names: &mut BTreeSet<String>) {
+    let literals = node.arguments.iter().chain(node.properties.iter().map(|property| &property.value));
+    literals.filter_map(Literal::text).for_each(|text| mentioned_in(text, names));
+    if let Some(written) = node.properties.iter().find(|property| property.name.text == "route").and_then(|property| draft.routes.get(property.value.text()?)) {
+        for rung in &written.rungs {
+            if let super::model::WrittenRung::Template { text, .. } = rung {
+                mentioned_in(text, names);
+            }
+        }
+    }
+    for child in &node.children {
+        // Steps of arms have names of their own to mention.
+        if !super::flow::VERBS.contains(&child.name.text.as_str()) {
+            mentioned(child, draft, names);
+        }
+    }
+}
+
+/// Words of an expression; of a template, those inside its braces.
+fn mentioned_in(text: &str, names: &mut BTreeSet<String>) {
+    if !text.contains("{{") && !text.contains("{%") {
+        return identifiers(text, names);
+    }
+    for part in text.split('{').skip(1) {
+        if let Some(hole) = part.split('}').next().filter(|hole| !hole.is_empty()) {
+            identifiers(hole, names);
+        }
+    }
+}
+
+/// Words outside quotes that do not follow a dot; for `steps.refund`, also the word after it.
+fn identifiers(text: &str, names: &mut BTreeSet<String>) {
+    let mut quote: Option<char> = None;
+    let mut word = String::new();
+    let mut after_dot = false;
+    let mut last = String::new();
+    for letter in text.chars().chain([' ']) {
+        if letter.is_ascii_alphanumeric() || letter == '_' {
+            if quote.is_none() {
+                word.push(letter);
+            }
+            continue;
+        }
+        if !word.is_empty() {
+            if !after_dot || last == "steps" {
+                names.insert(word.clone());
+            }
+            last = std::mem::take(&mut word);
+        }
+        after_dot = letter == '.' && quote.is_none();
+        match quote {
+            Some(open) if open == letter => quote = None,
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            _ => {}
+        }
+    }
+}
+
+/// What every step waits for: what it reads, `after`, and the gates.
+pub(crate) fn depends(draft: &FlowDraft<'_>) -> Vec<BTreeSet<usize>> {
+    let mut depends: Vec<BTreeSet<usize>> = (0..draft.drafts.len()).map(|at| draft.lowered.get(&at).map(|lowered| lowered.reads.clone()).unwrap_or_default()).collect();
+    let scopes: BTreeSet<Option<(usize, u16)>> = draft.drafts.iter().map(|step| step.within).collect();
+    for scope in scopes {
+        let mut previous: Option<usize> = None;
+        let mut gates: Vec<usize> = Vec::new();
+        for (at, step) in draft.drafts.iter().enumerate().filter(|(_, step)| step.within == scope) {
+            if writes(draft, at, step) {
+                if let Some(own) = depends.get_mut(at) {
+                    own.extend(gates.iter().copied().chain(previous));
+                }
+                previous = Some(at);
+            }
+            if matches!(step.node.name.text.as_str(), "reflect" | "ask") {
+                gates.push(at);
+            }
+        }
+    }
+    depends
+}
+
+/// Whether a step stands in the document order of its scope: it writes, asks or remembers, or holds a step that does.
+fn writes(draft: &FlowDraft<'_>, at: usize, step: &Draft<'_>) -> bool {
+    let verb = |step: &Draft<'_>| matches!(step.node.name.text.as_str(), "act" | "ask" | "remember");
+    verb(step) || draft.drafts.iter().enumerate().any(|(inner, step)| verb(step) && is_inside(draft, inner, at))
+}

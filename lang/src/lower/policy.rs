@@ -1,0 +1,206 @@
+//! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
+
+use super::context::{Context, name_of};
+use crate::ast::{Literal, Node, Scalar};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Expr, Scope};
+use crate::plan::{Deny, Escalate, Escalation, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window};
+use crate::shape::Shaped;
+use crate::template::{self, Template};
+use crate::ty::{Marks, Ty};
+use crate::value::Value;
+use std::sync::Arc;
+
+/// The type of `run` in flows and policies.
+pub(crate) fn run_type() -> Ty {
+    Ty::Object(vec![("id".to_owned(), Ty::String), ("now".to_owned(), Ty::Timestamp), ("flow".to_owned(), Ty::String)])
+}
+
+impl Context<'_> {
+    pub(crate) fn lower_policies(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| node.name.text == "policy") {
+            let Some(name) = name_of(node) else { continue };
+            let policy = self.lower_policy(node, &name.text);
+            self.locate(format!("policy:{}", name.text), node.span);
+            self.plan.policies.insert(name.text, Arc::new(policy));
+        }
+    }
+
+    fn lower_policy(&mut self, node: &Node, name: &str) -> Policy {
+        let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
+        let on: Vec<Literal> = node.list("on").into_iter().cloned().collect();
+        if on.is_empty() {
+            self.missing(node, "on", "write `on \"CONNECTOR.OPERATION\"`: what it covers");
+        }
+        let on: Vec<String> = on.iter().filter_map(|value| self.reference(value, "operation")).collect();
+        let needs: Vec<Need> = node.all("needs").collect::<Vec<_>>().into_iter().filter_map(|need| self.lower_need(need)).collect();
+        let scope = self.policy_scope(&on, &needs);
+        let mut policy = Policy { name: name.to_owned(), owner, on, needs, denies: Vec::new(), limits: Vec::new(), escalates: Vec::new() };
+        let mut names: Vec<String> = Vec::new();
+        for rule in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "deny" | "limit" | "escalate")) {
+            let Some(of) = name_of(rule) else { continue };
+            if names.contains(&of.text) {
+                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, of.span, format!("the policy `{name}` has two rules named `{}`", of.text));
+                self.report(diagnostic.label("again").help("rename one: the log names the rule that decided"));
+            }
+            self.locate(format!("policy:{name}.{}", of.text), rule.span);
+            names.push(of.text.clone());
+            match rule.name.text.as_str() {
+                "deny" => policy.denies.extend(self.lower_deny(rule, of.text, &scope)),
+                "limit" => policy.limits.extend(self.lower_limit(rule, of.text, &scope, &policy.on)),
+                _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
+            }
+        }
+        policy
+    }
+
+    fn lower_need(&mut self, node: &Node) -> Option<Need> {
+        let name = name_of(node)?;
+        self.snake_case(&name.text, name.span, "evidence");
+        let ty = self.type_of_literal(&node.argument(1)?.clone())?;
+        let default = node.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
+        Some(Need { name: name.text, ty, default })
+    }
+
+    /// `effect` has the parameters that every covered operation has, with the same type.
+    fn policy_scope(&self, on: &[String], needs: &[Need]) -> Scope {
+        let mut fields: Option<Vec<(String, Ty)>> = None;
+        let mut marks = Marks::default();
+        for operation in on.iter().filter_map(|name| self.plan.operations.get(name)) {
+            let own: Vec<(String, Ty)> = operation.request.iter().map(|field| (field.name.clone(), field.ty.clone())).collect();
+            marks = operation.request.iter().fold(marks, |marks, field| marks.with(field.marks));
+            fields = Some(match fields {
+                None => own,
+                Some(fields) => fields.into_iter().filter(|field| own.contains(field)).collect(),
+            });
+        }
+        let effect = fields.map_or(Ty::Unknown, Ty::Object);
+        let text = |name: &str| (name.to_owned(), Ty::String);
+        let action = Ty::Object(vec![text("operation"), text("flow"), text("step"), ("money".to_owned(), Ty::Money.optional())]);
+        let evidence = Ty::Object(needs.iter().map(|need| (need.name.clone(), need.ty.clone())).collect());
+        let plain = Marks::default();
+        let scope = Scope::default().with("effect", effect, plain).with("action", action, plain).with("evidence", evidence, plain);
+        scope.with("settings", self.settings_type(), plain).with("run", run_type(), plain)
+    }
+
+    fn required_condition(&mut self, node: &Node, scope: &Scope) -> Option<Expr> {
+        let Some(when) = node.setting("when").cloned() else {
+            self.missing(node, "when", "write `when=\"effect.amount > '100 USD'\"`");
+            return None;
+        };
+        self.condition(&when, scope).map(|checked| checked.expr)
+    }
+
+    fn lower_deny(&mut self, node: &Node, name: String, scope: &Scope) -> Option<Deny> {
+        let when = self.required_condition(node, scope)?;
+        let message = node.setting("message").cloned().and_then(|message| self.template(&message, scope));
+        Some(Deny { name, when, message })
+    }
+
+    /// A literal as a template over a scope.
+    pub(crate) fn template(&mut self, value: &Literal, scope: &Scope) -> Option<Template> {
+        let text = self.text(value, "a text")?;
+        let (checked, found) = template::check(&text, value, scope, &self.plan.types);
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        checked.map(|checked| checked.template)
+    }
+
+    fn lower_escalate(&mut self, node: &Node, name: String, scope: &Scope, on: &[String]) -> Option<Escalate> {
+        let when = self.required_condition(node, scope);
+        let escalation = self.escalation(node, on);
+        Some(Escalate { name, when: when?, escalation: escalation? })
+    }
+
+    fn lower_limit(&mut self, node: &Node, name: String, scope: &Scope, on: &[String]) -> Option<Limit> {
+        let (measure, max) = match (node.setting("sum").cloned(), node.setting("count").cloned()) {
+            (Some(sum), None) => {
+                let Some(max) = node.setting("max").cloned() else {
+                    self.missing(node, "max", "write `max=\"1000 USD\"`");
+                    return None;
+                };
+                let sum = self.value(&sum, scope, None)?;
+                let measured = sum.expr.ty.clone();
+                if !matches!(measured, Ty::Money | Ty::Int | Ty::Double | Ty::Unknown) {
+                    let span = node.setting("sum").map_or(node.span, |value| value.span);
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("a limit sums money or numbers, not {measured}"));
+                    self.report(diagnostic.label("cannot be summed").help("write `count=20` to count effects"));
+                    return None;
+                }
+                (Measure::Sum(sum.expr), self.value(&max, scope, Some(&measured))?.expr)
+            }
+            (None, Some(count)) => match count.scalar {
+                Scalar::Int(most) if most >= 0 => (Measure::Count, Expr::constant(Value::Int(most), Ty::Int)),
+                _ => (Measure::Count, self.value(&count, scope, Some(&Ty::Int))?.expr),
+            },
+            _ => {
+                self.missing(node, "sum or count", "write `sum=\"=effect.amount\" max=\"1000 USD\"`, or `count=20`: one of the two");
+                return None;
+            }
+        };
+        let by = node.setting("by").cloned().and_then(|by| self.value(&by, scope, None)).map(|checked| checked.expr);
+        let window = self.limit_window(node);
+        let otherwise = match node.setting("else").cloned() {
+            None => LimitElse::Deny,
+            Some(word) => match self.word(&word, "`else`", &["deny", "escalate"])?.as_str() {
+                "escalate" => LimitElse::Escalate(self.escalation(node, on)?),
+                _ => LimitElse::Deny,
+            },
+        };
+        Some(Limit { name, measure, max, by, window, otherwise })
+    }
+
+    fn limit_window(&mut self, node: &Node) -> Option<Window> {
+        match node.setting("per")?.text() {
+            Some("day") => Some(Window::Day),
+            _ => self.span_of_time(node, "per").map(Window::Rolling),
+        }
+    }
+
+    /// `to`, `within`, `on-timeout`, `quorum` of a node. `on`: the operations it guards.
+    pub(crate) fn escalation(&mut self, node: &Node, on: &[String]) -> Option<Escalation> {
+        let to = self.setting_reference(node, "to", "team");
+        let within = match node.setting("within") {
+            Some(_) => self.span_of_time(node, "within"),
+            None => {
+                self.missing(node, "within", "write `within=\"4h\"`: how long they have");
+                None
+            }
+        };
+        let on_timeout = self.on_timeout(node, on);
+        let members = to.as_ref().and_then(|to| self.plan.teams.get(to)).map_or(0, |team| team.members.len());
+        let quorum = if node.setting("quorum").is_some() { self.count(node, "quorum", 1, 100)? } else { 1 };
+        if to.is_some() && members > 0 && usize::try_from(quorum).unwrap_or(usize::MAX) > members {
+            let span = node.setting("quorum").map_or(node.name.span, |value| value.span);
+            let diagnostic = Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but the team has {members}"));
+            self.report(diagnostic.label("can never be reached").help("lower it, or add members to the team"));
+        }
+        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum })
+    }
+
+    fn on_timeout(&mut self, node: &Node, on: &[String]) -> Option<OnTimeout> {
+        let kind = node.name.text.clone();
+        let Some(value) = node.setting("on-timeout").cloned() else {
+            let diagnostic = Diagnostic::new(&meaning::NO_TIMEOUT, node.name.span, format!("this `{kind}` does not say what happens when nobody answers"));
+            let choice = if kind == "ask" { "`stop` or `skip`" } else { "`deny`, `skip` or `stop`" };
+            self.report(diagnostic.label("no `on-timeout`").help(format!("write `on-timeout=` with {choice}")));
+            return None;
+        };
+        let choice: &[&str] = if kind == "ask" { &["stop", "skip"] } else { &["approve", "deny", "skip", "stop"] };
+        let chosen = match self.word(&value, "`on-timeout`", choice)?.as_str() {
+            "approve" => OnTimeout::Approve,
+            "skip" => OnTimeout::Skip,
+            "stop" => OnTimeout::Stop,
+            _ => OnTimeout::Deny,
+        };
+        let guarded = on.iter().filter_map(|name| self.plan.operations.get(name)).find(|operation| {
+            operation.effect == crate::plan::EffectKind::Irreversible || operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price)
+        });
+        if let (OnTimeout::Approve, Some(operation)) = (chosen, guarded) {
+            let message = format!("silence cannot approve `{}`: it moves money or cannot be taken back", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::APPROVED_BY_SILENCE, value.span, message).label("approves when nobody looks");
+            self.report(diagnostic.help("write `on-timeout=deny`").fix("write `deny`", value.span, "deny"));
+        }
+        Some(chosen)
+    }
+}

@@ -1,0 +1,310 @@
+//! A step: its common settings, and its one verb. The verbs that only compute or look are here.
+
+use super::context::Context;
+use super::flow::{FlowDraft, Lowered};
+use super::model::{WrittenRoute, WrittenRung};
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Checked, Scope};
+use crate::plan::{EffectKind, OnError, Require, Route, Rule, Rung, Step, StepKind};
+use crate::shape::Shaped;
+use crate::source::Span;
+use crate::template;
+use crate::ty::{Marks, Ty};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What lowering a verb yields: the kind, the type of its value where it ran, and the marks of that value.
+pub(crate) type Verb = (StepKind, Ty, Marks);
+
+/// The place of a step: its scope, and everything its expressions have read so far.
+pub(crate) struct Place<'d, 'n> {
+    pub(crate) draft: &'d FlowDraft<'n>,
+    pub(crate) at: usize,
+    pub(crate) scope: Scope,
+    pub(crate) within: Option<(usize, u16)>,
+    pub(crate) reads: Vec<(String, Span)>,
+}
+
+impl Place<'_, '_> {
+    /// Notes what an expression reads and returns it.
+    pub(crate) fn note(&mut self, checked: Checked) -> Checked {
+        self.reads.extend(checked.reads.iter().cloned());
+        checked
+    }
+}
+
+impl Context<'_> {
+    pub(crate) fn lower_step(&mut self, at: usize, draft: &FlowDraft<'_>) -> Option<Lowered> {
+        let step = draft.drafts.get(at)?;
+        let scope = self.flow_scope(draft, step.within, Some(at));
+        let mut place = Place { draft, at, scope, within: step.within, reads: Vec::new() };
+        let node = step.node;
+        self.locate(format!("flow:{}.{}", draft.name, step.name), step.span);
+        let when = match node.property("when").cloned().or_else(|| if node.name.text == "choose" { None } else { node.setting("when").cloned() }) {
+            Some(when) => Some(self.condition(&when, &place.scope).map(|checked| place.note(checked))),
+            None => None,
+        };
+        let verb = self.lower_verb(node, &mut place);
+        let on_error = match node.property("on-error").or_else(|| node.setting("on-error")).cloned() {
+            Some(word) if self.word(&word, "`on-error`", &["fail", "skip"])? == "skip" => OnError::Skip,
+            _ => OnError::Fail,
+        };
+        let skip_denied = match node.setting("on-denied").cloned() {
+            Some(word) => self.word(&word, "`on-denied`", &["stop", "skip"])? == "skip",
+            None => false,
+        };
+        let mut reads = draft.steps_read(&place.reads, step.within);
+        reads.extend(self.lower_after(node, draft, step.within));
+        reads.remove(&at);
+        let (kind, ty, marks) = verb?;
+        if when.as_ref().is_some_and(Option::is_none) {
+            return None;
+        }
+        let when = when.flatten().map(|checked| checked.expr);
+        let may_be_absent = when.is_some() || on_error == OnError::Skip || skip_denied;
+        let seen = if may_be_absent { ty.clone().optional() } else { ty.clone() };
+        let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
+        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, kind, ty };
+        Some(Lowered { step, marks, seen, reads })
+    }
+
+    fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for value in node.list("after").into_iter().cloned() {
+            let Some(name) = self.text(&value, "a step's name") else { continue };
+            let visible = draft.visible(within);
+            match visible.iter().find(|at| draft.drafts.get(**at).is_some_and(|step| step.name == name)) {
+                Some(at) => {
+                    found.insert(*at);
+                }
+                None => {
+                    let known: Vec<String> = visible.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| step.name.clone()).collect();
+                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here")).label("no such step");
+                    self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
+                }
+            }
+        }
+        found
+    }
+
+    fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        match node.name.text.as_str() {
+            "let" => {
+                let value = node.argument(1)?.clone();
+                let checked = self.value(&value, &place.scope, None)?;
+                let checked = place.note(checked);
+                Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, checked.marks))
+            }
+            "observe" => match self.one_of(node, &["call", "recall"])? {
+                call if call.name.text == "call" => self.lower_observe_call(call, place),
+                recall => self.lower_recall(recall, place),
+            },
+            "decide" => self.lower_decide(node, place),
+            "reflect" => self.lower_reflect(node, place),
+            "ask" => self.lower_ask(node, place),
+            "act" => self.lower_act(node, place),
+            "remember" => self.lower_remember(node, place),
+            _ => self.lower_choose(node, place),
+        }
+    }
+
+    /// The one child among `verbs`; none or several are a mistake.
+    pub(crate) fn one_of<'n>(&mut self, node: &'n Node, verbs: &[&str]) -> Option<&'n Node> {
+        let mut found = node.children.iter().filter(|child| verbs.contains(&child.name.text.as_str()));
+        let first = found.next();
+        let quoted: Vec<String> = verbs.iter().map(|verb| format!("`{verb}`")).collect();
+        match (first, found.next()) {
+            (Some(first), None) => Some(first),
+            (None, _) => {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, node.name.span, format!("this `{}` does not say what it does", node.name.text));
+                self.report(diagnostic.label("no verb").help(format!("write one of {} in it", quoted.join(", "))));
+                None
+            }
+            (Some(first), Some(second)) => {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, second.name.span, format!("this `{}` does two things", node.name.text));
+                self.report(diagnostic.label("the second").also(first.name.span, "the first").help("one step, one verb: make two steps"));
+                None
+            }
+        }
+    }
+
+    fn lower_observe_call(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let value = node.argument(0)?.clone();
+        let name = self.reference(&value, "operation")?;
+        let operation = self.plan.operations.get(&name)?.clone();
+        if operation.effect != EffectKind::Read {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, value.span, format!("`{name}` changes something, so it is not observed"));
+            self.report(diagnostic.label("a write").help("write `act` instead of `observe`"));
+            return None;
+        }
+        let request = self.request_bindings(node, &operation, &place.scope);
+        let request = request.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
+        Some((StepKind::Call { operation: name, request }, operation.response.clone(), Marks::default()))
+    }
+
+    fn lower_recall(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let value = node.argument(0)?.clone();
+        let memory = self.reference(&value, "memory")?;
+        let record = self.plan.memories.get(&memory)?.record.clone();
+        let Some(subject) = node.setting("subject").cloned() else {
+            self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose facts");
+            return None;
+        };
+        let subject = self.value(&subject, &place.scope, Some(&Ty::String))?;
+        let subject = place.note(subject).expr;
+        let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
+        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), Marks::default()))
+    }
+
+    fn lower_decide(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        if node.first("rule").is_some() || node.first("otherwise").is_some() {
+            for other in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "draft" | "classify")) {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, other.name.span, "this `decide` does two things");
+                self.report(diagnostic.label("beside rules").help("one step, one verb: make two steps"));
+            }
+            return self.lower_rules(node, place);
+        }
+        match self.one_of(node, &["draft", "classify", "rule"])? {
+            classify if classify.name.text == "classify" => self.lower_classify(classify, place),
+            draft => self.lower_draft(draft, place),
+        }
+    }
+
+    fn lower_rules(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let mut rules = Vec::new();
+        let (mut ty, mut marks): (Option<Ty>, Marks) = (None, Marks::default());
+        let mut complete = true;
+        for rule in node.all("rule").collect::<Vec<_>>() {
+            let name = self.argument(rule, 0, "a rule's name")?;
+            let (Some(when), Some(value)) = (rule.setting("when").cloned(), rule.setting("value").cloned()) else {
+                self.missing(rule, "when and value", "write `rule \"late\" when=\"…\" value=\"…\"`");
+                complete = false;
+                continue;
+            };
+            let when = self.condition(&when, &place.scope);
+            let value = self.value(&value, &place.scope, ty.as_ref());
+            let (Some(when), Some(value)) = (when, value) else {
+                complete = false;
+                continue;
+            };
+            let (when, value) = (place.note(when), place.note(value));
+            ty.get_or_insert_with(|| value.expr.ty.clone());
+            marks = marks.with(value.marks);
+            rules.push(Rule { name, when: when.expr, value: value.expr });
+        }
+        let Some(otherwise) = node.first("otherwise").and_then(|node| node.setting("value")).cloned() else {
+            let diagnostic = Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "these rules do not say what holds when none of them does");
+            self.report(diagnostic.label("no `otherwise`").help("write `otherwise value=…` after the rules"));
+            return None;
+        };
+        let otherwise = self.value(&otherwise, &place.scope, ty.as_ref())?;
+        let otherwise = place.note(otherwise);
+        let value = ty.unwrap_or_else(|| otherwise.expr.ty.clone());
+        let ty = Ty::Object(vec![("value".to_owned(), value), ("rule".to_owned(), Ty::String)]);
+        complete.then_some((StepKind::Rules { rules, otherwise: otherwise.expr }, ty, marks.with(otherwise.marks)))
+    }
+
+    fn route(&mut self, node: &Node, needs: &str, place: &Place<'_, '_>) -> Option<(String, WrittenRoute)> {
+        let name = self.setting_reference(node, "route", "route")?;
+        let route = place.draft.routes.get(&name)?.clone();
+        if route.needs != needs {
+            let span = node.setting("route").map_or(node.span, |value| value.span);
+            let diagnostic = Diagnostic::new(&meaning::ROUTE_MISMATCH, span, format!("`{}` needs a route for {needs}, `{name}` is for {}", node.name.text, route.needs));
+            self.report(diagnostic.label(format!("for {}", route.needs)).help(format!("name a route with `needs={needs}`")));
+            return None;
+        }
+        Some((name, route))
+    }
+
+    fn lower_classify(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let value = node.argument(0)?.clone();
+        let labels = self.reference(&value, "enum")?;
+        let Some(text) = node.setting("text").cloned() else {
+            self.missing(node, "text", "write `text=\"=input.text\"`: what is classified");
+            return None;
+        };
+        let text = self.value(&text, &place.scope, Some(&Ty::String));
+        let (route, written) = self.route(node, "classify", place)?;
+        let mut rungs = Vec::new();
+        for rung in &written.rungs {
+            rungs.push(match rung {
+                WrittenRung::Candidate(model) => Rung::Candidate { model: model.clone() },
+                WrittenRung::Value { label, confidence } => {
+                    let value = self.typed(label, &Ty::Enum(labels.clone()))?;
+                    Rung::Value { label: value.as_str().unwrap_or_default().to_owned(), confidence: *confidence }
+                }
+                WrittenRung::Fail(message) => Rung::Fail { message: message.clone() },
+                WrittenRung::Template { .. } => return None,
+            });
+        }
+        self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: "classify".to_owned(), rungs }));
+        let text = place.note(text?);
+        let label = ("label".to_owned(), Ty::Enum(labels.clone()));
+        let ty = Ty::Object(vec![label, ("confidence".to_owned(), Ty::Double), ("by".to_owned(), Ty::String)]);
+        // A label says something of its text: it is as untrusted and as personal as a class can be, but it is no longer the text.
+        let marks = Marks { model: true, untrusted: text.marks.untrusted, ..Marks::default() };
+        Some((StepKind::Classify { labels, route, text: text.expr }, ty, marks))
+    }
+
+    fn lower_draft(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let value = node.argument(0)?.clone();
+        let record = self.reference(&value, "type")?;
+        let fields = self.plan.types.records.get(&record)?.fields.clone();
+        let (route, written) = self.route(node, "text", place)?;
+        let required: Vec<_> = fields.iter().filter(|field| field.default.is_none() && !matches!(field.ty, Ty::Optional(_))).collect();
+        let [only] = required.as_slice() else {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("a template fills one text field, `{record}` needs {}", required.len()));
+            self.report(diagnostic.label("not one text field").help("draft a type with one required field of type `string`"));
+            return None;
+        };
+        if only.ty != Ty::String {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("a template writes text, but `{}` of `{record}` is {}", only.name, only.ty));
+            self.report(diagnostic.label("not text").help("draft a type with one required field of type `string`"));
+            return None;
+        }
+        let (mut rungs, mut marks) = (Vec::new(), Marks::default());
+        for rung in &written.rungs {
+            match rung {
+                WrittenRung::Template { text, literal } => {
+                    let (checked, found) = template::check(text, literal, &place.scope, &self.plan.types);
+                    found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+                    let checked = checked?;
+                    place.reads.extend(checked.reads);
+                    marks = marks.with(checked.marks);
+                    rungs.push(Rung::Template { template: checked.template });
+                }
+                WrittenRung::Fail(message) => rungs.push(Rung::Fail { message: message.clone() }),
+                WrittenRung::Candidate(_) | WrittenRung::Value { .. } => {}
+            }
+        }
+        self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: "text".to_owned(), rungs }));
+        let field = only.name.clone();
+        Some((StepKind::Draft { record: record.clone(), field, route }, Ty::Record(record), marks))
+    }
+
+    fn lower_reflect(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let go_on = match node.setting("else").cloned() {
+            Some(word) => self.word(&word, "`else`", &["continue", "stop"])? == "continue",
+            None => false,
+        };
+        let mut requires = Vec::new();
+        let mut complete = true;
+        for require in node.all("require").collect::<Vec<_>>() {
+            let Some(when) = require.argument(0).cloned() else { continue };
+            let code = self.setting_text(require, "code").unwrap_or_else(|| format!("requirement-{}", requires.len() + 1));
+            let message = self.setting_text(require, "message");
+            match self.condition(&when, &place.scope) {
+                Some(checked) => requires.push(Require { when: place.note(checked).expr, code, message }),
+                None => complete = false,
+            }
+        }
+        if node.first("require").is_none() {
+            self.missing(node, "require", "write `require \"CONDITION\" code=\"…\"`: what must hold");
+            return None;
+        }
+        let ty = Ty::Object(vec![("passed".to_owned(), Ty::Bool), ("codes".to_owned(), Ty::List(Box::new(Ty::String)))]);
+        complete.then_some((StepKind::Reflect { requires, go_on }, ty, Marks::default()))
+    }
+}

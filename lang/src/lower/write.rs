@@ -1,0 +1,281 @@
+//! The verbs that write, ask or branch: `act`, `ask`, `remember`, `choose`; and what guards an act.
+
+use super::context::{Context, suggest};
+use super::connector::object_of;
+use super::step::{Place, Verb};
+use crate::ast::{Literal, Name, Node};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Checked, Scope};
+use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
+use crate::shape::Shaped;
+use crate::ty::{Field, Marks, Ty};
+
+impl Context<'_> {
+    /// The parameters of a call, typed by the operation: unknown and missing ones are mistakes.
+    pub(crate) fn request_bindings(&mut self, node: &Node, operation: &Operation, scope: &Scope) -> Vec<(String, Checked)> {
+        self.typed_bindings(node, &operation.request, scope, &operation.name, "parameter")
+    }
+
+    fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
+        let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut bound = Vec::new();
+        for (name, value) in &pairs {
+            let Some(field) = fields.iter().find(|field| field.name == name.text) else {
+                let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no {what} `{}`", name.text)).label(format!("unknown {what}"));
+                let diagnostic = suggest(diagnostic, &name.text, &known, name.span, what);
+                // A name of a setting stands without quotes.
+                let fixes = diagnostic.fixes.into_iter().map(|mut fix| {
+                    fix.edits.iter_mut().for_each(|edit| edit.text = edit.text.trim_matches('"').to_owned());
+                    fix
+                });
+                let fixes = fixes.collect();
+                self.report(Diagnostic { fixes, ..diagnostic });
+                continue;
+            };
+            if let Some(checked) = self.value(value, scope, Some(&field.ty)) {
+                bound.push((name.text.clone(), checked));
+            }
+        }
+        for field in fields {
+            let optional = field.default.is_some() || matches!(field.ty, Ty::Optional(_));
+            if !optional && !pairs.iter().any(|(name, _)| name.text == field.name) {
+                let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, format!("`{of}` needs `{}`", field.name));
+                self.report(diagnostic.label(format!("no `{}`", field.name)).help(format!("write `{}=\"=…\"` of type {}", field.name, field.ty)));
+            }
+        }
+        bound
+    }
+
+    pub(crate) fn lower_act(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let call = self.one_of(node, &["call"])?;
+        let value = call.argument(0)?.clone();
+        let name = self.reference(&value, "operation")?;
+        let operation = self.plan.operations.get(&name)?.clone();
+        if operation.effect == EffectKind::Read {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, value.span, format!("`{name}` only reads, so it is not an act"));
+            self.report(diagnostic.label("a read").help("write `observe` instead of `act`"));
+            return None;
+        }
+        let bound = self.request_bindings(call, &operation, &place.scope);
+        self.check_taint(call, &operation, &bound);
+        let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
+        let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
+        let evidence = self.lower_evidence(node, &operation, place);
+        self.check_guards(&value, &operation, stage.is_some());
+        let stage = match stage {
+            Some(stage) => Some(stage?),
+            None => None,
+        };
+        let mut fields = match &operation.response {
+            Ty::Record(record) => self.plan.types.records.get(record).map(|record| record.fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect()).unwrap_or_default(),
+            Ty::Null => Vec::new(),
+            other => vec![("response".to_owned(), other.clone())],
+        };
+        fields.retain(|(name, _)| name != "request");
+        fields.push(("request".to_owned(), object_of(&operation.request)));
+        let marks = operation.request.iter().fold(Marks::default(), |marks, field| marks.with(field.marks));
+        Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
+    }
+
+    fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
+        let escalation = self.escalation(node, std::slice::from_ref(&operation.name));
+        let when = match node.setting("when").cloned() {
+            Some(when) => {
+                let checked = self.condition(&when, &place.scope)?;
+                Some(place.note(checked).expr)
+            }
+            None => None,
+        };
+        let mut editable = Vec::new();
+        for value in node.list("editable").into_iter().cloned() {
+            let Some(name) = self.text(&value, "a parameter's name") else { continue };
+            if operation.request.iter().any(|field| field.name == name) {
+                editable.push(name);
+                continue;
+            }
+            let known: Vec<String> = operation.request.iter().map(|field| field.name.clone()).collect();
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, value.span, format!("`{}` has no parameter `{name}`", operation.name)).label("unknown parameter");
+            self.report(suggest(diagnostic, &name, &known, value.span, "parameter"));
+        }
+        Some(Stage { escalation: escalation?, when, editable })
+    }
+
+    /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
+    fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
+        let covering = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name));
+        let mut fields: Vec<Field> = Vec::new();
+        for need in covering.flat_map(|policy| policy.needs.iter()) {
+            if !fields.iter().any(|field| field.name == need.name) {
+                let (name, ty, default) = (need.name.clone(), need.ty.clone(), need.default.clone());
+                fields.push(Field { name, ty, marks: Marks::default(), default, min: None, max: None, label: None });
+            }
+        }
+        let evidence = node.first("evidence");
+        let given = evidence.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.clone(), value.clone()));
+        let mut bound = Bindings::new();
+        let mut names = Vec::new();
+        for (name, value) in given.collect::<Vec<_>>() {
+            let need = fields.iter().find(|field| field.name == name.text).map(|field| field.ty.clone());
+            if need.is_none() {
+                let message = format!("no policy on `{}` needs the evidence `{}`", operation.name, name.text);
+                self.report(Diagnostic::new(&meaning::UNUSED_EVIDENCE, name.span, message).label("nobody looks at it").help("remove it, or let a policy `needs` it"));
+            }
+            if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
+                bound.push((name.text.clone(), place.note(checked).expr));
+            }
+            names.push(name.text);
+        }
+        for field in fields.iter().filter(|field| field.default.is_none() && !names.contains(&field.name)) {
+            let message = format!("a policy on `{}` needs the evidence `{}`", operation.name, field.name);
+            let span = evidence.map_or(node.name.span, |evidence| evidence.name.span);
+            let help = format!("write `evidence {}=\"=…\"` of type {}", field.name, field.ty);
+            self.report(Diagnostic::new(&meaning::MISSING_EVIDENCE, span, message).label(format!("no `{}`", field.name)).help(help));
+        }
+        bound
+    }
+
+    /// Money and what cannot be taken back must be covered by a policy, or staged.
+    fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
+        let covered = self.plan.policies.values().any(|policy| policy.on.contains(&operation.name));
+        let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
+        let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);
+        if money && !covered {
+            let diagnostic = Diagnostic::new(&meaning::UNCOVERED_MONEY, at.span, format!("`{}` moves money and no policy covers it", operation.name));
+            self.report(diagnostic.label("nothing holds it").help(help));
+        } else if operation.effect == EffectKind::Irreversible && !covered && !staged {
+            let diagnostic = Diagnostic::new(&meaning::UNGUARDED, at.span, format!("`{}` cannot be taken back, and neither a policy nor a person guards it", operation.name));
+            self.report(diagnostic.label("irreversible").help(format!("{help}, or `stage` it")));
+        }
+    }
+
+    /// Text from outside may not choose the target or the amount of a write.
+    fn check_taint(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
+        let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
+        for (name, checked) in bound.iter().filter(|(name, checked)| checked.marks.untrusted && choosing.contains(name)) {
+            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let read = checked.reads.first().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
+            let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
+            self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
+        }
+    }
+
+    pub(crate) fn lower_ask(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let escalation = self.escalation(node, &[]);
+        let question = match node.first("question").and_then(|question| question.argument(0)).cloned() {
+            Some(value) => self.noted_template(&value, place),
+            None => {
+                self.missing(node, "question", "write `question \"…\"`: what the person is asked");
+                None
+            }
+        };
+        let mut show = Vec::new();
+        for value in node.list("show").into_iter().cloned() {
+            let checked = self.value(&value, &place.scope, None);
+            show.extend(checked.map(|checked| place.note(checked).expr));
+        }
+        let answer = match node.first("answer").and_then(|answer| answer.argument(0)).cloned() {
+            Some(value) => self.reference(&value, "type"),
+            None => {
+                self.missing(node, "answer", "write `answer \"TYPE\"`: what the person fills in");
+                None
+            }
+        };
+        let answer = answer?;
+        Some((StepKind::Ask { escalation: escalation?, question: question?, show, answer: answer.clone() }, Ty::Record(answer), Marks::default()))
+    }
+
+    fn noted_template(&mut self, value: &Literal, place: &mut Place<'_, '_>) -> Option<crate::template::Template> {
+        let text = self.text(value, "a text")?;
+        let (checked, found) = crate::template::check(&text, value, &place.scope, &self.plan.types);
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        let checked = checked?;
+        place.reads.extend(checked.reads);
+        Some(checked.template)
+    }
+
+    pub(crate) fn lower_remember(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let memory = self.setting_reference(node, "in", "memory")?;
+        let record = self.plan.memories.get(&memory)?.record.clone();
+        let fields = self.plan.types.records.get(&record)?.fields.clone();
+        let Some(subject) = node.setting("subject").cloned() else {
+            self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
+            return None;
+        };
+        let subject = self.value(&subject, &place.scope, Some(&Ty::String));
+        // The record's fields are the children that are not settings of the step.
+        let settings = crate::shape::rule_of("flow", "remember").map(|rule| rule.settings.as_slice()).unwrap_or_default();
+        let body = Node { properties: Vec::new(), children: node.children.iter().filter(|child| !settings.contains(&child.name.text)).cloned().collect(), ..node.clone() };
+        let bound = self.typed_bindings(&body, &fields, &place.scope, &record, "field");
+        let fields = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
+        let subject = place.note(subject?).expr;
+        Some((StepKind::Remember { memory, subject, fields }, Ty::Object(Vec::new()), Marks::default()))
+    }
+
+    pub(crate) fn lower_choose(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let children: Vec<&Node> = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "when" | "otherwise")).collect();
+        let mut arms = Vec::new();
+        let mut outputs: Vec<Vec<(String, Checked)>> = Vec::new();
+        let mut closed: Option<&Node> = None;
+        let mut complete = true;
+        for (number, child) in children.iter().enumerate() {
+            if let Some(otherwise) = closed {
+                let diagnostic = Diagnostic::new(&meaning::UNREACHABLE, child.name.span, "nothing after `otherwise` is ever taken").label("never taken");
+                self.report(diagnostic.also(otherwise.name.span, "takes everything else").help("put `otherwise` last"));
+                complete = false;
+            }
+            let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
+                ("when", Some(when)) => match self.condition(&when, &place.scope) {
+                    Some(checked) => Some(place.note(checked).expr),
+                    None => {
+                        complete = false;
+                        None
+                    }
+                },
+                ("when", None) => None,
+                _ => {
+                    closed = Some(child);
+                    None
+                }
+            };
+            let arm = Some((place.at, u16::try_from(number).unwrap_or(u16::MAX)));
+            let scope = self.flow_scope(place.draft, arm, None);
+            let output = self.lower_output(child, &scope);
+            place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
+            arms.push(Arm { when, output: Vec::new() });
+            outputs.push(output);
+        }
+        if closed.is_none() {
+            let diagnostic = Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "this `choose` does not say what happens when no condition holds");
+            self.report(diagnostic.label("no `otherwise`").help("write `otherwise { }` as its last child"));
+            return None;
+        }
+        let marks = outputs.iter().flatten().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let ty = self.join_outputs(&mut outputs);
+        for (arm, output) in arms.iter_mut().zip(outputs) {
+            arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        }
+        complete.then_some((StepKind::Choose { arms }, ty, marks))
+    }
+
+    /// `output { name "=value" }` of a flow or an arm.
+    pub(crate) fn lower_output(&mut self, node: &Node, scope: &Scope) -> Vec<(String, Checked)> {
+        let mut bound = Vec::new();
+        for output in node.all("output").collect::<Vec<_>>() {
+            for (name, value) in output.pairs() {
+                let (name, value) = (name.clone(), value.clone());
+                self.snake_case_output(&name);
+                bound.extend(self.value(&value, scope, None).map(|checked| (name.text.clone(), checked)));
+            }
+        }
+        bound
+    }
+
+    fn snake_case_output(&mut self, name: &Name) {
+        if !name.text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_') {
+            self.snake_case(&name.text, name.span, "an output");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The shape of nodes: which nodes, settings and arguments may stand where, read from `grammar.txt`.
+//! It knows no meaning: names, types and expressions are checked elsewhere.
+
+use crate::ast::{Literal, Node};
+use crate::code::meaning;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::Span;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// The grammar as it is shipped.
+pub const GRAMMAR: &str = include_str!("grammar.txt");
+
+/// What may stand in one kind of node.
+#[derive(Debug, Default, Clone)]
+pub struct Rule {
+    /// Argument words, such as `NAME` or `TYPE?`.
+    pub arguments: Vec<String>,
+    /// Settings: a property, or a child with arguments.
+    pub settings: Vec<String>,
+    /// Child nodes.
+    pub children: Vec<String>,
+    /// Any property name is allowed.
+    pub free_settings: bool,
+    /// Any child name is allowed.
+    pub free_children: bool,
+}
+
+impl Rule {
+    fn least(&self) -> usize {
+        self.arguments.iter().filter(|word| !word.ends_with(['?', '*'])).count()
+    }
+
+    fn most(&self) -> Option<usize> {
+        (!self.arguments.iter().any(|word| word.ends_with(['*', '+']))).then_some(self.arguments.len())
+    }
+}
+
+/// Every rule: by `node`, or `parent>node` where the parent decides.
+pub fn rules() -> &'static BTreeMap<String, Rule> {
+    static RULES: OnceLock<BTreeMap<String, Rule>> = OnceLock::new();
+    RULES.get_or_init(|| read_grammar(GRAMMAR))
+}
+
+fn read_grammar(text: &str) -> BTreeMap<String, Rule> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut rules = BTreeMap::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some((name, words)) = line.split_once(" = ") {
+            groups.insert(name.trim().to_owned(), words.split_whitespace().map(str::to_owned).collect());
+            continue;
+        }
+        let mut parts = line.split('|');
+        let mut head = parts.next().unwrap_or("").split_whitespace().map(str::to_owned);
+        let Some(name) = head.next() else { continue };
+        let expand = |part: Option<&str>| -> Vec<String> {
+            let words = part.unwrap_or("").split_whitespace();
+            words.flat_map(|word| groups.get(word).cloned().unwrap_or_else(|| vec![word.to_owned()])).collect()
+        };
+        let mut settings = expand(parts.next());
+        let mut children: Vec<String> = expand(parts.next());
+        // `parent>child` among the children names the child by its last word; the rule is found by the full one.
+        for child in &mut children {
+            if let Some((_, last)) = child.split_once('>') {
+                *child = last.to_owned();
+            }
+        }
+        let free_settings = settings.iter().any(|word| word == "FREE");
+        let free_children = children.iter().any(|word| word == "FREE");
+        settings.retain(|word| word != "FREE");
+        children.retain(|word| word != "FREE");
+        rules.insert(name, Rule { arguments: head.collect(), settings, children, free_settings, free_children });
+    }
+    rules
+}
+
+/// The rule of a node under a parent.
+pub fn rule_of(parent: &str, name: &str) -> Option<&'static Rule> {
+    rules().get(&format!("{parent}>{name}")).or_else(|| rules().get(name))
+}
+
+/// Checks the shape of every top-level node and everything below it.
+pub fn check(nodes: &[Node]) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for node in nodes {
+        check_child("document", rules().get("document"), node, &mut found);
+    }
+    found
+}
+
+fn check_child(parent: &str, parent_rule: Option<&Rule>, node: &Node, found: &mut Vec<Diagnostic>) {
+    let Some(parent_rule) = parent_rule else { return };
+    let name = node.name.text.as_str();
+    if parent_rule.children.iter().any(|child| child == name) {
+        if let Some(rule) = rule_of(parent, name) {
+            check_node(name, rule, node, found);
+        }
+    } else if parent_rule.settings.iter().any(|setting| setting == name) || parent_rule.free_children {
+        check_setting_child(node, parent_rule.free_children, found);
+    } else {
+        found.push(unknown_node(parent, parent_rule, node));
+    }
+}
+
+fn unknown_node(parent: &str, rule: &Rule, node: &Node) -> Diagnostic {
+    let name = &node.name.text;
+    let place = if parent == "document" { "at the top of a file".to_owned() } else { format!("in `{parent}`") };
+    let known: Vec<&str> = rule.children.iter().chain(&rule.settings).map(String::as_str).collect();
+    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NODE, node.name.span, format!("there is no `{name}` {place}")).label("unknown node");
+    match nearest(name, known.iter().copied()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), node.name.span, near),
+        None => diagnostic.help(list_of("possible here", &known)),
+    }
+}
+
+fn list_of(what: &str, names: &[&str]) -> String {
+    if names.is_empty() {
+        return "nothing may stand here".to_owned();
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{what}: {}", quoted.join(", "))
+}
+
+/// A setting written as a child: one argument at least, nothing else.
+fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
+    let name = &node.name.text;
+    if free && node.arguments.is_empty() && (!node.properties.is_empty() || !node.children.is_empty()) {
+        return;
+    }
+    if node.arguments.is_empty() {
+        found.push(
+            Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, format!("`{name}` has no value"))
+                .label("a value is missing")
+                .help(format!("write `{name} VALUE`")),
+        );
+    }
+    for property in &node.properties {
+        found.push(unknown_setting(&property.name.text, property.name.span, name, &[]));
+    }
+    for child in &node.children {
+        found.push(unknown_node(name, &Rule::default(), child));
+    }
+}
+
+fn unknown_setting(setting: &str, span: Span, node: &str, known: &[&str]) -> Diagnostic {
+    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_SETTING, span, format!("`{node}` has no setting `{setting}`")).label("unknown setting");
+    match nearest(setting, known.iter().copied()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+        None if known.is_empty() => diagnostic.help(format!("`{node}` takes no settings here")),
+        None => diagnostic.help(list_of("its settings are", known)),
+    }
+}
+
+fn check_node(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
+    check_arguments(name, rule, node, found);
+    check_settings(name, rule, node, found);
+    for child in &node.children {
+        check_child(name, Some(rule), child, found);
+    }
+}
+
+fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
+    let least = rule.least();
+    if node.arguments.len() < least {
+        let missing: Vec<String> =
+            rule.arguments.iter().filter(|word| !word.ends_with(['?', '*'])).skip(node.arguments.len()).map(|word| word.trim_end_matches('+').to_owned()).collect();
+        found.push(
+            Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, format!("`{name}` lacks its {}", missing.join(" and ")))
+                .label("incomplete")
+                .help(format!("write `{name} {}`", rule.arguments.join(" "))),
+        );
+    }
+    let Some(most) = rule.most() else { return };
+    for surplus in node.arguments.iter().skip(most) {
+        let takes = if most == 0 { "no value".to_owned() } else { format!("{most} value{}", if most == 1 { "" } else { "s" }) };
+        found.push(
+            Diagnostic::new(&meaning::SURPLUS_ARGUMENT, surplus.span, format!("`{name}` takes {takes}, this is one too many"))
+                .label("one too many")
+                .help(format!("its form is `{name} {}`", rule.arguments.join(" ")).trim_end().to_owned())
+                .fix("remove it", surplus.span, ""),
+        );
+    }
+}
+
+fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
+    let known: Vec<&str> = rule.settings.iter().map(String::as_str).collect();
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    let repeatable = |name: &str| rule.children.iter().any(|child| child == name);
+    let as_children = node.children.iter().map(|child| &child.name).filter(|name| known.contains(&name.text.as_str()) && !repeatable(&name.text));
+    for setting in node.properties.iter().map(|property| &property.name).chain(as_children) {
+        if !rule.free_settings && !known.contains(&setting.text.as_str()) {
+            found.push(unknown_setting(&setting.text, setting.span, name, &known));
+        } else if let Some(first) = seen.insert(&setting.text, setting.span) {
+            found.push(
+                Diagnostic::new(&meaning::DUPLICATE_SETTING, setting.span, format!("`{}` is given twice in this `{name}`", setting.text))
+                    .label("again")
+                    .also(first, "first here")
+                    .help("keep one of the two"),
+            );
+        }
+    }
+}
+
+/// Settings and children of a node whose shape was checked.
+pub(crate) trait Shaped {
+    /// The value of a property.
+    fn property(&self, name: &str) -> Option<&Literal>;
+    /// The value of a setting, written as a property or as a child.
+    fn setting(&self, name: &str) -> Option<&Literal>;
+    /// The values of a setting that is a list.
+    fn list(&self, name: &str) -> Vec<&Literal>;
+    /// The children of a name.
+    fn all<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a Node> + 'a>;
+    /// The first child of a name.
+    fn first(&self, name: &str) -> Option<&Node>;
+    /// The argument at a place.
+    fn argument(&self, at: usize) -> Option<&Literal>;
+    /// Properties, and children with one value, in the order written: for names given by a type.
+    fn pairs(&self) -> Vec<(&crate::ast::Name, &Literal)>;
+}
+
+impl Shaped for Node {
+    fn property(&self, name: &str) -> Option<&Literal> {
+        self.properties.iter().find(|property| property.name.text == name).map(|property| &property.value)
+    }
+
+    fn setting(&self, name: &str) -> Option<&Literal> {
+        self.property(name).or_else(|| self.first(name).and_then(|child| child.arguments.first()))
+    }
+
+    fn list(&self, name: &str) -> Vec<&Literal> {
+        self.property(name).into_iter().chain(self.all(name).flat_map(|child| child.arguments.iter())).collect()
+    }
+
+    fn all<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a Node> + 'a> {
+        Box::new(self.children.iter().filter(move |child| child.name.text == name))
+    }
+
+    fn first(&self, name: &str) -> Option<&Node> {
+        self.children.iter().find(|child| child.name.text == name)
+    }
+
+    fn argument(&self, at: usize) -> Option<&Literal> {
+        self.arguments.get(at)
+    }
+
+    fn pairs(&self) -> Vec<(&crate::ast::Name, &Literal)> {
+        let properties = self.properties.iter().map(|property| (&property.name, &property.value));
+        let children = self.children.iter().filter_map(|child| child.arguments.first().map(|value| (&child.name, value)));
+        properties.chain(children).collect()
+    }
+}
