@@ -208,7 +208,7 @@ pub(crate) trait Shaped {
     /// The value of a setting, written as a property or as a child.
     fn setting(&self, name: &str) -> Option<&Literal>;
     /// The values of a setting that is a list.
-    fn list(&self, name: &str) -> Vec<&Literal>;
+    fn list<'a>(&'a self, name: &'a str) -> Vec<&'a Literal>;
     /// The children of a name.
     fn all<'a>(&'a self, name: &'a str) -> Box<dyn Iterator<Item = &'a Node> + 'a>;
     /// The first child of a name.
@@ -228,7 +228,7 @@ impl Shaped for Node {
         self.property(name).or_else(|| self.first(name).and_then(|child| child.arguments.first()))
     }
 
-    fn list(&self, name: &str) -> Vec<&Literal> {
+    fn list<'a>(&'a self, name: &'a str) -> Vec<&'a Literal> {
         self.property(name).into_iter().chain(self.all(name).flat_map(|child| child.arguments.iter())).collect()
     }
 

@@ -1,3 +1,27 @@
-//! Codes: refusals at run time: inputs, stores, effects (TW05xx).
+//! Codes: refusals at run time: repositories, inputs, stores, effects (TW05xx).
 
-codes! {}
+codes! {
+    NO_REPOSITORY = "TW0501", Error, "there is no repository here";
+    CANNOT_READ = "TW0502", Error, "a file or folder cannot be read";
+    CANNOT_WRITE = "TW0503", Error, "a file or folder cannot be written";
+    NOT_TEXT = "TW0504", Error, "a file is not UTF-8 text";
+    UNKNOWN_CODE = "TW0505", Error, "there is no such diagnostic code";
+    UNKNOWN_FLOW = "TW0506", Error, "there is no such flow";
+    BAD_INPUT = "TW0507", Error, "an input does not fit its type";
+    INPUT_CONFLICT = "TW0508", Error, "two inputs have one key";
+    STORE_LOCKED = "TW0510", Error, "another process holds the store";
+    STORE_NOT_WRITABLE = "TW0511", Error, "the store cannot be written";
+    STORE_FULL = "TW0512", Error, "the disk is full";
+    STORE_FENCED = "TW0513", Error, "another writer took the log";
+    STORE_DAMAGED = "TW0514", Error, "the log cannot be read";
+    STORE_NEWER = "TW0515", Error, "a newer version wrote the store";
+    STORE_NOT_DURABLE = "TW0516", Error, "the store would lose what it acknowledged";
+    STORE_FAILED = "TW0517", Error, "the store failed";
+    TWIN_FAILED = "TW0520", Error, "the twin cannot be started";
+    MODEL_FAILED = "TW0521", Error, "a model cannot be used";
+    UNKNOWN_RUN = "TW0530", Error, "there is no such run";
+    UNKNOWN_APPROVAL = "TW0531", Error, "nothing waits under that name";
+    APPROVAL_REFUSED = "TW0532", Error, "this person or answer cannot decide";
+    LOG_BROKEN = "TW0540", Error, "the log's chain does not hold";
+    USAGE = "TW0550", Error, "the command was given wrong options";
+}

@@ -1,3 +1,36 @@
-//! The `tradewind` binary.
+//! The `tradewind` binary: reads the command line, runs one command, exits with its code. One file a command.
 
-fn main() {}
+mod arguments;
+mod command;
+mod exit;
+mod render;
+mod repository;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    start_tracing();
+    let place = &arguments.place;
+    let exit = match &arguments.command {
+        Command::Check(options) => command::check::run(place, options),
+        Command::Fmt(options) => command::fmt::run(place, options),
+        Command::Explain { code } => command::explain::run(code.as_deref()),
+        Command::Graph(options) => command::graph::run(place, options),
+        Command::Licenses => command::licenses::run(),
+        Command::Completions { shell } => command::completions::run(*shell),
+    };
+    exit.unwrap_or_else(|failure| {
+        render::failure(&failure);
+        failure.exit
+    })
+    .into()
+}
+
+/// Operators see warnings on standard error; `TRADEWIND_LOG=debug` shows more.
+fn start_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TRADEWIND_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,144 @@
+//! Diagnostics and failures for people (miette) and for programs (JSON). It decides nothing.
+
+use crate::exit::Failure;
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use std::fmt;
+use std::io::IsTerminal;
+use tradewind_lang::compile::Compiled;
+use tradewind_lang::diagnostic::{Diagnostic, Severity};
+use tradewind_lang::source::{SourceMap, Span};
+
+/// A diagnostic with its source, as miette wants it.
+struct Report<'a> {
+    diagnostic: &'a Diagnostic,
+    source: NamedSource<String>,
+    help: Option<String>,
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.diagnostic.message)
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.diagnostic.code.id))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity() {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display + 'a>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let own = self.diagnostic.span;
+        let range = |span: Span| (span.start as usize, (span.end.saturating_sub(span.start)) as usize);
+        let text = (!self.diagnostic.label.is_empty()).then(|| self.diagnostic.label.clone());
+        let primary = LabeledSpan::new_primary_with_span(text, range(own));
+        let others = self.diagnostic.secondary.iter().filter(move |label| label.span.source == own.source);
+        let others = others.map(move |label| LabeledSpan::new_with_span(Some(label.text.clone()), range(label.span)));
+        Some(Box::new(std::iter::once(primary).chain(others)))
+    }
+}
+
+/// Whether standard error shows colours.
+fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// One diagnostic as text.
+pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap, colour: bool) -> String {
+    let Some(source) = sources.get(diagnostic.span.source) else { return diagnostic.message.clone() };
+    let elsewhere = diagnostic.secondary.iter().filter(|label| label.span.source != diagnostic.span.source).map(|label| {
+        let (line, column) = sources.line_column(label.span);
+        format!("{}: {}:{line}:{column}", label.text, sources.path(label.span))
+    });
+    let help: Vec<String> = diagnostic.help.iter().cloned().chain(elsewhere).collect();
+    let help = (!help.is_empty()).then(|| help.join("\n"));
+    let report = Report { diagnostic, source: NamedSource::new(&source.path, source.text.to_string()), help };
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
+    match handler.render_report(&mut text, &report) {
+        Ok(()) => text,
+        Err(_) => diagnostic.message.clone(),
+    }
+}
+
+/// Every diagnostic on standard error, then a line that counts them.
+pub(crate) fn diagnostics(compiled: &Compiled) {
+    for found in &compiled.diagnostics {
+        eprintln!("{}", diagnostic(found, &compiled.sources, colours()));
+    }
+    let (errors, warnings) = counts(compiled);
+    if errors + warnings > 0 {
+        eprintln!("{}", summary(errors, warnings));
+    }
+}
+
+/// How many errors and warnings.
+pub(crate) fn counts(compiled: &Compiled) -> (usize, usize) {
+    let errors = compiled.diagnostics.iter().filter(|found| found.severity() == Severity::Error).count();
+    (errors, compiled.diagnostics.len() - errors)
+}
+
+/// `2 errors, 1 warning`.
+pub(crate) fn summary(errors: usize, warnings: usize) -> String {
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    match (errors, warnings) {
+        (errors, 0) => plural(errors, "error"),
+        (0, warnings) => plural(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+    }
+}
+
+/// Every diagnostic as JSON, version 1.
+pub(crate) fn diagnostics_as_json(compiled: &Compiled) -> serde_json::Value {
+    let place = |span: Span| {
+        let (line, column) = compiled.sources.line_column(span);
+        serde_json::json!({ "path": compiled.sources.path(span), "line": line, "column": column, "start": span.start, "end": span.end })
+    };
+    let each = compiled.diagnostics.iter().map(|found| {
+        serde_json::json!({
+            "code": found.code.id,
+            "severity": if found.severity() == Severity::Error { "error" } else { "warning" },
+            "message": found.message,
+            "label": found.label,
+            "at": place(found.span),
+            "also": found.secondary.iter().map(|label| serde_json::json!({ "text": label.text, "at": place(label.span) })).collect::<Vec<_>>(),
+            "help": found.help,
+            "fixes": found.fixes.iter().map(|fix| serde_json::json!({
+                "title": fix.title,
+                "edits": fix.edits.iter().map(|edit| serde_json::json!({ "at": place(edit.span), "text": edit.text })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        })
+    });
+    serde_json::json!({ "version": 1, "diagnostics": each.collect::<Vec<_>>() })
+}
+
+/// A command's failure on standard error.
+pub(crate) fn failure(failure: &Failure) {
+    eprintln!("error[{}]: {}", failure.code, failure.message);
+    if let Some(help) = &failure.help {
+        eprintln!("  help: {help}");
+    }
+}
