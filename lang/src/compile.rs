@@ -125,3 +125,12 @@ fn empty_plan() -> Plan {
         flows: BTreeMap::new(),
     }
 }
+
+/// Folders that the manifest's `ignore` names, from its text: their KDL files are not configuration.
+#[must_use]
+pub fn ignored_folders(manifest: &str) -> Vec<String> {
+    let (nodes, _) = syntax::load(SourceId(0), manifest);
+    let projects = nodes.iter().filter(|node| node.name.text == "project");
+    let named = projects.flat_map(|project| shape::Shaped::list(project, "ignore"));
+    named.filter_map(|value| value.text().map(|text| text.trim_matches('/').to_owned())).collect()
+}

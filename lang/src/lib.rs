@@ -6,9 +6,9 @@
 pub mod ast;
 pub mod code;
 pub mod compile;
-pub mod conform;
 pub mod diagnostic;
 pub mod expr;
+pub mod graph;
 pub mod literal;
 mod lower;
 pub mod money;

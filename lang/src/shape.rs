@@ -143,7 +143,8 @@ fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
 }
 
 fn unknown_setting(setting: &str, span: Span, node: &str, known: &[&str]) -> Diagnostic {
-    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_SETTING, span, format!("`{node}` has no setting `{setting}`")).label("unknown setting");
+    let diagnostic =
+        Diagnostic::new(&meaning::UNKNOWN_SETTING, span, format!("`{node}` has no setting `{setting}`")).label("unknown setting");
     match nearest(setting, known.iter().copied()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
         None if known.is_empty() => diagnostic.help(format!("`{node}` takes no settings here")),
@@ -162,8 +163,13 @@ fn check_node(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>)
 fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
     let least = rule.least();
     if node.arguments.len() < least {
-        let missing: Vec<String> =
-            rule.arguments.iter().filter(|word| !word.ends_with(['?', '*'])).skip(node.arguments.len()).map(|word| word.trim_end_matches('+').to_owned()).collect();
+        let missing: Vec<String> = rule
+            .arguments
+            .iter()
+            .filter(|word| !word.ends_with(['?', '*']))
+            .skip(node.arguments.len())
+            .map(|word| word.trim_end_matches('+').to_owned())
+            .collect();
         found.push(
             Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, format!("`{name}` lacks its {}", missing.join(" and ")))
                 .label("incomplete")
@@ -186,7 +192,8 @@ fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnost
     let known: Vec<&str> = rule.settings.iter().map(String::as_str).collect();
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
     let repeatable = |name: &str| rule.children.iter().any(|child| child == name);
-    let as_children = node.children.iter().map(|child| &child.name).filter(|name| known.contains(&name.text.as_str()) && !repeatable(&name.text));
+    let as_children =
+        node.children.iter().map(|child| &child.name).filter(|name| known.contains(&name.text.as_str()) && !repeatable(&name.text));
     for setting in node.properties.iter().map(|property| &property.name).chain(as_children) {
         if !rule.free_settings && !known.contains(&setting.text.as_str()) {
             found.push(unknown_setting(&setting.text, setting.span, name, &known));

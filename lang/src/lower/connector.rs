@@ -18,7 +18,11 @@ pub(crate) fn object_of(fields: &[Field]) -> Ty {
 }
 
 fn answer_scope() -> Scope {
-    Scope::default().with("status", Ty::Int, Marks::default()).with("body", Ty::Json, Marks::default()).with("headers", Ty::Map(Box::new(Ty::String)), Marks::default())
+    Scope::default().with("status", Ty::Int, Marks::default()).with("body", Ty::Json, Marks::default()).with(
+        "headers",
+        Ty::Map(Box::new(Ty::String)),
+        Marks::default(),
+    )
 }
 
 fn effect_type() -> Ty {
@@ -41,7 +45,9 @@ impl Context<'_> {
             .iter()
             .filter(|node| node.name.text == "connector")
             .filter_map(|node| name_of(node).map(|name| (name.text, node)))
-            .flat_map(|(name, node)| node.children.iter().filter(|child| child.name.text == "operation").map(move |child| (name.clone(), child)))
+            .flat_map(|(name, node)| {
+                node.children.iter().filter(|child| child.name.text == "operation").map(move |child| (name.clone(), child))
+            })
             .collect();
         for (connector, node) in &operations {
             if let Some(operation) = self.lower_operation(node, connector) {
@@ -71,7 +77,13 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, base.span, format!("`{base_url}` is not an http address"));
             self.report(diagnostic.label("no scheme and host").help("write it as `https://host/path`"));
         }
-        let mut hosts: Vec<String> = node.first("base-url").map(|base| base.list("hosts")).unwrap_or_default().iter().filter_map(|host| host.text().map(str::to_owned)).collect();
+        let mut hosts: Vec<String> = node
+            .first("base-url")
+            .map(|base| base.list("hosts"))
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|host| host.text().map(str::to_owned))
+            .collect();
         if hosts.is_empty() {
             hosts.extend(host);
         }
@@ -108,7 +120,8 @@ impl Context<'_> {
                 continue;
             };
             let when = self.condition(&when, &scope);
-            let message = child.setting("message").cloned().and_then(|message| self.value(&message, &scope, None)).map(|checked| checked.expr);
+            let message =
+                child.setting("message").cloned().and_then(|message| self.value(&message, &scope, None)).map(|checked| checked.expr);
             let retry = child.setting("retry").is_some_and(|value| value.scalar == crate::ast::Scalar::Bool(true));
             if let Some(when) = when {
                 failures.push(Failure { code, when: when.expr, message, retry });
@@ -120,7 +133,9 @@ impl Context<'_> {
     fn header_bindings(&mut self, node: &Node, scope: &Scope) -> Bindings {
         let mut bindings = Bindings::new();
         for header in node.all("header") {
-            let (Some(name), Some(value)) = (header.argument(0).and_then(|name| name.text()), header.argument(1).cloned()) else { continue };
+            let (Some(name), Some(value)) = (header.argument(0).and_then(|name| name.text()), header.argument(1).cloned()) else {
+                continue;
+            };
             let name = name.to_owned();
             if let Some(checked) = self.value(&value, scope, Some(&Ty::String)) {
                 bindings.push((name, checked.expr));
@@ -131,7 +146,8 @@ impl Context<'_> {
 
     /// Names bound to values of any type: query parameters, bodies.
     fn free_bindings(&mut self, node: Option<&Node>, scope: &Scope) -> Bindings {
-        let pairs: Vec<_> = node.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.text.clone(), value.clone())).collect();
+        let pairs: Vec<_> =
+            node.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.text.clone(), value.clone())).collect();
         pairs.into_iter().filter_map(|(name, value)| self.value(&value, scope, None).map(|checked| (name, checked.expr))).collect()
     }
 
@@ -144,7 +160,8 @@ impl Context<'_> {
             self.missing(node, "http", "write `http GET \"/orders/{id}\"`");
             return None;
         };
-        let method = http.argument(0).cloned().and_then(|method| self.word(&method, "a method", &["GET", "POST", "PUT", "PATCH", "DELETE"]))?;
+        let method =
+            http.argument(0).cloned().and_then(|method| self.word(&method, "a method", &["GET", "POST", "PUT", "PATCH", "DELETE"]))?;
         let path = self.lower_path(http, &request)?;
         let query = self.free_bindings(http.first("query"), &scope);
         let body = self.free_bindings(http.first("body"), &scope);
@@ -160,7 +177,25 @@ impl Context<'_> {
         let idempotent = node.first("idempotent").and_then(|idempotent| self.lower_idempotent(idempotent));
         let failures = self.lower_failures(node);
         let connector = connector.to_owned();
-        let operation = Operation { name, connector, effect, request, response, method, path, query, headers, body, at, target, money, unique, idempotent, failures, lookup: None };
+        let operation = Operation {
+            name,
+            connector,
+            effect,
+            request,
+            response,
+            method,
+            path,
+            query,
+            headers,
+            body,
+            at,
+            target,
+            money,
+            unique,
+            idempotent,
+            failures,
+            lookup: None,
+        };
         self.check_money_story(node, &operation);
         Some(operation)
     }
@@ -188,7 +223,8 @@ impl Context<'_> {
                 let start = path.len() - after.len();
                 let span = value.locate(start, start + name.len());
                 let known: Vec<String> = request.iter().map(|field| field.name.clone()).collect();
-                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, span, format!("the request has no field `{name}`")).label("no such field");
+                let diagnostic =
+                    Diagnostic::new(&meaning::UNKNOWN_NAME, span, format!("the request has no field `{name}`")).label("no such field");
                 self.report(super::context::suggest(diagnostic, name, &known, span, "field"));
             }
             rest = next;
@@ -199,7 +235,8 @@ impl Context<'_> {
     fn lower_response(&mut self, node: &Node) -> (Ty, Option<Expr>) {
         let Some(response) = node.first("response") else { return (Ty::Null, None) };
         let ty = response.argument(0).cloned().and_then(|value| self.type_of_literal(&value)).unwrap_or(Ty::Unknown);
-        let at = response.setting("at").cloned().and_then(|at| self.value(&at, &answer_scope(), Some(&Ty::Json))).map(|checked| checked.expr);
+        let at =
+            response.setting("at").cloned().and_then(|at| self.value(&at, &answer_scope(), Some(&Ty::Json))).map(|checked| checked.expr);
         (ty, at)
     }
 
@@ -256,8 +293,14 @@ impl Context<'_> {
         };
         let when = done.setting("when").cloned();
         let when = when.and_then(|when| self.condition(&when, &found))?.expr;
-        let result = done.setting("result").cloned().and_then(|result| self.value(&result, &found, Some(&own.response))).map(|checked| checked.expr);
-        let not_done = node.first("not-done").and_then(|node| node.setting("when")).cloned().and_then(|when| self.condition(&when, &found)).map(|checked| checked.expr);
+        let result =
+            done.setting("result").cloned().and_then(|result| self.value(&result, &found, Some(&own.response))).map(|checked| checked.expr);
+        let not_done = node
+            .first("not-done")
+            .and_then(|node| node.setting("when"))
+            .cloned()
+            .and_then(|when| self.condition(&when, &found))
+            .map(|checked| checked.expr);
         Some(Lookup { operation: name, request, done: when, result, not_done })
     }
 
@@ -272,14 +315,19 @@ impl Context<'_> {
             (Some(_), true) => ("business key", "write `unique \"=request.order_id\"`: at most one effect for each value of it"),
             (Some(_), false) => return,
         };
-        let diagnostic = Diagnostic::new(&meaning::MONEY_WITHOUT_KEY, node.name.span, format!("`{}` moves money and has no {lacks}", operation.name));
+        let diagnostic =
+            Diagnostic::new(&meaning::MONEY_WITHOUT_KEY, node.name.span, format!("`{}` moves money and has no {lacks}", operation.name));
         self.report(diagnostic.label("could pay twice").help(help));
     }
 }
 
 /// Notes which request fields an expression reads.
 fn note_fields(checked: Checked, fields: &mut Vec<String>) -> Expr {
-    let named = checked.reads.iter().filter_map(|(path, _)| path.strip_prefix("request.")).map(|rest| rest.split('.').next().unwrap_or(rest).to_owned());
+    let named = checked
+        .reads
+        .iter()
+        .filter_map(|(path, _)| path.strip_prefix("request."))
+        .map(|rest| rest.split('.').next().unwrap_or(rest).to_owned());
     fields.extend(named);
     checked.expr
 }

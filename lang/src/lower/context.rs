@@ -61,7 +61,9 @@ impl Context<'_> {
         if let Scalar::String(text) = &value.scalar {
             return Some(text.clone());
         }
-        self.report(Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("{what} must be text")).label("not text").help("put it in quotes"));
+        self.report(
+            Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("{what} must be text")).label("not text").help("put it in quotes"),
+        );
         None
     }
 
@@ -122,7 +124,8 @@ impl Context<'_> {
         match value.scalar {
             Scalar::Int(number) if (least..=most).contains(&number) => u32::try_from(number).ok(),
             _ => {
-                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{name}` must be a whole number from {least} to {most}"));
+                let diagnostic =
+                    Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{name}` must be a whole number from {least} to {most}"));
                 self.report(diagnostic.label("not such a number").help(format!("write `{name}={least}`, for instance")));
                 None
             }
@@ -136,7 +139,8 @@ impl Context<'_> {
             return Some(text);
         }
         let quoted: Vec<String> = choice.iter().map(|word| format!("`{word}`")).collect();
-        let mut diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("{what} cannot be `{text}`")).label("not one of its values");
+        let mut diagnostic =
+            Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("{what} cannot be `{text}`")).label("not one of its values");
         diagnostic = diagnostic.help(format!("possible: {}", quoted.join(", ")));
         if let Some(near) = nearest(&text, choice.iter().copied()) {
             diagnostic = diagnostic.fix(format!("write `{near}`"), value.span, near);
@@ -152,7 +156,8 @@ impl Context<'_> {
             return Some(name);
         }
         let known: Vec<String> = self.declared.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
-        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no {kind} `{name}`")).label(format!("no such {kind}"));
+        let diagnostic =
+            Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no {kind} `{name}`")).label(format!("no such {kind}"));
         self.report(suggest(diagnostic, &name, &known, value.span, kind));
         None
     }
@@ -187,10 +192,13 @@ impl Context<'_> {
         }
         let why = if reserved { "it is a word of the expression language" } else { "it must be a name in expressions" };
         let diagnostic = Diagnostic::new(&meaning::BAD_NAME, span, format!("`{text}` cannot name {what}: {why}"));
-        let fixed: String = text.to_ascii_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+        let fixed: String =
+            text.to_ascii_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
         self.report(match reserved {
             true => diagnostic.label("reserved").help("choose another name"),
-            false => diagnostic.label("not snake_case").help(format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter")),
+            false => {
+                diagnostic.label("not snake_case").help(format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter"))
+            }
         });
         false
     }
@@ -220,21 +228,24 @@ impl Context<'_> {
             (Some(ty), _) => ty.clone(),
         };
         let constant = self.typed(value, &ty)?;
-        Some(Checked { expr: Expr::constant(constant, ty), marks: Marks::default(), reads: Vec::new() })
+        Some(Checked { expr: Expr::constant(constant, ty), marks: Marks::default(), reads: Vec::new(), proves: Vec::new() })
     }
 
     /// A plain string that is a path in scope was probably meant as an expression.
     fn warn_path(&mut self, text: &str, value: &Literal, scope: &Scope, expected: Option<&Ty>) {
         let root = text.split('.').next().unwrap_or("");
-        let path = text.contains('.') && text.split('.').all(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'));
+        let path = text.contains('.')
+            && text.split('.').all(|part| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'));
         if path && scope.get(root).is_some() && matches!(expected, None | Some(Ty::String | Ty::Optional(_))) {
-            let diagnostic = Diagnostic::new(&meaning::PATH_AS_TEXT, value.span, format!("`{text}` is taken as text, though it is a path in scope"));
+            let diagnostic =
+                Diagnostic::new(&meaning::PATH_AS_TEXT, value.span, format!("`{text}` is taken as text, though it is a path in scope"));
             let fixed = format!("\"={text}\"");
-            self.report(diagnostic.label("text, not an expression").help(format!("write {fixed} for its value, or `(str)` before it for the text")).fix(
-                format!("write {fixed}"),
-                value.span,
-                fixed,
-            ));
+            self.report(
+                diagnostic
+                    .label("text, not an expression")
+                    .help(format!("write {fixed} for its value, or `(str)` before it for the text"))
+                    .fix(format!("write {fixed}"), value.span, fixed),
+            );
         }
     }
 
@@ -257,9 +268,41 @@ impl Context<'_> {
 
 /// Words of the expression language, and names the runtime gives.
 const RESERVED: &[&str] = &[
-    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "null", "package", "namespace", "return",
-    "true", "var", "void", "while", "input", "run", "settings", "steps", "effect", "before", "action", "evidence", "request", "account", "body", "status",
-    "headers", "found",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "null",
+    "package",
+    "namespace",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+    "input",
+    "run",
+    "settings",
+    "steps",
+    "effect",
+    "before",
+    "action",
+    "evidence",
+    "request",
+    "account",
+    "body",
+    "status",
+    "headers",
+    "found",
 ];
 
 fn type_of(scalar: &Scalar) -> Ty {

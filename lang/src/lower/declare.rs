@@ -81,9 +81,14 @@ impl Context<'_> {
         let own = version(env!("CARGO_PKG_VERSION")).unwrap_or_default();
         let wanted = text.strip_prefix(">=").and_then(|rest| version(rest.trim()));
         let diagnostic = match wanted {
-            None => Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`requires` cannot be read: `{text}`")).help("write `requires \">=0.1\"`"),
-            Some(wanted) if own < wanted => Diagnostic::new(&meaning::NEEDS_NEWER, value.span, format!("this repository needs version {text}, this is {}", env!("CARGO_PKG_VERSION")))
-                .help("use a newer tradewind, or lower the requirement"),
+            None => Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`requires` cannot be read: `{text}`"))
+                .help("write `requires \">=0.1\"`"),
+            Some(wanted) if own < wanted => Diagnostic::new(
+                &meaning::NEEDS_NEWER,
+                value.span,
+                format!("this repository needs version {text}, this is {}", env!("CARGO_PKG_VERSION")),
+            )
+            .help("use a newer tradewind, or lower the requirement"),
             Some(_) => return,
         };
         self.report(diagnostic.label("not met"));
@@ -174,12 +179,20 @@ impl Context<'_> {
             if let Some(value) = &subject {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
                 if let Some(text) = value.text().filter(|text| !known.iter().any(|name| name == text)) {
-                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("`{}` has no field `{text}` to be its subject", name.text));
+                    let diagnostic = Diagnostic::new(
+                        &meaning::UNKNOWN_NAME,
+                        value.span,
+                        format!("`{}` has no field `{text}` to be its subject", name.text),
+                    );
                     self.report(suggest(diagnostic.label("no such field"), text, &known, value.span, "field"));
                 }
             }
             if subject.is_none() && fields.iter().any(|field| field.marks.pii) {
-                let diagnostic = Diagnostic::new(&meaning::PERSONAL_WITHOUT_SUBJECT, node.name.span, format!("`{}` has personal fields and does not say whose", name.text));
+                let diagnostic = Diagnostic::new(
+                    &meaning::PERSONAL_WITHOUT_SUBJECT,
+                    node.name.span,
+                    format!("`{}` has personal fields and does not say whose", name.text),
+                );
                 self.report(diagnostic.label("whose data?").help("write `subject=\"customer_id\"` with the field that names the person"));
             }
             let version = self.count(node, "version", 1, i64::from(u32::MAX)).unwrap_or(1);
@@ -195,7 +208,8 @@ impl Context<'_> {
             let (Some(name), Some(kind)) = (name_of(child), child.argument(1).cloned()) else { continue };
             self.snake_case(&name.text, name.span, "a field");
             if fields.iter().any(|field| field.name == name.text) {
-                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("`{of}` has two fields named `{}`", name.text));
+                let diagnostic =
+                    Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("`{of}` has two fields named `{}`", name.text));
                 self.report(diagnostic.label("again").help("rename one, or remove it"));
                 continue;
             }

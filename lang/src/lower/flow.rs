@@ -103,7 +103,11 @@ impl Context<'_> {
             }
         }
         let scope = self.flow_scope(&draft, None, None);
-        let key = node.setting("key").cloned().and_then(|key| self.value(&key, &self.input_scope(&draft.input), None)).map(|checked| checked.expr);
+        let key = node
+            .setting("key")
+            .cloned()
+            .and_then(|key| self.value(&key, &self.input_scope(&draft.input), None))
+            .map(|checked| checked.expr);
         let output = self.lower_output(node, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         let summary = self.setting_text(node, "summary").unwrap_or_default();
         let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
@@ -141,8 +145,11 @@ impl Context<'_> {
             let Some(name) = name_of(node) else { continue };
             self.snake_case(&name.text, name.span, "a step");
             if let Some(first) = drafts.iter().find(|draft| draft.name == name.text) {
-                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));
-                self.report(diagnostic.label("again").also(first.span, "first here").help("a step's name is its name in expressions: rename one"));
+                let diagnostic =
+                    Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));
+                self.report(
+                    diagnostic.label("again").also(first.span, "first here").help("a step's name is its name in expressions: rename one"),
+                );
             }
             let at = drafts.len();
             drafts.push(Draft { node, name: name.text, span: name.span, within });
@@ -181,7 +188,9 @@ impl Context<'_> {
             let mut steps = cycle.iter().filter_map(|at| draft.drafts.get(*at));
             let Some(first) = steps.next() else { continue };
             let names: Vec<String> = cycle.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| format!("`{}`", step.name)).collect();
-            let mut diagnostic = Diagnostic::new(&meaning::CYCLE, first.span, format!("these steps wait for each other: {}", names.join(", "))).label("waits");
+            let mut diagnostic =
+                Diagnostic::new(&meaning::CYCLE, first.span, format!("these steps wait for each other: {}", names.join(", ")))
+                    .label("waits");
             for other in steps {
                 diagnostic = diagnostic.also(other.span, "waits");
             }

@@ -48,7 +48,11 @@ impl Context<'_> {
         };
         let path = self.text(&rows, "`rows`")?;
         if (self.read)(&path).is_none() {
-            let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, rows.span, format!("the file `{path}` is not in the repository, or is not UTF-8 text"));
+            let diagnostic = Diagnostic::new(
+                &meaning::MISSING_FILE,
+                rows.span,
+                format!("the file `{path}` is not in the repository, or is not UTF-8 text"),
+            );
             self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
         }
         let label = self.setting_text(node, "label").unwrap_or_else(|| "label".to_owned());
@@ -125,7 +129,8 @@ impl Context<'_> {
         let mut floor = None;
         for rung in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "candidate" | "template" | "value" | "fail")) {
             if let Some(floor) = floor {
-                let diagnostic = Diagnostic::new(&meaning::UNREACHABLE, rung.name.span, format!("this `{}` is never reached", rung.name.text));
+                let diagnostic =
+                    Diagnostic::new(&meaning::UNREACHABLE, rung.name.span, format!("this `{}` is never reached", rung.name.text));
                 self.report(diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it"));
             } else if rung.name.text != "candidate" {
                 floor = Some(rung.name.span);
@@ -159,14 +164,20 @@ impl Context<'_> {
         let fields = self.plan.types.records.get(&record).map(|record| record.fields.clone()).unwrap_or_default();
         if !fields.iter().any(|field| field.name == subject_name && field.ty == Ty::String) {
             let known: Vec<String> = fields.iter().filter(|field| field.ty == Ty::String).map(|field| field.name.clone()).collect();
-            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, subject.span, format!("`{record}` has no text field `{subject_name}`")).label("no such field");
+            let diagnostic =
+                Diagnostic::new(&meaning::UNKNOWN_NAME, subject.span, format!("`{record}` has no text field `{subject_name}`"))
+                    .label("no such field");
             self.report(super::context::suggest(diagnostic, &subject_name, &known, subject.span, "text field"));
         }
         let retention = match node.setting("retention").cloned() {
             Some(value) if value.text() == Some("forever") => None,
             Some(_) => Some(self.span_of_time(node, "retention")?),
             None => {
-                let diagnostic = Diagnostic::new(&meaning::NO_RETENTION, node.name.span, format!("the memory `{name}` does not say how long it keeps a fact"));
+                let diagnostic = Diagnostic::new(
+                    &meaning::NO_RETENTION,
+                    node.name.span,
+                    format!("the memory `{name}` does not say how long it keeps a fact"),
+                );
                 self.report(diagnostic.label("kept how long?").help("write `retention=\"90d\"`, or `retention=forever` if you mean it"));
                 None
             }

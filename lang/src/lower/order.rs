@@ -32,9 +32,9 @@ fn graph(depends: &[BTreeSet<usize>]) -> DiGraph<(), ()> {
 /// Groups of steps that wait for each other.
 pub(crate) fn cycles(depends: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
     let graph = graph(depends);
-    let components = tarjan_scc(&graph).into_iter().filter(|component| {
-        component.len() > 1 || component.first().is_some_and(|node| graph.contains_edge(*node, *node))
-    });
+    let components = tarjan_scc(&graph)
+        .into_iter()
+        .filter(|component| component.len() > 1 || component.first().is_some_and(|node| graph.contains_edge(*node, *node)));
     components.map(|component| component.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>().into_iter().collect()).collect()
 }
 
@@ -63,7 +63,9 @@ fn is_inside(draft: &FlowDraft<'_>, inner: usize, outer: usize) -> bool {
 fn mentioned(node: &Node, draft: &FlowDraft<'_>, names: &mut BTreeSet<String>) {
     let literals = node.arguments.iter().chain(node.properties.iter().map(|property| &property.value));
     literals.filter_map(Literal::text).for_each(|text| mentioned_in(text, names));
-    if let Some(written) = node.properties.iter().find(|property| property.name.text == "route").and_then(|property| draft.routes.get(property.value.text()?)) {
+    if let Some(written) =
+        node.properties.iter().find(|property| property.name.text == "route").and_then(|property| draft.routes.get(property.value.text()?))
+    {
         for rung in &written.rungs {
             if let super::model::WrittenRung::Template { text, .. } = rung {
                 mentioned_in(text, names);
@@ -120,7 +122,8 @@ fn identifiers(text: &str, names: &mut BTreeSet<String>) {
 
 /// What every step waits for: what it reads, `after`, and the gates.
 pub(crate) fn depends(draft: &FlowDraft<'_>) -> Vec<BTreeSet<usize>> {
-    let mut depends: Vec<BTreeSet<usize>> = (0..draft.drafts.len()).map(|at| draft.lowered.get(&at).map(|lowered| lowered.reads.clone()).unwrap_or_default()).collect();
+    let mut depends: Vec<BTreeSet<usize>> =
+        (0..draft.drafts.len()).map(|at| draft.lowered.get(&at).map(|lowered| lowered.reads.clone()).unwrap_or_default()).collect();
     let scopes: BTreeSet<Option<(usize, u16)>> = draft.drafts.iter().map(|step| step.within).collect();
     for scope in scopes {
         let mut previous: Option<usize> = None;

@@ -41,7 +41,8 @@ impl Context<'_> {
         for rule in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "deny" | "limit" | "escalate")) {
             let Some(of) = name_of(rule) else { continue };
             if names.contains(&of.text) {
-                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, of.span, format!("the policy `{name}` has two rules named `{}`", of.text));
+                let diagnostic =
+                    Diagnostic::new(&meaning::DUPLICATE_NAME, of.span, format!("the policy `{name}` has two rules named `{}`", of.text));
                 self.report(diagnostic.label("again").help("rename one: the log names the rule that decided"));
             }
             self.locate(format!("policy:{name}.{}", of.text), rule.span);
@@ -172,7 +173,8 @@ impl Context<'_> {
         let quorum = if node.setting("quorum").is_some() { self.count(node, "quorum", 1, 100)? } else { 1 };
         if to.is_some() && members > 0 && usize::try_from(quorum).unwrap_or(usize::MAX) > members {
             let span = node.setting("quorum").map_or(node.name.span, |value| value.span);
-            let diagnostic = Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but the team has {members}"));
+            let diagnostic =
+                Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but the team has {members}"));
             self.report(diagnostic.label("can never be reached").help("lower it, or add members to the team"));
         }
         Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum })
@@ -181,7 +183,11 @@ impl Context<'_> {
     fn on_timeout(&mut self, node: &Node, on: &[String]) -> Option<OnTimeout> {
         let kind = node.name.text.clone();
         let Some(value) = node.setting("on-timeout").cloned() else {
-            let diagnostic = Diagnostic::new(&meaning::NO_TIMEOUT, node.name.span, format!("this `{kind}` does not say what happens when nobody answers"));
+            let diagnostic = Diagnostic::new(
+                &meaning::NO_TIMEOUT,
+                node.name.span,
+                format!("this `{kind}` does not say what happens when nobody answers"),
+            );
             let choice = if kind == "ask" { "`stop` or `skip`" } else { "`deny`, `skip` or `stop`" };
             self.report(diagnostic.label("no `on-timeout`").help(format!("write `on-timeout=` with {choice}")));
             return None;
@@ -194,7 +200,8 @@ impl Context<'_> {
             _ => OnTimeout::Deny,
         };
         let guarded = on.iter().filter_map(|name| self.plan.operations.get(name)).find(|operation| {
-            operation.effect == crate::plan::EffectKind::Irreversible || operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price)
+            operation.effect == crate::plan::EffectKind::Irreversible
+                || operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price)
         });
         if let (OnTimeout::Approve, Some(operation)) = (chosen, guarded) {
             let message = format!("silence cannot approve `{}`: it moves money or cannot be taken back", operation.name);

@@ -68,8 +68,11 @@ impl Context<'_> {
                     (Some(default), _) => complete.set(&field.name, default.clone()),
                     (None, Ty::Optional(_)) => complete.set(&field.name, Value::Null),
                     (None, _) => {
-                        let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, format!("`{record}` needs `{}`", field.name));
-                        self.report(diagnostic.label(format!("no `{}`", field.name)).help(format!("write `{} …` of type {}", field.name, field.ty)));
+                        let diagnostic =
+                            Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, format!("`{record}` needs `{}`", field.name));
+                        self.report(
+                            diagnostic.label(format!("no `{}`", field.name)).help(format!("write `{} …` of type {}", field.name, field.ty)),
+                        );
                         return None;
                     }
                 },
@@ -84,7 +87,8 @@ impl Context<'_> {
         for (name, value) in pairs {
             let Some(field) = fields.iter().find(|field| field.name == name.text) else {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
-                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no field `{}`", name.text)).label("unknown field");
+                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no field `{}`", name.text))
+                    .label("unknown field");
                 self.report(super::context::suggest(diagnostic, &name.text, &known, name.span, "field"));
                 continue;
             };
@@ -103,7 +107,8 @@ impl Context<'_> {
             return Some(name);
         }
         let known: Vec<String> = flow.steps.iter().map(|step| step.name.clone()).collect();
-        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("the flow `{}` has no step `{name}`", flow.name)).label("no such step");
+        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("the flow `{}` has no step `{name}`", flow.name))
+            .label("no such step");
         self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
         None
     }
@@ -121,7 +126,15 @@ impl Context<'_> {
     }
 
     fn object_fields(&self, ty: &Ty) -> Vec<Field> {
-        let field = |name: &String, ty: &Ty| Field { name: name.clone(), ty: ty.clone(), marks: Marks::default(), default: None, min: None, max: None, label: None };
+        let field = |name: &String, ty: &Ty| Field {
+            name: name.clone(),
+            ty: ty.clone(),
+            marks: Marks::default(),
+            default: None,
+            min: None,
+            max: None,
+            label: None,
+        };
         match ty {
             Ty::Object(fields) => fields.iter().map(|(name, ty)| field(name, ty)).collect(),
             Ty::Record(name) => self.plan.types.records.get(name).map(|record| record.fields.clone()).unwrap_or_default(),
@@ -181,7 +194,8 @@ impl Context<'_> {
         let step = flow.steps.iter().find(|step| step.name == what)?;
         let by = self.by(node)?;
         let Ty::Record(record) = &step.ty else { return None };
-        let own = Node { properties: node.properties.iter().filter(|property| property.name.text != "by").cloned().collect(), ..node.clone() };
+        let own =
+            Node { properties: node.properties.iter().filter(|property| property.name.text != "by").cloned().collect(), ..node.clone() };
         let fields = self.record_of(&own, record)?;
         Some(Action::Answer { what, by, fields })
     }
@@ -201,7 +215,11 @@ impl Context<'_> {
                     self.argument(child, 0, "a rule").map(|what| Expectation::Denied { what, count })
                 }
                 "output" => self.expect_output(child, flow),
-                "that" => child.argument(0).cloned().and_then(|condition| self.condition(&condition, &Self::outcome_scope(flow))).map(|checked| Expectation::That(checked.expr)),
+                "that" => child
+                    .argument(0)
+                    .cloned()
+                    .and_then(|condition| self.condition(&condition, &Self::outcome_scope(flow)))
+                    .map(|checked| Expectation::That(checked.expr)),
                 _ => None,
             };
             found.extend(expectation.map(|expectation| (expectation, line)));
@@ -214,7 +232,8 @@ impl Context<'_> {
         let operation = self.reference(&operation, "operation")?;
         let count = node.setting("count").is_some().then(|| self.count(node, "count", 0, 1_000_000)).flatten();
         let request = self.plan.operations.get(&operation)?.request.clone();
-        let own = Node { properties: node.properties.iter().filter(|property| property.name.text != "count").cloned().collect(), ..node.clone() };
+        let own =
+            Node { properties: node.properties.iter().filter(|property| property.name.text != "count").cloned().collect(), ..node.clone() };
         let fields = self.fields_of(&own, &request, &operation);
         Some(Expectation::Effect { operation, count, fields })
     }

@@ -23,7 +23,6 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) draft: &'d FlowDraft<'n>,
     pub(crate) at: usize,
     pub(crate) scope: Scope,
-    pub(crate) within: Option<(usize, u16)>,
     pub(crate) reads: Vec<(String, Span)>,
 }
 
@@ -39,11 +38,22 @@ impl Context<'_> {
     pub(crate) fn lower_step(&mut self, at: usize, draft: &FlowDraft<'_>) -> Option<Lowered> {
         let step = draft.drafts.get(at)?;
         let scope = self.flow_scope(draft, step.within, Some(at));
-        let mut place = Place { draft, at, scope, within: step.within, reads: Vec::new() };
+        let mut place = Place { draft, at, scope, reads: Vec::new() };
         let node = step.node;
         self.locate(format!("flow:{}.{}", draft.name, step.name), step.span);
-        let when = match node.property("when").cloned().or_else(|| if node.name.text == "choose" { None } else { node.setting("when").cloned() }) {
-            Some(when) => Some(self.condition(&when, &place.scope).map(|checked| place.note(checked))),
+        let when = match node
+            .property("when")
+            .cloned()
+            .or_else(|| if node.name.text == "choose" { None } else { node.setting("when").cloned() })
+        {
+            Some(when) => {
+                let checked = self.condition(&when, &place.scope).map(|checked| place.note(checked));
+                // The step runs only where its condition held: `when="has(x)"` makes `x` present.
+                if let Some(checked) = &checked {
+                    place.scope = std::mem::take(&mut place.scope).knowing(checked.proves.clone());
+                }
+                Some(checked)
+            }
             None => None,
         };
         let verb = self.lower_verb(node, &mut place);
@@ -81,7 +91,8 @@ impl Context<'_> {
                 }
                 None => {
                     let known: Vec<String> = visible.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| step.name.clone()).collect();
-                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here")).label("no such step");
+                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here"))
+                        .label("no such step");
                     self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
                 }
             }
@@ -118,12 +129,14 @@ impl Context<'_> {
         match (first, found.next()) {
             (Some(first), None) => Some(first),
             (None, _) => {
-                let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, node.name.span, format!("this `{}` does not say what it does", node.name.text));
+                let diagnostic =
+                    Diagnostic::new(&meaning::WRONG_VERB, node.name.span, format!("this `{}` does not say what it does", node.name.text));
                 self.report(diagnostic.label("no verb").help(format!("write one of {} in it", quoted.join(", "))));
                 None
             }
             (Some(first), Some(second)) => {
-                let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, second.name.span, format!("this `{}` does two things", node.name.text));
+                let diagnostic =
+                    Diagnostic::new(&meaning::WRONG_VERB, second.name.span, format!("this `{}` does two things", node.name.text));
                 self.report(diagnostic.label("the second").also(first.name.span, "the first").help("one step, one verb: make two steps"));
                 None
             }
@@ -135,7 +148,8 @@ impl Context<'_> {
         let name = self.reference(&value, "operation")?;
         let operation = self.plan.operations.get(&name)?.clone();
         if operation.effect != EffectKind::Read {
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, value.span, format!("`{name}` changes something, so it is not observed"));
+            let diagnostic =
+                Diagnostic::new(&meaning::WRONG_VERB, value.span, format!("`{name}` changes something, so it is not observed"));
             self.report(diagnostic.label("a write").help("write `act` instead of `observe`"));
             return None;
         }
@@ -195,7 +209,8 @@ impl Context<'_> {
             rules.push(Rule { name, when: when.expr, value: value.expr });
         }
         let Some(otherwise) = node.first("otherwise").and_then(|node| node.setting("value")).cloned() else {
-            let diagnostic = Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "these rules do not say what holds when none of them does");
+            let diagnostic =
+                Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "these rules do not say what holds when none of them does");
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise value=…` after the rules"));
             return None;
         };
@@ -211,7 +226,11 @@ impl Context<'_> {
         let route = place.draft.routes.get(&name)?.clone();
         if route.needs != needs {
             let span = node.setting("route").map_or(node.span, |value| value.span);
-            let diagnostic = Diagnostic::new(&meaning::ROUTE_MISMATCH, span, format!("`{}` needs a route for {needs}, `{name}` is for {}", node.name.text, route.needs));
+            let diagnostic = Diagnostic::new(
+                &meaning::ROUTE_MISMATCH,
+                span,
+                format!("`{}` needs a route for {needs}, `{name}` is for {}", node.name.text, route.needs),
+            );
             self.report(diagnostic.label(format!("for {}", route.needs)).help(format!("name a route with `needs={needs}`")));
             return None;
         }
@@ -255,12 +274,20 @@ impl Context<'_> {
         let (route, written) = self.route(node, "text", place)?;
         let required: Vec<_> = fields.iter().filter(|field| field.default.is_none() && !matches!(field.ty, Ty::Optional(_))).collect();
         let [only] = required.as_slice() else {
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("a template fills one text field, `{record}` needs {}", required.len()));
+            let diagnostic = Diagnostic::new(
+                &meaning::WRONG_VALUE,
+                value.span,
+                format!("a template fills one text field, `{record}` needs {}", required.len()),
+            );
             self.report(diagnostic.label("not one text field").help("draft a type with one required field of type `string`"));
             return None;
         };
         if only.ty != Ty::String {
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("a template writes text, but `{}` of `{record}` is {}", only.name, only.ty));
+            let diagnostic = Diagnostic::new(
+                &meaning::WRONG_VALUE,
+                value.span,
+                format!("a template writes text, but `{}` of `{record}` is {}", only.name, only.ty),
+            );
             self.report(diagnostic.label("not text").help("draft a type with one required field of type `string`"));
             return None;
         }

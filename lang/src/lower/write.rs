@@ -1,7 +1,7 @@
 //! The verbs that write, ask or branch: `act`, `ask`, `remember`, `choose`; and what guards an act.
 
-use super::context::{Context, suggest};
 use super::connector::object_of;
+use super::context::{Context, suggest};
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Name, Node};
 use crate::code::meaning;
@@ -23,7 +23,8 @@ impl Context<'_> {
         for (name, value) in &pairs {
             let Some(field) = fields.iter().find(|field| field.name == name.text) else {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
-                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no {what} `{}`", name.text)).label(format!("unknown {what}"));
+                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no {what} `{}`", name.text))
+                    .label(format!("unknown {what}"));
                 let diagnostic = suggest(diagnostic, &name.text, &known, name.span, what);
                 // A name of a setting stands without quotes.
                 let fixes = diagnostic.fixes.into_iter().map(|mut fix| {
@@ -42,7 +43,9 @@ impl Context<'_> {
             let optional = field.default.is_some() || matches!(field.ty, Ty::Optional(_));
             if !optional && !pairs.iter().any(|(name, _)| name.text == field.name) {
                 let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, format!("`{of}` needs `{}`", field.name));
-                self.report(diagnostic.label(format!("no `{}`", field.name)).help(format!("write `{}=\"=…\"` of type {}", field.name, field.ty)));
+                self.report(
+                    diagnostic.label(format!("no `{}`", field.name)).help(format!("write `{}=\"=…\"` of type {}", field.name, field.ty)),
+                );
             }
         }
         bound
@@ -69,7 +72,13 @@ impl Context<'_> {
             None => None,
         };
         let mut fields = match &operation.response {
-            Ty::Record(record) => self.plan.types.records.get(record).map(|record| record.fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect()).unwrap_or_default(),
+            Ty::Record(record) => self
+                .plan
+                .types
+                .records
+                .get(record)
+                .map(|record| record.fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect())
+                .unwrap_or_default(),
             Ty::Null => Vec::new(),
             other => vec![("response".to_owned(), other.clone())],
         };
@@ -96,7 +105,9 @@ impl Context<'_> {
                 continue;
             }
             let known: Vec<String> = operation.request.iter().map(|field| field.name.clone()).collect();
-            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, value.span, format!("`{}` has no parameter `{name}`", operation.name)).label("unknown parameter");
+            let diagnostic =
+                Diagnostic::new(&meaning::UNKNOWN_PARAMETER, value.span, format!("`{}` has no parameter `{name}`", operation.name))
+                    .label("unknown parameter");
             self.report(suggest(diagnostic, &name, &known, value.span, "parameter"));
         }
         Some(Stage { escalation: escalation?, when, editable })
@@ -120,7 +131,11 @@ impl Context<'_> {
             let need = fields.iter().find(|field| field.name == name.text).map(|field| field.ty.clone());
             if need.is_none() {
                 let message = format!("no policy on `{}` needs the evidence `{}`", operation.name, name.text);
-                self.report(Diagnostic::new(&meaning::UNUSED_EVIDENCE, name.span, message).label("nobody looks at it").help("remove it, or let a policy `needs` it"));
+                self.report(
+                    Diagnostic::new(&meaning::UNUSED_EVIDENCE, name.span, message)
+                        .label("nobody looks at it")
+                        .help("remove it, or let a policy `needs` it"),
+                );
             }
             if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
                 bound.push((name.text.clone(), place.note(checked).expr));
@@ -142,10 +157,15 @@ impl Context<'_> {
         let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
         let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);
         if money && !covered {
-            let diagnostic = Diagnostic::new(&meaning::UNCOVERED_MONEY, at.span, format!("`{}` moves money and no policy covers it", operation.name));
+            let diagnostic =
+                Diagnostic::new(&meaning::UNCOVERED_MONEY, at.span, format!("`{}` moves money and no policy covers it", operation.name));
             self.report(diagnostic.label("nothing holds it").help(help));
         } else if operation.effect == EffectKind::Irreversible && !covered && !staged {
-            let diagnostic = Diagnostic::new(&meaning::UNGUARDED, at.span, format!("`{}` cannot be taken back, and neither a policy nor a person guards it", operation.name));
+            let diagnostic = Diagnostic::new(
+                &meaning::UNGUARDED,
+                at.span,
+                format!("`{}` cannot be taken back, and neither a policy nor a person guards it", operation.name),
+            );
             self.report(diagnostic.label("irreversible").help(format!("{help}, or `stage` it")));
         }
     }
@@ -184,7 +204,11 @@ impl Context<'_> {
             }
         };
         let answer = answer?;
-        Some((StepKind::Ask { escalation: escalation?, question: question?, show, answer: answer.clone() }, Ty::Record(answer), Marks::default()))
+        Some((
+            StepKind::Ask { escalation: escalation?, question: question?, show, answer: answer.clone() },
+            Ty::Record(answer),
+            Marks::default(),
+        ))
     }
 
     fn noted_template(&mut self, value: &Literal, place: &mut Place<'_, '_>) -> Option<crate::template::Template> {
@@ -207,7 +231,11 @@ impl Context<'_> {
         let subject = self.value(&subject, &place.scope, Some(&Ty::String));
         // The record's fields are the children that are not settings of the step.
         let settings = crate::shape::rule_of("flow", "remember").map(|rule| rule.settings.as_slice()).unwrap_or_default();
-        let body = Node { properties: Vec::new(), children: node.children.iter().filter(|child| !settings.contains(&child.name.text)).cloned().collect(), ..node.clone() };
+        let body = Node {
+            properties: Vec::new(),
+            children: node.children.iter().filter(|child| !settings.contains(&child.name.text)).cloned().collect(),
+            ..node.clone()
+        };
         let bound = self.typed_bindings(&body, &fields, &place.scope, &record, "field");
         let fields = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let subject = place.note(subject?).expr;
@@ -222,7 +250,8 @@ impl Context<'_> {
         let mut complete = true;
         for (number, child) in children.iter().enumerate() {
             if let Some(otherwise) = closed {
-                let diagnostic = Diagnostic::new(&meaning::UNREACHABLE, child.name.span, "nothing after `otherwise` is ever taken").label("never taken");
+                let diagnostic =
+                    Diagnostic::new(&meaning::UNREACHABLE, child.name.span, "nothing after `otherwise` is ever taken").label("never taken");
                 self.report(diagnostic.also(otherwise.name.span, "takes everything else").help("put `otherwise` last"));
                 complete = false;
             }
@@ -248,7 +277,8 @@ impl Context<'_> {
             outputs.push(output);
         }
         if closed.is_none() {
-            let diagnostic = Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "this `choose` does not say what happens when no condition holds");
+            let diagnostic =
+                Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "this `choose` does not say what happens when no condition holds");
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise { }` as its last child"));
             return None;
         }

@@ -5,7 +5,13 @@ use std::path::PathBuf;
 
 /// An operating system for commerce automation: flows, policies and models as configuration.
 #[derive(Debug, Parser)]
-#[command(name = "tradewind", version, about, propagate_version = true, after_help = "Example:\n  tradewind check\n  tradewind run returns-triage --input messages.jsonl")]
+#[command(
+    name = "tradewind",
+    version,
+    about,
+    propagate_version = true,
+    after_help = "Example:\n  tradewind check\n  tradewind run returns-triage --input messages.jsonl"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) place: Place,

@@ -26,7 +26,8 @@ impl Repository {
             Some(folder) => folder.clone(),
             None => std::env::current_dir().map_err(|error| tool(format!("the current folder cannot be read: {error}")))?,
         };
-        let start = fs::canonicalize(&start).map_err(|error| no_repository(&format!("the folder `{}` cannot be read: {error}", start.display())))?;
+        let start = fs::canonicalize(&start)
+            .map_err(|error| no_repository(&format!("the folder `{}` cannot be read: {error}", start.display())))?;
         let Some(root) = start.ancestors().find(|folder| folder.join(MANIFEST).is_file()) else {
             return Err(no_repository(&format!("there is no {MANIFEST} in `{}` or above it", start.display())));
         };
@@ -45,7 +46,12 @@ impl Repository {
     /// Compiles it.
     pub(crate) fn compile(&self, environment: Option<&str>) -> Compiled {
         let read = |path: &str| fs::read_to_string(self.root.join(path)).ok();
-        compile::compile(&compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment })
+        compile::compile(&compile::Repository {
+            configuration: &self.configuration,
+            library: tradewind_stdlib::LIBRARY,
+            read: &read,
+            environment,
+        })
     }
 }
 
@@ -79,7 +85,8 @@ fn read(path: &Path) -> Result<String, Failure> {
     let bytes = fs::read(path).map_err(|error| tool(format!("`{}` cannot be read: {error}", path.display())))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::new(Exit::Mistakes, &run::NOT_TEXT, format!("`{}` is not UTF-8 text from byte {at} on", path.display())).help("save it as UTF-8")
+        Failure::new(Exit::Mistakes, &run::NOT_TEXT, format!("`{}` is not UTF-8 text from byte {at} on", path.display()))
+            .help("save it as UTF-8")
     })
 }
 
