@@ -1,0 +1,240 @@
+//! Strings in quotes as the lexer meets them: where they end, and what to guess where they do not. Decoding is elsewhere.
+
+use super::chars::{is_newline, is_space, newline_length};
+use super::findings::{quoted, shown};
+use super::lex::{Lexer, Token, TokenKind, decode, line_length};
+use super::strings::{Fault, FaultKind};
+use crate::code::syntax as code;
+
+/// How often something unclosed may be searched to the end of the file before the rest is given up.
+const SEARCHES: usize = 8;
+
+impl Lexer<'_> {
+    /// Something that begins with `"` or `#`.
+    pub(super) fn string_or_keyword(&mut self) {
+        let rest = self.rest();
+        let hashes = rest.bytes().take_while(|byte| *byte == b'#').count();
+        let quotes = rest.get(hashes..).unwrap_or("").bytes().take(3).take_while(|byte| *byte == b'"').count();
+        if quotes == 0 {
+            return self.keyword();
+        }
+        let inner = rest.get(hashes + quotes..).unwrap_or("");
+        let close = format!("\"{}", "#".repeat(hashes));
+        if quotes == 3 {
+            return self.block(hashes);
+        }
+        if hashes == 0 && quotes == 2 {
+            return self.push(TokenKind::Quoted, 2);
+        }
+        if hashes == 0 {
+            return match quoted_length(inner) {
+                Some(length) => self.finish(TokenKind::Quoted, 1 + length),
+                None => self.unclosed_line(hashes),
+            };
+        }
+        let line = rest.get(hashes + 1..).unwrap_or("");
+        match line.get(..line_length(line)).and_then(|line| line.find(&close)) {
+            Some(at) => self.push(TokenKind::Raw, hashes + 1 + at + close.len()),
+            None => self.unclosed_line(hashes),
+        }
+    }
+
+    /// Adds a closed string and reports what is wrong inside it.
+    fn finish(&mut self, kind: TokenKind, length: usize) {
+        let token = Token { kind, start: self.at, end: self.at + length };
+        self.push(kind, length);
+        let needs_check = kind != TokenKind::Quoted || self.text.get(token.start..token.end).is_some_and(|written| written.contains('\\'));
+        if !needs_check {
+            return;
+        }
+        let decoded = decode(self.text, token);
+        if decoded.faults.is_empty() {
+            return;
+        }
+        for fault in &decoded.faults {
+            self.report(fault);
+        }
+        self.findings.repair(token.start, token.end, quoted(&decoded.text));
+    }
+
+    fn report(&mut self, fault: &Fault) {
+        let written = self.text.get(fault.start..fault.end).unwrap_or("").to_owned();
+        let span = self.findings.span(fault.start, fault.end);
+        let (code, message, label, help) = match fault.kind {
+            FaultKind::UnknownEscape => (
+                &code::BAD_ESCAPE,
+                format!("unknown escape {}", shown(&written)),
+                "no such escape",
+                "escapes are `\\n \\r \\t \\b \\f \\s \\\\ \\\" \\u{…}`; a backslash itself is `\\\\`",
+            ),
+            FaultKind::UnicodeForm => (
+                &code::BAD_ESCAPE,
+                format!("malformed escape {}", shown(&written)),
+                "not `\\u{…}`",
+                "write one to six hex digits in braces, such as `\\u{e9}`",
+            ),
+            FaultKind::UnicodeValue => (
+                &code::BAD_ESCAPE,
+                format!("{} is no character", shown(&written)),
+                "no such character",
+                "characters go up to `\\u{10ffff}`, without `\\u{d800}` to `\\u{dfff}`",
+            ),
+            FaultKind::OpeningLine => (
+                &code::BAD_BLOCK_STRING,
+                "text after the opening `\"\"\"`".to_owned(),
+                "belongs to the next line",
+                "a multi-line string begins on the line after its `\"\"\"`; for one line, use one quote",
+            ),
+            FaultKind::ClosingLine => (
+                &code::BAD_BLOCK_STRING,
+                "text before the closing `\"\"\"`".to_owned(),
+                "belongs to the line before",
+                "the closing `\"\"\"` stands on a line of its own",
+            ),
+            FaultKind::Indentation => (
+                &code::BAD_BLOCK_STRING,
+                "line of a multi-line string is indented less than its closing `\"\"\"`".to_owned(),
+                "indented too little",
+                "every line begins with the same whitespace as the line of the closing `\"\"\"`",
+            ),
+        };
+        let mut mistake = self.findings.mistake(code, fault.start, fault.end, message).label(label).help(help);
+        if fault.kind == FaultKind::UnknownEscape {
+            mistake = mistake.fix("write the backslash twice", span, format!("\\{written}"));
+        }
+        self.findings.keep(mistake);
+    }
+
+    /// A string on one line whose closing quote is missing: it ends with the line, before a brace that ends it.
+    fn unclosed_line(&mut self, hashes: usize) {
+        let rest = self.rest();
+        let mut length = line_length(rest);
+        let mut line = rest.get(..length).unwrap_or("").trim_end_matches(is_space);
+        while let Some(shorter) = line.strip_suffix(['{', '}'])
+            && shorter.ends_with(is_space)
+        {
+            line = shorter.trim_end_matches(is_space);
+        }
+        if line.len() > hashes {
+            length = line.len();
+        }
+        let fence = "#".repeat(hashes);
+        let end = self.at + length;
+        let mistake = self.findings.mistake(&code::UNCLOSED_STRING, self.at, end, format!("string {} is never closed", shown(line)));
+        let here = self.findings.span(end, end);
+        let help = if hashes == 0 {
+            "close it with `\"` on the same line; a text over several lines stands between `\"\"\"`".to_owned()
+        } else {
+            format!("close it with `\"{fence}` on the same line")
+        };
+        let mistake = mistake.label("the line ends before the string does").help(help);
+        self.findings.keep(mistake.fix("add the closing quote", here, format!("\"{fence}")));
+        let token = Token { kind: if hashes == 0 { TokenKind::Quoted } else { TokenKind::Raw }, start: self.at, end };
+        self.findings.repair(self.at, end, quoted(&decode(self.text, token).text));
+        self.push(token.kind, length);
+    }
+
+    /// A string that begins with `"""`.
+    fn block(&mut self, hashes: usize) {
+        let rest = self.rest();
+        let kind = if hashes == 0 { TokenKind::Block } else { TokenKind::RawBlock };
+        let close = format!("\"\"\"{}", "#".repeat(hashes));
+        let open = hashes + 3;
+        let inner = rest.get(open..).unwrap_or("");
+        let found = if self.searches > SEARCHES { None } else { block_length(inner, &close, hashes == 0) };
+        if let Some(length) = found {
+            // Only as far as the string may reach: a whole file of such strings stays linear.
+            let own = !closes_another(inner, length, close.len()) || length <= self.block_end(inner.get(..length).unwrap_or(""));
+            if own {
+                return self.finish(kind, open + length);
+            }
+        }
+        self.searches += 1;
+        let length = open + if self.searches > SEARCHES { inner.len() } else { self.block_end(inner) };
+        let end = self.at + length;
+        let mistake = self.findings.mistake(&code::UNCLOSED_STRING, self.at, self.at + open, "multi-line string is never closed");
+        let here = self.findings.span(end, end);
+        let indent: String = self.line_start().chars().take_while(|character| is_space(*character)).collect();
+        let mistake = mistake.label("opened here").help(format!("close it with `{close}` on a line of its own"));
+        self.findings.keep(mistake.fix("close the string", here, format!("\n{indent}{close}")));
+        self.findings.repair(self.at, end, "\"\"");
+        self.push(kind, length);
+    }
+
+    /// Where a multi-line string without an end most likely ended: before a line that is indented no deeper than its node.
+    fn block_end(&self, inner: &str) -> usize {
+        let width = |line: &str| line.chars().take_while(|character| is_space(*character)).count();
+        let indent = width(self.line_start());
+        let mut at = line_length(inner);
+        let mut end = at;
+        while let Some(tail) = inner.get(at..)
+            && !tail.is_empty()
+        {
+            let newline = newline_length(tail);
+            let line = tail.get(newline..).unwrap_or("");
+            let line = line.get(..line_length(line)).unwrap_or("");
+            let blank = line.chars().all(is_space);
+            if !blank && width(line) <= indent {
+                return end;
+            }
+            at += newline + line.len();
+            if !blank {
+                end = at;
+            }
+        }
+        end
+    }
+
+    fn line_start(&self) -> &str {
+        let before = self.text.get(..self.at).unwrap_or("");
+        let start = before.rfind(is_newline).map_or(0, |at| at + 1);
+        self.text.get(start..).unwrap_or("")
+    }
+}
+
+/// Whether the closing quotes at `length` rather open or close another string: text stands before them.
+fn closes_another(inner: &str, length: usize, close: usize) -> bool {
+    let before = inner.get(..length.saturating_sub(close)).unwrap_or("");
+    let line = before.rsplit(is_newline).next().unwrap_or("");
+    before.contains(is_newline) && !line.chars().all(is_space)
+}
+
+/// The length of the rest of a quoted string on one line, its closing quote included.
+fn quoted_length(inner: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(rest) = inner.get(at..)
+        && let Some(character) = rest.chars().next()
+    {
+        match character {
+            '"' => return Some(at + 1),
+            '\\' => at += 1 + escaped_length(rest),
+            _ if is_newline(character) => return None,
+            _ => at += character.len_utf8(),
+        }
+    }
+    None
+}
+
+/// The bytes behind a backslash that belong to its escape.
+fn escaped_length(rest: &str) -> usize {
+    let after = rest.get(1..).unwrap_or("");
+    let blank = after.trim_start_matches(|character| is_space(character) || is_newline(character));
+    match after.len() - blank.len() {
+        0 => after.chars().next().map_or(0, char::len_utf8),
+        length => length,
+    }
+}
+
+/// The length of the rest of a multi-line string, its closing quotes included.
+fn block_length(inner: &str, close: &str, escapes: bool) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = inner.get(from..)?;
+        let at = if escapes { rest.find(['"', '\\'])? } else { rest.find(close)? };
+        let here = rest.get(at..)?;
+        if here.starts_with(close) {
+            return Some(from + at + close.len());
+        }
+        from += at + if here.starts_with('\\') { 1 + escaped_length(here) } else { 1 };
+    }
+}
