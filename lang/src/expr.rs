@@ -11,10 +11,11 @@ mod borrowed;
 mod check;
 mod evaluate;
 mod function;
-mod native;
+pub(crate) mod native;
 mod operate;
 mod outline;
 mod parse;
+pub(crate) mod select;
 #[cfg(test)]
 mod tests;
 mod tree;

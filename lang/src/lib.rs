@@ -6,6 +6,7 @@
 pub mod ast;
 pub mod code;
 pub mod compile;
+pub mod conform;
 pub mod diagnostic;
 pub mod expr;
 pub mod graph;

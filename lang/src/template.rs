@@ -1,4 +1,5 @@
 //! Text with `{{ }}` holes: checked against a typed scope, rendered strictly.
+//! Dotted paths, a few filters, `if` and `for`; whatever computes is a `let` step's work.
 
 use crate::ast::Literal;
 use crate::diagnostic::Diagnostic;
@@ -6,6 +7,12 @@ use crate::expr::{Resolve, Scope};
 use crate::source::Span;
 use crate::ty::{Marks, TypeTable};
 use serde::{Deserialize, Serialize};
+
+mod check;
+mod filter;
+mod render;
+#[cfg(test)]
+mod tests;
 
 /// A checked template: its text and the variables it reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +35,9 @@ pub struct CheckedTemplate {
 }
 
 /// Checks a template: syntax, and that every dotted path exists in the scope.
+/// Returns `None` exactly when at least one diagnostic is an error.
 pub fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTable) -> (Option<CheckedTemplate>, Vec<Diagnostic>) {
-    let _ = (text, literal, scope, types);
-    (None, Vec::new())
+    check::check(text, literal, scope, types)
 }
 
 impl Template {
@@ -39,7 +46,6 @@ impl Template {
     /// # Errors
     /// A path without a value, a filter that fails; the text is for people.
     pub fn render(&self, scope: &dyn Resolve) -> Result<String, String> {
-        let _ = scope;
-        Ok(self.text.clone())
+        render::render(self, scope)
     }
 }
