@@ -1,4 +1,28 @@
 //! The engine: state and input in, events and effects out; one executor performs.
+//!
+//! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
+pub mod approval;
+pub mod backoff;
+mod books;
+pub mod clock;
+pub mod codec;
+pub mod contract;
+pub mod decide;
+pub mod engine;
+pub mod event;
+mod executor;
+pub mod failure;
+mod fit;
+pub mod guard;
+pub mod key;
+pub mod memory;
+pub mod pinned;
+pub mod policy;
 pub mod ports;
+pub mod recover;
+mod scope;
 pub mod segment;
+pub mod state;
+pub mod summary;
+pub mod twin;

@@ -1,0 +1,112 @@
+//! What people are asked, and what they answer. Who may answer is decided in `decide`, not here.
+
+use crate::guard::Claim;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tradewind_lang::plan::{Digest, OnTimeout};
+use tradewind_lang::value::Value;
+
+/// What a person is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApprovalKind {
+    /// Whether an effect may happen.
+    Act,
+    /// For an answer that a step needs.
+    Ask,
+    /// What became of an effect whose outcome is in doubt: approve means it happened, deny that it did not.
+    Settle,
+}
+
+/// One item of the inbox: a stage, every escalation and the question of one step, merged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Stable name: sixteen hexadecimal digits.
+    pub id: Arc<str>,
+    /// What for.
+    pub kind: ApprovalKind,
+    /// Every team of which a member must agree; anyone may answer where none is named.
+    pub to: Vec<String>,
+    /// Answers count before this instant; never for none.
+    pub deadline: Option<i64>,
+    /// What happens then: the strictest of what was declared.
+    pub on_timeout: OnTimeout,
+    /// How many distinct people must agree: the greatest of what was declared.
+    pub quorum: u32,
+    /// Why it is asked: `policy.rule`, `stage`, `ask`, `settle`.
+    pub rules: Vec<String>,
+    /// Limits that are above their cap and pass if this is approved.
+    pub over: Vec<String>,
+    /// The question, for people.
+    pub question: String,
+    /// What is shown beside it: the expression and its value.
+    pub shown: Vec<(String, Value)>,
+    /// The operation, for an effect.
+    pub operation: Option<Arc<str>>,
+    /// Its request.
+    pub request: Value,
+    /// What the policies were shown.
+    pub evidence: Value,
+    /// What the effect will take; looked at, not taken.
+    pub claims: Vec<Claim>,
+    /// Request fields the approver may change.
+    pub editable: Vec<String>,
+    /// Record type of the answer.
+    pub answer: Option<String>,
+    /// Digest of operation, request, evidence and active policies. A change of any of them voids the approval.
+    pub digest: Digest,
+    /// Digest of the policies that were active when it was asked.
+    pub policy: Digest,
+}
+
+/// What a person said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Yes, with changed request fields where the item allows them.
+    Approve {
+        /// A record of changed fields, or `Null`.
+        edits: Value,
+    },
+    /// No.
+    Deny {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The record that was asked for; for a doubtful effect, what the provider answered.
+    Answer(Value),
+}
+
+/// Why an answer was not taken. Nothing was logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerRefusal {
+    /// There is no such item.
+    Unknown,
+    /// It is closed already.
+    Closed,
+    /// It was answered too late.
+    Expired,
+    /// The person belongs to none of its teams.
+    NotAMember(Vec<String>),
+    /// The person agreed already, and another one is needed.
+    Twice,
+    /// A question needs an answer, an action needs yes or no.
+    WrongVerdict(String),
+    /// A field that may not be changed, or a value that does not fit.
+    BadValue(String),
+}
+
+/// An item of the inbox with where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingApproval {
+    /// The item.
+    pub approval: Arc<Approval>,
+    /// The run that waits.
+    pub run: Arc<str>,
+    /// Its flow.
+    pub flow: Arc<str>,
+    /// The step that waits.
+    pub step: Arc<str>,
+    /// When it was asked.
+    pub asked_at: i64,
+    /// Who agreed so far.
+    pub agreed: Vec<Arc<str>>,
+}

@@ -1,0 +1,140 @@
+//! The books of a shard: everything folded from its log. The executor and recovery fold alike, through here.
+
+use crate::event::{Event, EventKind, Outcome};
+use crate::guard::Guards;
+use crate::key::effect_key;
+use crate::memory::{Fact, Memories};
+use crate::pinned::Pinned;
+use crate::state::RunState;
+use crate::summary::RunSummary;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tradewind_lang::plan::{Digest, Plan};
+
+/// A run in the books.
+#[derive(Debug)]
+pub(crate) enum Entry<L> {
+    /// Not ended.
+    Live(Box<L>),
+    /// Ended: only its summary is kept; details are folded from the log again.
+    Ended(Arc<RunSummary>),
+}
+
+/// What holds a live run's state.
+pub(crate) trait Holds {
+    fn holding(state: RunState) -> Self;
+    fn state_mut(&mut self) -> &mut RunState;
+}
+
+/// Everything folded from a shard's log.
+#[derive(Debug)]
+pub(crate) struct Books<L> {
+    pub(crate) tenant: Arc<str>,
+    pub(crate) runs: HashMap<Arc<str>, Entry<L>>,
+    pub(crate) plans: HashMap<Digest, Arc<Pinned>>,
+    /// The plan that the log says is active.
+    pub(crate) adopted: Option<Digest>,
+    pub(crate) guards: Guards,
+    pub(crate) memories: Memories,
+    /// Open inbox items and their runs.
+    pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
+    /// Closed inbox items, so that a second answer is told so.
+    pub(crate) closed: HashSet<Arc<str>>,
+    pub(crate) completed: usize,
+    pub(crate) failed: usize,
+}
+
+impl<L: Holds> Books<L> {
+    pub(crate) fn new(tenant: Arc<str>) -> Self {
+        Self {
+            tenant,
+            runs: HashMap::new(),
+            plans: HashMap::new(),
+            adopted: None,
+            guards: Guards::default(),
+            memories: Memories::default(),
+            inbox: HashMap::new(),
+            closed: HashSet::new(),
+            completed: 0,
+            failed: 0,
+        }
+    }
+
+    pub(crate) fn live(&mut self, run: &str) -> Option<&mut L> {
+        match self.runs.get_mut(run)? {
+            Entry::Live(live) => Some(live),
+            Entry::Ended(_) => None,
+        }
+    }
+
+    /// Folds a durable event. The summary of the run, where this event ended it.
+    pub(crate) fn apply(&mut self, active: &Pinned, event: &Event) -> Result<Option<Arc<RunSummary>>, String> {
+        let Some(run) = &event.header.run else { return self.adopt(event).map(|()| None) };
+        self.keep_index(active, run, event);
+        if let EventKind::RunStarted { flow, .. } = &event.kind
+            && !self.runs.contains_key(run)
+        {
+            let state = self.begun(event, run, flow)?;
+            self.runs.insert(run.clone(), Entry::Live(Box::new(L::holding(state))));
+        }
+        let Some(live) = self.live(run) else { return Err(format!("run {run} has no beginning in the log")) };
+        let state = live.state_mut();
+        state.apply(event);
+        if !state.has_ended() {
+            return Ok(None);
+        }
+        let summary = Arc::new(RunSummary::of(state));
+        match event.kind {
+            EventKind::RunCompleted { .. } => self.completed += 1,
+            _ => self.failed += 1,
+        }
+        self.runs.insert(run.clone(), Entry::Ended(summary.clone()));
+        Ok(Some(summary))
+    }
+
+    fn begun(&self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {
+        let pinned = self.plans.get(&event.header.plan);
+        let pinned = pinned.ok_or_else(|| format!("run {run} follows plan {}, which the log does not hold", event.header.plan.short()))?;
+        let graph = pinned.flow(flow).ok_or_else(|| format!("run {run} follows flow `{flow}`, which its plan does not have"))?;
+        Ok(RunState::new(run.clone(), event.header.trace, pinned.clone(), graph.clone()))
+    }
+
+    fn adopt(&mut self, event: &Event) -> Result<(), String> {
+        let EventKind::PlanAdopted { digest, bytes } = &event.kind else { return Ok(()) };
+        if let Some(bytes) = bytes
+            && !self.plans.contains_key(digest)
+        {
+            let plan = Plan::from_bytes(&bytes.0)?;
+            self.plans.insert(*digest, Arc::new(Pinned::with_digest(Arc::new(plan), *digest)));
+        }
+        self.adopted = Some(*digest);
+        Ok(())
+    }
+
+    fn keep_index(&mut self, active: &Pinned, run: &Arc<str>, event: &Event) {
+        let at = event.header.at;
+        let key = |tenant: &str| event.header.step.as_ref().map(|step| effect_key(tenant, run, &step.name));
+        match &event.kind {
+            EventKind::IntentRecorded(intent) => self.guards.hold(&intent.key, &intent.claims, at),
+            EventKind::EffectSettled { outcome, .. } => match (key(&self.tenant), outcome) {
+                (Some(key), Outcome::Done(_)) => self.guards.keep(&key),
+                (Some(key), Outcome::Failed(_)) => self.guards.release(&key),
+                (None, _) => {}
+            },
+            EventKind::ApprovalRequested(approval) => {
+                self.inbox.insert(approval.id.clone(), run.clone());
+            }
+            EventKind::ApprovalAnswered { approval, closes: true, .. }
+            | EventKind::ApprovalExpired { approval, .. }
+            | EventKind::ApprovalWithdrawn { approval } => {
+                self.inbox.remove(approval);
+                self.closed.insert(approval.clone());
+            }
+            EventKind::FactRemembered { memory, subject, fields } => {
+                let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
+                self.memories.remember(&active.plan, memory, subject, fact);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Deciding: state and input in, events and effects out. Pure: time, answers and chance arrive as inputs.
+//!
+//! One call records what its input says and advances one wave: every step that may start now.
+//! It performs nothing, appends nothing, and never looks at a clock.
+
+mod act;
+mod advance;
+mod answered;
+mod claimed;
+mod due;
+mod effect;
+mod model;
+mod person;
+mod read;
+mod resume;
+mod start;
+
+use crate::approval::{AnswerRefusal, Verdict};
+use crate::event::{EventKind, SettledBy, Used};
+use crate::failure::{Failure, FailureKind};
+use crate::pinned::Pinned;
+use crate::ports::{Call, CallOutcome, Classification};
+use crate::scope::StepScope;
+use crate::state::{RunState, Standing};
+use std::sync::Arc;
+use tradewind_lang::expr::Expr;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::{Bindings, Connector, Model, OnError, Operation, StepId};
+use tradewind_lang::value::{Record, Value};
+
+/// The instant of a decision: all it may know of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Microseconds since 1970 UTC.
+    pub now: i64,
+}
+
+/// What a clock was set for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// The deadline of an inbox item.
+    Approval(Arc<str>),
+    /// The deadline of the run.
+    Deadline,
+}
+
+/// What happened outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A run is to begin.
+    Start {
+        /// What identifies it.
+        key: Arc<str>,
+        /// Its input.
+        input: Value,
+        /// Who started it.
+        actor: Arc<str>,
+    },
+    /// Its last events are durable: it may go on.
+    Advance,
+    /// It was found unfinished in the log: what was under way is taken up.
+    Resume,
+    /// A read was answered.
+    Read {
+        /// The step.
+        step: StepId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Earlier failures.
+        failures: Vec<String>,
+        /// The answer.
+        outcome: CallOutcome,
+    },
+    /// Facts were recalled.
+    Recalled {
+        /// The step.
+        step: StepId,
+        /// Seq and record of each fact, newest last.
+        facts: Vec<(u64, Value)>,
+    },
+    /// A model answered.
+    Classified {
+        /// The step.
+        step: StepId,
+        /// The rung of the route's ladder.
+        rung: u16,
+        /// Why earlier rungs gave no answer.
+        refused: Vec<String>,
+        /// The answer.
+        result: Result<Classification, String>,
+    },
+    /// An attempt at an effect ended.
+    Performed {
+        /// The step.
+        step: StepId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The answer.
+        outcome: CallOutcome,
+    },
+    /// A lookup ended.
+    LookedUp {
+        /// The step.
+        step: StepId,
+        /// Which attempt at the effect was in doubt.
+        attempt: u32,
+        /// Which try of the lookup, from 1.
+        tries: u32,
+        /// The answer.
+        outcome: CallOutcome,
+    },
+    /// A person answered.
+    Answered {
+        /// The inbox item.
+        approval: Arc<str>,
+        /// Who.
+        by: Arc<str>,
+        /// What.
+        verdict: Verdict,
+    },
+    /// A clock ran out.
+    Due {
+        /// Which.
+        timer: Timer,
+    },
+    /// The guards do not let an effect pass: its intent, or the question about it, was not logged.
+    ClaimRefused {
+        /// The step.
+        step: StepId,
+        /// The rule that refuses for good, and what it says.
+        refused: Option<(String, String)>,
+        /// Limits a person may let pass.
+        over: Vec<String>,
+    },
+}
+
+/// What is to be done outside, after the decision's events are durable.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Read.
+    Read {
+        /// The step.
+        step: StepId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Not before this instant.
+        not_before: i64,
+        /// Earlier failures.
+        failures: Vec<String>,
+        /// The call.
+        call: Call,
+    },
+    /// Recall facts.
+    Recall {
+        /// The step.
+        step: StepId,
+        /// The memory.
+        memory: Arc<str>,
+        /// Whose facts.
+        subject: Arc<str>,
+        /// How many of the newest.
+        last: u32,
+    },
+    /// Ask a model.
+    Classify {
+        /// The step.
+        step: StepId,
+        /// The rung of the route's ladder.
+        rung: u16,
+        /// Why earlier rungs gave no answer.
+        refused: Vec<String>,
+        /// The model.
+        model: Arc<Model>,
+        /// The labels.
+        labels: Arc<[String]>,
+        /// The text.
+        text: Arc<str>,
+    },
+    /// Perform a write; its intent is durable.
+    Perform {
+        /// The step.
+        step: StepId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Not before this instant.
+        not_before: i64,
+        /// The call.
+        call: Call,
+    },
+    /// Look up what became of a write.
+    Lookup {
+        /// The step.
+        step: StepId,
+        /// Which attempt at the effect is in doubt.
+        attempt: u32,
+        /// Which try of the lookup, from 1.
+        tries: u32,
+        /// Not before this instant.
+        not_before: i64,
+        /// The call.
+        call: Call,
+    },
+    /// Set a clock.
+    Timer {
+        /// Which.
+        timer: Timer,
+        /// When it runs out.
+        at: i64,
+    },
+}
+
+/// The event that led to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// This one.
+    Seq(u64),
+    /// The first event of the same decision.
+    First,
+}
+
+/// An event before it has its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// The step.
+    pub step: Option<StepId>,
+    /// What happened.
+    pub kind: EventKind,
+    /// What the decision used.
+    pub used: Used,
+    /// What it cost.
+    pub cost: Option<Money>,
+    /// Who caused it; the run itself for none.
+    pub actor: Option<Arc<str>>,
+    /// What led to it.
+    pub cause: Cause,
+}
+
+/// What follows an input.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// To be appended, in this order.
+    pub events: Vec<Draft>,
+    /// To be done once the events are durable.
+    pub effects: Vec<Effect>,
+    /// Why a person's answer was not taken.
+    pub refusal: Option<AnswerRefusal>,
+}
+
+/// Decides what follows an input. `active` holds the policies of now; the run's own plan holds its steps.
+#[must_use]
+pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) -> Decision {
+    let mut round = Round { active, state: state.clone(), now: moment.now, used_last: state.last, decision: Decision::default() };
+    match input {
+        Input::Start { key, input, actor } => start::begin(&mut round, key, input, actor),
+        Input::Advance => {}
+        Input::Resume => resume::take_up(&mut round),
+        Input::Read { step, attempt, failures, outcome } => read::answered(&mut round, *step, *attempt, failures, outcome),
+        Input::Recalled { step, facts } => read::recalled(&mut round, *step, facts),
+        Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
+        Input::Performed { step, attempt, outcome } => effect::performed(&mut round, *step, *attempt, outcome),
+        Input::LookedUp { step, attempt, tries, outcome } => effect::looked_up(&mut round, *step, *attempt, *tries, outcome),
+        Input::Answered { approval, by, verdict } => answered::answer(&mut round, approval, by, verdict),
+        Input::Due { timer } => due::ran_out(&mut round, timer),
+        Input::ClaimRefused { step, refused, over } => claimed::refused(&mut round, *step, refused.as_ref(), over),
+    }
+    if round.decision.refusal.is_none() {
+        advance::wave(&mut round);
+    }
+    round.decision
+}
+
+/// One decision in the making. It looks ahead: events fold into its own copy of the state as they are written.
+struct Round<'a> {
+    active: &'a Pinned,
+    state: RunState,
+    now: i64,
+    used_last: u64,
+    decision: Decision,
+}
+
+impl Round<'_> {
+    fn emit(&mut self, step: Option<StepId>, kind: EventKind, used: Used, cost: Option<Money>) {
+        let cause = if self.decision.events.is_empty() { Cause::Seq(self.used_last) } else { Cause::First };
+        self.emit_as(step, kind, used, cost, None, cause);
+    }
+
+    fn emit_as(&mut self, step: Option<StepId>, kind: EventKind, used: Used, cost: Option<Money>, actor: Option<Arc<str>>, cause: Cause) {
+        self.state.fold(step, &kind, cost, actor.as_ref(), self.now, 0);
+        self.decision.events.push(Draft { step, kind, used, cost, actor, cause });
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match &effect {
+            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
+            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } => {}
+        }
+        self.decision.effects.push(effect);
+    }
+
+    fn is_running(&self) -> bool {
+        self.state.standing == Standing::Running
+    }
+
+    fn evaluate(&self, expr: &Expr) -> Result<Value, String> {
+        let scope = StepScope { state: &self.state, now: self.now };
+        expr.evaluate(&scope).map_err(|error| if expr.source.is_empty() { error.0 } else { format!("`{}`: {}", expr.source, error.0) })
+    }
+
+    /// Whether a condition holds; anything but `true` or `false` is an error.
+    fn holds(&self, expr: &Expr) -> Result<bool, String> {
+        match self.evaluate(expr)? {
+            Value::Bool(truth) => Ok(truth),
+            _ => Err(format!("`{}` has no value", expr.source)),
+        }
+    }
+
+    fn bind(&self, bindings: &Bindings) -> Result<Value, String> {
+        let scope = StepScope { state: &self.state, now: self.now };
+        bind(bindings, &scope)
+    }
+
+    fn complete(&mut self, step: StepId, value: Value, used: Used, cost: Option<Money>) {
+        self.emit(Some(step), EventKind::StepCompleted { value }, used, cost);
+    }
+
+    /// The step failed; its `on-error` says whether the run goes on.
+    fn fail(&mut self, step: StepId, failure: Failure, used: Used) {
+        let goes_on = self.goes_on_after_failure(step);
+        self.emit(Some(step), EventKind::StepFailed { failure, goes_on }, used, None);
+    }
+
+    fn fail_rule(&mut self, step: StepId, message: String) {
+        self.fail(step, Failure::new(FailureKind::Rule, message), Used::State);
+    }
+
+    fn goes_on_after_failure(&self, step: StepId) -> bool {
+        self.state.graph.step(step).is_some_and(|step| step.on_error == OnError::Skip)
+    }
+
+    fn deny(&mut self, step: StepId, rule: String, message: String, used: Used) {
+        let goes_on = self.state.graph.step(step).is_some_and(|step| step.skip_denied);
+        self.emit(Some(step), EventKind::EffectDenied { rule, message, goes_on }, used, None);
+    }
+
+    /// An operation of the run's own plan, with its connector.
+    fn operation(&self, name: &str) -> Result<(Arc<Operation>, Arc<Connector>), String> {
+        let plan = &self.state.pinned.plan;
+        let operation = plan.operations.get(name).ok_or_else(|| format!("the plan has no operation `{name}`"))?;
+        let connector = plan.connectors.get(&operation.connector);
+        let connector = connector.ok_or_else(|| format!("the plan has no connector `{}`", operation.connector))?;
+        Ok((operation.clone(), connector.clone()))
+    }
+}
+
+/// Bindings as a record, in the order written.
+fn bind(bindings: &Bindings, scope: &dyn tradewind_lang::expr::Resolve) -> Result<Value, String> {
+    let mut record = Vec::with_capacity(bindings.len());
+    for (name, expr) in bindings {
+        let value = expr.evaluate(scope).map_err(|error| format!("`{name}`: {}", error.0))?;
+        record.push((Arc::from(name.as_str()), value));
+    }
+    Ok(Value::Record(Arc::new(Record(record))))
+}
+
+/// How an answer settles an effect, as an event.
+fn settled(outcome: crate::event::Outcome, by: SettledBy, attempt: u32, goes_on: bool) -> EventKind {
+    EventKind::EffectSettled { outcome, by, attempt, goes_on }
+}

@@ -1,0 +1,161 @@
+//! Acts: from a step to an intent, through policies, stage and approval. Nothing leaves before the intent is durable.
+
+use super::{Effect, Round};
+use crate::approval::{Approval, ApprovalKind};
+use crate::event::{EventKind, Intent, Used};
+use crate::key::{approval_id, digest_of, effect_key, text_of};
+use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
+use crate::ports::Call;
+use crate::scope::{Names, run_value};
+use crate::state::Asked;
+use std::sync::Arc;
+use tradewind_lang::plan::{Digest, Escalation, Operation, Stage, StepId, StepKind};
+use tradewind_lang::value::Value;
+
+/// What a step wants to do.
+struct Wanted {
+    operation: Arc<Operation>,
+    request: Value,
+    evidence: Value,
+    stage: Option<Stage>,
+}
+
+/// The step's turn has come; `over` are limits the guards found above their cap.
+pub(super) fn start(round: &mut Round<'_>, id: StepId, over: &[String]) {
+    match wanted(round, id, None) {
+        Ok(wanted) => judge_and_go(round, id, &wanted, over, None),
+        Err(message) => round.fail_rule(id, message),
+    }
+}
+
+/// A person agreed, or a clock did: the action is judged again by the policies of now.
+pub(super) fn approved(round: &mut Round<'_>, id: StepId, asked: &Arc<Asked>) {
+    go_on(round, id, asked, &asked.approval.over.clone());
+}
+
+/// As [`approved`], with limits that the guards found above their cap since.
+pub(super) fn go_on(round: &mut Round<'_>, id: StepId, asked: &Arc<Asked>, over: &[String]) {
+    match wanted(round, id, Some(asked)) {
+        Ok(wanted) => judge_and_go(round, id, &wanted, over, Some(asked)),
+        Err(message) => round.fail_rule(id, message),
+    }
+}
+
+fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<Wanted, String> {
+    let graph = &round.state.graph;
+    let Some(StepKind::Act { operation, request, evidence, stage }) = graph.step(id).map(|step| &step.kind) else {
+        return Err("the step acts on nothing".to_owned());
+    };
+    let (operation, _) = round.operation(operation)?;
+    let (request, evidence) = match asked {
+        Some(asked) => (asked.request.clone(), asked.approval.evidence.clone()),
+        None => (round.bind(request)?, round.bind(evidence)?),
+    };
+    let staged = match stage.as_ref().and_then(|stage| stage.when.as_ref()) {
+        Some(when) => round.holds(when)?,
+        None => true,
+    };
+    Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged) })
+}
+
+fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
+    let graph = round.state.graph.clone();
+    let Some(step) = graph.node(id) else { return };
+    let action = Action {
+        operation: &wanted.operation,
+        flow: &graph.name,
+        step: &step.name,
+        run: run_value(&round.state, round.now),
+        request: &wanted.request,
+        evidence: &wanted.evidence,
+        now: round.now,
+    };
+    let (claims, mut escalations, money) = match judge(round.active, &action) {
+        Judgement::Denied { rule, message } => return round.deny(id, rule, message, Used::State),
+        Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
+    };
+    for rule in over {
+        match escalation_of_limit(round.active, &wanted.operation.name, rule) {
+            Some(escalation) => escalations.push((rule.clone(), escalation)),
+            None => return round.deny(id, rule.clone(), "the limit is reached".to_owned(), guard(over)),
+        }
+    }
+    if let Some(stage) = &wanted.stage {
+        escalations.push(("stage".to_owned(), stage.escalation.clone()));
+    }
+    let policy = round.active.policy_digest;
+    let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));
+    let allowed = escalations.is_empty() || asked.is_some_and(|asked| covers(asked, &escalations, policy));
+    if !allowed {
+        return request_approval(round, id, wanted, claims, over, &escalations, digest);
+    }
+    let request_scope = [("request", wanted.request.clone())];
+    let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
+    let intent = Arc::new(Intent {
+        key: effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
+        operation: wanted.operation.name.as_str().into(),
+        request: wanted.request.clone(),
+        evidence: wanted.evidence.clone(),
+        target: target.map(|target| text_of(&target)),
+        money,
+        claims,
+        forced: if asked.is_some() { over.to_vec() } else { Vec::new() },
+        approval: asked.map(|asked| asked.approval.id.clone()),
+        digest,
+    });
+    round.emit(Some(id), EventKind::IntentRecorded(intent.clone()), guard(over), None);
+    if let Some(effect) = perform(round, id, &intent, 1, round.now) {
+        round.perform(effect);
+    }
+}
+
+fn guard(over: &[String]) -> Used {
+    if over.is_empty() { Used::State } else { Used::Guard { over: over.to_vec(), refused: None } }
+}
+
+/// Whether an approval allows what is asked now: the same policies, and no rule that was not put to the approver.
+fn covers(asked: &Asked, escalations: &[(String, Escalation)], policy: Digest) -> bool {
+    asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
+}
+
+fn request_approval(
+    round: &mut Round<'_>,
+    id: StepId,
+    wanted: &Wanted,
+    claims: Vec<crate::guard::Claim>,
+    over: &[String],
+    escalations: &[(String, Escalation)],
+    digest: Digest,
+) {
+    let Some((to, merged)) = merge(escalations) else { return };
+    let graph = round.state.graph.clone();
+    let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
+    let approval = Approval {
+        id: approval_id(&round.state.id, &node.name, state.asked),
+        kind: ApprovalKind::Act,
+        to,
+        deadline: Some(round.now.saturating_add(merged.within)),
+        on_timeout: merged.on_timeout,
+        quorum: merged.quorum.max(1),
+        rules: escalations.iter().map(|(rule, _)| rule.clone()).collect(),
+        over: over.to_vec(),
+        question: format!("May `{}` be done?", wanted.operation.name),
+        shown: Vec::new(),
+        operation: Some(wanted.operation.name.as_str().into()),
+        request: wanted.request.clone(),
+        evidence: wanted.evidence.clone(),
+        claims,
+        editable: wanted.stage.as_ref().map(|stage| stage.editable.clone()).unwrap_or_default(),
+        answer: None,
+        digest,
+        policy: round.active.policy_digest,
+    };
+    super::person::request(round, id, approval, guard(over));
+}
+
+/// The call of an effect whose intent is, or is about to be, durable.
+pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, not_before: i64) -> Option<Effect> {
+    let (operation, connector) = round.operation(&intent.operation).ok()?;
+    let call = Call { connector, operation, request: intent.request.clone(), key: intent.key.to_string() };
+    Some(Effect::Perform { step: id, attempt, not_before, call })
+}

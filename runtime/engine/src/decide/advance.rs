@@ -1,0 +1,172 @@
+//! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
+
+use super::{Effect, Round, act, model, person};
+use crate::event::{EventKind, SkipReason, Used};
+use crate::failure::{Failure, FailureKind};
+use crate::key::text_of;
+use crate::state::{Phase, Standing};
+use std::sync::Arc;
+use tradewind_lang::plan::{Arm, Require, Rule, Step, StepId, StepKind};
+use tradewind_lang::value::{Record, Value};
+
+/// Most steps of one wave, so that a decision always fits a segment.
+const WIDEST: usize = 512;
+
+pub(super) fn wave(round: &mut Round<'_>) {
+    if round.is_running() && round.state.deadline().is_some_and(|deadline| round.now > deadline) {
+        let failure = Failure::new(FailureKind::TimeOut, "the run took longer than its deadline");
+        round.state.standing = Standing::Failing(failure);
+    }
+    for step in round.state.ready().into_iter().take(WIDEST) {
+        if !round.is_running() {
+            break;
+        }
+        start(round, step);
+    }
+    finish(round);
+}
+
+fn finish(round: &mut Round<'_>) {
+    match round.state.standing.clone() {
+        Standing::Running if round.state.is_settled() => match round.bind(&round.state.graph.flow.output.clone()) {
+            Ok(output) => round.emit(None, EventKind::RunCompleted { output }, Used::State, None),
+            Err(message) => {
+                let failure = Failure::new(FailureKind::Rule, format!("the output has no value: {message}"));
+                round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
+            }
+        },
+        Standing::Failing(failure) if round.state.open == 0 => {
+            let open: Vec<(StepId, Arc<str>)> = round.state.inbox().map(|(step, asked)| (step, asked.approval.id.clone())).collect();
+            for (step, approval) in open {
+                round.emit(Some(step), EventKind::ApprovalWithdrawn { approval }, Used::State, None);
+            }
+            round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
+        }
+        _ => {}
+    }
+}
+
+fn start(round: &mut Round<'_>, id: StepId) {
+    let graph = round.state.graph.clone();
+    let Some(step) = graph.step(id) else { return };
+    match round.state.step(id).map(|step| step.phase.clone()) {
+        Some(Phase::Approved(asked)) => return act::approved(round, id, &asked),
+        Some(Phase::Arm { arm, .. }) => return leave(round, id, step, arm),
+        Some(Phase::Ready) => {}
+        _ => return,
+    }
+    match step.when.as_ref().map(|when| round.holds(when)) {
+        None | Some(Ok(true)) => {}
+        Some(Ok(false)) => return round.emit(Some(id), EventKind::StepSkipped { why: SkipReason::Condition }, Used::State, None),
+        Some(Err(message)) => return round.fail_rule(id, message),
+    }
+    match &step.kind {
+        StepKind::Let { value } => match round.evaluate(value) {
+            Ok(value) => round.complete(id, value, Used::State, None),
+            Err(message) => round.fail_rule(id, message),
+        },
+        StepKind::Rules { rules, otherwise } => decide_rules(round, id, rules, otherwise),
+        StepKind::Reflect { requires, go_on } => reflect(round, id, requires, *go_on),
+        StepKind::Choose { arms } => choose(round, id, arms),
+        StepKind::Call { operation, request } => super::read::start(round, id, operation, request),
+        StepKind::Recall { memory, subject, last } => match round.evaluate(subject) {
+            Ok(subject) => {
+                round.perform(Effect::Recall { step: id, memory: memory.as_str().into(), subject: text_of(&subject), last: *last });
+            }
+            Err(message) => round.fail_rule(id, message),
+        },
+        StepKind::Classify { route, text, .. } => model::start(round, id, route, text),
+        StepKind::Draft { field, route, .. } => model::draft(round, id, field, route),
+        StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
+        StepKind::Act { .. } => act::start(round, id, &[]),
+        StepKind::Remember { memory, subject, fields } => {
+            let fact = round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?)));
+            match fact {
+                Ok((subject, fields)) => {
+                    let kind = EventKind::FactRemembered { memory: memory.as_str().into(), subject, fields };
+                    round.emit(Some(id), kind, Used::State, None);
+                }
+                Err(message) => round.fail_rule(id, message),
+            }
+        }
+    }
+}
+
+fn decide_rules(round: &mut Round<'_>, id: StepId, rules: &[Rule], otherwise: &tradewind_lang::expr::Expr) {
+    let mut found = (otherwise, "otherwise");
+    for rule in rules {
+        match round.holds(&rule.when) {
+            Ok(false) => {}
+            Ok(true) => {
+                found = (&rule.value, &rule.name);
+                break;
+            }
+            Err(message) => return round.fail_rule(id, format!("rule `{}`: {message}", rule.name)),
+        }
+    }
+    match round.evaluate(found.0) {
+        Ok(value) => {
+            let value = Value::record([("value", value), ("rule", Value::string(found.1))]);
+            round.complete(id, value, Used::State, None);
+        }
+        Err(message) => round.fail_rule(id, message),
+    }
+}
+
+fn reflect(round: &mut Round<'_>, id: StepId, requires: &[Require], go_on: bool) {
+    let mut codes = Vec::new();
+    let mut first: Option<&Require> = None;
+    for require in requires {
+        // A requirement without a value does not hold.
+        if !matches!(round.holds(&require.when), Ok(true)) {
+            codes.push(Value::string(require.code.as_str()));
+            first.get_or_insert(require);
+        }
+    }
+    match first {
+        Some(require) if !go_on => {
+            let message = require.message.clone().unwrap_or_else(|| format!("`{}` does not hold", require.when.source));
+            let failure = Failure::coded(FailureKind::Rule, require.code.clone(), message);
+            round.emit(Some(id), EventKind::StepFailed { failure, goes_on: false }, Used::State, None);
+        }
+        _ => {
+            let value = Value::record([("passed", Value::Bool(codes.is_empty())), ("codes", Value::list(codes))]);
+            round.complete(id, value, Used::State, None);
+        }
+    }
+}
+
+fn choose(round: &mut Round<'_>, id: StepId, arms: &[Arm]) {
+    for (place, arm) in arms.iter().enumerate() {
+        match arm.when.as_ref().map(|when| round.holds(when)) {
+            Some(Ok(false)) => {}
+            Some(Err(message)) => return round.fail_rule(id, message),
+            None | Some(Ok(true)) => {
+                let taken = u16::try_from(place).unwrap_or(u16::MAX);
+                round.emit(Some(id), EventKind::ArmTaken { arm: taken }, Used::State, None);
+                // An arm without steps is through at once.
+                if matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Arm { left: 0, .. })) {
+                    answer_arm(round, id, &arm.output);
+                }
+                return;
+            }
+        }
+    }
+    round.fail_rule(id, "no arm holds".to_owned());
+}
+
+fn leave(round: &mut Round<'_>, id: StepId, step: &Step, arm: u16) {
+    if let StepKind::Choose { arms } = &step.kind
+        && let Some(arm) = arms.get(usize::from(arm))
+    {
+        answer_arm(round, id, &arm.output);
+    }
+}
+
+fn answer_arm(round: &mut Round<'_>, id: StepId, output: &tradewind_lang::plan::Bindings) {
+    match round.bind(output) {
+        Ok(Value::Record(record)) => round.complete(id, Value::Record(record), Used::State, None),
+        Ok(_) => round.complete(id, Value::Record(Arc::new(Record::default())), Used::State, None),
+        Err(message) => round.fail_rule(id, message),
+    }
+}

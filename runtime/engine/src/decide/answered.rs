@@ -1,0 +1,144 @@
+//! Input: a person answered. An answer counts once, in time, from a member, and for exactly what was asked.
+
+use super::{Cause, Round, person, settled};
+use crate::approval::{AnswerRefusal, ApprovalKind, Verdict};
+use crate::event::{EventKind, Outcome, SettledBy, Used};
+use crate::failure::{Failure, FailureKind};
+use crate::fit;
+use crate::state::{Asked, Phase};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tradewind_lang::plan::{StepId, StepKind};
+use tradewind_lang::ty::Ty;
+use tradewind_lang::value::{Record, Value};
+
+pub(super) fn answer(round: &mut Round<'_>, approval: &Arc<str>, by: &Arc<str>, verdict: &Verdict) {
+    let found = round.state.inbox().find(|(_, asked)| asked.approval.id == *approval).map(|(id, asked)| (id, asked.clone()));
+    let result = match found {
+        None => Err(AnswerRefusal::Closed),
+        Some((id, asked)) => may_answer(round, &asked, by).and_then(|()| match asked.approval.kind {
+            ApprovalKind::Act => act(round, id, &asked, by, verdict),
+            ApprovalKind::Ask => ask(round, id, &asked, by, verdict),
+            ApprovalKind::Settle => settle(round, id, &asked, by, verdict),
+        }),
+    };
+    round.decision.refusal = result.err();
+}
+
+fn may_answer(round: &Round<'_>, asked: &Asked, by: &str) -> Result<(), AnswerRefusal> {
+    if asked.approval.deadline.is_some_and(|deadline| round.now >= deadline) {
+        return Err(AnswerRefusal::Expired);
+    }
+    let to = &asked.approval.to;
+    if to.is_empty() || to.iter().any(|team| is_member(round, team, by)) { Ok(()) } else { Err(AnswerRefusal::NotAMember(to.clone())) }
+}
+
+/// Who belongs to a team is what the active plan says, not the run's own.
+fn is_member(round: &Round<'_>, team: &str, address: &str) -> bool {
+    round.active.plan.teams.get(team).is_some_and(|team| team.members.iter().any(|member| member.eq_ignore_ascii_case(address)))
+}
+
+fn record(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict, closes: bool, edited: Option<Value>) {
+    let kind = EventKind::ApprovalAnswered { approval: asked.approval.id.clone(), verdict: verdict.clone(), closes, edited };
+    round.emit_as(Some(id), kind, Used::State, None, Some(by.clone()), Cause::Seq(asked.seq));
+}
+
+fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict) -> Result<(), AnswerRefusal> {
+    match verdict {
+        Verdict::Answer(_) => Err(AnswerRefusal::WrongVerdict("an action is approved or denied".to_owned())),
+        Verdict::Deny { reason } => {
+            record(round, id, asked, by, verdict, true, None);
+            let message = if reason.is_empty() { format!("{by} said no") } else { format!("{by} said no: {reason}") };
+            round.deny(id, "approval".to_owned(), message, Used::State);
+            person::rearm_deadline(round);
+            Ok(())
+        }
+        Verdict::Approve { edits } => {
+            let edited = edit(round, id, asked, edits)?;
+            let mut agreed: BTreeSet<String> = asked.agreed.iter().map(|one| one.to_lowercase()).collect();
+            if edited.is_some() {
+                // Whoever agreed before agreed to something else.
+                agreed.clear();
+            }
+            if !agreed.insert(by.to_lowercase()) {
+                return Err(AnswerRefusal::Twice);
+            }
+            let every_team = asked.approval.to.iter().all(|team| agreed.iter().any(|one| is_member(round, team, one)));
+            let closes = every_team && agreed.len() >= asked.approval.quorum as usize;
+            record(round, id, asked, by, verdict, closes, edited);
+            if closes {
+                person::rearm_deadline(round);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The request with the approver's changes, checked; `None` where there are none.
+fn edit(round: &Round<'_>, id: StepId, asked: &Asked, edits: &Value) -> Result<Option<Value>, AnswerRefusal> {
+    let edits = match edits {
+        Value::Null => return Ok(None),
+        Value::Record(edits) if edits.0.is_empty() => return Ok(None),
+        Value::Record(edits) => edits,
+        _ => return Err(AnswerRefusal::BadValue("edits are named fields".to_owned())),
+    };
+    let Some(StepKind::Act { operation, .. }) = round.state.graph.step(id).map(|step| &step.kind) else { return Ok(None) };
+    let fields = round.operation(operation).map(|(operation, _)| operation.request.clone()).unwrap_or_default();
+    let mut request = match &asked.request {
+        Value::Record(record) => Record::clone(record),
+        _ => Record::default(),
+    };
+    for (name, value) in &edits.0 {
+        if !asked.approval.editable.iter().any(|field| **field == **name) {
+            return Err(AnswerRefusal::BadValue(format!("`{name}` may not be changed")));
+        }
+        if let Some(field) = fields.iter().find(|field| *field.name == **name) {
+            fit::field(field, value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
+        }
+        request.set(name, value.clone());
+    }
+    Ok(Some(Value::Record(Arc::new(request))))
+}
+
+fn ask(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict) -> Result<(), AnswerRefusal> {
+    match verdict {
+        Verdict::Approve { .. } => Err(AnswerRefusal::WrongVerdict("a question needs an answer".to_owned())),
+        Verdict::Deny { reason } => {
+            record(round, id, asked, by, verdict, true, None);
+            let message = if reason.is_empty() { format!("{by} gave no answer") } else { reason.clone() };
+            round.fail(id, Failure::new(FailureKind::Person, message), Used::State);
+            person::rearm_deadline(round);
+            Ok(())
+        }
+        Verdict::Answer(value) => {
+            if let Some(name) = &asked.approval.answer {
+                fit::value(&Ty::Record(name.clone()), value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
+            }
+            record(round, id, asked, by, verdict, true, None);
+            round.complete(id, value.clone(), Used::State, None);
+            person::rearm_deadline(round);
+            Ok(())
+        }
+    }
+}
+
+fn settle(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict) -> Result<(), AnswerRefusal> {
+    let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return Err(AnswerRefusal::Closed) };
+    let outcome = match verdict {
+        Verdict::Approve { .. } => Outcome::Done(Value::Null),
+        Verdict::Answer(value) => {
+            let (operation, _) = round.operation(&effect.intent.operation).map_err(AnswerRefusal::BadValue)?;
+            fit::value(&operation.response, value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
+            Outcome::Done(value.clone())
+        }
+        Verdict::Deny { reason } => {
+            let message = if reason.is_empty() { format!("{by} says that it did not happen") } else { reason.clone() };
+            Outcome::Failed(Failure::new(FailureKind::Api, message))
+        }
+    };
+    record(round, id, asked, by, verdict, true, None);
+    let goes_on = round.goes_on_after_failure(id);
+    round.emit(Some(id), settled(outcome, SettledBy::Person, effect.attempt, goes_on), Used::State, None);
+    person::rearm_deadline(round);
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! Input: the guards do not let an effect pass. It is denied, or a person is asked, as its limit declares.
+
+use super::{Round, act};
+use crate::event::Used;
+use crate::state::Phase;
+use tradewind_lang::plan::StepId;
+
+pub(super) fn refused(round: &mut Round<'_>, id: StepId, refused: Option<&(String, String)>, over: &[String]) {
+    if !round.is_running() {
+        return;
+    }
+    let phase = round.state.step(id).map(|step| step.phase.clone());
+    if !matches!(phase, Some(Phase::Ready | Phase::Approved(_))) {
+        return;
+    }
+    if let Some((rule, message)) = refused {
+        let used = Used::Guard { over: over.to_vec(), refused: Some((rule.clone(), message.clone())) };
+        return round.deny(id, rule.clone(), message.clone(), used);
+    }
+    match phase {
+        Some(Phase::Approved(asked)) => act::go_on(round, id, &asked, over),
+        _ => act::start(round, id, over),
+    }
+}

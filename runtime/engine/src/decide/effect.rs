@@ -1,0 +1,188 @@
+//! Effects under way: answers, failures, doubt. A doubtful outcome is settled by the declared lookup,
+//! by a harmless repetition, or by a person; never by a blind repeat.
+
+use super::{Cause, Effect, Round, act, bind, person, settled};
+use crate::backoff::retry_at;
+use crate::event::{EventKind, Next, Outcome, SettledBy, Used};
+use crate::failure::{Failure, FailureKind};
+use crate::ports::{Call, CallFailure, CallOutcome};
+use crate::scope::{Names, run_value};
+use crate::state::{NOT_DONE, OpenEffect, Phase};
+use std::sync::Arc;
+use tradewind_lang::expr::Expr;
+use tradewind_lang::plan::{Idempotent, Lookup, Retry, StepId};
+use tradewind_lang::value::Value;
+
+const NO_RETRY: Retry = Retry { max: 0, from: 0, to: 0, when: Vec::new() };
+
+/// The open effect of a step, if this attempt is the one under way.
+fn open(round: &Round<'_>, id: StepId, attempt: u32) -> Option<Arc<OpenEffect>> {
+    match &round.state.step(id)?.phase {
+        Phase::Effect(effect) if effect.attempt == attempt && effect.next != Some(Next::Person) => Some(effect.clone()),
+        _ => None,
+    }
+}
+
+fn retry(round: &Round<'_>, effect: &OpenEffect) -> Retry {
+    round.operation(&effect.intent.operation).map_or(NO_RETRY, |(_, connector)| connector.retry.clone())
+}
+
+fn emit(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, kind: EventKind, used: Used) {
+    let cause = if round.decision.events.is_empty() { Cause::Seq(effect.seq) } else { Cause::First };
+    round.emit_as(Some(id), kind, used, None, None, cause);
+}
+
+fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, outcome: Outcome, by: SettledBy, used: Used) {
+    let goes_on = round.goes_on_after_failure(id);
+    emit(round, id, effect, settled(outcome, by, effect.attempt, goes_on), used);
+}
+
+fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool, why: (&str, &str), next: Next, used: Used) {
+    let kind = EventKind::EffectAttempted { attempt: effect.attempt, doubt, code: why.0.to_owned(), message: why.1.to_owned(), next };
+    emit(round, id, effect, kind, used);
+    follow(round, id);
+}
+
+/// Issues what an open effect's state says comes next.
+pub(super) fn follow(round: &mut Round<'_>, id: StepId) {
+    let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
+    let issued = match effect.next {
+        Some(Next::Send(at)) => act::perform(round, id, &effect.intent, effect.attempt, at),
+        Some(Next::Lookup(at)) => lookup(round, id, &effect, 1, at),
+        Some(Next::Person) | None => None,
+    };
+    round.decision.effects.extend(issued);
+}
+
+pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome: &CallOutcome) {
+    let Some(effect) = open(round, id, attempt) else { return };
+    let answered = Used::Answer { failures: Vec::new() };
+    match outcome {
+        CallOutcome::Answered(value) => settle(round, id, &effect, Outcome::Done(value.clone()), SettledBy::Answer, answered),
+        CallOutcome::Unknown(why) => doubt(round, id, &effect, ("unknown", why), answered),
+        // An earlier attempt may have happened: this refusal says nothing of that one.
+        CallOutcome::Failed(failure) if effect.doubt => doubt(round, id, &effect, (&failure.code, &failure.message), answered),
+        CallOutcome::Failed(failure) => failed(round, id, &effect, failure, answered),
+    }
+}
+
+fn failed(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &CallFailure, used: Used) {
+    let retry = retry(round, effect);
+    if failure.retry && effect.tries < retry.max {
+        let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now);
+        attempted(round, id, effect, false, (&failure.code, &failure.message), Next::Send(at), used);
+    } else {
+        settle(round, id, effect, Outcome::Failed(Failure::of_call(failure)), SettledBy::Answer, used);
+    }
+}
+
+/// It may have happened.
+pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why: (&str, &str), used: Used) {
+    let retry = retry(round, effect);
+    let restarted = used == Used::Restart;
+    let at = if restarted { round.now } else { retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now) };
+    let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
+    let next = match operation {
+        Ok(operation) if operation.lookup.is_some() => Next::Lookup(at),
+        Ok(operation) if (restarted || effect.tries < retry.max) && harmless(operation.idempotent.as_ref(), effect, at) => Next::Send(at),
+        _ => Next::Person,
+    };
+    attempted(round, id, effect, true, why, next, used);
+    if next == Next::Person {
+        person::settle(round, id, effect, why.1);
+    }
+}
+
+/// Whether sending it again at an instant leaves one effect.
+fn harmless(idempotent: Option<&Idempotent>, effect: &OpenEffect, at: i64) -> bool {
+    match idempotent {
+        Some(Idempotent::Natural) => true,
+        Some(Idempotent::Key { window }) => at < effect.sent_at.saturating_add(*window),
+        None => false,
+    }
+}
+
+fn scope_of(round: &Round<'_>, effect: &OpenEffect, found: Option<&Value>) -> [(&'static str, Value); 4] {
+    let known = Value::record([("key", Value::String(effect.intent.key.clone())), ("sent_at", Value::Timestamp(effect.sent_at))]);
+    [
+        ("request", effect.intent.request.clone()),
+        ("effect", known),
+        ("run", run_value(&round.state, round.now)),
+        ("found", found.cloned().unwrap_or(Value::Null)),
+    ]
+}
+
+fn declared(round: &Round<'_>, effect: &OpenEffect) -> Option<Lookup> {
+    round.operation(&effect.intent.operation).ok().and_then(|(operation, _)| operation.lookup.clone())
+}
+
+fn lookup(round: &Round<'_>, id: StepId, effect: &OpenEffect, tries: u32, not_before: i64) -> Option<Effect> {
+    let declared = declared(round, effect)?;
+    let (operation, connector) = round.operation(&declared.operation).ok()?;
+    let request = bind(&declared.request, &Names(&scope_of(round, effect, None))).ok()?;
+    let call = Call { connector, operation, request, key: String::new() };
+    Some(Effect::Lookup { step: id, attempt: effect.attempt, tries, not_before, call })
+}
+
+pub(super) fn looked_up(round: &mut Round<'_>, id: StepId, attempt: u32, tries: u32, outcome: &CallOutcome) {
+    let Some(effect) = open(round, id, attempt) else { return };
+    let (found, failure) = match outcome {
+        CallOutcome::Answered(found) => (Some(found.clone()), None),
+        CallOutcome::Failed(failure) => (None, Some((failure.retry, failure.message.clone()))),
+        CallOutcome::Unknown(message) => (None, Some((true, message.clone()))),
+    };
+    if let Some((again, message)) = failure {
+        let retry = retry(round, &effect);
+        if again && tries <= retry.max {
+            let at = retry_at(&retry, &effect.intent.key, tries, round.now);
+            let issued = lookup(round, id, &effect, tries + 1, at);
+            round.decision.effects.extend(issued);
+            return;
+        }
+        return give_up(round, id, &effect, &format!("the lookup failed: {message}"), Used::State);
+    }
+    let (Some(found), Some(declared)) = (found, declared(round, &effect)) else { return };
+    let used = Used::Lookup { found: found.clone() };
+    match judge_lookup(round, &effect, &declared, &found) {
+        Ok(Some(Ok(answer))) => settle(round, id, &effect, Outcome::Done(answer), SettledBy::Lookup, used),
+        Ok(Some(Err(()))) => not_done(round, id, &effect, used),
+        Ok(None) => give_up(round, id, &effect, "the lookup says neither that it happened nor that it did not", used),
+        Err(message) => give_up(round, id, &effect, &message, used),
+    }
+}
+
+/// `Some(Ok)`: it happened, with this answer. `Some(Err)`: it did not. `None`: neither is said.
+fn judge_lookup(round: &Round<'_>, effect: &OpenEffect, declared: &Lookup, found: &Value) -> Result<Option<Result<Value, ()>>, String> {
+    let scope = scope_of(round, effect, Some(found));
+    let evaluate = |expr: &Expr| expr.evaluate(&Names(&scope)).map_err(|error| format!("`{}`: {}", expr.source, error.0));
+    let holds = |expr: &Expr| match evaluate(expr)? {
+        Value::Bool(truth) => Ok(truth),
+        _ => Err(format!("`{}` has no value", expr.source)),
+    };
+    if holds(&declared.done)? {
+        let answer = declared.result.as_ref().map_or_else(|| Ok(found.clone()), evaluate)?;
+        return Ok(Some(Ok(answer)));
+    }
+    match &declared.not_done {
+        None => Ok(Some(Err(()))),
+        Some(not_done) => Ok(holds(not_done)?.then_some(Err(()))),
+    }
+}
+
+/// It certainly did not happen: it is sent again with the same key, or fails.
+fn not_done(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, used: Used) {
+    let retry = retry(round, effect);
+    let message = "the lookup says that it did not happen";
+    if effect.tries <= retry.max {
+        let next = Next::Send(round.now);
+        attempted(round, id, effect, false, (NOT_DONE, message), next, used);
+    } else {
+        let failure = Failure::new(FailureKind::Api, format!("{} attempts did not reach it", effect.attempt));
+        settle(round, id, effect, Outcome::Failed(failure), SettledBy::Lookup, used);
+    }
+}
+
+fn give_up(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why: &str, used: Used) {
+    attempted(round, id, effect, true, ("unknown", why), Next::Person, used);
+    person::settle(round, id, effect, why);
+}

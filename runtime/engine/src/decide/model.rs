@@ -1,0 +1,136 @@
+//! Routes: which rung of a ladder answers. The choice is pure; models are asked by the executor.
+
+use super::{Effect, Round};
+use crate::event::Used;
+use crate::failure::{Failure, FailureKind};
+use crate::ports::Classification;
+use crate::scope::StepScope;
+use crate::state::Phase;
+use std::sync::Arc;
+use tradewind_lang::expr::Expr;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::{Model, Rung, StepId, StepKind};
+use tradewind_lang::template::Template;
+use tradewind_lang::value::Value;
+
+pub(super) fn start(round: &mut Round<'_>, id: StepId, route: &str, text: &Expr) {
+    match round.evaluate(text) {
+        Ok(Value::String(text)) => climb(round, id, route, text, 0, Vec::new()),
+        Ok(_) => round.fail_rule(id, format!("`{}` is no text", text.source)),
+        Err(message) => round.fail_rule(id, message),
+    }
+}
+
+/// Goes up the ladder from a rung until one answers or a model is asked.
+fn climb(round: &mut Round<'_>, id: StepId, route: &str, text: Arc<str>, from: u16, mut refused: Vec<String>) {
+    let plan = round.state.pinned.plan.clone();
+    let rungs = plan.routes.get(route).map_or(&[][..], |route| &route.rungs);
+    for (rung, place) in rungs.iter().zip(0_u16..).skip(usize::from(from)) {
+        match rung {
+            Rung::Candidate { model } => match affordable(round, plan.models.get(model), model) {
+                Ok(model) => {
+                    let labels = round.state.graph.node(id).map_or_else(|| Arc::from([]), |node| node.labels.clone());
+                    return round.perform(Effect::Classify { step: id, rung: place, refused, model, labels, text });
+                }
+                Err(message) => refused.push(message),
+            },
+            Rung::Value { label, confidence } => {
+                let used = Used::Model { rung: place, by: "value".into(), artifact: "".into(), refused };
+                return round.complete(id, result(label, *confidence, "value"), used, None);
+            }
+            Rung::Fail { message } => return fail(round, id, place, message.clone(), refused),
+            Rung::Template { .. } => refused.push("a template gives no label".to_owned()),
+        }
+    }
+    let message = refused.last().cloned().unwrap_or_else(|| format!("route `{route}` has no rung that answers"));
+    fail(round, id, u16::MAX, message, refused);
+}
+
+/// The model, if the run's cap on cost leaves its price.
+fn affordable(round: &Round<'_>, model: Option<&Arc<Model>>, name: &str) -> Result<Arc<Model>, String> {
+    let model = model.ok_or_else(|| format!("the plan has no model `{name}`"))?;
+    if let Some(cap) = round.state.graph.flow.cost_cap
+        && !within(round.state.cost, model.price, cap)
+    {
+        return Err(format!("budget: `{name}` costs {}, and the run may cost {cap}", model.price));
+    }
+    Ok(model.clone())
+}
+
+fn within(spent: Option<Money>, price: Money, cap: Money) -> bool {
+    if price.amount.is_zero() {
+        return true;
+    }
+    let total = spent.map_or(Some(price), |spent| spent.plus(price));
+    total.and_then(|total| total.compare(cap)).is_some_and(std::cmp::Ordering::is_le)
+}
+
+fn fail(round: &mut Round<'_>, id: StepId, rung: u16, message: String, refused: Vec<String>) {
+    let kind = if message.starts_with("budget: ") { FailureKind::Budget } else { FailureKind::Api };
+    round.fail(id, Failure::new(kind, message), Used::Model { rung, by: "".into(), artifact: "".into(), refused });
+}
+
+fn result(label: &str, confidence: f64, by: &str) -> Value {
+    Value::record([("label", Value::string(label)), ("confidence", Value::Double(confidence)), ("by", Value::string(by))])
+}
+
+pub(super) fn answered(round: &mut Round<'_>, id: StepId, rung: u16, refused: &[String], answer: &Result<Classification, String>) {
+    if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
+        return;
+    }
+    let graph = round.state.graph.clone();
+    let Some(StepKind::Classify { route, text, .. }) = graph.step(id).map(|step| &step.kind) else { return };
+    let plan = round.state.pinned.plan.clone();
+    let model = match plan.routes.get(route).and_then(|route| route.rungs.get(usize::from(rung))) {
+        Some(Rung::Candidate { model }) => plan.models.get(model),
+        _ => None,
+    };
+    let Some(model) = model else { return };
+    let labels = graph.node(id).map_or(&[][..], |node| &node.labels);
+    match answer {
+        Ok(said) if labels.contains(&said.label) && (0.0..=1.0).contains(&said.confidence) => {
+            let by = model.name.as_str().into();
+            let used = Used::Model { rung, by, artifact: said.artifact.as_str().into(), refused: refused.to_vec() };
+            let cost = (!model.price.amount.is_zero()).then_some(model.price);
+            round.complete(id, result(&said.label, said.confidence, &model.name), used, cost);
+        }
+        said => {
+            let why = match said {
+                Ok(said) => format!("`{}` answered `{}` with confidence {}", model.name, said.label, said.confidence),
+                Err(message) => format!("`{}`: {message}", model.name),
+            };
+            let mut refused = refused.to_vec();
+            refused.push(why);
+            match round.evaluate(text) {
+                Ok(Value::String(text)) => climb(round, id, route, text, rung.saturating_add(1), refused),
+                _ => round.fail_rule(id, "the text has no value".to_owned()),
+            }
+        }
+    }
+}
+
+pub(super) fn draft(round: &mut Round<'_>, id: StepId, field: &str, route: &str) {
+    let plan = round.state.pinned.plan.clone();
+    let rungs = plan.routes.get(route).map_or(&[][..], |route| &route.rungs);
+    let mut refused = Vec::new();
+    for (rung, place) in rungs.iter().zip(0_u16..) {
+        match rung {
+            Rung::Template { template } => match render(round, template) {
+                Ok(text) => {
+                    let used = Used::Model { rung: place, by: "template".into(), artifact: "".into(), refused };
+                    return round.complete(id, Value::record([(field, Value::string(text))]), used, None);
+                }
+                Err(message) => refused.push(message),
+            },
+            Rung::Fail { message } => return fail(round, id, place, message.clone(), refused),
+            Rung::Candidate { model } => refused.push(format!("`{model}` writes no text")),
+            Rung::Value { .. } => refused.push("a label is no text".to_owned()),
+        }
+    }
+    let message = refused.last().cloned().unwrap_or_else(|| format!("route `{route}` has no rung that answers"));
+    fail(round, id, u16::MAX, message, refused);
+}
+
+pub(super) fn render(round: &Round<'_>, template: &Template) -> Result<String, String> {
+    template.render(&StepScope { state: &round.state, now: round.now })
+}

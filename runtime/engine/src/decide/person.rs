@@ -1,0 +1,95 @@
+//! Questions to people: how they are put. What they answer is in `answered`.
+
+use super::{Effect, Round, Timer, model};
+use crate::approval::{Approval, ApprovalKind};
+use crate::event::{EventKind, Used};
+use crate::key::{approval_id, digest_of};
+use crate::state::OpenEffect;
+use tradewind_lang::expr::Expr;
+use tradewind_lang::plan::{Escalation, OnTimeout, StepId};
+use tradewind_lang::template::Template;
+use tradewind_lang::value::Value;
+
+pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, question: &Template, show: &[Expr], answer: &str) {
+    let question = match model::render(round, question) {
+        Ok(question) => question,
+        Err(message) => return round.fail_rule(id, message),
+    };
+    // What cannot be shown is shown as absent: a person is asked all the same.
+    let shown: Vec<(String, Value)> = show.iter().map(|expr| (expr.source.clone(), round.evaluate(expr).unwrap_or(Value::Null))).collect();
+    let graph = round.state.graph.clone();
+    let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
+    let policy = round.active.policy_digest;
+    let approval = Approval {
+        id: approval_id(&round.state.id, &node.name, state.asked),
+        kind: ApprovalKind::Ask,
+        to: vec![escalation.to.clone()],
+        deadline: Some(round.now.saturating_add(escalation.within)),
+        on_timeout: escalation.on_timeout,
+        quorum: escalation.quorum.max(1),
+        rules: vec!["ask".to_owned()],
+        over: Vec::new(),
+        digest: digest_of(&(&question, &shown, policy)),
+        question,
+        shown,
+        operation: None,
+        request: Value::Null,
+        evidence: Value::Null,
+        claims: Vec::new(),
+        editable: Vec::new(),
+        answer: Some(answer.to_owned()),
+        policy,
+    };
+    request(round, id, approval, Used::State);
+}
+
+/// Asks what became of an effect that nothing else can settle. There is no deadline: the doubt does not go away by itself.
+pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why: &str) {
+    let graph = round.state.graph.clone();
+    let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
+    let operation = &effect.intent.operation;
+    let mut to: Vec<String> = Vec::new();
+    for owner in round.active.policies(operation).iter().filter_map(|policy| policy.owner.as_ref()) {
+        if !to.contains(owner) {
+            to.push(owner.clone());
+        }
+    }
+    // One team's word settles a fact; which of several owners gives it does not matter.
+    to.truncate(1);
+    let approval = Approval {
+        id: approval_id(&round.state.id, &node.name, state.asked),
+        kind: ApprovalKind::Settle,
+        to,
+        deadline: None,
+        on_timeout: OnTimeout::Stop,
+        quorum: 1,
+        rules: vec!["settle".to_owned()],
+        over: Vec::new(),
+        question: format!("Did `{operation}` happen? {why}"),
+        shown: vec![("key".to_owned(), Value::String(effect.intent.key.clone()))],
+        operation: Some(operation.clone()),
+        request: effect.intent.request.clone(),
+        evidence: effect.intent.evidence.clone(),
+        claims: Vec::new(),
+        editable: Vec::new(),
+        answer: None,
+        digest: effect.intent.digest,
+        policy: round.active.policy_digest,
+    };
+    request(round, id, approval, Used::State);
+}
+
+pub(super) fn request(round: &mut Round<'_>, id: StepId, approval: Approval, used: Used) {
+    let timer = approval.deadline.map(|at| Effect::Timer { timer: Timer::Approval(approval.id.clone()), at });
+    round.emit(Some(id), EventKind::ApprovalRequested(std::sync::Arc::new(approval)), used, None);
+    if let Some(timer) = timer {
+        round.perform(timer);
+    }
+}
+
+/// Sets the run's clock again after a wait for people.
+pub(super) fn rearm_deadline(round: &mut Round<'_>) {
+    if let Some(at) = round.state.deadline() {
+        round.perform(Effect::Timer { timer: Timer::Deadline, at });
+    }
+}

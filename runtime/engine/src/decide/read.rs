@@ -1,0 +1,67 @@
+//! Reads: a call that changes nothing, and the recall of facts. Failed reads are simply tried again.
+
+use super::{Effect, Round};
+use crate::backoff::retry_at;
+use crate::event::Used;
+use crate::failure::{Failure, FailureKind};
+use crate::ports::{Call, CallFailure, CallOutcome};
+use crate::state::Phase;
+use tradewind_lang::plan::{Bindings, StepId, StepKind};
+use tradewind_lang::value::Value;
+
+pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request: &Bindings) {
+    let call = round.operation(operation).and_then(|(operation, connector)| {
+        let request = round.bind(request)?;
+        Ok(Call { connector, operation, request, key: String::new() })
+    });
+    match call {
+        Ok(call) => round.perform(Effect::Read { step: id, attempt: 1, not_before: round.now, failures: Vec::new(), call }),
+        Err(message) => round.fail_rule(id, message),
+    }
+}
+
+pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: u32, failures: &[String], outcome: &CallOutcome) {
+    if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
+        return;
+    }
+    let failure = match outcome {
+        CallOutcome::Answered(value) => {
+            return round.complete(id, value.clone(), Used::Answer { failures: failures.to_vec() }, None);
+        }
+        CallOutcome::Failed(failure) => failure.clone(),
+        // A read changes nothing: whether the first one arrived does not matter.
+        CallOutcome::Unknown(message) => CallFailure { code: "time-out".to_owned(), message: message.clone(), retry: true },
+    };
+    match again(round, id, attempt, failures, &failure) {
+        Some(effect) => round.decision.effects.push(effect),
+        None => round.fail(id, Failure::of_call(&failure), Used::Answer { failures: failures.to_vec() }),
+    }
+}
+
+/// The next attempt at a read, while its connector allows one.
+fn again(round: &Round<'_>, id: StepId, attempt: u32, failures: &[String], failure: &CallFailure) -> Option<Effect> {
+    let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return None };
+    let (operation, connector) = round.operation(operation).ok()?;
+    if !failure.retry || attempt > connector.retry.max {
+        return None;
+    }
+    let request = round.bind(request).ok()?;
+    let seed = format!("{} {}", round.state.id, id.0);
+    let not_before = retry_at(&connector.retry, &seed, attempt, round.now);
+    let mut failures = failures.to_vec();
+    failures.push(format!("{}: {}", failure.code, failure.message));
+    let call = Call { connector, operation, request, key: String::new() };
+    Some(Effect::Read { step: id, attempt: attempt + 1, not_before, failures, call })
+}
+
+pub(super) fn recalled(round: &mut Round<'_>, id: StepId, facts: &[(u64, Value)]) {
+    if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
+        return;
+    }
+    if matches!(round.state.graph.step(id).map(|step| &step.kind), Some(StepKind::Recall { .. })) {
+        let seqs = facts.iter().map(|(seq, _)| *seq).collect();
+        round.complete(id, Value::list(facts.iter().map(|(_, fact)| fact.clone())), Used::Facts { seqs }, None);
+    } else {
+        round.fail(id, Failure::new(FailureKind::Rule, "the step recalls nothing"), Used::State);
+    }
+}

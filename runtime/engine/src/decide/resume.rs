@@ -1,0 +1,35 @@
+//! Input: the run was found unfinished in the log. What was under way is taken up where the log ends.
+
+use super::{Effect, Round, Timer, effect, person};
+use crate::event::{Next, Used};
+use crate::state::{Phase, RESTART};
+use tradewind_lang::plan::StepId;
+
+pub(super) fn take_up(round: &mut Round<'_>) {
+    let timers: Vec<Effect> = round
+        .state
+        .inbox()
+        .filter_map(|(_, asked)| {
+            let at = asked.approval.deadline?;
+            Some(Effect::Timer { timer: Timer::Approval(asked.approval.id.clone()), at })
+        })
+        .collect();
+    timers.into_iter().for_each(|timer| round.perform(timer));
+    person::rearm_deadline(round);
+    let places = 0..u16::try_from(round.state.steps.len()).unwrap_or(u16::MAX);
+    for id in places.map(StepId) {
+        let Some(Phase::Effect(open)) = round.state.step(id).map(|step| step.phase.clone()) else { continue };
+        match open.next {
+            // Its first attempt, or a repetition that is due: it may have been sent before the log ended.
+            None => interrupted(round, id, &open),
+            Some(Next::Send(at)) if at <= round.now => interrupted(round, id, &open),
+            Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id),
+            Some(Next::Person) if open.asked.is_none() => person::settle(round, id, &open, "the log does not say"),
+            Some(Next::Person) => {}
+        }
+    }
+}
+
+fn interrupted(round: &mut Round<'_>, id: StepId, open: &crate::state::OpenEffect) {
+    effect::doubt(round, id, open, (RESTART, "the process ended before an answer was logged"), Used::Restart);
+}

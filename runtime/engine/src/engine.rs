@@ -1,0 +1,365 @@
+//! The handle of an engine: start runs, answer questions, look. Cheap to clone, safe to share.
+//!
+//! It holds no state of its own: it asks the loop, or reads the log.
+
+use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
+use crate::books::{Books, Entry};
+use crate::event::Event;
+use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
+use crate::fit;
+use crate::key::{digest_of, run_id, text_of};
+use crate::memory::Fact;
+use crate::pinned::Pinned;
+use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
+use crate::recover::{self, Reader, events_of};
+use crate::scope::Names;
+use crate::state::RunState;
+use crate::summary::{LogReport, Progress, RunDetails, RunFilter, RunSummary};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tradewind_lang::plan::Plan;
+use tradewind_lang::ty::Ty;
+use tradewind_lang::value::Value;
+
+pub use crate::executor::Started;
+
+/// How many callers may wait in the loop's queue before they are held back.
+const QUEUE: usize = 1024;
+/// How many ends of runs a slow subscriber may fall behind.
+const ENDS: usize = 16_384;
+
+/// What an engine is made of.
+#[derive(Clone)]
+pub struct Config {
+    /// The active plan.
+    pub plan: Arc<Plan>,
+    /// The log.
+    pub log: Arc<dyn LogStore>,
+    /// Shops, payment providers, help desks.
+    pub connectors: Arc<dyn Connectors>,
+    /// Models.
+    pub models: Arc<dyn Models>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Which shard of the log it holds.
+    pub shard: u32,
+    /// How many runs may be in flight; those that wait for a person are not counted.
+    pub in_flight: usize,
+}
+
+impl Config {
+    /// A configuration of shard 0 with 64 runs in flight.
+    #[must_use]
+    pub fn new(
+        plan: Arc<Plan>,
+        log: Arc<dyn LogStore>,
+        connectors: Arc<dyn Connectors>,
+        models: Arc<dyn Models>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64 }
+    }
+}
+
+/// Why a run could not be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// The plan has no such flow.
+    UnknownFlow(String),
+    /// The input does not fit the flow's type; the text names the place.
+    Input(String),
+    /// The flow's key has no value for this input.
+    Key(String),
+    /// The store failed, and the engine stopped.
+    Store(StoreError),
+    /// The engine was shut down.
+    Stopped,
+}
+
+/// Why an answer was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerError {
+    /// The answer itself; nothing was logged.
+    Refused(AnswerRefusal),
+    /// The store failed, and the engine stopped: whether it was logged is not known.
+    Store(StoreError),
+    /// The engine was shut down.
+    Stopped,
+}
+
+/// News of an engine.
+#[derive(Debug)]
+pub struct Subscription {
+    /// How far it is; the newest only.
+    pub progress: watch::Receiver<Progress>,
+    /// Each run that ends. A subscriber that falls far behind is told how many it missed.
+    pub ended: broadcast::Receiver<Arc<RunSummary>>,
+}
+
+struct Shared {
+    active: Arc<Pinned>,
+    log: Arc<dyn LogStore>,
+    clock: Arc<dyn Clock>,
+    shard: u32,
+    progress: watch::Receiver<Progress>,
+    ended: broadcast::Sender<Arc<RunSummary>>,
+    stopped: Arc<OnceLock<StoreError>>,
+}
+
+/// A running engine.
+#[derive(Clone)]
+pub struct Engine {
+    outside: mpsc::Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Engine").field("shard", &self.shared.shard).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Takes the shard, folds its log, and goes on with every unfinished run.
+    ///
+    /// # Errors
+    /// The store cannot be taken or read, or its chain is broken.
+    pub async fn open(config: Config) -> Result<Self, StoreError> {
+        let active = Arc::new(Pinned::new(config.plan));
+        let epoch = config.log.take(config.shard).await?.epoch;
+        let mut books: Books<Live> = Books::new(active.tenant.clone());
+        let mut reader = Reader::new(&*config.log, config.shard);
+        recover::fold(&mut reader, &mut books, &active).await?;
+        let head = Head { next: reader.next(), hash: reader.hash(), epoch };
+        let (outside, from_outside) = mpsc::channel(QUEUE);
+        let (inside, from_inside) = mpsc::unbounded_channel();
+        let (progress, progress_seen) = watch::channel(Progress::default());
+        let (ended, _) = broadcast::channel(ENDS);
+        let stopped = Arc::new(OnceLock::new());
+        let shared = Shared {
+            active: active.clone(),
+            log: config.log.clone(),
+            clock: config.clock.clone(),
+            shard: config.shard,
+            progress: progress_seen,
+            ended: ended.clone(),
+            stopped: stopped.clone(),
+        };
+        let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
+        let outlets = Outlets { progress, ended, stopped };
+        let shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
+        tokio::spawn(shard.run(from_outside, from_inside));
+        Ok(Self { outside, shared: Arc::new(shared) })
+    }
+
+    /// Starts a run and returns when that is durable; while too many are in flight, it waits for its turn.
+    /// The same key and input name the same run, whatever became of it.
+    ///
+    /// # Errors
+    /// No such flow, an input that does not fit, a key without a value, a store that failed.
+    pub async fn start(&self, flow: &str, input: Value, actor: &str) -> Result<Started, StartError> {
+        let active = &self.shared.active;
+        let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
+        fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
+        let payload = digest_of(&input);
+        let key: Arc<str> = match &graph.flow.key {
+            None => payload.to_string().into(),
+            Some(key) => match key.evaluate(&Names(&[("input", input.clone())])) {
+                Ok(Value::Null) => return Err(StartError::Key(format!("`{}` is absent", key.source))),
+                Ok(value) => text_of(&value),
+                Err(error) => return Err(StartError::Key(error.0)),
+            },
+        };
+        let (run, trace) = run_id(&active.tenant, flow, &key);
+        let (reply, answer) = oneshot::channel();
+        let start = StartRequest { run, trace, flow: graph.name.clone(), key, input, payload, actor: actor.into(), reply };
+        let stopped = || self.stopped().map_or(StartError::Stopped, StartError::Store);
+        self.outside.send(Message::Start(start)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())
+    }
+
+    /// Answers an item of the inbox; returns when the answer is durable.
+    ///
+    /// # Errors
+    /// An answer that is not taken, or a store that failed.
+    pub async fn answer(&self, approval: &str, by: &str, verdict: Verdict) -> Result<(), AnswerError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Answer { approval: approval.into(), by: by.into(), verdict, reply };
+        let stopped = || self.stopped().map_or(AnswerError::Stopped, AnswerError::Store);
+        self.outside.send(message).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?.map_err(AnswerError::Refused)
+    }
+
+    /// Returns when every run has ended or waits for a person.
+    ///
+    /// # Errors
+    /// The store failed, or the engine was shut down before.
+    pub async fn wait_idle(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.outside.send(Message::WhenIdle(reply)).await.map_err(|_| self.stop_error())?;
+        answer.await.map_err(|_| self.stop_error())
+    }
+
+    /// Progress and ends of runs, from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription { progress: self.shared.progress.clone(), ended: self.shared.ended.subscribe() }
+    }
+
+    /// Why the engine stopped, where the store failed.
+    #[must_use]
+    pub fn stopped(&self) -> Option<StoreError> {
+        self.shared.stopped.get().cloned()
+    }
+
+    /// The plan that is active, made ready to run.
+    #[must_use]
+    pub fn active(&self) -> &Arc<Pinned> {
+        &self.shared.active
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        self.ask(move |shard| {
+            let all = shard.books.runs.values().map(|entry| match entry {
+                Entry::Live(live) => RunSummary::of(&live.state),
+                Entry::Ended(summary) => RunSummary::clone(summary),
+            });
+            let mut runs: Vec<RunSummary> = all.filter(|run| run.first > 0 && filter.admits(run)).collect();
+            runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.first));
+            runs.truncate(filter.limit.unwrap_or(usize::MAX));
+            runs
+        })
+        .await
+    }
+
+    /// A run with its steps; none where there is no such run.
+    ///
+    /// # Errors
+    /// The engine stopped, or the log cannot be read.
+    pub async fn run(&self, id: &str) -> Result<Option<RunDetails>, StoreError> {
+        enum Found {
+            Nothing,
+            Live(RunDetails),
+            Ended(Arc<RunSummary>, Option<Arc<Pinned>>),
+        }
+        let wanted: Arc<str> = id.into();
+        let found = self
+            .ask(move |shard| match shard.books.runs.get(&wanted) {
+                None => Found::Nothing,
+                Some(Entry::Live(live)) => Found::Live(RunDetails::of(&live.state)),
+                Some(Entry::Ended(summary)) => Found::Ended(summary.clone(), shard.books.plans.get(&summary.plan).cloned()),
+            })
+            .await?;
+        let (summary, pinned) = match found {
+            Found::Nothing => return Ok(None),
+            Found::Live(details) => return Ok(Some(details)),
+            Found::Ended(summary, pinned) => (summary, pinned),
+        };
+        let Some((pinned, graph)) = pinned.and_then(|pinned| Some((pinned.clone(), pinned.flow(&summary.flow)?.clone()))) else {
+            return Ok(None);
+        };
+        let (_, trace) = run_id(&self.shared.active.tenant, &summary.flow, &summary.key);
+        let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
+        let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;
+        events.iter().for_each(|event| state.apply(event));
+        Ok(Some(RunDetails::of(&state)))
+    }
+
+    /// The inbox, oldest first.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn approvals(&self) -> Result<Vec<PendingApproval>, StoreError> {
+        self.ask(|shard| {
+            let mut pending = Vec::new();
+            let runs: std::collections::BTreeSet<Arc<str>> = shard.books.inbox.values().cloned().collect();
+            for run in runs {
+                let Some(live) = shard.books.live(&run) else { continue };
+                let state = &live.state;
+                pending.extend(state.inbox().map(|(step, asked)| PendingApproval {
+                    approval: asked.approval.clone(),
+                    run: state.id.clone(),
+                    flow: state.graph.name.clone(),
+                    step: state.graph.node(step).map_or_else(|| "".into(), |node| node.name.clone()),
+                    asked_at: asked.at,
+                    agreed: asked.agreed.clone(),
+                }));
+            }
+            pending.sort_by(|one, two| (one.asked_at, &one.approval.id).cmp(&(two.asked_at, &two.approval.id)));
+            pending
+        })
+        .await
+    }
+
+    /// Facts of a subject, newest last.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn facts(&self, memory: &str, subject: &str) -> Result<Vec<Fact>, StoreError> {
+        let (memory, subject, now) = (memory.to_owned(), subject.to_owned(), self.shared.clock.now());
+        self.ask(move |shard| shard.books.memories.recall(&shard.active.plan, &memory, &subject, usize::MAX, now)).await
+    }
+
+    /// Events from a seq on, in order, of one run or of all.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn events(&self, from: u64, limit: usize, run: Option<&str>) -> Result<Vec<Event>, StoreError> {
+        self.between(from, u64::MAX, limit, run).await
+    }
+
+    async fn between(&self, from: u64, until: u64, limit: usize, run: Option<&str>) -> Result<Vec<Event>, StoreError> {
+        let mut found = Vec::new();
+        // A segment that begins before `from` may still reach it, and holds at most so many events.
+        let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
+        loop {
+            let segments = self.shared.log.scan(self.shared.shard, next, 64).await?;
+            let Some(last) = segments.last() else { return Ok(found) };
+            next = last.first + u64::from(last.count);
+            for segment in segments.iter().filter(|segment| segment.first + u64::from(segment.count) > from) {
+                for event in events_of(segment)? {
+                    let seq = event.header.seq;
+                    if seq >= until || found.len() >= limit {
+                        return Ok(found);
+                    }
+                    if seq >= from && run.is_none_or(|run| event.header.run.as_deref() == Some(run)) {
+                        found.push(event);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the whole log and checks its chain.
+    ///
+    /// # Errors
+    /// The first damage, with its seq.
+    pub async fn verify(&self) -> Result<LogReport, StoreError> {
+        recover::verify(&*self.shared.log, self.shared.shard).await
+    }
+
+    /// Ends the engine: the commit under way is finished, unfinished runs go on when it is opened again.
+    pub async fn shutdown(&self) {
+        if self.outside.send(Message::Shutdown).await.is_ok() {
+            self.outside.closed().await;
+        }
+    }
+
+    fn stop_error(&self) -> StoreError {
+        self.stopped().unwrap_or_else(|| StoreError::Other("the engine was shut down".to_owned()))
+    }
+
+    async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Shard) -> T + Send + 'static) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let query = Box::new(move |shard: &mut Shard| {
+            let _ = reply.send(question(shard));
+        });
+        self.outside.send(Message::Query(query)).await.map_err(|_| self.stop_error())?;
+        answer.await.map_err(|_| self.stop_error())
+    }
+}

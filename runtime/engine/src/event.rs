@@ -1,0 +1,376 @@
+//! Events: what happened, with everything needed to recompute why. The log of them is the only truth.
+//!
+//! An event never changes meaning: a new one gets a new kind or a new last field with a default.
+
+use crate::approval::{Approval, Verdict};
+use crate::failure::Failure;
+use crate::guard::Claim;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::{Digest, OnTimeout, StepId};
+use tradewind_lang::value::Value;
+
+/// The format of event bodies; counted up when an older binary could not read a newer one.
+pub const EVENT_FORMAT: u16 = 1;
+
+/// The version of the rules by which [`crate::decide`] decides; a log names it, so that a replay uses the same.
+pub const SEMANTICS: u32 = 1;
+
+/// A step as the log names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRef {
+    /// Its place in the flow of the run's plan.
+    pub id: StepId,
+    /// Its name there.
+    pub name: Arc<str>,
+}
+
+/// What every event says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// [`EVENT_FORMAT`] of its writer.
+    pub format: u16,
+    /// Whose log this is: the project's name.
+    pub tenant: Arc<str>,
+    /// The shard.
+    pub shard: u32,
+    /// Its number in the shard, from 1, without gaps.
+    pub seq: u64,
+    /// The run; none for events of the engine itself.
+    pub run: Option<Arc<str>>,
+    /// The step; none for events of the whole run.
+    pub step: Option<StepRef>,
+    /// When it was decided: microseconds since 1970 UTC.
+    pub at: i64,
+    /// Who caused it: `engine`, `run`, or the address of a person.
+    pub actor: Arc<str>,
+    /// The seq of the event that led to it; 0 for none.
+    pub causation: u64,
+    /// The trace of the run, as OpenTelemetry writes it; zeros for none.
+    pub trace: [u8; 16],
+    /// The plan whose steps it follows.
+    pub plan: Digest,
+    /// That plan's format.
+    pub plan_format: u32,
+    /// The policies, teams and settings that were active.
+    pub policy: Digest,
+    /// [`SEMANTICS`] of its writer.
+    pub semantics: u32,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// What every event says.
+    pub header: Header,
+    /// What happened.
+    pub kind: EventKind,
+    /// What the decision used besides the run's earlier events and the plan.
+    pub used: Used,
+    /// What it cost.
+    pub cost: Option<Money>,
+}
+
+/// What a decision used besides the plan, the instant and the run's earlier events (which the log already holds).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub enum Used {
+    /// Nothing more.
+    #[default]
+    State,
+    /// A provider's answer; the failures are those of earlier attempts at a read.
+    Answer {
+        /// Code and message of each earlier attempt.
+        failures: Vec<String>,
+    },
+    /// What a model said, or that none did.
+    Model {
+        /// The place of the rung in the route's ladder.
+        rung: u16,
+        /// The model, or `value` or `template`.
+        by: Arc<str>,
+        /// Digest of the artifact that answered; empty for none.
+        artifact: Arc<str>,
+        /// Why each earlier rung gave no answer.
+        refused: Vec<String>,
+    },
+    /// The events that hold the recalled facts.
+    Facts {
+        /// Their seqs.
+        seqs: Vec<u64>,
+    },
+    /// The answer to a declared lookup.
+    Lookup {
+        /// What was found.
+        found: Value,
+    },
+    /// A clock that ran out.
+    Clock,
+    /// What the shard's guards said: limits that are above their cap, or the refusal.
+    Guard {
+        /// Limits a person may let pass.
+        over: Vec<String>,
+        /// The rule that refuses for good, and what it says.
+        refused: Option<(String, String)>,
+    },
+    /// The process ended, or the store was taken over, before an answer was logged.
+    Restart,
+}
+
+/// Who settled an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SettledBy {
+    /// The provider's answer.
+    Answer,
+    /// The operation's declared lookup.
+    Lookup,
+    /// A person.
+    Person,
+}
+
+impl SettledBy {
+    /// As `steps.NAME.settled_by` says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Lookup => "lookup",
+            Self::Person => "person",
+        }
+    }
+}
+
+/// What became of an effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It happened; this is the answer.
+    Done(Value),
+    /// It certainly did not happen.
+    Failed(Failure),
+}
+
+/// What follows an attempt that settled nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Next {
+    /// Send again, with the same key, not before this instant.
+    Send(i64),
+    /// Look it up, not before this instant.
+    Lookup(i64),
+    /// A person says what became of it.
+    Person,
+}
+
+/// Why a step was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SkipReason {
+    /// Its `when` is false.
+    Condition,
+    /// Nobody answered in time, and it said `skip`.
+    TimeOut,
+    /// Its arm was not taken, or the step around it was skipped.
+    Arm,
+}
+
+/// What an effect is to be, durable before its first byte leaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The key under which the effect happens at most once.
+    pub key: Arc<str>,
+    /// Full name of the operation.
+    pub operation: Arc<str>,
+    /// Its request.
+    pub request: Value,
+    /// What the policies were shown.
+    pub evidence: Value,
+    /// What it acts on.
+    pub target: Option<Arc<str>>,
+    /// The money it moves.
+    pub money: Option<Money>,
+    /// What it takes of limits and business keys.
+    pub claims: Vec<Claim>,
+    /// Limits that a person let pass: their claims are taken whatever the cap.
+    pub forced: Vec<String>,
+    /// The approval that allowed it.
+    pub approval: Option<Arc<str>>,
+    /// The digest of the action that was judged.
+    pub digest: Digest,
+}
+
+/// Bytes, compact in MessagePack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob(pub Arc<[u8]>);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Blob;
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("bytes")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(bytes.into()))
+            }
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Blob, E> {
+                Ok(Blob(bytes.into()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A plan became the active one. Its bytes are here the first time, so that a run in flight keeps its plan.
+    PlanAdopted {
+        /// Its digest.
+        digest: Digest,
+        /// The plan, where the log does not hold it yet.
+        bytes: Option<Blob>,
+    },
+    /// A run began.
+    RunStarted {
+        /// Its flow.
+        flow: Arc<str>,
+        /// What identifies it among the flow's runs, for people.
+        key: Arc<str>,
+        /// Its input.
+        input: Value,
+        /// The digest of the input.
+        payload: Digest,
+    },
+    /// A `choose` step took an arm; the steps of its other arms are skipped.
+    ArmTaken {
+        /// The arm's place.
+        arm: u16,
+    },
+    /// A step has its value.
+    StepCompleted {
+        /// The value.
+        value: Value,
+    },
+    /// A step was left out.
+    StepSkipped {
+        /// Why.
+        why: SkipReason,
+    },
+    /// A step failed.
+    StepFailed {
+        /// How.
+        failure: Failure,
+        /// Whether the run goes on without it.
+        goes_on: bool,
+    },
+    /// An effect may be sent from now on.
+    IntentRecorded(Arc<Intent>),
+    /// An attempt that settled nothing.
+    EffectAttempted {
+        /// Which attempt it was, from 1.
+        attempt: u32,
+        /// Whether it may have happened.
+        doubt: bool,
+        /// Code of the failure.
+        code: String,
+        /// For people.
+        message: String,
+        /// What follows.
+        next: Next,
+    },
+    /// It is certain what became of an effect.
+    EffectSettled {
+        /// What.
+        outcome: Outcome,
+        /// Who says so.
+        by: SettledBy,
+        /// After how many attempts.
+        attempt: u32,
+        /// Whether the run goes on although it failed.
+        goes_on: bool,
+    },
+    /// An effect may not happen.
+    EffectDenied {
+        /// `policy.rule`, or `uncovered`, `unique`, `approval`, `time-out`.
+        rule: String,
+        /// For people.
+        message: String,
+        /// Whether the run goes on without it.
+        goes_on: bool,
+    },
+    /// A person is asked.
+    ApprovalRequested(Arc<Approval>),
+    /// A person answered.
+    ApprovalAnswered {
+        /// The approval.
+        approval: Arc<str>,
+        /// What was said; who said it is the event's actor.
+        verdict: Verdict,
+        /// Whether this answer closes it.
+        closes: bool,
+        /// The request after the approver's edits, where there were any.
+        edited: Option<Value>,
+    },
+    /// Nobody answered in time.
+    ApprovalExpired {
+        /// The approval.
+        approval: Arc<str>,
+        /// What follows.
+        then: OnTimeout,
+    },
+    /// The question has no object any more.
+    ApprovalWithdrawn {
+        /// The approval.
+        approval: Arc<str>,
+    },
+    /// A fact entered a memory; it is the value of its step.
+    FactRemembered {
+        /// The memory.
+        memory: Arc<str>,
+        /// Whose fact.
+        subject: Arc<str>,
+        /// The record.
+        fields: Value,
+    },
+    /// A run ended well.
+    RunCompleted {
+        /// What it answers.
+        output: Value,
+    },
+    /// A run ended badly.
+    RunFailed {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl EventKind {
+    /// The kind's name in kebab-case, as the log prints it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PlanAdopted { .. } => "plan-adopted",
+            Self::RunStarted { .. } => "run-started",
+            Self::ArmTaken { .. } => "arm-taken",
+            Self::StepCompleted { .. } => "step-completed",
+            Self::StepSkipped { .. } => "step-skipped",
+            Self::StepFailed { .. } => "step-failed",
+            Self::IntentRecorded(_) => "intent-recorded",
+            Self::EffectAttempted { .. } => "effect-attempted",
+            Self::EffectSettled { .. } => "effect-settled",
+            Self::EffectDenied { .. } => "effect-denied",
+            Self::ApprovalRequested(_) => "approval-requested",
+            Self::ApprovalAnswered { .. } => "approval-answered",
+            Self::ApprovalExpired { .. } => "approval-expired",
+            Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
+            Self::FactRemembered { .. } => "fact-remembered",
+            Self::RunCompleted { .. } => "run-completed",
+            Self::RunFailed { .. } => "run-failed",
+        }
+    }
+}

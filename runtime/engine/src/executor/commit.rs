@@ -1,0 +1,208 @@
+//! Group commit: the events of all decisions that wait, in one segment, in a task of its own.
+//!
+//! Guards are asked here, in the order of the log, so that two runs never share the last of a limit.
+
+use super::{Entry, Inside, Pending, Reply, Shard, Started, perform};
+use crate::codec::Writer;
+use crate::decide::{Cause, Decision, Draft, Effect, Input, Timer};
+use crate::event::{EVENT_FORMAT, Event, EventKind, Header, SEMANTICS, StepRef};
+use crate::guard::Answer;
+use crate::ports::StoreError;
+use crate::segment::Segment;
+use std::sync::Arc;
+use tradewind_lang::plan::StepId;
+
+/// Most events of a commit.
+const MOST_EVENTS: u32 = 512;
+/// Most bytes of a commit; one event alone may be larger.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The commit under way.
+pub(crate) struct Batch {
+    items: Vec<Item>,
+    next: u64,
+    hash: tradewind_lang::plan::Digest,
+}
+
+struct Item {
+    run: Option<Arc<str>>,
+    events: Vec<Event>,
+    effects: Vec<Effect>,
+    reply: Option<Reply>,
+    refused: Option<Input>,
+}
+
+impl Shard {
+    /// Begins a commit of what waits; whether there was anything to commit.
+    pub(super) fn commit(&mut self) -> bool {
+        let mut writer = Writer::default();
+        let mut items = Vec::new();
+        let first = self.head.next;
+        while writer.count() < MOST_EVENTS && writer.len() < MOST_BYTES {
+            let Some(pending) = self.pending.pop_front() else { break };
+            if let Some(item) = self.seal(pending, first, &mut writer) {
+                items.push(item);
+            }
+        }
+        if writer.is_empty() {
+            return false;
+        }
+        let (count, inside, log, epoch) = (writer.count(), self.inside.clone(), self.ports.log.clone(), self.head.epoch);
+        let segment = writer.finish().map(|body| Segment::seal(self.shard, first, count, self.head.hash, body));
+        match segment {
+            Ok(segment) => {
+                self.committing = Some(Batch { items, next: first + u64::from(count), hash: segment.hash });
+                // In a task of its own: nothing that is dropped can leave half a write.
+                tokio::spawn(async move {
+                    let result = log.append(epoch, segment).await;
+                    let _ = inside.send(Inside::Committed(result));
+                });
+            }
+            Err(error) => {
+                let _ = inside.send(Inside::Committed(Err(StoreError::Other(error))));
+                self.committing = Some(Batch { items: Vec::new(), next: first, hash: self.head.hash });
+            }
+        }
+        true
+    }
+
+    /// Gives a decision's events their places, or hands it back where the guards leave nothing of it.
+    fn seal(&mut self, pending: Pending, first: u64, writer: &mut Writer) -> Option<Item> {
+        let Pending { run, mut decision, now, reply } = pending;
+        let refused = self.ask_guards(&mut decision, now);
+        if decision.events.is_empty() {
+            if let (Some(run), Some(refused)) = (run, refused)
+                && let Some(live) = self.books.live(&run)
+            {
+                live.busy = false;
+                live.mailbox.push_front((refused, None));
+                self.runnable.push_back(run);
+            }
+            return None;
+        }
+        let lead = first + u64::from(writer.count());
+        let mut events = Vec::with_capacity(decision.events.len());
+        for draft in decision.events {
+            let event = self.event(run.as_ref(), draft, now, first + u64::from(writer.count()), lead);
+            if let Err(error) = writer.push(&event) {
+                tracing::error!(error, "an event cannot be written");
+                let _ = self.inside.send(Inside::Committed(Err(StoreError::Other(error))));
+            }
+            events.push(event);
+        }
+        Some(Item { run, events, effects: decision.effects, reply, refused })
+    }
+
+    /// Takes or looks at the claims of a decision; drops what is refused, and says so.
+    fn ask_guards(&mut self, decision: &mut Decision, now: i64) -> Option<Input> {
+        let mut refused: Option<(StepId, Answer)> = None;
+        let guards = &mut self.books.guards;
+        decision.events.retain(|draft| {
+            let (answer, forced) = match &draft.kind {
+                EventKind::IntentRecorded(intent) => (guards.take(&intent.key, &intent.claims, &intent.forced, now), &intent.forced),
+                EventKind::ApprovalRequested(approval) => (guards.probe(&approval.claims, &approval.over, now), &approval.over),
+                _ => return true,
+            };
+            if answer.is_yes() {
+                return true;
+            }
+            if let (Some(step), None) = (draft.step, &refused) {
+                let over = forced.iter().cloned().chain(answer.over).collect();
+                refused = Some((step, Answer { refused: answer.refused, over }));
+            }
+            false
+        });
+        let (step, answer) = refused?;
+        decision.effects.retain(|effect| match effect {
+            Effect::Perform { step: other, .. } => *other != step,
+            Effect::Timer { timer: Timer::Approval(id), .. } => {
+                decision.events.iter().any(|draft| matches!(&draft.kind, EventKind::ApprovalRequested(approval) if approval.id == *id))
+            }
+            _ => true,
+        });
+        Some(Input::ClaimRefused { step, refused: answer.refused, over: answer.over })
+    }
+
+    fn event(&mut self, run: Option<&Arc<str>>, draft: Draft, at: i64, seq: u64, lead: u64) -> Event {
+        let state = run.and_then(|run| match self.books.runs.get(run) {
+            Some(Entry::Live(live)) => Some(&live.state),
+            _ => None,
+        });
+        let (plan, plan_format, trace) = match state {
+            Some(state) => (state.pinned.digest, state.pinned.plan.format, state.trace),
+            None => (self.active.digest, self.active.plan.format, [0; 16]),
+        };
+        let step = draft.step.and_then(|id| Some(StepRef { id, name: state?.graph.node(id)?.name.clone() }));
+        let header = Header {
+            format: EVENT_FORMAT,
+            tenant: self.books.tenant.clone(),
+            shard: self.shard,
+            seq,
+            run: run.cloned(),
+            step,
+            at,
+            actor: draft.actor.unwrap_or_else(|| self.engine_actor.clone()),
+            causation: match draft.cause {
+                Cause::Seq(seq) => seq,
+                Cause::First => lead,
+            },
+            trace,
+            plan,
+            plan_format,
+            policy: self.active.policy_digest,
+            semantics: SEMANTICS,
+        };
+        Event { header, kind: draft.kind, used: draft.used, cost: draft.cost }
+    }
+
+    /// The commit is durable: fold, tell, perform, and wake its runs.
+    pub(super) fn committed(&mut self) -> Result<(), StoreError> {
+        let Some(batch) = self.committing.take() else { return Ok(()) };
+        self.head.next = batch.next;
+        self.head.hash = batch.hash;
+        self.commits += 1;
+        for item in batch.items {
+            self.settle_item(item)?;
+        }
+        Ok(())
+    }
+
+    fn settle_item(&mut self, item: Item) -> Result<(), StoreError> {
+        let standing = item.run.as_ref().and_then(|run| self.books.live(run)).map(|live| live.standing);
+        if let Some(live) = item.run.as_ref().and_then(|run| self.books.live(run)) {
+            for (reply, conflict) in live.waiters.drain(..) {
+                let _ = reply.send(Started { run_id: live.state.id.clone(), is_new: false, conflict });
+            }
+        }
+        let mut ended = None;
+        for event in &item.events {
+            let summary = self.books.apply(&self.active, event).map_err(StoreError::Damaged)?;
+            ended = ended.or(summary);
+        }
+        match item.reply {
+            Some(Reply::Start(reply)) => {
+                let run_id = item.run.clone().unwrap_or_else(|| "".into());
+                let _ = reply.send(Started { run_id, is_new: true, conflict: false });
+            }
+            Some(Reply::Answer(reply)) => {
+                let _ = reply.send(Ok(()));
+            }
+            None => {}
+        }
+        let Some(run) = item.run else { return Ok(()) };
+        if let (Some(summary), Some(standing)) = (ended, standing) {
+            self.ended(standing, summary);
+            return Ok(());
+        }
+        if let Some(live) = self.books.live(&run) {
+            live.busy = false;
+            item.effects.iter().for_each(|effect| perform::mark(&mut live.state, effect));
+            if let Some(refused) = item.refused {
+                live.mailbox.push_front((refused, None));
+            }
+        }
+        item.effects.into_iter().for_each(|effect| self.perform(&run, effect));
+        self.runnable.push_back(run);
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Performing: each effect in a task of its own, its answer back as an input. It never judges an answer.
+
+use super::{Inside, Shard};
+use crate::decide::{Effect, Input};
+use crate::ports::{Call, CallOutcome};
+use crate::state::RunState;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Marks in the state what is being asked.
+pub(super) fn mark(state: &mut RunState, effect: &Effect) {
+    if let Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } = effect {
+        state.mark_asking(*step);
+    }
+}
+
+/// Sends an answer, or says that there will be none if its task ends without one.
+struct Promise {
+    inside: mpsc::UnboundedSender<Inside>,
+    run: Arc<str>,
+    fallback: Option<Input>,
+}
+
+impl Promise {
+    fn keep(mut self, input: Input) {
+        self.fallback = None;
+        let _ = self.inside.send(Inside::Input { run: self.run.clone(), input });
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(input) = self.fallback.take() {
+            let _ = self.inside.send(Inside::Input { run: self.run.clone(), input });
+        }
+    }
+}
+
+impl Shard {
+    pub(super) fn perform(&mut self, run: &Arc<str>, effect: Effect) {
+        match effect {
+            Effect::Timer { timer, at } => self.set_timer(run, timer, at),
+            Effect::Recall { step, memory, subject, last } => {
+                let now = self.last_now;
+                let facts = self.books.memories.recall(&self.active.plan, &memory, &subject, last as usize, now);
+                let facts = facts.into_iter().map(|fact| (fact.seq, fact.fields)).collect();
+                self.push(run, Input::Recalled { step, facts }, None);
+            }
+            Effect::Classify { step, rung, refused, model, labels, text } => {
+                let answer = move |result| Input::Classified { step, rung, refused: refused.clone(), result };
+                let promise = self.promise(run, answer.clone()(Err("it gave no answer".to_owned())));
+                let models = self.ports.models.clone();
+                tokio::spawn(async move {
+                    let result = models.classify(model, labels, text).await;
+                    promise.keep(answer(result));
+                });
+            }
+            Effect::Read { step, attempt, not_before, failures, call } => {
+                let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), outcome };
+                self.call(run, call, not_before, answer);
+            }
+            Effect::Perform { step, attempt, not_before, call } => {
+                self.call(run, call, not_before, move |outcome| Input::Performed { step, attempt, outcome });
+            }
+            Effect::Lookup { step, attempt, tries, not_before, call } => {
+                self.call(run, call, not_before, move |outcome| Input::LookedUp { step, attempt, tries, outcome });
+            }
+        }
+    }
+
+    fn call(&mut self, run: &Arc<str>, call: Call, not_before: i64, answer: impl Fn(CallOutcome) -> Input + Send + 'static) {
+        let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
+        let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
+        tokio::spawn(async move {
+            if not_before > now {
+                clock.sleep_until(not_before).await;
+            }
+            let outcome = connectors.call(call).await;
+            promise.keep(answer(outcome));
+        });
+    }
+
+    fn promise(&self, run: &Arc<str>, fallback: Input) -> Promise {
+        Promise { inside: self.inside.clone(), run: run.clone(), fallback: Some(fallback) }
+    }
+}

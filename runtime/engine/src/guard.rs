@@ -1,0 +1,283 @@
+//! Guards without rows: limits and business keys, checked in memory in the order of the log.
+//!
+//! Their state is a fold of the log, so it is never stored and never disagrees with it. A guard says yes or no;
+//! whom to ask instead is the policy's business.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::Micros;
+
+/// What is counted or summed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Amount {
+    /// A count or a number.
+    Number(f64),
+    /// Money of one currency.
+    Money(Money),
+}
+
+impl Amount {
+    fn plus(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Number(one), Self::Number(two)) => Some(Self::Number(one + two)),
+            (Self::Money(one), Self::Money(two)) => one.plus(two).map(Self::Money),
+            _ => None,
+        }
+    }
+
+    fn minus(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Number(one), Self::Number(two)) => Some(Self::Number(one - two)),
+            (Self::Money(one), Self::Money(two)) => one.minus(two).map(Self::Money),
+            _ => None,
+        }
+    }
+
+    fn at_most(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Number(one), Self::Number(two)) => one <= two,
+            (Self::Money(one), Self::Money(two)) => one.compare(two).is_some_and(std::cmp::Ordering::is_le),
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(out, "{number}"),
+            Self::Money(money) => write!(out, "{money}"),
+        }
+    }
+}
+
+/// The time over which a claim counts, worked out when it was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Span {
+    /// For ever.
+    Always,
+    /// The last so long.
+    Rolling(Micros),
+    /// A calendar day of the project's time zone, counted from 1970-01-01.
+    Day(i64),
+}
+
+/// What an effect takes of a guard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Claim {
+    /// A share of a limit.
+    Limit {
+        /// `policy.limit`.
+        rule: Arc<str>,
+        /// Counted apart for each of these; empty for one count.
+        by: Arc<str>,
+        /// How much.
+        amount: Amount,
+        /// The cap.
+        max: Amount,
+        /// Over which time.
+        span: Span,
+        /// Whether a person may let it pass above the cap.
+        escalates: bool,
+    },
+    /// A business key: at most one effect for each.
+    Unique {
+        /// Full name of the operation.
+        operation: Arc<str>,
+        /// The key's value.
+        key: Arc<str>,
+    },
+}
+
+/// What the guards say to the claims of one effect.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// The rule that refuses for good, and what it says.
+    pub refused: Option<(String, String)>,
+    /// Limits above their cap that a person may let pass.
+    pub over: Vec<String>,
+}
+
+impl Answer {
+    /// Whether everything may be taken.
+    #[must_use]
+    pub fn is_yes(&self) -> bool {
+        self.refused.is_none() && self.over.is_empty()
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: i64,
+    amount: Amount,
+    key: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    sum: Option<Amount>,
+    day: i64,
+    entries: VecDeque<Entry>,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        Self { sum: None, day: i64::MIN, entries: VecDeque::new() }
+    }
+
+    fn forget_before(&mut self, oldest: i64) {
+        while self.entries.front().is_some_and(|entry| entry.at <= oldest) {
+            if let Some(entry) = self.entries.pop_front() {
+                self.sum = self.sum.and_then(|sum| sum.minus(entry.amount));
+            }
+        }
+        if self.entries.is_empty() {
+            self.sum = None;
+        }
+    }
+
+    fn turn(&mut self, span: Span, now: i64) {
+        match span {
+            Span::Always => {}
+            Span::Rolling(length) => self.forget_before(now.saturating_sub(length)),
+            Span::Day(day) if day > self.day => {
+                self.day = day;
+                self.sum = None;
+            }
+            Span::Day(_) => {}
+        }
+    }
+}
+
+/// All guards of a shard.
+#[derive(Debug, Default)]
+pub struct Guards {
+    ledgers: HashMap<Arc<str>, HashMap<Arc<str>, Ledger>>,
+    keys: HashMap<Arc<str>, HashMap<Arc<str>, Arc<str>>>,
+    open: HashMap<Arc<str>, Arc<[Claim]>>,
+    now: i64,
+}
+
+impl Guards {
+    /// What the guards say; nothing is taken. `forced` limits pass above their cap.
+    pub fn probe(&mut self, claims: &[Claim], forced: &[String], now: i64) -> Answer {
+        self.now = self.now.max(now);
+        let mut answer = Answer::default();
+        for claim in claims {
+            match claim {
+                Claim::Unique { operation, key } => {
+                    if self.keys.get(operation).is_some_and(|keys| keys.contains_key(key)) {
+                        let message = format!("`{operation}` was already done, or is being done, for `{key}`");
+                        answer.refused.get_or_insert(("unique".to_owned(), message));
+                    }
+                }
+                Claim::Limit { rule, escalates, .. } => {
+                    if forced.iter().any(|name| **name == **rule) {
+                        continue;
+                    }
+                    if let Some(message) = self.above(claim) {
+                        match escalates {
+                            true => answer.over.push(rule.to_string()),
+                            false => answer.refused = answer.refused.or(Some((rule.to_string(), message))),
+                        }
+                    }
+                }
+            }
+        }
+        answer
+    }
+
+    /// Takes the claims of an effect if the guards agree to all of them, or none.
+    pub fn take(&mut self, key: &Arc<str>, claims: &[Claim], forced: &[String], now: i64) -> Answer {
+        let answer = self.probe(claims, forced, now);
+        if answer.is_yes() {
+            self.hold(key, claims, now);
+        }
+        answer
+    }
+
+    /// Takes without asking: what the log says was taken.
+    pub fn hold(&mut self, effect: &Arc<str>, claims: &[Claim], now: i64) {
+        if claims.is_empty() || self.open.contains_key(effect) {
+            return;
+        }
+        self.now = self.now.max(now);
+        let at = self.now;
+        for claim in claims {
+            match claim {
+                Claim::Unique { operation, key } => {
+                    self.keys.entry(operation.clone()).or_default().insert(key.clone(), effect.clone());
+                }
+                Claim::Limit { rule, by, amount, span, .. } => {
+                    let ledger = self.ledgers.entry(rule.clone()).or_default().entry(by.clone()).or_insert_with(Ledger::new);
+                    ledger.turn(*span, at);
+                    ledger.sum = match ledger.sum {
+                        None => Some(*amount),
+                        Some(sum) => sum.plus(*amount).or(Some(sum)),
+                    };
+                    if matches!(span, Span::Rolling(_)) {
+                        ledger.entries.push_back(Entry { at, amount: *amount, key: effect.clone() });
+                    }
+                }
+            }
+        }
+        self.open.insert(effect.clone(), claims.into());
+    }
+
+    /// The effect happened: its claims stay for good.
+    pub fn keep(&mut self, effect: &str) {
+        self.open.remove(effect);
+    }
+
+    /// The effect certainly did not happen: its claims are free again.
+    pub fn release(&mut self, effect: &str) {
+        let Some(claims) = self.open.remove(effect) else { return };
+        for claim in claims.iter() {
+            match claim {
+                Claim::Unique { operation, key } => {
+                    if let Some(keys) = self.keys.get_mut(operation) {
+                        keys.remove(key);
+                    }
+                }
+                Claim::Limit { rule, by, amount, span, .. } => {
+                    if let Some(ledger) = self.ledgers.get_mut(rule).and_then(|ledgers| ledgers.get_mut(by)) {
+                        give_back(ledger, effect, *amount, *span);
+                    }
+                }
+            }
+        }
+    }
+
+    fn above(&mut self, claim: &Claim) -> Option<String> {
+        let Claim::Limit { rule, by, amount, max, span, .. } = claim else { return None };
+        let now = self.now;
+        let ledger = self.ledgers.get_mut(rule).and_then(|ledgers| ledgers.get_mut(by));
+        let taken = ledger.and_then(|ledger| {
+            ledger.turn(*span, now);
+            ledger.sum
+        });
+        let total = match taken {
+            None => Some(*amount),
+            Some(taken) => taken.plus(*amount),
+        };
+        match total {
+            Some(total) if total.at_most(*max) => None,
+            Some(total) => Some(format!("{total} would be above the limit of {max}")),
+            None => Some("amounts of different currencies cannot be added up".to_owned()),
+        }
+    }
+}
+
+fn give_back(ledger: &mut Ledger, effect: &str, amount: Amount, span: Span) {
+    match span {
+        Span::Rolling(_) => {
+            let Some(place) = ledger.entries.iter().rposition(|entry| &*entry.key == effect) else { return };
+            ledger.entries.remove(place);
+        }
+        Span::Day(day) if day != ledger.day => return,
+        Span::Day(_) | Span::Always => {}
+    }
+    ledger.sum = ledger.sum.and_then(|sum| sum.minus(amount));
+}

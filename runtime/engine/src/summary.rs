@@ -1,0 +1,210 @@
+//! What is told of runs to people and programs: summaries, details, progress. It is derived and never decides.
+
+use crate::failure::Failure;
+use crate::ports::StoreError;
+use crate::state::{Phase, RunState, Standing};
+use std::sync::Arc;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::Digest;
+use tradewind_lang::value::Value;
+
+/// Where a run stands, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RunStatus {
+    /// Going on by itself.
+    Running,
+    /// Waiting for a person.
+    Waiting,
+    /// Ended well.
+    Completed,
+    /// Ended badly.
+    Failed,
+}
+
+impl RunStatus {
+    /// As it is printed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A run in a few words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Its name.
+    pub id: Arc<str>,
+    /// Its flow.
+    pub flow: Arc<str>,
+    /// What identifies it among the flow's runs.
+    pub key: Arc<str>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// When it began.
+    pub started_at: i64,
+    /// When something last happened.
+    pub updated_at: i64,
+    /// What it answered.
+    pub output: Value,
+    /// The inbox items it waits for.
+    pub waiting_on: Vec<Arc<str>>,
+    /// Why it failed, or is about to.
+    pub failure: Option<Failure>,
+    /// What it cost.
+    pub cost: Option<Money>,
+    /// Digest of its input.
+    pub payload: Digest,
+    /// Digest of the plan it follows.
+    pub plan: Digest,
+    /// Seq of its first event.
+    pub first: u64,
+    /// Seq of its newest event.
+    pub last: u64,
+}
+
+impl RunSummary {
+    /// Sums up a run.
+    #[must_use]
+    pub fn of(state: &RunState) -> Self {
+        let (status, failure) = match &state.standing {
+            Standing::Completed => (RunStatus::Completed, None),
+            Standing::Failed(failure) => (RunStatus::Failed, Some(failure.clone())),
+            Standing::Failing(failure) => (RunStatus::Running, Some(failure.clone())),
+            Standing::New | Standing::Running if state.is_parked() => (RunStatus::Waiting, None),
+            Standing::New | Standing::Running => (RunStatus::Running, None),
+        };
+        Self {
+            id: state.id.clone(),
+            flow: state.graph.name.clone(),
+            key: state.key.clone(),
+            status,
+            started_at: state.started_at,
+            updated_at: state.updated_at,
+            output: state.output.clone(),
+            waiting_on: if state.has_ended() { Vec::new() } else { state.inbox().map(|(_, asked)| asked.approval.id.clone()).collect() },
+            failure,
+            cost: state.cost,
+            payload: state.payload,
+            plan: state.pinned.digest,
+            first: state.first,
+            last: state.last,
+        }
+    }
+}
+
+/// A step of a run, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepDetails {
+    /// Its name.
+    pub name: Arc<str>,
+    /// `waiting`, `running`, `asked`, `open`, `done`, `skipped`, `denied`, `failed`.
+    pub status: &'static str,
+    /// More about it: a rule and its message, a failure, who settled it.
+    pub note: Option<String>,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A run with its steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunDetails {
+    /// In a few words.
+    pub summary: RunSummary,
+    /// Its input.
+    pub input: Value,
+    /// Its steps in the order of the flow.
+    pub steps: Vec<StepDetails>,
+}
+
+impl RunDetails {
+    /// Details of a run.
+    #[must_use]
+    pub fn of(state: &RunState) -> Self {
+        let steps = state.graph.nodes.iter().zip(&state.steps).map(|(node, step)| {
+            let (status, note) = phase(&step.phase);
+            StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
+        });
+        Self { summary: RunSummary::of(state), input: state.input.clone(), steps: steps.collect() }
+    }
+}
+
+fn phase(phase: &Phase) -> (&'static str, Option<String>) {
+    match phase {
+        Phase::Waiting => ("waiting", None),
+        Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) => ("running", None),
+        Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
+        Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),
+        Phase::Completed(by) => ("done", by.map(|by| format!("settled by {}", by.as_str()))),
+        Phase::Skipped(why) => ("skipped", Some(skipped(why).to_owned())),
+        Phase::Denied { rule, message } => ("denied", Some(format!("{rule}: {message}"))),
+        Phase::Failed(failure) => ("failed", Some(failure.to_string())),
+    }
+}
+
+fn skipped(why: &crate::event::SkipReason) -> &'static str {
+    match why {
+        crate::event::SkipReason::Condition => "its condition is false",
+        crate::event::SkipReason::TimeOut => "nobody answered in time",
+        crate::event::SkipReason::Arm => "its arm was not taken",
+    }
+}
+
+/// How far the engine is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Runs that wait for their turn.
+    pub queued: usize,
+    /// Runs in flight.
+    pub running: usize,
+    /// Runs that wait for a person.
+    pub waiting: usize,
+    /// Runs that ended well, since the log began.
+    pub completed: usize,
+    /// Runs that ended badly, since the log began.
+    pub failed: usize,
+    /// Events since the log began.
+    pub events: u64,
+    /// Commits since the engine was opened.
+    pub commits: u64,
+    /// Why the engine stopped, where it did.
+    pub stopped: Option<StoreError>,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunFilter {
+    /// Of this flow only.
+    pub flow: Option<String>,
+    /// With this status only.
+    pub status: Option<RunStatus>,
+    /// With this key only.
+    pub key: Option<String>,
+    /// At most so many, newest first.
+    pub limit: Option<usize>,
+}
+
+impl RunFilter {
+    /// Whether a run is wanted.
+    #[must_use]
+    pub fn admits(&self, run: &RunSummary) -> bool {
+        self.flow.as_ref().is_none_or(|flow| **flow == *run.flow)
+            && self.status.is_none_or(|status| status == run.status)
+            && self.key.as_ref().is_none_or(|key| **key == *run.key)
+    }
+}
+
+/// What a look at the whole log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogReport {
+    /// How many segments.
+    pub segments: u64,
+    /// How many events.
+    pub events: u64,
+    /// The hash of the newest segment; zeros for an empty log.
+    pub head: Digest,
+}
