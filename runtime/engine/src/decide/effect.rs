@@ -2,7 +2,7 @@
 //! by a harmless repetition, or by a person; never by a blind repeat.
 
 use super::{Cause, Effect, Round, act, bind, person, settled};
-use crate::backoff::retry_at;
+use crate::backoff::{asked_for, retry_at};
 use crate::event::{EventKind, Next, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::ports::{Call, CallFailure, CallOutcome};
@@ -69,7 +69,7 @@ pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome
 fn failed(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &CallFailure, used: Used) {
     let retry = retry(round, effect);
     if failure.retry && effect.tries < retry.max {
-        let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now);
+        let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now).max(asked_for(failure, round.now));
         attempted(round, id, effect, false, (&failure.code, &failure.message), Next::Send(at), used);
     } else {
         settle(round, id, effect, Outcome::Failed(Failure::of_call(failure)), SettledBy::Answer, used);

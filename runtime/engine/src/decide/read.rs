@@ -1,7 +1,7 @@
 //! Reads: a call that changes nothing, and the recall of facts. Failed reads are simply tried again.
 
 use super::{Effect, Round};
-use crate::backoff::retry_at;
+use crate::backoff::{asked_for, retry_at};
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
 use crate::ports::{Call, CallFailure, CallOutcome};
@@ -30,7 +30,9 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: u32, failures
         }
         CallOutcome::Failed(failure) => failure.clone(),
         // A read changes nothing: whether the first one arrived does not matter.
-        CallOutcome::Unknown(message) => CallFailure { code: "time-out".to_owned(), message: message.clone(), retry: true },
+        CallOutcome::Unknown(message) => {
+            CallFailure { code: "time-out".to_owned(), message: message.clone(), retry: true, retry_after: None }
+        }
     };
     match again(round, id, attempt, failures, &failure) {
         Some(effect) => round.decision.effects.push(effect),
@@ -47,7 +49,7 @@ fn again(round: &Round<'_>, id: StepId, attempt: u32, failures: &[String], failu
     }
     let request = round.bind(request).ok()?;
     let seed = format!("{} {}", round.state.id, id.0);
-    let not_before = retry_at(&connector.retry, &seed, attempt, round.now);
+    let not_before = retry_at(&connector.retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
     let mut failures = failures.to_vec();
     failures.push(format!("{}: {}", failure.code, failure.message));
     let call = Call { connector, operation, request, key: String::new() };
