@@ -1,4 +1,6 @@
-//! The standard library: connectors written in the language, embedded. It holds no logic.
+//! The standard library: connectors written in the language, and the static embedding model. It holds bytes and no logic.
+
+pub mod embedding;
 
 /// Every file of the library: path below `stdlib/`, text.
 pub static LIBRARY: &[(&str, &str)] = &[
