@@ -15,7 +15,7 @@ const DIRECTION: f64 = 0.5;
 const SEVERE: f64 = -1.75;
 
 /// The derived files, by name.
-pub type Files = BTreeMap<&'static str, String>;
+pub(crate) type Files = BTreeMap<&'static str, String>;
 
 /// One sentence of a customer review.
 struct Sentence {
@@ -46,7 +46,7 @@ enum Part {
 }
 
 /// Derives every file from the texts of the two sources.
-pub fn derive(reviews: &str, superstore: &str) -> Result<Files, String> {
+pub(crate) fn derive(reviews: &str, superstore: &str) -> Result<Files, String> {
     let sentences = read_sentences(reviews)?;
     let lines = read_technology_lines(superstore)?;
     let orders = join(&sentences, &lines)?;
