@@ -146,7 +146,7 @@ fn double(text: &str) -> Option<f64> {
 }
 
 /// Microseconds of `30d`, `250ms`, `1h30m`, `1.5h`, `-5m`; a day is 24 hours, a year 365 days.
-/// `None` for anything else, for less than a microsecond and for what 64 bits do not hold.
+/// `None` for anything else, for less than a microsecond and for more than ten thousand years.
 #[must_use]
 pub fn duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -175,7 +175,12 @@ pub fn duration(text: &str) -> Option<i64> {
         total += factor * whole.parse::<i128>().ok()? + parts / scale;
         rest = after;
     }
-    i64::try_from(if negative { -total } else { total }).ok()
+    i64::try_from(if negative { -total } else { total }).ok().filter(|micros| duration_range().contains(micros))
+}
+
+/// The durations there are: ten thousand years either way, as CEL has them.
+pub(crate) fn duration_range() -> std::ops::RangeInclusive<i64> {
+    -315_576_000_000_000_000..=315_576_000_000_000_000
 }
 
 /// Microseconds since 1970 UTC of an RFC 3339 instant of the years 1 to 9999.
@@ -189,9 +194,9 @@ pub fn timestamp(text: &str) -> Option<i64> {
     timestamp_range().contains(&micros).then_some(micros)
 }
 
-/// The instants there are: the years 1 to 9999.
+/// The instants there are: the years 1 to 9999, less its last day, which has no place in every time zone.
 pub(crate) fn timestamp_range() -> std::ops::RangeInclusive<i64> {
-    -62_135_596_800_000_000..=253_402_300_799_999_999
+    -62_135_596_800_000_000..=jiff::Timestamp::MAX.as_microsecond()
 }
 
 /// The RFC 3339 text of microseconds since 1970 UTC.

@@ -23,7 +23,10 @@ fn whole(number: Option<i64>) -> Result<Value, EvalError> {
 }
 
 fn span(micros: Option<i64>) -> Result<Value, EvalError> {
-    micros.map_or_else(|| failure("a duration is beyond its range"), |micros| Ok(Value::Duration(micros)))
+    match micros.filter(|micros| literal::duration_range().contains(micros)) {
+        Some(micros) => Ok(Value::Duration(micros)),
+        None => failure("a duration is beyond ten thousand years"),
+    }
 }
 
 fn instant(micros: Option<i64>) -> Result<Value, EvalError> {

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 /// Longest text of one expression, in bytes.
 pub(super) const MAX_LENGTH: usize = 8 * 1024;
 /// Deepest nesting of one expression. Chains such as `a + b + c` nest, too: each operator is a level of the tree.
-pub(super) const MAX_DEPTH: usize = 60;
+pub(super) const MAX_DEPTH: usize = 128;
+
+/// Levels that a bracket or a choice adds: the parser goes through every rule of the grammar again.
+const BRACKET: usize = 2;
 
 /// Matching brackets and depth.
 pub(super) struct Outline {
@@ -23,22 +26,37 @@ pub(super) struct Outline {
 struct Level {
     open: usize,
     close: u8,
-    links: usize,
+    operators: usize,
+    members: usize,
+    longest: usize,
     inner: usize,
     ternaries: usize,
     deepest: usize,
 }
 
 impl Level {
+    /// Fields, items and calls of one operand nest in each other, not in those of the next.
+    fn operand(&mut self) {
+        self.longest = self.longest.max(self.members);
+        self.members = 0;
+    }
+
+    fn operator(&mut self) {
+        self.operand();
+        self.operators += 1;
+    }
+
     fn segment(&mut self) {
-        self.deepest = self.deepest.max(self.links + self.inner);
-        self.links = 0;
+        self.operand();
+        self.deepest = self.deepest.max(self.operators + self.longest + self.inner);
+        self.operators = 0;
+        self.longest = 0;
         self.inner = 0;
     }
 
     fn depth(mut self) -> usize {
         self.segment();
-        self.deepest + self.ternaries
+        self.deepest + self.ternaries * BRACKET
     }
 }
 
@@ -65,14 +83,14 @@ impl Outline {
                     next = bytes.iter().skip(at).position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length);
                 }
                 b'(' | b'[' | b'{' => {
-                    level.links += 1;
+                    level.members += 1;
                     let close = if byte == b'(' { b')' } else { byte + 2 };
                     levels.push(std::mem::replace(&mut level, Level { open: at, close, ..Level::default() }));
                 }
                 b')' | b']' | b'}' if level.close == byte => {
                     outline.pairs.insert(level.open, at);
                     let parent = levels.pop().unwrap_or_default();
-                    let depth = std::mem::replace(&mut level, parent).depth() + 1;
+                    let depth = std::mem::replace(&mut level, parent).depth() + BRACKET;
                     level.inner = level.inner.max(depth);
                 }
                 b')' | b']' | b'}' => outline.unmatched = outline.unmatched.or(Some(at)),
@@ -81,9 +99,10 @@ impl Outline {
                     level.ternaries += 1;
                 }
                 b',' | b':' | b'&' | b'|' => level.segment(),
-                b'n' if before == b'i' => level.links += 1,
-                b'+' | b'-' | b'*' | b'/' | b'%' | b'.' | b'<' | b'>' | b'=' | b'!' if !matches!(before, b'<' | b'>' | b'=') => {
-                    level.links += 1;
+                b'n' if before == b'i' => level.operator(),
+                b'.' => level.members += 1,
+                b'+' | b'-' | b'*' | b'/' | b'%' | b'<' | b'>' | b'=' | b'!' if !matches!(before, b'<' | b'>' | b'=' | b'!') => {
+                    level.operator();
                 }
                 _ => {}
             }
@@ -94,7 +113,7 @@ impl Outline {
             outline.unmatched = outline.unmatched.or(Some(level.open));
         }
         outline.depth = levels.into_iter().rev().fold(level.depth(), |inner, mut outer| {
-            outer.inner = outer.inner.max(inner + 1);
+            outer.inner = outer.inner.max(inner + BRACKET);
             outer.depth()
         });
         outline

@@ -61,11 +61,9 @@ fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError
             diagnostics.push(complaint(&error.msg, word, span));
         }
     }
-    if diagnostics.len() > 1 && diagnostics.iter().any(|diagnostic| std::ptr::eq(diagnostic.code, &codes::RESERVED)) {
-        diagnostics.retain(|diagnostic| std::ptr::eq(diagnostic.code, &codes::RESERVED));
-    }
-    // After the first syntax error the others are mostly echoes of it.
-    diagnostics.truncate(3);
+    // After the first stumble the others are echoes of it, save for those that name their own reason.
+    let mut stumbled = false;
+    diagnostics.retain(|diagnostic| !diagnostic.message.starts_with("unexpected") || !std::mem::replace(&mut stumbled, true));
     diagnostics
 }
 

@@ -149,3 +149,6 @@ fn the_conditions_of_the_shipped_flow_hold() {
         holds(text);
     }
 }
+
+mod mistakes;
+mod worth;

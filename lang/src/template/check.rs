@@ -63,7 +63,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             let diagnostic = Diagnostic::new(
                 &codes::TEMPLATE_SYNTAX,
                 checker.span(range.start, range.end),
-                format!("the template: {}", shortened(&detail)),
+                format!("the template cannot be read: {}", detail.replace("end of variable block", "`}}`").replace("end of block", "`%}`")),
             );
             let place = checker.line(range.start);
             checker.diagnostics.push(
@@ -284,13 +284,13 @@ impl Checker<'_> {
                 let of = self.value(&test.expr);
                 plain(Ty::Bool, of.marks)
             }
-            _ => self.too_much(place, expr.description()),
+            _ => self.too_much(place),
         }
     }
 
-    fn too_much(&mut self, place: Place, what: &str) -> Shown {
+    fn too_much(&mut self, place: Place) -> Shown {
         let quoted = self.quoted(place);
-        self.report(&codes::TEMPLATE_FORM, place, format!("{quoted} computes, and a template only fills in ({what})")).help =
+        self.report(&codes::TEMPLATE_FORM, place, format!("{quoted} computes, but a template only fills in")).help =
             Some("compute it in a `let` step and name the step here".to_owned());
         Shown { ty: Ty::Unknown, marks: Marks::default(), path: None, place }
     }
@@ -298,7 +298,7 @@ impl Checker<'_> {
     fn pair(&mut self, op: BinOpKind, left: &Expr<'_>, right: &Expr<'_>, place: Place) -> Shown {
         use BinOpKind::{Eq, Gt, Gte, In, Lt, Lte, Ne, ScAnd, ScOr};
         if !matches!(op, Eq | Ne | Lt | Lte | Gt | Gte | In | ScAnd | ScOr) {
-            return self.too_much(place, "expression");
+            return self.too_much(place);
         }
         let one = self.value(left);
         let other = self.value(right);

@@ -115,6 +115,13 @@ impl Checker<'_> {
     }
 
     fn apply(&mut self, row: &Signature, arguments: Vec<Typed>, range: Range, member: bool) -> Typed {
+        if let ([argument], Some(ty)) = (arguments.as_slice(), reads(row.name))
+            && matches!(argument.form, Form::Text(_))
+        {
+            // A constant is read now rather than when a run depends on it.
+            let fitted = self.fit(argument.clone(), &ty);
+            return Typed { range, ..fitted };
+        }
         let same = self.same(row, &arguments);
         let mut trees = Vec::new();
         let mut marks = Marks::default();
@@ -156,6 +163,16 @@ impl Checker<'_> {
             self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
         }
     }
+}
+
+/// The type that a function reads from text.
+fn reads(name: &str) -> Option<Ty> {
+    Some(match name {
+        "duration" => Ty::Duration,
+        "timestamp" => Ty::Timestamp,
+        "money" => Ty::Money,
+        _ => return None,
+    })
 }
 
 /// The type that a shape wants an argument fitted to; `None` where it only admits or refuses.

@@ -100,7 +100,7 @@ impl Checker<'_> {
             }
         };
         let Some(local) = spelled(variable).filter(|local| !local.contains('.')) else {
-            let at = self.token(variable);
+            let at = self.extent(variable);
             self.report(&codes::ARGUMENTS, at, format!("the first argument of `{name}` names the item")).help =
                 Some(format!("write it like `list.{name}(item, …)`"));
             return Typed::unknown(range);

@@ -66,6 +66,14 @@ impl Checker<'_> {
         if self.text.get(start..end) == Some(field) { (start, end) } else { dot }
     }
 
+    /// Where a path or another plain part stands, without checking it.
+    pub(super) fn extent(&self, node: &IdedExpr) -> Range {
+        match &node.expr {
+            Node::Select(select) => over(self.extent(&select.operand), self.field_range(node, &select.field)),
+            _ => self.token(node),
+        }
+    }
+
     fn name(&mut self, name: &str, range: Range) -> (Typed, Option<String>, bool) {
         let present = self.present.iter().any(|path| path == name);
         let known = |ty: &Ty| match ty {

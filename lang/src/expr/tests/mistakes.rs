@@ -1,0 +1,186 @@
+//! What is wrong with an expression, and the exact words that are underlined.
+
+use super::{checked, scope, types, written};
+use crate::expr::check;
+use crate::ty::Ty;
+
+/// Code and underlined text of every diagnostic.
+fn found(text: &str, expected: Option<&Ty>) -> Vec<(String, String)> {
+    let (sources, literal) = written(text);
+    let (checked, diagnostics) = check(text, &literal, 1, &scope(), &types(), expected);
+    let errors = diagnostics.iter().any(|one| one.severity() == crate::diagnostic::Severity::Error);
+    assert_eq!(checked.is_none(), errors, "{text}: {diagnostics:?}");
+    diagnostics.iter().map(|one| (one.code.id.to_owned(), sources.text(one.span).to_owned())).collect()
+}
+
+#[test]
+fn each_mistake_underlines_its_own_words() {
+    let cases: &[(&str, &[(&str, &str)])] = &[
+        ("ordr.paid > '1 USD'", &[("TW0202", "ordr")]),
+        ("order.pad > '1 USD'", &[("TW0203", "pad")]),
+        ("order . pad > '1 USD'", &[("TW0203", "pad")]),
+        ("sise(found) > 0", &[("TW0204", "sise")]),
+        ("name.startWith('a')", &[("TW0204", "startWith")]),
+        ("order.paid > 100", &[("TW0206", "order.paid > 100")]),
+        ("order.paid > '100 dollars'", &[("TW0208", "'100 dollars'")]),
+        ("order.shipped_at > 'yesterday'", &[("TW0208", "'yesterday'")]),
+        ("settings.return_window > '30 days'", &[("TW0208", "'30 days'")]),
+        ("verdict.kind == 'complant'", &[("TW0209", "'complant'")]),
+        ("verdict.kind in ['praise', 'complant']", &[("TW0209", "'complant'")]),
+        ("'1 USD' + order.paid > order.paid + 1", &[("TW0206", "order.paid + 1")]),
+        ("money('1 USD') > order.id", &[("TW0206", "money('1 USD') > order.id")]),
+        ("order.note == 'x'", &[("TW0207", "order.note")]),
+        ("order.gift.to == 'x'", &[("TW0207", "order.gift.to")]),
+        ("maybe + 1 > 2", &[("TW0207", "maybe")]),
+        ("has(order.gift) && order.gift.wrapped", &[("TW0207", "order.gift.wrapped")]),
+        ("!has(order.note) && order.note == 'x'", &[("TW0207", "order.note")]),
+        ("has(order.note) || order.note == 'x'", &[("TW0207", "order.note")]),
+        ("order.id == null", &[("TW0206", "order.id == null")]),
+        ("order.id.or('x') == 'y'", &[("TW0206", "order.id.or('x')")]),
+        ("has(size(found))", &[("TW0217", "size(found)")]),
+        ("status / 3 > 1", &[("TW0211", "status / 3")]),
+        ("status && true", &[("TW0205", "status")]),
+        ("!name", &[("TW0205", "name")]),
+        ("name ? 1 : 2", &[("TW0205", "name")]),
+        ("true ? 1 : 'a'", &[("TW0205", "true ? 1 : 'a'")]),
+        ("[1, 'a']", &[("TW0205", "'a'")]),
+        ("found[name]", &[("TW0205", "name")]),
+        ("name[0]", &[("TW0206", "name[0]")]),
+        ("found.map(f, f.idd)", &[("TW0203", "idd")]),
+        ("found.exists(f, f.paid)", &[("TW0205", "f.paid")]),
+        ("name.exists(f, true)", &[("TW0206", "name")]),
+        ("found.map(f.x, f)", &[("TW0212", "f.x")]),
+        ("round(name)", &[("TW0212", "round(name)")]),
+        ("size()", &[("TW0212", "size()")]),
+        ("size(status)", &[("TW0212", "status")]),
+        ("contains(name, 'a')", &[("TW0212", "contains")]),
+        ("duration('soon') > '1h'", &[("TW0208", "'soon'")]),
+        ("timestamp('soon') > order.shipped_at", &[("TW0208", "'soon'")]),
+        ("name.matches('a(')", &[("TW0215", "name.matches('a(')")]),
+        ("order.paid * order.paid", &[("TW0206", "order.paid * order.paid")]),
+        ("order.shipped_at + order.shipped_at", &[("TW0206", "order.shipped_at + order.shipped_at")]),
+        ("found < found", &[("TW0206", "found")]),
+        ("verdict.kind < verdict.kind", &[("TW0206", "verdict.kind")]),
+        ("1u > status", &[("TW0216", "1u")]),
+        ("Order{id: 'a'}", &[("TW0216", "{")]),
+        ("{1: 2}", &[("TW0205", "1")]),
+        ("-name", &[("TW0206", "-name")]),
+        ("body.a + 1", &[("TW0206", "body.a + 1")]),
+        ("order.paid.amount", &[("TW0203", "amount")]),
+        ("let + 1", &[("TW0214", "let")]),
+        ("order.paid = 3", &[("TW0201", "=")]),
+        ("order.paid >", &[("TW0201", "")]),
+        ("status and true", &[("TW0201", "and")]),
+        ("(status", &[("TW0201", "(")]),
+        ("status)", &[("TW0201", ")")]),
+        ("name == 'abc", &[("TW0201", "'")]),
+        ("99999999999999999999", &[("TW0201", "99999999999999999999")]),
+        ("", &[("TW0201", "")]),
+        ("ordr.paid > '1 USD' && verdict.kind == 'x' && sise(found) > 0", &[("TW0202", "ordr"), ("TW0209", "'x'"), ("TW0204", "sise")]),
+    ];
+    let mut wrong = Vec::new();
+    for (text, expected) in cases {
+        let expected: Vec<(String, String)> = expected.iter().map(|(code, place)| ((*code).to_owned(), (*place).to_owned())).collect();
+        let found = found(text, None);
+        if found != expected {
+            wrong.push(format!("{text}\n    found {found:?}\n    wanted {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_place_that_wants_a_type_refuses_another() {
+    let money = Ty::Money;
+    assert_eq!(found("name", Some(&money)), [("TW0205".to_owned(), "name".to_owned())]);
+    assert_eq!(found("5", Some(&money)), [("TW0205".to_owned(), "5".to_owned())]);
+    assert_eq!(found("maybe", Some(&Ty::Int)), [("TW0207".to_owned(), "maybe".to_owned())]);
+    assert_eq!(found("true ? '5 USD' : 'x'", Some(&money)), [("TW0208".to_owned(), "'x'".to_owned())]);
+    assert_eq!(found("maybe", Some(&Ty::Int.optional())), []);
+}
+
+#[test]
+fn near_misses_come_with_a_fix() {
+    for (text, wrong, right) in [
+        ("ordr.paid > '1 USD'", "ordr", "order"),
+        ("order.pad > '1 USD'", "pad", "paid"),
+        ("sise(found) > 0", "sise", "size"),
+        ("verdict.kind == 'complant'", "'complant'", "'complaint'"),
+        ("status = 3", "=", "=="),
+    ] {
+        let (sources, literal) = written(text);
+        let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
+        let edit = &diagnostics[0].fixes[0].edits[0];
+        assert_eq!((sources.text(edit.span), edit.text.as_str()), (wrong, right), "{text}");
+    }
+}
+
+#[test]
+fn two_constant_currencies_never_meet() {
+    let text = "money('1 USD') > '2 EUR' && money('1 USD') > '2 USD'";
+    assert_eq!(found(text, None), [("TW0210".to_owned(), "money('1 USD') > '2 EUR'".to_owned())]);
+    // Where only one is constant, a run must tell.
+    assert_eq!(found("order.paid + '1 USD' > '1 EUR'", None), []);
+}
+
+#[test]
+fn what_is_too_long_or_too_deep_is_refused_before_it_is_parsed() {
+    let long = format!("name == '{}'", "x".repeat(9000));
+    assert_eq!(found(&long, None)[0].0, "TW0213");
+    let megabyte = "a".repeat(1_000_000);
+    assert_eq!(found(&megabyte, None)[0].0, "TW0213");
+    for text in [
+        format!("{}1{}", "(".repeat(3000), ")".repeat(3000)),
+        format!("{}1{}", "[".repeat(3000), "]".repeat(3000)),
+        format!("1{}", "+1".repeat(3000)),
+        format!("name{}", ".a".repeat(3000)),
+        format!("found{}", "[0]".repeat(2000)),
+        format!("{}true", "!(".repeat(1000)) + &")".repeat(1000),
+        "true ? ".repeat(500) + "1" + &" : 1".repeat(500),
+        "1 < ".repeat(2000) + "1",
+    ] {
+        let first = found(&text, None);
+        assert!(matches!(first.first().map(|(code, _)| code.as_str()), Some("TW0213" | "TW0201")), "{}: {first:?}", &text[..20]);
+    }
+    // What a person writes is far below, and the deepest that is read does not end a small stack.
+    for text in [
+        format!("{}status{}", "(1 + ".repeat(30), ")".repeat(30)),
+        format!("{}1{}", "[".repeat(40), "]".repeat(40)),
+        format!("{}found{}", "found.map(x, ".repeat(20), ")".repeat(20)),
+        format!("name{}", " + name".repeat(100)),
+        format!("body{}", ".a".repeat(100)),
+        "true ? 1 : ".repeat(40) + "1",
+    ] {
+        assert_eq!(found(&text, None), [], "{}", &text[..20]);
+    }
+    // Many terms side by side are fine.
+    let wide = (0..400).map(|number| format!("status != {number}")).collect::<Vec<_>>().join(" && ");
+    assert_eq!(found(&wide, None), []);
+    let (checked, _) = checked(&wide, None);
+    assert!(checked.unwrap().expr.evaluate(&super::values()).is_ok());
+}
+
+#[test]
+fn random_text_never_panics() {
+    let pieces = [
+        "order", ".", "paid", "(", ")", "[", "]", "{", "}", "'", "\"", "1", "0.5", "+", "-", "*", "/", "%", "==", "<", "&&", "||", "!",
+        "?", ":", ",", " ", "has", "map", "x", "é", "\\", "\n", "`", "u", "in", "size", "null", "=", "r'", "b'", "'''", "//", "0x", "😀",
+        "found", "or", "1e999", "\u{0}",
+    ];
+    let mut state = 3_u64;
+    let mut accepted = 0;
+    for _ in 0..4000 {
+        let mut text = String::new();
+        for _ in 0..8 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(pieces[usize::try_from(state >> 33).unwrap() % pieces.len()]);
+        }
+        let (checked, diagnostics) = checked(&text, None);
+        assert!(checked.is_some() || !diagnostics.is_empty(), "{text}");
+        if let Some(checked) = checked {
+            accepted += 1;
+            let _ = checked.expr.evaluate(&super::values());
+        }
+    }
+    assert!(accepted > 0, "the pieces never made an expression");
+}
