@@ -182,6 +182,17 @@ impl Context<'_> {
         true
     }
 
+    /// Refuses a step's name that cannot stand in an expression, or that would hide what the runtime gives.
+    pub(crate) fn step_name_allowed(&mut self, text: &str, span: Span) {
+        if GIVEN.contains(&text) {
+            let diagnostic =
+                Diagnostic::new(&meaning::BAD_NAME, span, format!("`{text}` cannot name a step: expressions have a value of that name"));
+            self.report(diagnostic.label("taken").help("choose another name"));
+        } else {
+            self.snake_case(text, span, "a step");
+        }
+    }
+
     /// Refuses a name that cannot stand in an expression.
     pub(crate) fn snake_case(&mut self, text: &str, span: Span, what: &str) -> bool {
         let plain = text.chars().next().is_some_and(|first| first.is_ascii_lowercase())
@@ -266,7 +277,7 @@ impl Context<'_> {
     }
 }
 
-/// Words of the expression language, and names the runtime gives.
+/// Words of the expression language.
 const RESERVED: &[&str] = &[
     "as",
     "break",
@@ -289,21 +300,10 @@ const RESERVED: &[&str] = &[
     "var",
     "void",
     "while",
-    "input",
-    "run",
-    "settings",
-    "steps",
-    "effect",
-    "before",
-    "action",
-    "evidence",
-    "request",
-    "account",
-    "body",
-    "status",
-    "headers",
-    "found",
 ];
+
+/// Values that every expression of a flow has.
+const GIVEN: &[&str] = &["input", "run", "settings", "steps"];
 
 fn type_of(scalar: &Scalar) -> Ty {
     match scalar {

@@ -143,7 +143,7 @@ impl Context<'_> {
     fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
         for node in nodes.iter().filter(|node| VERBS.contains(&node.name.text.as_str())) {
             let Some(name) = name_of(node) else { continue };
-            self.snake_case(&name.text, name.span, "a step");
+            self.step_name_allowed(&name.text, name.span);
             if let Some(first) = drafts.iter().find(|draft| draft.name == name.text) {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));

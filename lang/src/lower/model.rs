@@ -109,7 +109,8 @@ impl Context<'_> {
                 _ => {}
             }
         }
-        let total = matches!(rungs.last(), Some(WrittenRung::Template { .. } | WrittenRung::Value { .. } | WrittenRung::Fail(_)));
+        // As written: a rung that could not be read was reported, and is a floor all the same.
+        let total = node.children.last().is_some_and(|last| matches!(last.name.text.as_str(), "template" | "value" | "fail"));
         if !total {
             let diagnostic = Diagnostic::new(&meaning::ROUTE_NOT_TOTAL, node.name.span, "this route has no answer when every model fails");
             self.report(diagnostic.label("its ladder has no floor").help("end it with `value`, `template` or `fail`"));

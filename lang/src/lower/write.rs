@@ -296,16 +296,10 @@ impl Context<'_> {
         for output in node.all("output").collect::<Vec<_>>() {
             for (name, value) in output.pairs() {
                 let (name, value) = (name.clone(), value.clone());
-                self.snake_case_output(&name);
+                self.snake_case(&name.text, name.span, "an output");
                 bound.extend(self.value(&value, scope, None).map(|checked| (name.text.clone(), checked)));
             }
         }
         bound
-    }
-
-    fn snake_case_output(&mut self, name: &Name) {
-        if !name.text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_') {
-            self.snake_case(&name.text, name.span, "an output");
-        }
     }
 }
