@@ -15,5 +15,5 @@ mod strings;
 pub mod tree;
 mod words;
 
-pub use load::{MAX_BYTES, load};
 pub use format::format;
+pub use load::{MAX_BYTES, load};

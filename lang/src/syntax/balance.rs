@@ -36,16 +36,19 @@ pub(super) fn indent_if_first(text: &str, tokens: &[Token], at: usize) -> Option
     }
 }
 
-/// The width of the indentation of the line that a token stands on.
-pub(super) fn indent_of_line(text: &str, tokens: &[Token], at: usize) -> usize {
-    let first = (0..=at).rev().find_map(|index| {
-        let ends_line = index.checked_sub(1).and_then(|before| tokens.get(before)).is_none_or(|token| token.kind == TokenKind::Newline);
-        ends_line.then_some(index)
-    });
-    match first.and_then(|index| tokens.get(index)) {
-        Some(space) if space.kind == TokenKind::Space => width(text.get(space.start..space.end).unwrap_or("")),
-        _ => 0,
+/// For each token the width of the indentation of its line.
+pub(super) fn indents(text: &str, tokens: &[Token]) -> Vec<usize> {
+    let mut indent = 0;
+    let mut first = true;
+    let mut indents = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        if first {
+            indent = if token.kind == TokenKind::Space { width(text.get(token.start..token.end).unwrap_or("")) } else { 0 };
+        }
+        indents.push(indent);
+        first = matches!(token.kind, TokenKind::Newline | TokenKind::Mark);
     }
+    indents
 }
 
 fn width(space: &str) -> usize {

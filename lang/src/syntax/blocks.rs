@@ -31,17 +31,10 @@ impl Reader<'_> {
             left_out = true;
         }
         let first = self.tree.nodes.get(node).map_or(self.at, |node| node.name);
-        let indent = self.stack.last().filter(|frame| self.same_line(frame.open, first)).map(|frame| frame.indent);
-        let indent = indent.unwrap_or_else(|| self.indent_at(first));
+        let indent = self.indent_at(first);
         self.touch(node, brace.end);
         self.stack.push(Frame { owner: Some(node), open: self.at, indent, left_out, hide_from, orphan: false });
         self.at += 1;
-    }
-
-    fn same_line(&self, from: usize, to: usize) -> bool {
-        // Looking at a few tokens is enough to save the walk in a long line of blocks; a wrong `false` costs only time.
-        to.checked_sub(from).is_some_and(|distance| distance < 16)
-            && !self.tree.tokens.get(from..to).unwrap_or(&[]).iter().any(|token| token.kind == TokenKind::Newline)
     }
 
     /// `{` where a node should begin: the block of the node above, or of none.
@@ -73,7 +66,7 @@ impl Reader<'_> {
     pub(super) fn close_brace(&mut self, brace: Token) {
         let indent = self.indent_here();
         let surplus = self.balance.surplus_until.is_some_and(|until| brace.start <= until);
-        let fits = |indent: usize| self.stack.iter().any(|frame| frame.indent == indent);
+        let fits = |indent: usize| self.stack.iter().rev().take(MAX_DEPTH).any(|frame| frame.indent == indent);
         let stray = self.stack.is_empty() || (surplus && indent.is_some_and(|indent| !fits(indent)));
         self.at += 1;
         let Some(frame) = (if stray { None } else { self.stack.pop() }) else {
@@ -83,7 +76,7 @@ impl Reader<'_> {
             self.findings.keep(mistake.label("no block is open here").help(help).fix("remove it", span, ""));
             return self.findings.hide(brace.start, brace.end);
         };
-        self.close(&frame, brace.start, brace.end);
+        self.close(&frame, brace.end);
         if frame.orphan {
             self.findings.hide(brace.start, brace.end);
         } else if let Some(owner) = frame.owner {
@@ -92,9 +85,9 @@ impl Reader<'_> {
     }
 
     /// What closing means for the node and for what is hidden.
-    fn close(&mut self, frame: &Frame, start: usize, end: usize) {
+    fn close(&mut self, frame: &Frame, end: usize) {
         if let Some(from) = frame.hide_from {
-            self.findings.hide(from, end.max(start));
+            self.findings.hide(from, end);
         }
         if let Some(owner) = frame.owner.filter(|_| !frame.orphan) {
             self.touch(owner, end);
@@ -108,7 +101,7 @@ impl Reader<'_> {
         }
         let Some(indent) = self.indent_here() else { return };
         let closes = token.kind == TokenKind::CloseBrace;
-        if closes && !self.stack.iter().any(|frame| frame.indent == indent) {
+        if closes && !self.stack.iter().rev().take(MAX_DEPTH).any(|frame| frame.indent == indent) {
             return;
         }
         while let Some(frame) = self.stack.pop_if(|frame| if closes { frame.indent > indent } else { frame.indent >= indent }) {
@@ -120,17 +113,22 @@ impl Reader<'_> {
     pub(super) fn forgotten(&mut self, frame: &Frame, next: Option<Token>) {
         let limit = if next.is_some() { self.at } else { self.tree.tokens.len() };
         let last = self.tree.tokens.get(..limit).unwrap_or(&[]).iter().rposition(|token| {
-            !matches!(token.kind, TokenKind::Space | TokenKind::Newline | TokenKind::LineComment | TokenKind::BlockComment)
+            !matches!(
+                token.kind,
+                TokenKind::Space | TokenKind::Newline | TokenKind::LineComment | TokenKind::BlockComment | TokenKind::Continuation
+            )
         });
         let behind = last.map_or(0, |last| last + 1);
         let newline = self.tree.tokens.get(behind..limit).and_then(|rest| rest.iter().find(|token| token.kind == TokenKind::Newline));
         let end = newline.map_or(self.text.len(), |token| token.start);
-        self.close(frame, end, end);
+        // For the KDL reader the brace stands right behind the last word: comments are hidden from it.
+        let close = last.and_then(|last| self.tree.tokens.get(last)).map_or(0, |token| token.end);
+        self.close(frame, close);
         if let Some(owner) = frame.owner.filter(|_| !frame.orphan) {
             self.finish(owner);
         }
         if !frame.left_out && !frame.orphan {
-            self.findings.repair(end, end, "}");
+            self.findings.repair(close, close, "}");
         }
         if self.stack.len() < MAX_DEPTH {
             self.report_forgotten(frame, next, last.unwrap_or(0), end);

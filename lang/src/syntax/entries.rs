@@ -17,6 +17,9 @@ impl Reader<'_> {
             match token.kind {
                 TokenKind::Newline | TokenKind::LineComment | TokenKind::Semicolon => {
                     self.at += 1;
+                    if token.kind == TokenKind::Semicolon && self.slashes.get(node).is_some_and(Option::is_some) {
+                        self.findings.hide(token.start, token.end);
+                    }
                     return self.finish(node);
                 }
                 TokenKind::CloseBrace => return self.finish(node),
@@ -90,6 +93,7 @@ impl Reader<'_> {
     /// `/-` within a node. Whether a block opened.
     fn slashdash(&mut self, node: usize, slash: Token, after_block: bool) -> bool {
         self.at += 1;
+        let behind = self.at;
         self.skip_lines();
         let Some(token) = self.peek() else {
             self.nothing_left_out(slash);
@@ -106,9 +110,15 @@ impl Reader<'_> {
                     let mistake = self.findings.mistake(&code::AFTER_BLOCK, token.start, token.end, message);
                     self.findings.keep(mistake.label("too late for this").help("arguments and properties stand before every block"));
                 }
+                // Hidden also where the entry turns out to be broken.
+                self.findings.hide(slash.start, slash.end);
                 self.entry(node, Some(slash.start));
             }
-            _ => self.nothing_left_out(slash),
+            _ => {
+                // The newlines behind it end the node as if it were not there.
+                self.at = behind;
+                self.nothing_left_out(slash);
+            }
         }
         false
     }
@@ -162,6 +172,10 @@ impl Reader<'_> {
             self.at += 1;
             self.skip_space();
         }
+        while self.peek().is_some_and(|token| token.kind == TokenKind::Unknown) {
+            self.at += 1;
+            self.skip_space();
+        }
         let mut annotation = None;
         if self.peek().is_some_and(|token| token.kind == TokenKind::OpenParen) {
             annotation = self.annotation();
@@ -202,7 +216,7 @@ impl Reader<'_> {
                 return Some(name);
             }
         }
-        let mut end = open.end;
+        let mut end = self.tree.tokens.get(name).filter(|token| self.at > name && token.kind.is_text()).map_or(open.end, |token| token.end);
         while let Some(token) = self.peek() {
             let ends = matches!(
                 token.kind,
@@ -212,7 +226,9 @@ impl Reader<'_> {
                 break;
             }
             self.at += 1;
-            end = token.end;
+            if !matches!(token.kind, TokenKind::Space | TokenKind::BlockComment | TokenKind::Continuation) {
+                end = token.end;
+            }
             if token.kind == TokenKind::CloseParen {
                 break;
             }

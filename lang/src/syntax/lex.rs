@@ -243,10 +243,10 @@ impl<'a> Lexer<'a> {
 
     /// Forbidden characters, wherever they stand: KDL allows them not even in strings and comments.
     fn forbidden_inside(&mut self) {
-        for (at, character) in self.text.char_indices().filter(|(at, character)| is_forbidden(*character) && *at > 0 || *character < ' ') {
-            if !is_forbidden(character) {
-                continue;
-            }
+        let mark = '\u{FEFF}';
+        for (at, character) in
+            self.text.char_indices().filter(|(at, character)| is_forbidden(*character) && !(*at == 0 && *character == mark))
+        {
             let end = at + character.len_utf8();
             let name = format!("U+{:04X}", u32::from(character));
             let mistake = self.findings.mistake(&code::FORBIDDEN_CHARACTER, at, end, format!("the character {name} is forbidden"));

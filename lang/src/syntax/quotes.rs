@@ -196,7 +196,7 @@ impl Lexer<'_> {
 fn closes_another(inner: &str, length: usize, close: usize) -> bool {
     let before = inner.get(..length.saturating_sub(close)).unwrap_or("");
     let line = before.rsplit(is_newline).next().unwrap_or("");
-    before.contains(is_newline) && !line.chars().all(is_space)
+    before.contains(is_newline) && !line.chars().all(|character| is_space(character) || character == '\\')
 }
 
 /// The length of the rest of a quoted string on one line, its closing quote included.

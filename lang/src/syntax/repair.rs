@@ -30,12 +30,17 @@ impl Repairs {
         let mut merged: Vec<(usize, usize)> = Vec::with_capacity(blank.len());
         for (start, end) in blank {
             match merged.last_mut() {
-                Some(last) if start <= last.1 => last.1 = last.1.max(end),
+                // Ranges that only touch stay apart: a brace may have to stand between them.
+                Some(last) if start < last.1 => last.1 = last.1.max(end),
                 _ => merged.push((start, end)),
             }
         }
-        // Stable: of two insertions at one place the inner block's brace was recorded first.
-        repairs.sort_by_key(|repair| (repair.start, std::cmp::Reverse(repair.end)));
+        // Stable: of two insertions at one place the inner block's brace was recorded first. Insertions come before a
+        // replacement at the same place, and of two replacements of the same bytes the later one counts.
+        repairs.reverse();
+        repairs.sort_by_key(|repair| (repair.start, repair.start != repair.end, std::cmp::Reverse(repair.end)));
+        repairs.dedup_by(|next, kept| next.start == kept.start && next.end == kept.end && kept.start != kept.end);
+        repairs.chunk_by_mut(|left, right| left.start == right.start && left.end == right.end).for_each(<[Repair]>::reverse);
         let hidden = |repair: &Repair| {
             let at = merged.partition_point(|(start, _)| *start <= repair.start);
             at.checked_sub(1).and_then(|at| merged.get(at)).is_some_and(|(start, end)| {

@@ -1,7 +1,7 @@
 //! The error-tolerant tree: nodes, entries and blocks over the tokens of a file, whatever its mistakes.
 //! It gives nothing a meaning and loads nothing; the KDL reader has the last word on what is loaded.
 
-use super::balance::{Balance, balance, indent_if_first, indent_of_line};
+use super::balance::{Balance, balance, indent_if_first, indents};
 use super::findings::{Findings, quoted, shown};
 use super::lex::{self, Token, TokenKind};
 use crate::code::syntax as code;
@@ -67,8 +67,10 @@ pub fn parse(source: SourceId, text: &str) -> (Tree, Vec<Diagnostic>) {
 pub(super) fn read(source: SourceId, text: &str) -> (Tree, Findings) {
     let (tokens, findings) = lex::read(source, text);
     let balance = balance(&tokens);
+    let indents = indents(text, &tokens);
     let tree = Tree { tokens, ..Tree::default() };
-    let mut reader = Reader { text, tree, at: 0, findings, balance, stack: Vec::new(), block_done: Vec::new(), slashes: Vec::new() };
+    let mut reader =
+        Reader { text, tree, indents, at: 0, findings, balance, stack: Vec::new(), block_done: Vec::new(), slashes: Vec::new() };
     reader.hide_comments();
     reader.document();
     (reader.tree, reader.findings)
@@ -93,6 +95,8 @@ pub(super) struct Frame {
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) tree: Tree,
+    /// For each token: the indentation of its line.
+    indents: Vec<usize>,
     pub(super) at: usize,
     pub(super) findings: Findings,
     pub(super) balance: Balance,
@@ -128,12 +132,16 @@ impl Reader<'_> {
             match token.kind {
                 TokenKind::Space | TokenKind::BlockComment => self.at += 1,
                 TokenKind::Continuation => {
+                    let start = token.start;
                     self.at += 1;
                     while self.peek().is_some_and(|token| matches!(token.kind, TokenKind::Space | TokenKind::BlockComment)) {
                         self.at += 1;
                     }
                     self.at += usize::from(self.peek().is_some_and(|token| token.kind == TokenKind::LineComment));
                     self.at += usize::from(self.peek().is_some_and(|token| token.kind == TokenKind::Newline));
+                    // The crate refuses some of these after `{`; blanked, two lines are one.
+                    let end = self.at.checked_sub(1).and_then(|last| self.tree.tokens.get(last)).map_or(start, |token| token.end);
+                    self.findings.hide(start, end);
                 }
                 _ => break,
             }
@@ -183,7 +191,10 @@ impl Reader<'_> {
         self.at += 1;
         self.skip_lines();
         match self.peek().map(|token| token.kind) {
-            Some(kind) if kind.is_value() || kind == TokenKind::OpenParen => self.node(Some(slash.start)),
+            Some(kind) if kind.is_value() || kind == TokenKind::OpenParen => {
+                self.findings.hide(slash.start, slash.end);
+                self.node(Some(slash.start));
+            }
             _ => self.nothing_left_out(slash),
         }
     }
@@ -216,10 +227,14 @@ impl Reader<'_> {
             return;
         };
         if !name.kind.is_text() {
+            let bare = self.written(name).starts_with(|first: char| first.is_alphabetic());
             let message = format!("{} is not a node's name", shown(self.written(name)));
             let mistake = self.findings.mistake(&code::BAD_NAME, name.start, name.end, message);
             let help = "a node begins with its name, a word; values follow it on the same line";
-            self.findings.keep(mistake.label("a value, not a name").help(help));
+            // A bare `true` was reported already.
+            if !bare {
+                self.findings.keep(mistake.label("a value, not a name").help(help));
+            }
             let written = quoted(self.written(name));
             self.findings.repair(name.start, name.end, written);
         }
@@ -286,6 +301,6 @@ impl Reader<'_> {
     }
 
     pub(super) fn indent_at(&self, token: usize) -> usize {
-        indent_of_line(self.text, &self.tree.tokens, token)
+        self.indents.get(token).copied().unwrap_or(0)
     }
 }

@@ -38,13 +38,13 @@ impl Lexer<'_> {
         self.push(TokenKind::Word, length);
     }
 
-    /// `'…'` on one line that ends before something that may follow a value.
+    /// `'…'` on one line, not too far apart, that ends before something that may follow a value.
     fn single_quoted(&mut self) -> bool {
         let rest = self.rest();
         let Some(open) = rest.chars().next() else { return false };
         let closing: &[char] = if open == '\'' { &['\''] } else { &['\'', '‘', '’', '“', '”'] };
         let line = rest.get(open.len_utf8()..line_length(rest)).unwrap_or("");
-        let close = line.char_indices().find(|(at, character)| {
+        let close = line.char_indices().take(200).find(|(at, character)| {
             let after = line.get(at + character.len_utf8()..).and_then(|tail| tail.chars().next());
             closing.contains(character) && after.is_none_or(|next| !is_word(next) && next != '"')
         });
@@ -72,7 +72,10 @@ impl Lexer<'_> {
         let Some(inner) = after.get(hashes..).and_then(|tail| tail.strip_prefix('"')) else { return false };
         let close = format!("\"{}", "#".repeat(hashes));
         // A raw string of KDL 1 may go over lines; without hashes that is too likely a mistake to follow.
-        let searched = if hashes > 0 && self.searches < 8 { inner } else { inner.get(..line_length(inner)).unwrap_or("") };
+        if self.searches > 8 {
+            return false;
+        }
+        let searched = if hashes > 0 { inner } else { inner.get(..line_length(inner)).unwrap_or("") };
         let Some(at) = searched.find(&close) else {
             self.searches += 1;
             return false;
