@@ -237,3 +237,83 @@ pub(crate) fn listed(names: &[&str]) -> String {
     }
     text.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, duration_text, read, read_scalar, timestamp};
+    use crate::ast::{Literal, Scalar};
+    use crate::money::{Currency, Money};
+    use crate::source::{SourceId, Span};
+    use crate::ty::{Ty, TypeTable};
+    use crate::value::Value;
+
+    #[test]
+    fn texts_are_read_by_their_place() {
+        let types = TypeTable { enums: [("size".to_owned(), vec!["small".to_owned(), "large".to_owned()])].into(), ..TypeTable::default() };
+        let read = |text: &str, ty: &Ty| read(text, ty, &types, Currency::parse("USD"));
+        assert_eq!(read("5%", &Ty::Double), Ok(Value::Double(0.05)));
+        assert_eq!(read("12.5%", &Ty::Double), Ok(Value::Double(0.125)));
+        assert_eq!(read("0.1%", &Ty::Double), Ok(Value::Double(0.001)));
+        assert_eq!(read("100", &Ty::Money), Ok(Value::Money(Money::parse("100 USD").unwrap())));
+        assert_eq!(read("-3.50 EUR", &Ty::Money.optional()), Ok(Value::Money(Money::parse("-3.5 EUR").unwrap())));
+        assert_eq!(read("large", &Ty::Enum("size".to_owned())), Ok(Value::string("large")));
+        assert_eq!(
+            read("larg", &Ty::Enum("size".to_owned())).unwrap_err(),
+            "`larg` is not one of the values of `size`; did you mean `large`?"
+        );
+        for (text, ty) in [
+            ("inf", Ty::Double),
+            ("NaN", Ty::Double),
+            ("1e999", Ty::Double),
+            ("%", Ty::Double),
+            ("1.5", Ty::Int),
+            ("yes", Ty::Bool),
+            ("$5", Ty::Money),
+            ("5 usd", Ty::Money),
+            ("2026-01-31", Ty::Timestamp),
+            ("30", Ty::Duration),
+        ] {
+            assert!(read(text, &ty).is_err(), "{text} was read as {ty}");
+        }
+    }
+
+    #[test]
+    fn durations_have_days_and_weeks_and_are_written_back() {
+        for (text, micros) in [
+            ("30d", 2_592_000_000_000),
+            ("2w", 1_209_600_000_000),
+            ("2y", 63_072_000_000_000),
+            ("1h30m", 5_400_000_000),
+            ("1.5h", 5_400_000_000),
+            ("250ms", 250_000),
+            ("-5m", -300_000_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(duration(text), Some(micros), "{text}");
+            assert_eq!(duration(&duration_text(micros)), Some(micros), "{text}");
+        }
+        for text in ["", "-", "d", "1", "1x", "1.d", "1..5h", ".5h", "1 h", "0.0000001s", "99999999999999999999d", "9999999y", "1h-", "1é"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_are_rfc_3339() {
+        assert_eq!(timestamp("1970-01-01T01:00:00.5+01:00"), Some(500_000));
+        for text in
+            ["", "now", "2026-01-31", "2026-01-31T25:00:00Z", "2026-02-30T00:00:00Z", "2026-01-31T00:00:00", "2026-01-31T00:00:00Z[UTC]"]
+        {
+            assert_eq!(timestamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_where_money_is_wanted_names_the_fix() {
+        let literal = Literal { scalar: Scalar::Int(5), annotation: None, span: Span::new(SourceId(0), 0, 1), offsets: Vec::new() };
+        let refused = read_scalar(&literal, &Ty::Money, &TypeTable::default(), Currency::parse("EUR")).unwrap_err();
+        assert_eq!((refused.code.id, refused.fixes[0].edits[0].text.as_str()), ("TW0208", "\"5 EUR\""));
+        assert_eq!(read_scalar(&literal, &Ty::Double, &TypeTable::default(), None), Ok(Value::Double(5.0)));
+        assert!(read_scalar(&literal, &Ty::String, &TypeTable::default(), None).is_err());
+    }
+}

@@ -151,4 +151,5 @@ fn the_conditions_of_the_shipped_flow_hold() {
 }
 
 mod mistakes;
+mod property;
 mod worth;
