@@ -54,6 +54,7 @@ pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) 
 ///
 /// # Errors
 /// A diagnostic at the literal.
+#[expect(clippy::result_large_err, reason = "read once for each literal of a configuration; callers report the diagnostic at once")]
 pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Option<Currency>) -> Result<Value, Diagnostic> {
     let inner = if let Ty::Optional(inner) = ty { inner } else { ty };
     let wrong = |reason: String| Diagnostic::new(&codes::LITERAL, literal.span, reason).label(format!("must be {ty}"));

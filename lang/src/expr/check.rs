@@ -129,11 +129,7 @@ impl Checker<'_> {
 
     fn report(&mut self, code: Code, range: Range, message: impl Into<String>) -> &mut Diagnostic {
         let span = self.span(range);
-        self.diagnostics.push(Diagnostic::new(code, span, message));
-        // The list was just pushed to; the fallback is never reached.
-        let last = self.diagnostics.len() - 1;
-        #[expect(clippy::indexing_slicing, reason = "the element was pushed one line above")]
-        &mut self.diagnostics[last]
+        self.diagnostics.push_mut(Diagnostic::new(code, span, message))
     }
 
     /// What the user wrote there, shortened, in backticks.

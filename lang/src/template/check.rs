@@ -105,10 +105,7 @@ impl Checker<'_> {
     fn report(&mut self, code: Code, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         let (start, end) = (place.start_offset as usize, place.end_offset as usize);
         let diagnostic = Diagnostic::new(code, self.span(start, end), message).label(self.line(start));
-        self.diagnostics.push(diagnostic);
-        let last = self.diagnostics.len() - 1;
-        #[expect(clippy::indexing_slicing, reason = "the element was pushed one line above")]
-        &mut self.diagnostics[last]
+        self.diagnostics.push_mut(diagnostic)
     }
 
     fn quoted(&self, place: Place) -> String {

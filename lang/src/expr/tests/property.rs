@@ -17,126 +17,116 @@ impl Dice {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Bool,
-    Int,
-    Double,
-    Text,
-    Money,
-    Instant,
-    Span,
-    Maybe,
-    Texts,
-    Outside,
-}
-
-const KINDS: [Kind; 10] =
-    [Kind::Bool, Kind::Int, Kind::Double, Kind::Text, Kind::Money, Kind::Instant, Kind::Span, Kind::Maybe, Kind::Texts, Kind::Outside];
+/// Kinds of expressions, and how larger ones are made of smaller ones: `<K>` is a part of kind `K`.
+const PATTERNS: &[(&str, &[&str])] = &[
+    (
+        "bool",
+        &[
+            "(<bool> && <bool>)",
+            "(<bool> || <bool>)",
+            "!(<bool>)",
+            "(<int> <sign> <double>)",
+            "(<text> <sign> <text>)",
+            "(<money> <sign> <money>)",
+            "(<instant> <sign> <instant>)",
+            "(<span> <sign> <span>)",
+            "(<outside> <sign> <int>)",
+            "(<text> in <texts>)",
+            "<texts>.exists(x, x == <text>)",
+            "order.lines.all(l, l.price <sign> <money>)",
+            "(<text>).contains(<text>)",
+            "has(order.note)",
+            "(has(maybe) && maybe > <int>)",
+        ],
+    ),
+    (
+        "int",
+        &[
+            "(<int> <sum> <int>)",
+            "(<int> * <int>)",
+            "(<int> / <int>)",
+            "(<int> % <int>)",
+            "size(<text>)",
+            "size(<texts>)",
+            "int(<double>)",
+            "int(<text>)",
+            "(<maybe>).or(<int>)",
+            "abs(<int>)",
+            "least(<int>, <int>)",
+            "(has(maybe) ? maybe : <int>)",
+            "(<instant>).getFullYear()",
+        ],
+    ),
+    ("double", &["(<double> <sum> <int>)", "(<double> * <double>)", "(<money> / <money>)", "double(<int>)", "round(<double>, 2)"]),
+    (
+        "text",
+        &["(<text> + <text>)", "string(<money>)", "(<text>).trim()", "<texts>[<int>]", "<texts>.join(<text>)", "order.note.or('none')"],
+    ),
+    (
+        "money",
+        &[
+            "(<money> <sum> <money>)",
+            "(<money> * <double>)",
+            "(<int> * <money>)",
+            "(<money> / <int>)",
+            "round(<money>)",
+            "greatest(<money>, <money>)",
+            "between(<money>, <money>, '100 USD')",
+        ],
+    ),
+    ("instant", &["(<instant> <sum> <span>)", "least(<instant>, <instant>)"]),
+    ("span", &["(<instant> - <instant>)", "(<span> <sum> <span>)", "(<span> * <int>)"]),
+    ("maybe", &["maybe"]),
+    (
+        "texts",
+        &[
+            "[<text>, <text>]",
+            "<texts>.map(x, x + <text>)",
+            "<texts>.filter(x, x <sign> <text>)",
+            "order.lines.map(l, l.sku)",
+            "(<texts> + <texts>)",
+        ],
+    ),
+    ("outside", &["body.count", "body.items[<int>]", "body.missing"]),
+];
 
 /// An expression that is mostly of a kind; now and then of another, so that the checker has something to refuse.
-fn expression(dice: &mut Dice, kind: Kind, depth: usize) -> String {
-    let kind = if dice.roll(25) == 0 { KINDS[dice.roll(KINDS.len())] } else { kind };
+fn expression(dice: &mut Dice, kind: &str, depth: usize) -> String {
+    let kind = if dice.roll(25) == 0 { PATTERNS[dice.roll(PATTERNS.len())].0 } else { kind };
     if depth == 0 || dice.roll(5) == 0 {
         return leaf(dice, kind).to_owned();
     }
-    if dice.roll(6) == 0 && kind != Kind::Maybe {
-        let condition = expression(dice, Kind::Bool, depth - 1);
-        let (one, other) = (expression(dice, kind, depth - 1), expression(dice, kind, depth - 1));
-        return format!("({condition} ? {one} : {other})");
+    let choice = format!("(<bool> ? <{kind}> : <{kind}>)");
+    let patterns = PATTERNS.iter().find(|(name, _)| *name == kind).unwrap().1;
+    let pattern = if dice.roll(6) == 0 && kind != "maybe" { &choice } else { dice.pick(patterns) };
+    let mut text = String::new();
+    let mut rest = pattern;
+    while let Some((before, (hole, after))) = rest.split_once('<').and_then(|(before, rest)| Some((before, rest.split_once('>')?))) {
+        text.push_str(before);
+        let part = match hole {
+            "sign" => dice.pick(&["==", "!=", "<", "<=", ">", ">="]).to_owned(),
+            "sum" => dice.pick(&["+", "-"]).to_owned(),
+            kind => expression(dice, kind, depth - 1),
+        };
+        text.push_str(&part);
+        rest = after;
     }
-    let mut part = |kind: Kind| expression(dice, kind, depth - 1);
-    let (bool_a, bool_b, int_a, int_b) = (part(Kind::Bool), part(Kind::Bool), part(Kind::Int), part(Kind::Int));
-    let (double, text_a, text_b, money_a, money_b) =
-        (part(Kind::Double), part(Kind::Text), part(Kind::Text), part(Kind::Money), part(Kind::Money));
-    let (instant_a, instant_b, span_a, span_b) = (part(Kind::Instant), part(Kind::Instant), part(Kind::Span), part(Kind::Span));
-    let (maybe, texts, outside) = (part(Kind::Maybe), part(Kind::Texts), part(Kind::Outside));
-    let sign = dice.pick(&["==", "!=", "<", "<=", ">", ">="]);
-    let sum = dice.pick(&["+", "-"]);
-    let choices: Vec<String> = match kind {
-        Kind::Bool => vec![
-            format!("({bool_a} && {bool_b})"),
-            format!("({bool_a} || {bool_b})"),
-            format!("!({bool_a})"),
-            format!("({int_a} {sign} {double})"),
-            format!("({text_a} {sign} {text_b})"),
-            format!("({money_a} {sign} {money_b})"),
-            format!("({instant_a} {sign} {instant_b})"),
-            format!("({span_a} {sign} {span_b})"),
-            format!("({outside} {sign} {int_a})"),
-            format!("({text_a} in {texts})"),
-            format!("{texts}.exists(x, x == {text_a})"),
-            format!("order.lines.all(l, l.price {sign} {money_a})"),
-            format!("({text_a}).contains({text_b})"),
-            "has(order.note)".to_owned(),
-            format!("(has(maybe) && maybe > {int_a})"),
-        ],
-        Kind::Int => vec![
-            format!("({int_a} {sum} {int_b})"),
-            format!("({int_a} * {int_b})"),
-            format!("({int_a} / {int_b})"),
-            format!("({int_a} % {int_b})"),
-            format!("size({text_a})"),
-            format!("size({texts})"),
-            format!("int({double})"),
-            format!("int({text_a})"),
-            format!("({maybe}).or({int_a})"),
-            format!("abs({int_a})"),
-            format!("least({int_a}, {int_b})"),
-            format!("(has(maybe) ? maybe : {int_a})"),
-            format!("({instant_a}).getFullYear()"),
-        ],
-        Kind::Double => vec![
-            format!("({double} {sum} {int_a})"),
-            format!("({double} * {double})"),
-            format!("({money_a} / {money_b})"),
-            format!("double({int_a})"),
-            format!("round({double}, 2)"),
-        ],
-        Kind::Text => vec![
-            format!("({text_a} + {text_b})"),
-            format!("string({money_a})"),
-            format!("({text_a}).trim()"),
-            format!("{texts}[{int_a}]"),
-            format!("{texts}.join({text_a})"),
-            "order.note.or('none')".to_owned(),
-        ],
-        Kind::Money => vec![
-            format!("({money_a} {sum} {money_b})"),
-            format!("({money_a} * {double})"),
-            format!("({int_a} * {money_a})"),
-            format!("({money_a} / {int_a})"),
-            format!("round({money_a})"),
-            format!("greatest({money_a}, {money_b})"),
-            format!("between({money_a}, {money_b}, '100 USD')"),
-        ],
-        Kind::Instant => vec![format!("({instant_a} {sum} {span_a})"), format!("least({instant_a}, {instant_b})")],
-        Kind::Span => vec![format!("({instant_a} - {instant_b})"), format!("({span_a} {sum} {span_b})"), format!("({span_a} * {int_a})")],
-        Kind::Maybe => vec!["maybe".to_owned()],
-        Kind::Texts => vec![
-            format!("[{text_a}, {text_b}]"),
-            format!("{texts}.map(x, x + {text_a})"),
-            format!("{texts}.filter(x, x {sign} {text_a})"),
-            "order.lines.map(l, l.sku)".to_owned(),
-            format!("({texts} + {texts})"),
-        ],
-        Kind::Outside => vec!["body.count".to_owned(), format!("body.items[{int_a}]"), "body.missing".to_owned()],
-    };
-    choices[dice.roll(choices.len())].clone()
+    // A bare `>` in a pattern closes no hole.
+    text + rest
 }
 
-fn leaf(dice: &mut Dice, kind: Kind) -> &'static str {
+fn leaf(dice: &mut Dice, kind: &str) -> &'static str {
     match kind {
-        Kind::Bool => dice.pick(&["true", "false", "has(order.gift)"]),
-        Kind::Int => dice.pick(&["0", "1", "-3", "status", "settings.max_count", "9223372036854775807"]),
-        Kind::Double => dice.pick(&["0.5", "-1.5", "verdict.confidence", "1e300"]),
-        Kind::Text => dice.pick(&["'a'", "name", "order.id", "verdict.kind", "'30d'", "'1 USD'"]),
-        Kind::Money => dice.pick(&["order.paid", "order.profit", "money('1 USD')", "money('2 EUR')", "'3 USD'"]),
-        Kind::Instant => dice.pick(&["order.shipped_at", "input.received_at", "'2026-01-01T00:00:00Z'"]),
-        Kind::Span => dice.pick(&["settings.return_window", "duration('1h')", "'30d'"]),
-        Kind::Maybe => dice.pick(&["maybe", "order.note", "order.gift.to"]),
-        Kind::Texts => dice.pick(&["['a', 'b']", "[]", "[name]"]),
-        Kind::Outside => dice.pick(&["body.count", "body.status", "body.ratio", "body"]),
+        "bool" => dice.pick(&["true", "false", "has(order.gift)"]),
+        "int" => dice.pick(&["0", "1", "-3", "status", "settings.max_count", "9223372036854775807"]),
+        "double" => dice.pick(&["0.5", "-1.5", "verdict.confidence", "1e300"]),
+        "text" => dice.pick(&["'a'", "name", "order.id", "verdict.kind", "'30d'", "'1 USD'"]),
+        "money" => dice.pick(&["order.paid", "order.profit", "money('1 USD')", "money('2 EUR')", "'3 USD'"]),
+        "instant" => dice.pick(&["order.shipped_at", "input.received_at", "'2026-01-01T00:00:00Z'"]),
+        "span" => dice.pick(&["settings.return_window", "duration('1h')", "'30d'"]),
+        "maybe" => dice.pick(&["maybe", "order.note", "order.gift.to"]),
+        "texts" => dice.pick(&["['a', 'b']", "[]", "[name]"]),
+        _ => dice.pick(&["body.count", "body.status", "body.ratio", "body"]),
     }
 }
 
@@ -171,7 +161,7 @@ fn what_checks_clean_never_meets_a_wrong_type() {
     let mut dice = Dice(11);
     let (mut clean, mut valued) = (0, 0);
     for round in 0..6000 {
-        let text = expression(&mut dice, KINDS[round % KINDS.len()], 1 + round % 2);
+        let text = expression(&mut dice, PATTERNS[round % PATTERNS.len()].0, 1 + round % 2);
         let (Some(checked), _) = checked(&text, None) else { continue };
         clean += 1;
         for world in [&absent, &present] {
