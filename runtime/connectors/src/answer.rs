@@ -3,14 +3,17 @@
 //! The rule: a failure is claimed only where it did not happen. Any doubt about a write is `Unknown`; a read in doubt has
 //! merely failed and may be tried again.
 
-use crate::convert;
 use crate::prepare::is_write;
 use serde_json::Value as Json;
 use tradewind_engine::ports::{Call, CallFailure, CallOutcome};
+use tradewind_lang::conform::{self, Problem};
 use tradewind_lang::expr::{Expr, Resolve};
 use tradewind_lang::plan::{Idempotent, Micros};
 use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::Value;
+
+/// How many misfits of an answer are told.
+const TOLD: usize = 3;
 
 /// How an exchange with a provider ended.
 #[derive(Debug)]
@@ -94,7 +97,7 @@ fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> Call
         Body::Json(json) => (Some(json), None),
         Body::Unreadable { code, message, retry } => (None, Some((code, message, retry))),
     };
-    let scope = AnswerScope { status, body: json.as_ref().map(convert::from_json) };
+    let scope = AnswerScope { status, body: json.as_ref().map(conform::untyped) };
     if let Some(failure) = declared(call, &scope, retry_after) {
         return CallOutcome::Failed(failure);
     }
@@ -144,7 +147,9 @@ fn response(call: &Call, types: &TypeTable, scope: &AnswerScope) -> Result<Value
         Some(at) => at.evaluate(scope).map_err(|error| format!("the answer does not hold the response: {}", error.0))?,
         None => scope.body.clone().unwrap_or(Value::Null),
     };
-    convert::from_answer(&found, &call.operation.response, types)
+    let told = |problems: Vec<Problem>| problems.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    conform::from_answer(&conform::to_json(&found), &call.operation.response, types)
+        .map_err(|problems| format!("the answer does not fit `{}`: {}", call.operation.response, told(problems)))
 }
 
 fn doubt(call: &Call, code: &str, message: String, retry: bool, retry_after: Option<Micros>) -> CallOutcome {

@@ -2,7 +2,6 @@
 //! a help desk. It performs; it never decides, retries or keeps state of its own.
 
 mod answer;
-mod convert;
 mod egress;
 mod http;
 mod percent;
@@ -12,3 +11,6 @@ mod retry_after;
 pub mod twin;
 
 pub use http::HttpConnectors;
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 //!
 //! Pure. It knows no host and opens nothing; whatever cannot become a well-formed request is refused here, before a byte is sent.
 
-use crate::convert;
 use crate::percent;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 use tradewind_engine::ports::Call;
+use tradewind_lang::conform;
 use tradewind_lang::expr::{Expr, Resolve};
 use tradewind_lang::plan::{Bindings, EffectKind};
 use tradewind_lang::value::Value;
@@ -34,7 +34,7 @@ impl Prepared {
     /// The value of a header, where it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(known, _)| known.as_str() == name)?;
-        value.to_str().ok()
+        std::str::from_utf8(value.as_bytes()).ok()
     }
 }
 
@@ -90,7 +90,8 @@ pub(crate) fn prepare(call: &Call) -> Result<Prepared, String> {
 /// Fills the holes of the path. A value may only ever be text inside one segment.
 fn path(call: &Call) -> Result<String, String> {
     let mut path = String::new();
-    for segment in call.operation.path.split('/').skip(1) {
+    let below = call.operation.path.strip_prefix('/').ok_or("the path does not begin with `/`")?;
+    for segment in below.split('/') {
         let mut filled = String::new();
         let mut rest = segment;
         while let Some((before, after)) = rest.split_once('{') {
@@ -110,7 +111,7 @@ fn path(call: &Call) -> Result<String, String> {
         path.push('/');
         path.push_str(&filled);
     }
-    if path.is_empty() { Err("the path does not begin with `/`".to_owned()) } else { Ok(path) }
+    Ok(path)
 }
 
 fn body(bindings: &Bindings, scope: &dyn Resolve) -> Result<Option<Json>, String> {
@@ -122,7 +123,7 @@ fn body(bindings: &Bindings, scope: &dyn Resolve) -> Result<Option<Json>, String
         let value = evaluate(name, expression, scope)?;
         // An absent optional is left out: most providers read a null as a wish to clear the field.
         if value != Value::Null {
-            fields.insert(name.clone(), convert::to_json(&value));
+            fields.insert(name.clone(), conform::to_json(&value));
         }
     }
     Ok(Some(Json::Object(fields)))
@@ -142,7 +143,7 @@ fn evaluate(name: &str, expression: &Expr, scope: &dyn Resolve) -> Result<Value,
 
 /// A single value as text; `None` for records, lists and nothing.
 fn text_of(value: &Value) -> Option<String> {
-    match convert::to_json(value) {
+    match conform::to_json(value) {
         Json::String(text) => Some(text),
         Json::Bool(flag) => Some(flag.to_string()),
         Json::Number(number) => Some(number.to_string()),

@@ -140,7 +140,7 @@ async fn answer(
         // What is no JSON is recorded as text; no route accepts a text.
         bytes => serde_json::from_slice(bytes).unwrap_or_else(|_| Json::String(String::from_utf8_lossy(bytes).into_owned())),
     };
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let key = headers.get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
     let request = TwinRequest { method: method.to_string(), path: uri.path().to_owned(), query, key, body };
     let worked = desk.work(&request);
     if let Some(latency) = desk.faults.latency {

@@ -1,0 +1,9 @@
+//! What a caller of the connectors notices, over loopback sockets and in memory. No test needs a network.
+
+mod contract;
+mod egress;
+mod faults;
+mod ledger;
+mod provider;
+mod support;
+mod transport;
