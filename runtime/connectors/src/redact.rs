@@ -20,8 +20,11 @@ pub(crate) fn redact(call: &Call, prepared: &Prepared, outcome: CallOutcome) -> 
 
 /// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), and fields marked secret.
 fn secrets<'a>(call: &'a Call, prepared: &'a Prepared) -> Vec<&'a str> {
-    let values =
-        prepared.headers.iter().filter(|(name, _)| name.as_str() != "idempotency-key").filter_map(|(_, value)| std::str::from_utf8(value.as_bytes()).ok());
+    let values = prepared
+        .headers
+        .iter()
+        .filter(|(name, _)| name.as_str() != "idempotency-key")
+        .filter_map(|(_, value)| std::str::from_utf8(value.as_bytes()).ok());
     let marked = call.operation.request.iter().filter(|field| field.marks.secret);
     let fields = marked.filter_map(|field| call.request.get(&field.name)?.as_str());
     let mut secrets: Vec<&str> = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]).flatten().chain(fields).collect();
