@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors};
 use tradewind_lang::plan::Micros;
-use tradewind_lang::scenario;
 use tradewind_lang::ty::TypeTable;
 
 /// Something that goes wrong, so many times.
@@ -39,18 +38,6 @@ pub enum FaultKind {
     Status(u16),
     /// Worked and answered after so long; beyond the connector's total time-out the answer is lost.
     Delay(Micros),
-}
-
-/// The faults that a scenario can name.
-impl From<&scenario::Fault> for Fault {
-    fn from(fault: &scenario::Fault) -> Self {
-        let kind = match fault.kind {
-            scenario::FaultKind::TimeoutBeforeSend => FaultKind::NotSent,
-            scenario::FaultKind::TimeoutAfterSend => FaultKind::LostAnswer,
-            scenario::FaultKind::Status(status) => FaultKind::Status(status),
-        };
-        Self { operation: fault.operation.clone(), kind, times: Some(fault.times) }
-    }
 }
 
 #[derive(Debug, Default)]
