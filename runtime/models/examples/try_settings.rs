@@ -19,9 +19,10 @@ fn main() -> Result<(), String> {
             let judged: Vec<Judged> =
                 cross_fit(&rows, &labels, &settings)?.into_iter().map(|(truth, prediction)| Judged { truth, prediction }).collect();
             let found = evaluate(label, &labels, 0, &judged, &judged, 0.9)?;
-            let loss: f64 = judged.iter().map(|row| -row.prediction.probabilities[row.truth].ln()).sum::<f64>() / judged.len() as f64;
+            let surprise = |row: &Judged| -row.prediction.probabilities.get(row.truth).copied().unwrap_or_default().ln();
+            let loss = judged.iter().map(surprise).sum::<f64>() / f64::from(u32::try_from(judged.len()).unwrap_or(u32::MAX));
             println!(
-                "{label} {name:40} accuracy {:.4} macro-F1 {:.4} log loss {loss:.4} ece {:.3} covered at .9 {:.3} ({:.1?})",
+                "{label:8} {name:14} accuracy {:.4} macro-F1 {:.4} log loss {loss:.4} ece {:.3} covered at .9 {:.3} ({:.1?})",
                 found.accuracy,
                 found.macro_f1,
                 found.calibration_error,
@@ -41,19 +42,18 @@ fn candidates(standard: &Settings) -> Vec<(String, Settings)> {
     };
     vec![
         ("standard".into(), with(&|_| ())),
-        ("ridge 0.3".into(), with(&|s| s.ridge = 0.3)),
-        ("ridge 3".into(), with(&|s| s.ridge = 3.0)),
-        ("no embedding".into(), with(&|s| s.embedding = 0.0)),
-        ("embedding 4".into(), with(&|s| s.embedding = 4.0)),
-        ("no negated".into(), with(&|s| s.negated = 0.0)),
-        ("negated 2".into(), with(&|s| s.negated = 2.0)),
-        ("no words".into(), with(&|s| s.words = 0.0)),
-        ("words 3".into(), with(&|s| s.words = 3.0)),
-        ("no characters".into(), with(&|s| s.characters = 0.0)),
-        ("characters 3".into(), with(&|s| s.characters = 3.0)),
-        ("no cues".into(), with(&|s| s.cues = 0.0)),
-        ("cues 1".into(), with(&|s| s.cues = 1.0)),
-        ("occurrences 1".into(), with(&|s| s.occurrences = 1)),
-        ("occurrences 3".into(), with(&|s| s.occurrences = 3)),
+        ("ridge 1".into(), with(&|settings| settings.ridge = 1.0)),
+        ("ridge 4".into(), with(&|settings| settings.ridge = 4.0)),
+        ("no embedding".into(), with(&|settings| settings.embedding = 0.0)),
+        ("embedding 3".into(), with(&|settings| settings.embedding = 3.0)),
+        ("no negated".into(), with(&|settings| settings.negated = 0.0)),
+        ("negated 2".into(), with(&|settings| settings.negated = 2.0)),
+        ("no words".into(), with(&|settings| settings.words = 0.0)),
+        ("words 3".into(), with(&|settings| settings.words = 3.0)),
+        ("no characters".into(), with(&|settings| settings.characters = 0.0)),
+        ("characters 3".into(), with(&|settings| settings.characters = 3.0)),
+        ("no cues".into(), with(&|settings| settings.cues = 0.0)),
+        ("occurrences 1".into(), with(&|settings| settings.occurrences = 1)),
+        ("occurrences 3".into(), with(&|settings| settings.occurrences = 3)),
     ]
 }

@@ -30,7 +30,6 @@ pub(crate) fn exp(x: f64) -> f64 {
 /// The natural logarithm of a positive, normal number.
 pub(crate) fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
-    #[expect(clippy::cast_possible_wrap, reason = "eleven bits")]
     let mut exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
     let mut mantissa = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | (1023 << 52));
     if mantissa > SQRT_2 {

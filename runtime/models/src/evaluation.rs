@@ -5,6 +5,7 @@ mod display;
 use crate::linear::Prediction;
 use crate::vectorizer::number;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Bins of the calibration error.
 const BINS: usize = 10;
@@ -29,6 +30,23 @@ pub struct Baseline {
     pub accuracy: f64,
     /// Mean over the labels of the harmonic mean of precision and recall.
     pub macro_f1: f64,
+}
+
+/// Figures of baselines that were run once, outside: `baselines.json` beside the rows.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RecordedBaselines {
+    /// BLAKE3 of the held-out file that they were run on.
+    heldout: String,
+    #[serde(flatten)]
+    by_label: BTreeMap<String, Vec<Baseline>>,
+}
+
+impl RecordedBaselines {
+    /// The figures for a label, if they are of exactly these held-out bytes: others would compare two different things.
+    pub(crate) fn of(mut self, label: &str, heldout: &[u8]) -> Vec<Baseline> {
+        let same = blake3::hash(heldout).to_hex().as_str() == self.heldout;
+        if same { self.by_label.remove(label).unwrap_or_default() } else { Vec::new() }
+    }
 }
 
 /// How one label fares.

@@ -123,7 +123,6 @@ fn bucket(kind: &str, parts: &[&str], characters: bool) -> u32 {
     }
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let half = u64::from(BUCKETS / 2);
-    #[expect(clippy::cast_possible_truncation, reason = "below BUCKETS")]
     let bucket = ((hash >> 32) % half) as u32;
     if characters { bucket + BUCKETS / 2 } else { bucket }
 }

@@ -1,7 +1,7 @@
 //! The models of this process behind the engine's port: trained or loaded once, when first asked. It calls nothing outside.
 
 use crate::artifact;
-use crate::evaluation::{Evaluation, Judged, evaluate};
+use crate::evaluation::{Baseline, Evaluation, Judged, RecordedBaselines, evaluate};
 use crate::linear::Linear;
 use crate::rows::{LabelledRow, read_rows};
 use crate::settings::Settings;
@@ -44,6 +44,7 @@ impl LocalModels {
 
     /// Judges a model by rows it has not learnt from: `threshold.jsonl` and `heldout.jsonl` beside its own rows. The threshold
     /// is the smallest confidence at which the threshold rows reach `wanted_precision`; everything reported is of the held-out rows.
+    /// Figures in a `baselines.json` beside them are reported too, if they are of these very held-out rows.
     pub async fn evaluate(&self, model: &Model, labels: &[String], wanted_precision: f64) -> Result<Evaluation, String> {
         let loaded = self.get(model, labels).await?;
         let rows = self.repository.join(&model.rows);
@@ -53,7 +54,10 @@ impl LocalModels {
             rows.iter().map(|row| Ok(Judged { truth: row.truth, prediction: loaded.linear.predict(&row.text)? })).collect()
         };
         let (threshold, heldout) = (judged("threshold.jsonl")?, judged("heldout.jsonl")?);
-        evaluate(&model.name, labels, majority(&read_rows(&rows, &model.label, labels)?), &threshold, &heldout, wanted_precision)
+        let majority = majority(&read_rows(&rows, &model.label, labels)?);
+        let mut found = evaluate(&model.name, labels, majority, &threshold, &heldout, wanted_precision)?;
+        found.baselines.extend(recorded_baselines(folder, &model.label)?);
+        Ok(found)
     }
 
     async fn get(&self, model: &Model, labels: &[String]) -> Result<Arc<Loaded>, String> {
@@ -98,4 +102,13 @@ fn majority(rows: &[LabelledRow]) -> usize {
         *counts.entry(row.truth).or_default() += 1;
     }
     counts.iter().max_by_key(|(label, count)| (**count, std::cmp::Reverse(**label))).map_or(0, |(label, _)| *label)
+}
+
+/// The figures of baselines that were run once; none where there is no such file or it is of other held-out rows.
+fn recorded_baselines(folder: &Path, label: &str) -> Result<Vec<Baseline>, String> {
+    let (path, heldout) = (folder.join("baselines.json"), folder.join("heldout.jsonl"));
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(Vec::new()) };
+    let recorded: RecordedBaselines = serde_json::from_str(&text).map_err(|problem| format!("`{}`: {problem}", path.display()))?;
+    let heldout = std::fs::read(&heldout).map_err(|problem| format!("`{}` cannot be read: {problem}", heldout.display()))?;
+    Ok(recorded.of(label, &heldout))
 }

@@ -32,6 +32,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ridge: 2.0, iterations: 80, embedding: 2.0, negated: 1.0, words: 1.5, characters: 1.5, cues: 0.5, occurrences: 2 }
+        Self { ridge: 2.0, iterations: 80, embedding: 1.5, negated: 1.0, words: 1.5, characters: 1.5, cues: 0.5, occurrences: 2 }
     }
 }
