@@ -1,0 +1,71 @@
+//! `approvals`: what waits for people, and deciding it.
+
+use super::runs::text;
+use crate::arguments::{Approvals, ApprovalsCommand, Format, Place};
+use crate::desk::{Decision, Request};
+use crate::exit::{Exit, Failure, Outcome};
+use serde_json::Value as Json;
+use tradewind_lang::code::run as code;
+
+pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
+    let (id, by, decision) = match &options.command {
+        None => {
+            let answer = super::ask(place, Request::Approvals, false)?;
+            match options.format {
+                Format::Json => println!("{answer}"),
+                Format::Human => print_items(&answer),
+            }
+            return Ok(Exit::Fine);
+        }
+        Some(ApprovalsCommand::Approve { id, by, edit }) => (id, by, Decision::Approve { edits: fields(edit)? }),
+        Some(ApprovalsCommand::Deny { id, by, reason }) => (id, by, Decision::Deny { reason: reason.clone().unwrap_or_default() }),
+        Some(ApprovalsCommand::Answer { id, by, field }) => (id, by, Decision::Fields(fields(field)?)),
+    };
+    let answer = super::ask(place, Request::Answer { id: id.clone(), by: by.clone(), decision }, true)?;
+    match options.format {
+        Format::Json => println!("{answer}"),
+        Format::Human => println!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>()),
+    }
+    Ok(Exit::Fine)
+}
+
+/// `name=value` pairs as an object; a value that reads as JSON is that, anything else is text.
+fn fields(pairs: &[String]) -> Result<Json, Failure> {
+    let mut object = serde_json::Map::new();
+    for pair in pairs {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(Failure::new(Exit::Usage, &code::USAGE, format!("`{pair}` is not `name=value`")).help("write, for instance, kind=complaint"));
+        };
+        let value = match serde_json::from_str::<Json>(value) {
+            Ok(json @ (Json::Number(_) | Json::Bool(_) | Json::Null)) => json,
+            _ => Json::String(value.to_owned()),
+        };
+        object.insert(name.to_owned(), value);
+    }
+    Ok(Json::Object(object))
+}
+
+fn print_items(answer: &Json) {
+    let items = answer.get("approvals").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let words = |item: &Json, name: &str| -> String {
+        let words = item.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        words.collect::<Vec<_>>().join(", ")
+    };
+    for item in items {
+        let until = if text(item, "deadline").is_empty() { String::new() } else { format!(", until {}, then {}", text(item, "deadline"), text(item, "on_timeout")) };
+        println!("{}  {} {}  because of {}; asks {}{until}", text(item, "id"), text(item, "flow"), text(item, "step"), words(item, "rules"), words(item, "to"));
+        if !text(item, "question").is_empty() {
+            println!("    {}", text(item, "question"));
+        }
+        if !text(item, "operation").is_empty() {
+            println!("    {} {}", text(item, "operation"), item.get("request").cloned().unwrap_or_default());
+        }
+        for shown in item.get("shown").and_then(Json::as_array).into_iter().flatten() {
+            println!("    {} = {}", text(shown, "name"), shown.get("value").cloned().unwrap_or_default());
+        }
+        if !text(item, "answer").is_empty() {
+            println!("    wants an answer of type {}: tradewind approvals answer {} --by ADDRESS name=value …", text(item, "answer"), text(item, "id"));
+        }
+    }
+    eprintln!("{} waiting", items.len());
+}

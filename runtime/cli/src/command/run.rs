@@ -1,0 +1,114 @@
+//! `run`: starts a flow for every input and works until each has an outcome or waits for a person.
+//!
+//! Nothing is lost by Ctrl-C or kill -9: the same command goes on where the log ends, and does nothing twice.
+
+use crate::arguments::{Place, Run};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::inputs::{self, Line};
+use crate::render;
+use crate::repository::Repository;
+use crate::session::{Options, Session, state_folder, store_failure};
+use crate::summary::{self, Tally};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tradewind_engine::engine::StartError;
+use tradewind_lang::code::run as code;
+use tradewind_lang::plan::Plan;
+
+pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
+    let repository = Repository::open(place)?;
+    let compiled = repository.compile(place.environment.as_deref());
+    render::diagnostics(&compiled);
+    let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
+    let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;
+    let lines = inputs::read(&options.input, &flow.input, &plan)?;
+    super::block_on(work(&repository, plan, options, lines))?
+}
+
+/// Where rejected lines go.
+fn rejects_path(repository: &Repository, plan: &Plan, options: &Run) -> PathBuf {
+    options.rejects.clone().unwrap_or_else(|| {
+        let stem = options.input.file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy().into_owned());
+        state_folder(repository, plan).join(format!("{stem}.rejects.jsonl"))
+    })
+}
+
+async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Line>) -> Outcome {
+    let began = Instant::now();
+    let rejects = rejects_path(repository, &plan, options);
+    let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
+    let session = Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: options.in_flight, perform: true }).await?;
+    let rejects = inputs::write_rejects(&rejects, &rejected)?.then_some(rejects);
+    let mut tally = Tally { rejected: rejected.len(), rejects, ..Tally::default() };
+    let bar = progress_bar(lines.len() - rejected.len());
+    let feeding = feed(&session, options, &lines, &mut tally, &bar);
+    let ended = tokio::select! {
+        ended = feeding => Some(ended),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    bar.finish_and_clear();
+    let Some(ended) = ended else {
+        session.close().await?;
+        eprintln!("interrupted: everything so far is kept; the same command goes on where this one stopped");
+        return Ok(Exit::Interrupted);
+    };
+    if let Err(failure) = ended {
+        // The store's own error matters more than that of closing it.
+        let _ = session.close().await;
+        return Err(failure);
+    }
+    let report = summary::of(&session, &options.flow, tally, began.elapsed()).await?;
+    session.close().await?;
+    match options.format {
+        crate::arguments::Format::Human => print!("{}", report.text()),
+        crate::arguments::Format::Json => println!("{}", report.json()),
+    }
+    Ok(if report.has_rejects() { Exit::Mistakes } else { Exit::Fine })
+}
+
+async fn feed(session: &Session, options: &Run, lines: &[Line], tally: &mut Tally, bar: &ProgressBar) -> Result<(), Failure> {
+    for line in lines {
+        let Ok(input) = &line.input else { continue };
+        match session.engine.start(&options.flow, input.clone(), "command-line").await {
+            Ok(started) => {
+                tally.ids.insert(started.run);
+                if started.is_new { tally.new += 1 } else { tally.known += 1 }
+            }
+            Err(StartError::Conflict { key, .. }) => {
+                tally.conflicts += 1;
+                bar.suspend(|| eprintln!("{}:{}: another input was already started under the key `{key}`", options.input.display(), line.number));
+            }
+            Err(StartError::Store(error)) => return Err(store_failure(error)),
+            Err(error) => return Err(Failure::new(Exit::Mistakes, &code::BAD_INPUT, format!("line {}: {error}", line.number))),
+        }
+        let progress = session.engine.progress();
+        bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
+        bar.set_message(format!("{} waiting for a person", progress.waiting));
+    }
+    let mut tick = tokio::time::interval(Duration::from_millis(200));
+    let idle = session.engine.wait_idle();
+    tokio::pin!(idle);
+    loop {
+        tokio::select! {
+            done = &mut idle => return done.map_err(store_failure),
+            _ = tick.tick() => {
+                let progress = session.engine.progress();
+                bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
+                bar.set_message(format!("{} waiting for a person", progress.waiting));
+            }
+        }
+    }
+}
+
+fn progress_bar(length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}  {msg}  {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}

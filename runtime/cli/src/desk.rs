@@ -1,0 +1,283 @@
+//! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
+
+use crate::exit::{Exit, Failure};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use tradewind_engine::approval::{Approval, Verdict};
+use tradewind_engine::engine::Engine;
+use tradewind_engine::event::Event;
+use tradewind_engine::ports::StoreError;
+use tradewind_engine::summary::{RunFilter, RunStatus, RunSummary};
+use tradewind_lang::code::{self, run};
+use tradewind_lang::conform;
+use tradewind_lang::literal::timestamp_text;
+use tradewind_lang::plan::Plan;
+use tradewind_lang::ty::Ty;
+use tradewind_lang::value::Value;
+
+/// Most events that one answer holds.
+const MOST_EVENTS: usize = 10_000;
+
+/// A request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Runs, newest first.
+    Runs { flow: Option<String>, status: Option<String>, limit: usize },
+    /// One run with its steps, by id (or the beginning of one) or key.
+    Run { id: String },
+    /// Events from a number on.
+    Log { from: u64, limit: usize, run: Option<String> },
+    /// Checks the whole chain.
+    Verify,
+    /// What waits for people.
+    Approvals,
+    /// Decides one of them.
+    Answer { id: String, by: String, decision: Decision },
+}
+
+/// What a person says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Decision {
+    /// Yes, with changed fields.
+    Approve { edits: Json },
+    /// No.
+    Deny { reason: String },
+    /// The answer of an `ask`.
+    Fields(Json),
+}
+
+/// A failure that can travel over the socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    /// A code with a page.
+    pub(crate) code: String,
+    /// One sentence.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) help: Option<String>,
+    /// Whether the operator's wish was refused, and not the tool unable.
+    pub(crate) refused: bool,
+}
+
+impl Problem {
+    fn new(code: code::Code, message: impl Into<String>) -> Self {
+        Self { code: code.id.to_owned(), message: message.into(), help: None, refused: false }
+    }
+
+    pub(crate) fn usage(message: String) -> Self {
+        Self::new(&run::USAGE, message)
+    }
+
+    pub(crate) fn broken(message: String) -> Self {
+        Self::new(&run::STORE_FAILED, message)
+    }
+
+    fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    fn refused(mut self) -> Self {
+        self.refused = true;
+        self
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let failure = crate::session::store_failure(error);
+        Self { code: failure.code.to_owned(), message: failure.message, help: failure.help, refused: false }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let known = code::find(&problem.code).unwrap_or(&run::STORE_FAILED);
+        let exit = match known.id {
+            _ if problem.refused => Exit::Refused,
+            id if id == run::USAGE.id || id == run::UNKNOWN_RUN.id || id == run::UNKNOWN_APPROVAL.id => Exit::Usage,
+            _ => Exit::Tool,
+        };
+        Self { exit, code: known.id, message: problem.message, help: problem.help }
+    }
+}
+
+/// Answers requests from an engine.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
+    pub(crate) plan: Arc<Plan>,
+}
+
+impl Desk {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request) -> Result<Json, Problem> {
+        match request {
+            Request::Runs { flow, status, limit } => self.runs(flow, status.as_deref(), limit).await,
+            Request::Run { id } => self.run(&id).await,
+            Request::Log { from, limit, run } => self.log(from, limit, run.as_deref()).await,
+            Request::Verify => {
+                let report = self.engine.verify().await?;
+                Ok(json!({ "version": 1, "segments": report.segments, "events": report.events, "head": report.head.to_string() }))
+            }
+            Request::Approvals => {
+                let items: Vec<Json> = self.engine.approvals().await?.iter().map(pending_as_json).collect();
+                Ok(json!({ "version": 1, "approvals": items }))
+            }
+            Request::Answer { id, by, decision } => self.decide(&id, &by, decision).await,
+        }
+    }
+
+    async fn runs(&self, flow: Option<String>, status: Option<&str>, limit: usize) -> Result<Json, Problem> {
+        let status = match status {
+            None => None,
+            Some(word) => {
+                let all = [RunStatus::Running, RunStatus::Waiting, RunStatus::Completed, RunStatus::Failed];
+                let found = all.into_iter().find(|status| status.as_str() == word);
+                Some(found.ok_or_else(|| Problem::usage(format!("no run is ever `{word}`")).help("running, waiting, completed or failed"))?)
+            }
+        };
+        let runs = self.engine.runs(RunFilter { flow, status, key: None, limit: Some(limit) }).await?;
+        let runs: Vec<Json> = runs.iter().map(summary_as_json).collect();
+        Ok(json!({ "version": 1, "runs": runs }))
+    }
+
+    async fn find(&self, id: &str) -> Result<RunSummary, Problem> {
+        let runs = self.engine.runs(RunFilter::default()).await?;
+        let mut found = runs.into_iter().filter(|run| &*run.key == id || (id.len() >= 6 && run.id.starts_with(id)));
+        match (found.next(), found.next()) {
+            (Some(run), None) => Ok(run),
+            (Some(_), Some(_)) => Err(Problem::new(&run::UNKNOWN_RUN, format!("several runs begin with `{id}`")).help("give more of the id")),
+            (None, _) => Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")).help("`tradewind runs` lists them; an id needs six digits at least")),
+        }
+    }
+
+    async fn run(&self, id: &str) -> Result<Json, Problem> {
+        let summary = self.find(id).await?;
+        let Some(details) = self.engine.run(&summary.id).await? else {
+            return Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")));
+        };
+        let steps = details.steps.iter().map(|step| {
+            json!({ "name": &*step.name, "status": step.status, "note": step.note, "value": conform::to_json(&step.value) })
+        });
+        Ok(json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>() }))
+    }
+
+    async fn log(&self, from: u64, limit: usize, run: Option<&str>) -> Result<Json, Problem> {
+        let run = match run {
+            Some(id) => Some(self.find(id).await?.id),
+            None => None,
+        };
+        let events = self.engine.events(from, limit.min(MOST_EVENTS), run).await?;
+        let events: Vec<Json> = events.iter().map(event_as_json).collect();
+        Ok(json!({ "version": 1, "events": events }))
+    }
+
+    async fn decide(&self, id: &str, by: &str, decision: Decision) -> Result<Json, Problem> {
+        let pending = self.engine.approvals().await?;
+        let mut found = pending.iter().filter(|item| item.approval.id.starts_with(id) && id.len() >= 4);
+        let Some(item) = found.next() else {
+            return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("nothing waits under `{id}`")).help("`tradewind approvals` lists what waits"));
+        };
+        if found.next().is_some() {
+            return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("several items begin with `{id}`")).help("give more of the id"));
+        }
+        let verdict = match decision {
+            Decision::Deny { reason } => Verdict::Deny { reason },
+            Decision::Approve { edits } => Verdict::Approve { edits: self.edits(&item.approval, &edits)? },
+            Decision::Fields(fields) => Verdict::Answer(self.fields(&item.approval, &fields)?),
+        };
+        let id = item.approval.id.clone();
+        let run = item.run.clone();
+        self.engine.answer(&id, by, verdict).await.map_err(|refusal| {
+            Problem::new(&run::APPROVAL_REFUSED, refusal.to_string()).help("`tradewind approvals` says who may decide, and until when").refused()
+        })?;
+        Ok(json!({ "version": 1, "approval": &*id, "run": &*run }))
+    }
+
+    /// Edited request fields, typed by the operation.
+    fn edits(&self, approval: &Approval, edits: &Json) -> Result<Value, Problem> {
+        let Some(fields) = edits.as_object().filter(|fields| !fields.is_empty()) else { return Ok(Value::Null) };
+        let operation = approval.operation.as_ref().and_then(|name| self.plan.operations.get(&**name));
+        let mut changed = tradewind_lang::value::Record::default();
+        for (name, value) in fields {
+            let field = operation.and_then(|operation| operation.request.iter().find(|field| field.name == *name));
+            let Some(field) = field else {
+                return Err(Problem::usage(format!("the request has no field `{name}`")).refused());
+            };
+            changed.set(name, typed(value, &field.ty, &self.plan)?);
+        }
+        Ok(Value::Record(Arc::new(changed)))
+    }
+
+    fn fields(&self, approval: &Approval, fields: &Json) -> Result<Value, Problem> {
+        let Some(record) = &approval.answer else {
+            return Err(Problem::usage("this item wants a yes or a no, not an answer".to_owned()).help("`tradewind approvals approve` or `deny`").refused());
+        };
+        typed(fields, &Ty::Record(record.clone()), &self.plan)
+    }
+}
+
+fn typed(json: &Json, ty: &Ty, plan: &Plan) -> Result<Value, Problem> {
+    conform::from_json(json, ty, &plan.types).map_err(|problems| {
+        let reasons: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
+        Problem::new(&run::BAD_INPUT, format!("the answer does not fit: {}", reasons.join("; "))).refused()
+    })
+}
+
+fn summary_as_json(run: &RunSummary) -> Json {
+    json!({
+        "id": &*run.id,
+        "flow": &*run.flow,
+        "key": &*run.key,
+        "status": run.status.as_str(),
+        "started_at": timestamp_text(run.started_at),
+        "updated_at": timestamp_text(run.updated_at),
+        "output": conform::to_json(&run.output),
+        "waiting_on": run.waiting_on.iter().map(|id| &**id).collect::<Vec<_>>(),
+        "failure": run.failure.as_ref().map(ToString::to_string),
+        "cost": run.cost.map(|cost| cost.to_string()),
+        "plan": run.plan.to_string(),
+    })
+}
+
+fn pending_as_json(item: &tradewind_engine::summary::PendingApproval) -> Json {
+    let approval = &item.approval;
+    let shown: Vec<Json> = approval.shown.iter().map(|(name, value)| json!({ "name": name, "value": conform::to_json(value) })).collect();
+    json!({
+        "id": &*approval.id,
+        "run": &*item.run,
+        "flow": &*item.flow,
+        "step": &*item.step,
+        "to": approval.to,
+        "deadline": approval.deadline.map(timestamp_text),
+        "on_timeout": format!("{:?}", approval.on_timeout).to_lowercase(),
+        "quorum": approval.quorum,
+        "approved_by": item.approved_by.iter().map(|by| &**by).collect::<Vec<_>>(),
+        "rules": approval.rules,
+        "question": approval.question,
+        "shown": shown,
+        "operation": approval.operation.as_deref(),
+        "request": conform::to_json(&approval.request),
+        "editable": approval.editable,
+        "answer": approval.answer,
+    })
+}
+
+fn event_as_json(event: &Event) -> Json {
+    let header = &event.header;
+    json!({
+        "seq": header.seq,
+        "at": timestamp_text(header.at),
+        "run": header.run.as_deref(),
+        "step": header.step.as_ref().map(|step| &*step.name),
+        "actor": &*header.actor,
+        "causation": header.causation,
+        "plan": header.plan.to_string(),
+        "policy": header.policy.to_string(),
+        "kind": event.kind.name(),
+        "about": event.kind.about(),
+        "cost": event.cost.map(|cost| cost.to_string()),
+    })
+}

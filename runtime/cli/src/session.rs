@@ -1,0 +1,134 @@
+//! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
+
+use crate::desk::{Desk, Problem, Request};
+use crate::exit::{Exit, Failure};
+use crate::repository::Repository;
+use crate::socket::{self, Listening};
+use crate::twin_process::TwinProcess;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tradewind_connectors::HttpConnectors;
+use tradewind_engine::clock::SystemClock;
+use tradewind_engine::engine::{Config, Engine};
+use tradewind_engine::ports::StoreError;
+use tradewind_lang::code::run;
+use tradewind_lang::plan::Plan;
+use tradewind_models::LocalModels;
+use tradewind_store::SurrealLog;
+
+/// How a session is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Forget everything at the end.
+    pub(crate) ephemeral: bool,
+    /// Runs in flight at once.
+    pub(crate) in_flight: usize,
+    /// Go on with unfinished runs and perform effects; otherwise only look.
+    pub(crate) perform: bool,
+}
+
+/// Everything that one process holds.
+pub(crate) struct Session {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) engine: Engine,
+    store: Arc<SurrealLog>,
+    twin: Option<TwinProcess>,
+    listening: Option<Listening>,
+}
+
+/// The folder of what the runtime keeps: the parent of the store's own.
+pub(crate) fn state_folder(repository: &Repository, plan: &Plan) -> PathBuf {
+    let store = store_folder(&repository.root, plan);
+    store.parent().map_or_else(|| repository.root.join(".tradewind"), Path::to_owned)
+}
+
+fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
+    match plan.project.store.strip_prefix("surrealkv://") {
+        Some(path) => root.join(path.split('?').next().unwrap_or(path)),
+        None => root.join(".tradewind/store"),
+    }
+}
+
+impl Session {
+    /// Opens the store and everything that works on it.
+    pub(crate) async fn open(repository: &Repository, plan: Plan, options: Options) -> Result<Self, Failure> {
+        let folder = state_folder(repository, &plan);
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            Failure::new(Exit::Tool, &run::STORE_NOT_WRITABLE, format!("the folder `{}` cannot be made: {error}", folder.display()))
+                .help("make it writable, or name another in the environment's `store`")
+        })?;
+        let plan = Arc::new(plan);
+        let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
+        let store = tradewind_store::open(url, &repository.root).await.map_err(store_failure)?;
+        let twin = match options.perform && plan.project.twins {
+            true => Some(TwinProcess::start(&plan, &repository.root, &folder).await?),
+            false => None,
+        };
+        let connectors = HttpConnectors::new(Arc::new(plan.types.clone()), twin.as_ref().map(|twin| twin.url.as_str()))
+            .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
+        let models = LocalModels::new(&repository.root, folder.join("models"));
+        let config = Config {
+            plan: plan.clone(),
+            log: store.clone(),
+            connectors: Arc::new(connectors),
+            models: Arc::new(models),
+            clock: Arc::new(SystemClock),
+            shard: 0,
+            in_flight: options.in_flight,
+            perform: options.perform,
+        };
+        let engine = Engine::open(config).await.map_err(store_failure)?;
+        let desk = Desk { engine: engine.clone(), plan: plan.clone() };
+        let listening = match options.ephemeral {
+            true => None,
+            false => socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok(),
+        };
+        Ok(Self { plan, engine, store, twin, listening })
+    }
+
+    /// The desk of this session.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk { engine: self.engine.clone(), plan: self.plan.clone() }
+    }
+
+    /// Ends what has begun, in order: no new request, the engine, the store, the twin.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        drop(self.listening);
+        let stopped = self.engine.shutdown().await.map_err(store_failure);
+        let closed = self.store.close().await.map_err(store_failure);
+        if let Some(twin) = self.twin {
+            twin.stop().await;
+        }
+        stopped.and(closed)
+    }
+}
+
+/// Asks whoever holds the store; opens it for one answer where nobody does. `perform`: the answer sets runs going again.
+pub(crate) async fn ask(repository: &Repository, plan: Plan, request: Request, perform: bool) -> Result<serde_json::Value, Failure> {
+    let folder = state_folder(repository, &plan);
+    if let Some(answer) = socket::ask(&folder, &request).await {
+        return answer.map_err(Failure::from);
+    }
+    let session = Session::open(repository, plan, Options { ephemeral: false, in_flight: 64, perform }).await?;
+    let answer = session.desk().answer(request).await;
+    if perform && answer.is_ok() {
+        session.engine.wait_idle().await.map_err(store_failure)?;
+    }
+    session.close().await?;
+    answer.map_err(|problem: Problem| Failure::from(problem))
+}
+
+/// What a store's error is for people.
+pub(crate) fn store_failure(error: StoreError) -> Failure {
+    let (code, message, help) = match error {
+        StoreError::Locked(text) => (&run::STORE_LOCKED, format!("another process holds the store: {text}"), "stop it, or use the socket of the process that holds it"),
+        StoreError::NotWritable(text) => (&run::STORE_NOT_WRITABLE, format!("the store cannot be written: {text}"), "make its folder writable, or name another in `store`"),
+        StoreError::Full(text) => (&run::STORE_FULL, format!("the disk is full: {text}"), "free some space and run the same command again: what was acknowledged is safe"),
+        StoreError::Fenced => (&run::STORE_FENCED, "another writer took the log, so nothing more was written here".to_owned(), "let one process at a time hold the store"),
+        StoreError::Damaged(text) => (&run::STORE_DAMAGED, format!("the log cannot be read: {text}"), "restore the store's folder from a backup; nothing was changed"),
+        StoreError::Newer(text) => (&run::STORE_NEWER, format!("a newer version wrote the store: {text}"), "use that version, or a newer one"),
+        StoreError::NotDurable(text) => (&run::STORE_NOT_DURABLE, format!("the store would lose what it acknowledged: {text}"), "remove the setting, or say --ephemeral if nothing needs to be kept"),
+        StoreError::Other(text) => (&run::STORE_FAILED, format!("the store failed: {text}"), "run the same command again: what was acknowledged is safe"),
+    };
+    Failure::new(Exit::Tool, code, message).help(help)
+}

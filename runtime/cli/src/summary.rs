@@ -1,0 +1,209 @@
+//! What a `run` ended with: outcomes, effects, denials, what waits for whom, cost and time. Counted from the log.
+
+use crate::exit::Failure;
+use crate::session::{Session, store_failure};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tradewind_engine::event::{EventKind, Outcome};
+use tradewind_engine::summary::{RunFilter, RunStatus};
+use tradewind_lang::expr::Resolve;
+use tradewind_lang::money::Money;
+use tradewind_lang::value::Value;
+
+/// Events read at once.
+const PAGE: usize = 4_096;
+
+/// What became of the inputs.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Runs that were started or found.
+    pub(crate) ids: BTreeSet<Arc<str>>,
+    /// Started now.
+    pub(crate) new: usize,
+    /// Started by an earlier command.
+    pub(crate) known: usize,
+    /// Another input under the same key.
+    pub(crate) conflicts: usize,
+    /// Lines that are no input.
+    pub(crate) rejected: usize,
+    /// Where those lines are.
+    pub(crate) rejects: Option<PathBuf>,
+}
+
+/// The effects of one operation.
+#[derive(Debug, Default)]
+struct Effects {
+    done: usize,
+    failed: usize,
+    money: Vec<Money>,
+}
+
+/// The whole report.
+#[derive(Debug)]
+pub(crate) struct Report {
+    flow: String,
+    tally: Tally,
+    statuses: BTreeMap<RunStatus, usize>,
+    effects: BTreeMap<String, Effects>,
+    denied: BTreeMap<String, usize>,
+    waiting: BTreeMap<String, usize>,
+    failures: BTreeMap<String, usize>,
+    cost: Vec<Money>,
+    elapsed: Duration,
+}
+
+/// Counts everything that the runs of this command have done, now and before.
+pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Duration) -> Result<Report, Failure> {
+    let mut report = Report {
+        flow: flow.to_owned(),
+        tally,
+        statuses: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        denied: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+        failures: BTreeMap::new(),
+        cost: Vec::new(),
+        elapsed,
+    };
+    let runs = session.engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.map_err(store_failure)?;
+    for run in runs.iter().filter(|run| report.tally.ids.contains(&run.id)) {
+        *report.statuses.entry(run.status).or_default() += 1;
+        if let Some(failure) = &run.failure {
+            *report.failures.entry(failure.to_string()).or_default() += 1;
+        }
+        report.cost.extend(run.cost);
+    }
+    for item in session.engine.approvals().await.map_err(store_failure)?.iter().filter(|item| report.tally.ids.contains(&item.run)) {
+        let what = format!("{} ({})", item.approval.rules.join(" and "), item.approval.to.join(", "));
+        *report.waiting.entry(format!("{}: {what}", item.step)).or_default() += 1;
+    }
+    count_effects(session, &mut report).await?;
+    Ok(report)
+}
+
+struct Request<'a>(&'a Value);
+
+impl Resolve for Request<'_> {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        (name == "request").then(|| self.0.clone())
+    }
+}
+
+async fn count_effects(session: &Session, report: &mut Report) -> Result<(), Failure> {
+    let mut intents: BTreeMap<(Arc<str>, u16), (String, Option<Money>)> = BTreeMap::new();
+    let mut from = 1;
+    loop {
+        let events = session.engine.events(from, PAGE, None).await.map_err(store_failure)?;
+        let Some(last) = events.last() else { return Ok(()) };
+        from = last.header.seq + 1;
+        for event in &events {
+            let Some(run) = event.header.run.clone().filter(|run| report.tally.ids.contains(run)) else { continue };
+            let step = event.header.step.as_ref().map_or(u16::MAX, |step| step.id.0);
+            match &event.kind {
+                EventKind::IntentRecorded(intent) => {
+                    let operation = session.plan.operations.get(&*intent.operation);
+                    let money = operation.and_then(|operation| operation.money.as_ref()).and_then(|money| money.value.evaluate(&Request(&intent.request)).ok());
+                    let money = if let Some(Value::Money(money)) = money { Some(money) } else { None };
+                    intents.insert((run, step), (intent.operation.to_string(), money));
+                }
+                EventKind::EffectSettled { outcome, .. } => {
+                    let Some((operation, money)) = intents.remove(&(run, step)) else { continue };
+                    let effects = report.effects.entry(operation).or_default();
+                    match outcome {
+                        Outcome::Done(_) => {
+                            effects.done += 1;
+                            effects.money.extend(money);
+                        }
+                        Outcome::Failed(_) => effects.failed += 1,
+                    }
+                }
+                EventKind::EffectDenied { rule, .. } => *report.denied.entry(rule.to_string()).or_default() += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// One sum a currency.
+fn sums(amounts: &[Money]) -> Vec<Money> {
+    let mut sums: Vec<Money> = Vec::new();
+    for amount in amounts {
+        match sums.iter_mut().find(|sum| sum.currency == amount.currency) {
+            Some(sum) => *sum = sum.plus(*amount).unwrap_or(*sum),
+            None => sums.push(*amount),
+        }
+    }
+    sums
+}
+
+fn listed(amounts: &[Money]) -> String {
+    let texts: Vec<String> = sums(amounts).iter().map(ToString::to_string).collect();
+    texts.join(" + ")
+}
+
+impl Report {
+    pub(crate) fn has_rejects(&self) -> bool {
+        self.tally.rejected + self.tally.conflicts > 0
+    }
+
+    fn status(&self, status: RunStatus) -> usize {
+        self.statuses.get(&status).copied().unwrap_or(0)
+    }
+
+    fn rate(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a count of inputs for people")]
+        let new = self.tally.new as f64;
+        if seconds > 0.0 { new / seconds } else { 0.0 }
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        let tally = &self.tally;
+        let _ = writeln!(out, "{}: {} new inputs, {} known, {} conflicting, {} rejected", self.flow, tally.new, tally.known, tally.conflicts, tally.rejected);
+        if let Some(path) = &tally.rejects {
+            let _ = writeln!(out, "  rejected lines, with reasons: {}", path.display());
+        }
+        let (completed, waiting, failed) = (self.status(RunStatus::Completed), self.status(RunStatus::Waiting), self.status(RunStatus::Failed));
+        let _ = writeln!(out, "  {completed} completed, {waiting} escalated and waiting for a person, {failed} failed");
+        for (operation, effects) in &self.effects {
+            let money = if effects.money.is_empty() { String::new() } else { format!("  {}", listed(&effects.money)) };
+            let failed = if effects.failed == 0 { String::new() } else { format!("  {} failed", effects.failed) };
+            let _ = writeln!(out, "  {operation:<32} {:>6} done{money}{failed}", effects.done);
+        }
+        for (title, counts) in [("denied by", &self.denied), ("waiting", &self.waiting), ("failure", &self.failures)] {
+            for (what, count) in counts {
+                let _ = writeln!(out, "  {title} {what}: {count}");
+            }
+        }
+        let cost = if self.cost.is_empty() { "nothing".to_owned() } else { listed(&self.cost) };
+        let _ = writeln!(out, "  model cost {cost}; {:.1} s, {:.0} new inputs/s", self.elapsed.as_secs_f64(), self.rate());
+        out
+    }
+
+    /// For programs, version 1.
+    pub(crate) fn json(&self) -> Json {
+        let effects = self.effects.iter().map(|(operation, effects)| {
+            let money: Vec<String> = sums(&effects.money).iter().map(ToString::to_string).collect();
+            (operation.clone(), json!({ "done": effects.done, "failed": effects.failed, "money": money }))
+        });
+        json!({
+            "version": 1,
+            "flow": self.flow,
+            "inputs": { "new": self.tally.new, "known": self.tally.known, "conflicting": self.tally.conflicts, "rejected": self.tally.rejected },
+            "rejects": self.tally.rejects,
+            "runs": self.statuses.iter().map(|(status, count)| (status.as_str().to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
+            "effects": effects.collect::<serde_json::Map<_, _>>(),
+            "denied": self.denied,
+            "waiting": self.waiting,
+            "failures": self.failures,
+            "cost": sums(&self.cost).iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "seconds": self.elapsed.as_secs_f64(),
+        })
+    }
+}
