@@ -9,6 +9,7 @@ codes! {
     UNKNOWN_FLOW = "TW0506", Error, "there is no such flow";
     BAD_INPUT = "TW0507", Error, "an input does not fit its type";
     INPUT_CONFLICT = "TW0508", Error, "two inputs have one key";
+    CONFIGURATION = "TW0509", Error, "the repository has mistakes";
     STORE_LOCKED = "TW0510", Error, "another process holds the store";
     STORE_NOT_WRITABLE = "TW0511", Error, "the store cannot be written";
     STORE_FULL = "TW0512", Error, "the disk is full";

@@ -47,6 +47,27 @@ pub(crate) enum Command {
     /// Print a flow as a graph: order, gates, policies, error branches.
     #[command(after_help = "Example:\n  tradewind graph returns-triage --format mermaid")]
     Graph(Graph),
+    /// Run a flow over the inputs of a file, to the end or until people are needed.
+    #[command(after_help = "Example:\n  tradewind run returns-triage --input messages.jsonl")]
+    Run(Run),
+    /// Run the scenarios of the repository on the real engine with twins.
+    #[command(after_help = "Example:\n  tradewind test refund")]
+    Test(Test),
+    /// List runs, or show one.
+    #[command(after_help = "Example:\n  tradewind runs --status waiting\n  tradewind runs show 3f2a91")]
+    Runs(Runs),
+    /// Print the action log, or verify its chain.
+    #[command(after_help = "Example:\n  tradewind log --run 3f2a91\n  tradewind log verify")]
+    Log(Log),
+    /// List what waits for people, or decide it.
+    #[command(after_help = "Example:\n  tradewind approvals approve 9c01 --by lead1@northfield.example")]
+    Approvals(Approvals),
+    /// Judge models on rows they have not seen.
+    #[command(after_help = "Example:\n  tradewind models eval")]
+    Models(Models),
+    /// The twin of a shop and a payment provider: a process that `run` starts.
+    #[command(hide = true)]
+    Twin(Twin),
     /// Print the licences of what the binary holds.
     #[command(after_help = "Example:\n  tradewind licenses")]
     Licenses,
@@ -104,4 +125,177 @@ pub(crate) enum GraphFormat {
     Dot,
     /// For programs; has a version.
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The flow.
+    pub(crate) flow: String,
+    /// A .jsonl file with one input a line, or a .json file with one or a list.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where lines that are no input go; beside the store by default.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// Keep nothing: the log lives in memory and ends with the command.
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// How many runs are in flight at once.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) in_flight: u16,
+    /// How to print the summary.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Only scenarios whose name contains this.
+    pub(crate) filter: Option<String>,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+    /// Only of this flow.
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// Only running, waiting, completed or failed ones.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// At most so many, newest first.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// One run with its steps.
+    Show {
+        /// Its id, the beginning of one, or its key.
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    #[command(subcommand)]
+    pub(crate) command: Option<LogCommand>,
+    /// From this event on.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) from: u64,
+    /// At most so many.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) limit: usize,
+    /// Only of this run.
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Read the whole log and check every hash.
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approvals {
+    #[command(subcommand)]
+    pub(crate) command: Option<ApprovalsCommand>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsCommand {
+    /// Let an effect happen.
+    Approve {
+        /// The item, or the beginning of its id.
+        id: String,
+        /// Who decides: an address of a member of the team.
+        #[arg(long)]
+        by: String,
+        /// A changed request field, where the item allows it.
+        #[arg(long, value_name = "FIELD=VALUE")]
+        edit: Vec<String>,
+    },
+    /// Refuse an effect.
+    Deny {
+        /// The item, or the beginning of its id.
+        id: String,
+        /// Who decides: an address of a member of the team.
+        #[arg(long)]
+        by: String,
+        /// Why, for the log.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Answer a question.
+    Answer {
+        /// The item, or the beginning of its id.
+        id: String,
+        /// Who answers: an address of a member of the team.
+        #[arg(long)]
+        by: String,
+        /// The fields of the answer.
+        #[arg(value_name = "FIELD=VALUE", required = true)]
+        field: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Accuracy, calibration, coverage and baselines on held-out rows.
+    Eval {
+        /// Only this model.
+        model: Option<String>,
+        /// The precision wanted of what is handled without a person.
+        #[arg(long, default_value_t = 0.85)]
+        precision: f64,
+        /// How to report.
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Twin {
+    /// A loopback address; port 0 takes any.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Where every request is written before it is answered.
+    #[arg(long)]
+    pub(crate) ledger: PathBuf,
+    /// The orders it begins with, one JSON object a line.
+    #[arg(long)]
+    pub(crate) orders: Option<PathBuf>,
+    /// End when standard input ends.
+    #[arg(long)]
+    pub(crate) exit_on_stdin_eof: bool,
+    /// Wait so many milliseconds before each answer.
+    #[arg(long, value_name = "MS")]
+    pub(crate) latency: Option<u64>,
+    /// Work every Nth request and drop the connection without an answer.
+    #[arg(long, value_name = "N")]
+    pub(crate) drop_every: Option<u64>,
+    /// Answer every Nth request with 503.
+    #[arg(long, value_name = "N")]
+    pub(crate) busy_every: Option<u64>,
 }

@@ -1,8 +1,50 @@
-//! The commands, one file each.
+//! The commands, one file each; and what several of them need: a runtime, a plan, somebody to ask.
 
+pub(crate) mod approvals;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod licenses;
+pub(crate) mod log;
+pub(crate) mod models;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod test;
+
+use crate::arguments::Place;
+use crate::desk::Request;
+use crate::exit::{Exit, Failure};
+use crate::render;
+use crate::repository::Repository;
+use crate::session;
+use std::future::Future;
+use tradewind_lang::code;
+use tradewind_lang::plan::Plan;
+
+/// Runs asynchronous work to its end.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Tool, &code::run::STORE_FAILED, format!("no threads can be started: {error}")))?;
+    Ok(runtime.block_on(work))
+}
+
+/// The repository and its plan; mistakes are printed and are a failure.
+pub(crate) fn plan_of(place: &Place) -> Result<(Repository, Plan), Failure> {
+    let repository = Repository::open(place)?;
+    let compiled = repository.compile(place.environment.as_deref());
+    match compiled.plan {
+        Some(plan) => Ok((repository, plan)),
+        None => {
+            render::diagnostics(&compiled);
+            Err(Failure::new(Exit::Mistakes, &code::run::CONFIGURATION, "the repository has mistakes, so nothing was done").help("mend them: `tradewind check`"))
+        }
+    }
+}
+
+/// Asks whoever holds the store of a place.
+pub(crate) fn ask(place: &Place, request: Request, perform: bool) -> Result<serde_json::Value, Failure> {
+    let (repository, plan) = plan_of(place)?;
+    block_on(session::ask(&repository, plan, request, perform))?
+}

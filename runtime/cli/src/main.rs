@@ -2,9 +2,15 @@
 
 mod arguments;
 mod command;
+mod desk;
 mod exit;
+mod inputs;
 mod render;
 mod repository;
+mod session;
+mod socket;
+mod summary;
+mod twin_process;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -19,6 +25,13 @@ fn main() -> std::process::ExitCode {
         Command::Fmt(options) => command::fmt::run(place, options),
         Command::Explain { code } => command::explain::run(code.as_deref()),
         Command::Graph(options) => command::graph::run(place, options),
+        Command::Run(options) => command::run::run(place, options),
+        Command::Test(options) => command::test::run(place, options),
+        Command::Runs(options) => command::runs::run(place, options),
+        Command::Log(options) => command::log::run(place, options),
+        Command::Approvals(options) => command::approvals::run(place, options),
+        Command::Models(options) => command::models::run(place, options),
+        Command::Twin(options) => twin_process::serve(options),
         Command::Licenses => command::licenses::run(),
         Command::Completions { shell } => command::completions::run(*shell),
     };

@@ -1,10 +1,13 @@
 //! The twin as a process of its own: started beside the runtime, or found where an address says. It never outlives us.
 
 use crate::exit::{Exit, Failure};
-use std::path::{Path, PathBuf};
+use crate::arguments::Twin;
+use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tradewind_connectors::twin::{TwinFaults, TwinOptions, serve_twin};
 use tradewind_lang::code::run;
 use tradewind_lang::plan::Plan;
 
@@ -55,9 +58,16 @@ fn failed(why: &str) -> Failure {
 }
 
 /// The hidden command that is the twin.
-pub(crate) fn serve(listen: std::net::SocketAddr, ledger: PathBuf, orders: Option<PathBuf>, exit_on_stdin_eof: bool, faults: tradewind_connectors::twin::TwinFaults) -> Result<Exit, Failure> {
+pub(crate) fn serve(options: &Twin) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error.to_string()))?;
-    let options = tradewind_connectors::twin::TwinOptions { listen, ledger, orders, exit_on_stdin_eof, faults };
-    runtime.block_on(tradewind_connectors::twin::serve_twin(options)).map_err(|error| failed(&error.to_string()))?;
+    let faults = TwinFaults { latency: options.latency.map(Duration::from_millis), drop_every: options.drop_every, busy_every: options.busy_every };
+    let options = TwinOptions {
+        listen: options.listen,
+        ledger: options.ledger.clone(),
+        orders: options.orders.clone(),
+        exit_on_stdin_eof: options.exit_on_stdin_eof,
+        faults,
+    };
+    runtime.block_on(serve_twin(options)).map_err(|error| failed(&error.to_string()))?;
     Ok(Exit::Fine)
 }

@@ -1,0 +1,54 @@
+//! `models eval`: how good each model is on rows it has not seen.
+
+use crate::arguments::{Format, Models, ModelsCommand, Place};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::repository::Repository;
+use crate::session::state_folder;
+use std::collections::BTreeMap;
+use tradewind_lang::code::run as code;
+use tradewind_lang::plan::{Plan, Rung, StepKind};
+use tradewind_models::LocalModels;
+
+pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
+    let ModelsCommand::Eval { model, precision, format } = &options.command;
+    if !(0.0..=1.0).contains(precision) {
+        return Err(Failure::new(Exit::Usage, &code::USAGE, "a precision lies between 0 and 1"));
+    }
+    let (repository, plan) = super::plan_of(place)?;
+    super::block_on(evaluate(&repository, &plan, model.as_deref(), *precision, *format))?
+}
+
+/// The labels that the flows ask of each model.
+fn labels(plan: &Plan) -> BTreeMap<String, Vec<String>> {
+    let mut asked = BTreeMap::new();
+    for step in plan.flows.values().flat_map(|flow| flow.steps.iter()) {
+        let StepKind::Classify { labels, route, .. } = &step.kind else { continue };
+        let values = plan.types.enums.get(labels).cloned().unwrap_or_default();
+        for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
+            if let Rung::Candidate { model } = rung {
+                asked.insert(model.clone(), values.clone());
+            }
+        }
+    }
+    asked
+}
+
+async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, precision: f64, format: Format) -> Outcome {
+    let asked = labels(plan);
+    if let Some(name) = only.filter(|name| !asked.contains_key(*name)) {
+        let known = asked.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(Exit::Usage, &code::MODEL_FAILED, format!("no flow asks a model `{name}`")).help(format!("models: {known}")));
+    }
+    let models = LocalModels::new(&repository.root, state_folder(repository, plan).join("models"));
+    let mut evaluations = Vec::new();
+    for (name, labels) in asked.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        let Some(model) = plan.models.get(name) else { continue };
+        let evaluation = models.evaluate(model, labels, precision).await;
+        evaluations.push(evaluation.map_err(|error| Failure::new(Exit::Tool, &code::MODEL_FAILED, error))?);
+    }
+    match format {
+        Format::Json => println!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations })),
+        Format::Human => evaluations.iter().for_each(|evaluation| println!("{evaluation}")),
+    }
+    Ok(Exit::Fine)
+}
