@@ -28,13 +28,20 @@ fn the_shipped_repository_is_clean() {
     let name = |path: &PathBuf| path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
     let configuration: Vec<(String, String)> = files.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect();
     let read = |path: &str| fs::read_to_string(root.join(path)).ok();
-    let compiled = compile(&Repository { configuration: &configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment: None });
+    let compiled =
+        compile(&Repository { configuration: &configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment: None });
     let found: Vec<String> = compiled
         .diagnostics
         .iter()
         .map(|found| {
             let (line, column) = compiled.sources.line_column(found.span);
-            format!("{} {}:{line}:{column} {} [{}]", found.code.id, compiled.sources.path(found.span), found.message, found.help.clone().unwrap_or_default())
+            format!(
+                "{} {}:{line}:{column} {} [{}]",
+                found.code.id,
+                compiled.sources.path(found.span),
+                found.message,
+                found.help.clone().unwrap_or_default()
+            )
         })
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -26,7 +26,8 @@ use tradewind_lang::plan::Plan;
 /// Runs asynchronous work to its end.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Exit::Tool, &code::run::STORE_FAILED, format!("no threads can be started: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::new(Exit::Tool, &code::run::STORE_FAILED, format!("no threads can be started: {error}")))?;
     Ok(runtime.block_on(work))
 }
 
@@ -38,7 +39,8 @@ pub(crate) fn plan_of(place: &Place) -> Result<(Repository, Plan), Failure> {
         Some(plan) => Ok((repository, plan)),
         None => {
             render::diagnostics(&compiled);
-            Err(Failure::new(Exit::Mistakes, &code::run::CONFIGURATION, "the repository has mistakes, so nothing was done").help("mend them: `tradewind check`"))
+            Err(Failure::new(Exit::Mistakes, &code::run::CONFIGURATION, "the repository has mistakes, so nothing was done")
+                .help("mend them: `tradewind check`"))
         }
     }
 }

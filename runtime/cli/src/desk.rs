@@ -1,5 +1,6 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
+use crate::describe;
 use crate::exit::{Exit, Failure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -135,7 +136,10 @@ impl Desk {
             Some(word) => {
                 let all = [RunStatus::Running, RunStatus::Waiting, RunStatus::Completed, RunStatus::Failed];
                 let found = all.into_iter().find(|status| status.as_str() == word);
-                Some(found.ok_or_else(|| Problem::usage(format!("no run is ever `{word}`")).help("running, waiting, completed or failed"))?)
+                Some(
+                    found
+                        .ok_or_else(|| Problem::usage(format!("no run is ever `{word}`")).help("running, waiting, completed or failed"))?,
+                )
             }
         };
         let runs = self.engine.runs(RunFilter { flow, status, key: None, limit: Some(limit) }).await?;
@@ -148,8 +152,11 @@ impl Desk {
         let mut found = runs.into_iter().filter(|run| &*run.key == id || (id.len() >= 6 && run.id.starts_with(id)));
         match (found.next(), found.next()) {
             (Some(run), None) => Ok(run),
-            (Some(_), Some(_)) => Err(Problem::new(&run::UNKNOWN_RUN, format!("several runs begin with `{id}`")).help("give more of the id")),
-            (None, _) => Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")).help("`tradewind runs` lists them; an id needs six digits at least")),
+            (Some(_), Some(_)) => {
+                Err(Problem::new(&run::UNKNOWN_RUN, format!("several runs begin with `{id}`")).help("give more of the id"))
+            }
+            (None, _) => Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`"))
+                .help("`tradewind runs` lists them; an id needs six digits at least")),
         }
     }
 
@@ -158,10 +165,13 @@ impl Desk {
         let Some(details) = self.engine.run(&summary.id).await? else {
             return Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")));
         };
-        let steps = details.steps.iter().map(|step| {
-            json!({ "name": &*step.name, "status": step.status, "note": step.note, "value": conform::to_json(&step.value) })
-        });
-        Ok(json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>() }))
+        let steps = details
+            .steps
+            .iter()
+            .map(|step| json!({ "name": &*step.name, "status": step.status, "note": step.note, "value": conform::to_json(&step.value) }));
+        Ok(
+            json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>() }),
+        )
     }
 
     async fn log(&self, from: u64, limit: usize, run: Option<&str>) -> Result<Json, Problem> {
@@ -169,7 +179,7 @@ impl Desk {
             Some(id) => Some(self.find(id).await?.id),
             None => None,
         };
-        let events = self.engine.events(from, limit.min(MOST_EVENTS), run).await?;
+        let events = self.engine.events(from, limit.min(MOST_EVENTS), run.as_deref()).await?;
         let events: Vec<Json> = events.iter().map(event_as_json).collect();
         Ok(json!({ "version": 1, "events": events }))
     }
@@ -178,7 +188,9 @@ impl Desk {
         let pending = self.engine.approvals().await?;
         let mut found = pending.iter().filter(|item| item.approval.id.starts_with(id) && id.len() >= 4);
         let Some(item) = found.next() else {
-            return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("nothing waits under `{id}`")).help("`tradewind approvals` lists what waits"));
+            return Err(
+                Problem::new(&run::UNKNOWN_APPROVAL, format!("nothing waits under `{id}`")).help("`tradewind approvals` lists what waits")
+            );
         };
         if found.next().is_some() {
             return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("several items begin with `{id}`")).help("give more of the id"));
@@ -191,7 +203,9 @@ impl Desk {
         let id = item.approval.id.clone();
         let run = item.run.clone();
         self.engine.answer(&id, by, verdict).await.map_err(|refusal| {
-            Problem::new(&run::APPROVAL_REFUSED, refusal.to_string()).help("`tradewind approvals` says who may decide, and until when").refused()
+            Problem::new(&run::APPROVAL_REFUSED, refusal.to_string())
+                .help("`tradewind approvals` says who may decide, and until when")
+                .refused()
         })?;
         Ok(json!({ "version": 1, "approval": &*id, "run": &*run }))
     }
@@ -213,7 +227,9 @@ impl Desk {
 
     fn fields(&self, approval: &Approval, fields: &Json) -> Result<Value, Problem> {
         let Some(record) = &approval.answer else {
-            return Err(Problem::usage("this item wants a yes or a no, not an answer".to_owned()).help("`tradewind approvals approve` or `deny`").refused());
+            return Err(Problem::usage("this item wants a yes or a no, not an answer".to_owned())
+                .help("`tradewind approvals approve` or `deny`")
+                .refused());
         };
         typed(fields, &Ty::Record(record.clone()), &self.plan)
     }
@@ -242,7 +258,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
     })
 }
 
-fn pending_as_json(item: &tradewind_engine::summary::PendingApproval) -> Json {
+fn pending_as_json(item: &tradewind_engine::approval::PendingApproval) -> Json {
     let approval = &item.approval;
     let shown: Vec<Json> = approval.shown.iter().map(|(name, value)| json!({ "name": name, "value": conform::to_json(value) })).collect();
     json!({
@@ -254,7 +270,7 @@ fn pending_as_json(item: &tradewind_engine::summary::PendingApproval) -> Json {
         "deadline": approval.deadline.map(timestamp_text),
         "on_timeout": format!("{:?}", approval.on_timeout).to_lowercase(),
         "quorum": approval.quorum,
-        "approved_by": item.approved_by.iter().map(|by| &**by).collect::<Vec<_>>(),
+        "approved_by": item.agreed.iter().map(|by| &**by).collect::<Vec<_>>(),
         "rules": approval.rules,
         "question": approval.question,
         "shown": shown,
@@ -277,7 +293,7 @@ fn event_as_json(event: &Event) -> Json {
         "plan": header.plan.to_string(),
         "policy": header.policy.to_string(),
         "kind": event.kind.name(),
-        "about": event.kind.about(),
+        "about": describe::event(&event.kind),
         "cost": event.cost.map(|cost| cost.to_string()),
     })
 }

@@ -24,7 +24,8 @@ pub(crate) struct Line {
 /// Reads every input of a file. `.jsonl` and `.ndjson` hold one a line; anything else is one JSON value or a list of them.
 pub(crate) fn read(path: &Path, record: &str, plan: &Plan) -> Result<Vec<Line>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display())).help("name a .jsonl or .json file with --input")
+        Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display()))
+            .help("name a .jsonl or .json file with --input")
     })?;
     let ty = Ty::Record(record.to_owned());
     let by_line = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
@@ -33,9 +34,15 @@ pub(crate) fn read(path: &Path, record: &str, plan: &Plan) -> Result<Vec<Line>, 
         return Ok(lines.map(|(at, line)| read_line(at + 1, line, &ty, plan)).collect());
     }
     match serde_json::from_slice::<Json>(&bytes) {
-        Ok(Json::Array(items)) => Ok(items.iter().enumerate().map(|(at, item)| read_json(at + 1, item.to_string(), item, &ty, plan)).collect()),
+        Ok(Json::Array(items)) => {
+            Ok(items.iter().enumerate().map(|(at, item)| read_json(at + 1, item.to_string(), item, &ty, plan)).collect())
+        }
         Ok(item) => Ok(vec![read_json(1, item.to_string(), &item, &ty, plan)]),
-        Err(error) => Ok(vec![Line { number: error.line(), text: String::from_utf8_lossy(&bytes).into_owned(), input: Err(format!("not JSON: {error}")) }]),
+        Err(error) => Ok(vec![Line {
+            number: error.line(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            input: Err(format!("not JSON: {error}")),
+        }]),
     }
 }
 
@@ -76,6 +83,8 @@ pub(crate) fn write_rejects(path: &Path, rejected: &[&Line]) -> Result<bool, Fai
         file.sync_all()?;
         std::fs::rename(&beside, path)
     })();
-    written.map_err(|error: std::io::Error| Failure::new(Exit::Tool, &run::CANNOT_WRITE, format!("`{}` cannot be written: {error}", path.display())))?;
+    written.map_err(|error: std::io::Error| {
+        Failure::new(Exit::Tool, &run::CANNOT_WRITE, format!("`{}` cannot be written: {error}", path.display()))
+    })?;
     Ok(true)
 }

@@ -2,11 +2,13 @@
 
 mod arguments;
 mod command;
+mod describe;
 mod desk;
 mod exit;
 mod inputs;
 mod render;
 mod repository;
+mod scenario;
 mod session;
 mod socket;
 mod summary;
@@ -14,7 +16,6 @@ mod twin_process;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
-use exit::Exit;
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();

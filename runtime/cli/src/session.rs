@@ -75,13 +75,15 @@ impl Session {
             clock: Arc::new(SystemClock),
             shard: 0,
             in_flight: options.in_flight,
-            perform: options.perform,
+            look_only: !options.perform,
         };
         let engine = Engine::open(config).await.map_err(store_failure)?;
         let desk = Desk { engine: engine.clone(), plan: plan.clone() };
         let listening = match options.ephemeral {
             true => None,
-            false => socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok(),
+            false => {
+                socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok()
+            }
         };
         Ok(Self { plan, engine, store, twin, listening })
     }
@@ -94,7 +96,8 @@ impl Session {
     /// Ends what has begun, in order: no new request, the engine, the store, the twin.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         drop(self.listening);
-        let stopped = self.engine.shutdown().await.map_err(store_failure);
+        self.engine.shutdown().await;
+        let stopped = self.engine.stopped().map_or(Ok(()), |error| Err(store_failure(error)));
         let closed = self.store.close().await.map_err(store_failure);
         if let Some(twin) = self.twin {
             twin.stop().await;
@@ -121,14 +124,42 @@ pub(crate) async fn ask(repository: &Repository, plan: Plan, request: Request, p
 /// What a store's error is for people.
 pub(crate) fn store_failure(error: StoreError) -> Failure {
     let (code, message, help) = match error {
-        StoreError::Locked(text) => (&run::STORE_LOCKED, format!("another process holds the store: {text}"), "stop it, or use the socket of the process that holds it"),
-        StoreError::NotWritable(text) => (&run::STORE_NOT_WRITABLE, format!("the store cannot be written: {text}"), "make its folder writable, or name another in `store`"),
-        StoreError::Full(text) => (&run::STORE_FULL, format!("the disk is full: {text}"), "free some space and run the same command again: what was acknowledged is safe"),
-        StoreError::Fenced => (&run::STORE_FENCED, "another writer took the log, so nothing more was written here".to_owned(), "let one process at a time hold the store"),
-        StoreError::Damaged(text) => (&run::STORE_DAMAGED, format!("the log cannot be read: {text}"), "restore the store's folder from a backup; nothing was changed"),
-        StoreError::Newer(text) => (&run::STORE_NEWER, format!("a newer version wrote the store: {text}"), "use that version, or a newer one"),
-        StoreError::NotDurable(text) => (&run::STORE_NOT_DURABLE, format!("the store would lose what it acknowledged: {text}"), "remove the setting, or say --ephemeral if nothing needs to be kept"),
-        StoreError::Other(text) => (&run::STORE_FAILED, format!("the store failed: {text}"), "run the same command again: what was acknowledged is safe"),
+        StoreError::Locked(text) => (
+            &run::STORE_LOCKED,
+            format!("another process holds the store: {text}"),
+            "stop it, or use the socket of the process that holds it",
+        ),
+        StoreError::NotWritable(text) => (
+            &run::STORE_NOT_WRITABLE,
+            format!("the store cannot be written: {text}"),
+            "make its folder writable, or name another in `store`",
+        ),
+        StoreError::Full(text) => (
+            &run::STORE_FULL,
+            format!("the disk is full: {text}"),
+            "free some space and run the same command again: what was acknowledged is safe",
+        ),
+        StoreError::Fenced => (
+            &run::STORE_FENCED,
+            "another writer took the log, so nothing more was written here".to_owned(),
+            "let one process at a time hold the store",
+        ),
+        StoreError::Damaged(text) => (
+            &run::STORE_DAMAGED,
+            format!("the log cannot be read: {text}"),
+            "restore the store's folder from a backup; nothing was changed",
+        ),
+        StoreError::Newer(text) => {
+            (&run::STORE_NEWER, format!("a newer version wrote the store: {text}"), "use that version, or a newer one")
+        }
+        StoreError::NotDurable(text) => (
+            &run::STORE_NOT_DURABLE,
+            format!("the store would lose what it acknowledged: {text}"),
+            "remove the setting, or say --ephemeral if nothing needs to be kept",
+        ),
+        StoreError::Other(text) => {
+            (&run::STORE_FAILED, format!("the store failed: {text}"), "run the same command again: what was acknowledged is safe")
+        }
     };
     Failure::new(Exit::Tool, code, message).help(help)
 }

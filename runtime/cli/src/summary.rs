@@ -106,7 +106,9 @@ async fn count_effects(session: &Session, report: &mut Report) -> Result<(), Fai
             match &event.kind {
                 EventKind::IntentRecorded(intent) => {
                     let operation = session.plan.operations.get(&*intent.operation);
-                    let money = operation.and_then(|operation| operation.money.as_ref()).and_then(|money| money.value.evaluate(&Request(&intent.request)).ok());
+                    let money = operation
+                        .and_then(|operation| operation.money.as_ref())
+                        .and_then(|money| money.value.evaluate(&Request(&intent.request)).ok());
                     let money = if let Some(Value::Money(money)) = money { Some(money) } else { None };
                     intents.insert((run, step), (intent.operation.to_string(), money));
                 }
@@ -165,11 +167,16 @@ impl Report {
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         let tally = &self.tally;
-        let _ = writeln!(out, "{}: {} new inputs, {} known, {} conflicting, {} rejected", self.flow, tally.new, tally.known, tally.conflicts, tally.rejected);
+        let _ = writeln!(
+            out,
+            "{}: {} new inputs, {} known, {} conflicting, {} rejected",
+            self.flow, tally.new, tally.known, tally.conflicts, tally.rejected
+        );
         if let Some(path) = &tally.rejects {
             let _ = writeln!(out, "  rejected lines, with reasons: {}", path.display());
         }
-        let (completed, waiting, failed) = (self.status(RunStatus::Completed), self.status(RunStatus::Waiting), self.status(RunStatus::Failed));
+        let (completed, waiting, failed) =
+            (self.status(RunStatus::Completed), self.status(RunStatus::Waiting), self.status(RunStatus::Failed));
         let _ = writeln!(out, "  {completed} completed, {waiting} escalated and waiting for a person, {failed} failed");
         for (operation, effects) in &self.effects {
             let money = if effects.money.is_empty() { String::new() } else { format!("  {}", listed(&effects.money)) };

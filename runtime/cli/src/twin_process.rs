@@ -1,7 +1,7 @@
 //! The twin as a process of its own: started beside the runtime, or found where an address says. It never outlives us.
 
-use crate::exit::{Exit, Failure};
 use crate::arguments::Twin;
+use crate::exit::{Exit, Failure};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -54,13 +54,15 @@ impl TwinProcess {
 }
 
 fn failed(why: &str) -> Failure {
-    Failure::new(Exit::Tool, &run::TWIN_FAILED, format!("the twin cannot be started: {why}")).help("it needs a free loopback port and its ledger's folder")
+    Failure::new(Exit::Tool, &run::TWIN_FAILED, format!("the twin cannot be started: {why}"))
+        .help("it needs a free loopback port and its ledger's folder")
 }
 
 /// The hidden command that is the twin.
 pub(crate) fn serve(options: &Twin) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error.to_string()))?;
-    let faults = TwinFaults { latency: options.latency.map(Duration::from_millis), drop_every: options.drop_every, busy_every: options.busy_every };
+    let faults =
+        TwinFaults { latency: options.latency.map(Duration::from_millis), drop_every: options.drop_every, busy_every: options.busy_every };
     let options = TwinOptions {
         listen: options.listen,
         ledger: options.ledger.clone(),

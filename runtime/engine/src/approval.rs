@@ -94,6 +94,19 @@ pub enum AnswerRefusal {
     BadValue(String),
 }
 
+impl std::fmt::Display for AnswerRefusal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown => write!(out, "nothing waits under that name"),
+            Self::Closed => write!(out, "it is decided already"),
+            Self::Expired => write!(out, "its time has run out"),
+            Self::NotAMember(teams) => write!(out, "only members of {} may decide it", teams.join(", ")),
+            Self::Twice => write!(out, "this person agreed already, and another one is needed"),
+            Self::WrongVerdict(why) | Self::BadValue(why) => write!(out, "{why}"),
+        }
+    }
+}
+
 /// An item of the inbox with where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingApproval {

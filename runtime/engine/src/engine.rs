@@ -46,6 +46,8 @@ pub struct Config {
     pub shard: u32,
     /// How many runs may be in flight; those that wait for a person are not counted.
     pub in_flight: usize,
+    /// Only look: no run goes on, nothing is performed and nothing is appended.
+    pub look_only: bool,
 }
 
 impl Config {
@@ -58,7 +60,7 @@ impl Config {
         models: Arc<dyn Models>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64 }
+        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false }
     }
 }
 
@@ -86,6 +88,28 @@ pub enum AnswerError {
     Store(StoreError),
     /// The engine was shut down.
     Stopped,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFlow(flow) => write!(out, "there is no flow `{flow}`"),
+            Self::Input(why) => write!(out, "the input does not fit: {why}"),
+            Self::Key(why) => write!(out, "the run has no key: {why}"),
+            Self::Store(error) => write!(out, "the store failed: {error:?}"),
+            Self::Stopped => write!(out, "the engine was shut down, or only looks"),
+        }
+    }
+}
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(out),
+            Self::Store(error) => write!(out, "the store failed: {error:?}"),
+            Self::Stopped => write!(out, "the engine was shut down, or only looks"),
+        }
+    }
 }
 
 /// News of an engine.
@@ -149,7 +173,7 @@ impl Engine {
         let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
         let outlets = Outlets { progress, ended, stopped };
         let shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
-        tokio::spawn(shard.run(from_outside, from_inside));
+        tokio::spawn(shard.run(from_outside, from_inside, config.look_only));
         Ok(Self { outside, shared: Arc::new(shared) })
     }
 

@@ -165,6 +165,7 @@ pub(crate) struct Shard {
     inside: mpsc::UnboundedSender<Inside>,
     outlets: Outlets,
     closing: bool,
+    look_only: bool,
     engine_actor: Arc<str>,
 }
 
@@ -208,13 +209,17 @@ impl Shard {
             inside,
             outlets,
             closing: false,
+            look_only: false,
             engine_actor: "engine".into(),
         }
     }
 
     /// Runs until it is shut down or the store fails.
-    pub(crate) async fn run(mut self, mut outside: mpsc::Receiver<Message>, mut inside: mpsc::UnboundedReceiver<Inside>) {
-        self.begin();
+    pub(crate) async fn run(mut self, mut outside: mpsc::Receiver<Message>, mut inside: mpsc::UnboundedReceiver<Inside>, look_only: bool) {
+        if !look_only {
+            self.begin();
+        }
+        self.look_only = look_only;
         loop {
             self.turn();
             if self.closing && self.committing.is_none() {
@@ -307,6 +312,8 @@ impl Shard {
 
     fn take_outside(&mut self, message: Message) {
         match message {
+            // Dropping the reply tells the caller that nothing is worked here.
+            Message::Start(_) | Message::Answer { .. } if self.look_only => {}
             Message::Start(start) => self.starts.push_back(start),
             Message::Answer { approval, by, verdict, reply } => match self.books.inbox.get(&approval).cloned() {
                 Some(run) => self.push(&run, Input::Answered { approval, by, verdict }, Some(reply)),

@@ -24,7 +24,9 @@ pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
     let answer = super::ask(place, Request::Answer { id: id.clone(), by: by.clone(), decision }, true)?;
     match options.format {
         Format::Json => println!("{answer}"),
-        Format::Human => println!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>()),
+        Format::Human => {
+            println!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>())
+        }
     }
     Ok(Exit::Fine)
 }
@@ -34,7 +36,8 @@ fn fields(pairs: &[String]) -> Result<Json, Failure> {
     let mut object = serde_json::Map::new();
     for pair in pairs {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(Failure::new(Exit::Usage, &code::USAGE, format!("`{pair}` is not `name=value`")).help("write, for instance, kind=complaint"));
+            return Err(Failure::new(Exit::Usage, &code::USAGE, format!("`{pair}` is not `name=value`"))
+                .help("write, for instance, kind=complaint"));
         };
         let value = match serde_json::from_str::<Json>(value) {
             Ok(json @ (Json::Number(_) | Json::Bool(_) | Json::Null)) => json,
@@ -52,8 +55,19 @@ fn print_items(answer: &Json) {
         words.collect::<Vec<_>>().join(", ")
     };
     for item in items {
-        let until = if text(item, "deadline").is_empty() { String::new() } else { format!(", until {}, then {}", text(item, "deadline"), text(item, "on_timeout")) };
-        println!("{}  {} {}  because of {}; asks {}{until}", text(item, "id"), text(item, "flow"), text(item, "step"), words(item, "rules"), words(item, "to"));
+        let until = if text(item, "deadline").is_empty() {
+            String::new()
+        } else {
+            format!(", until {}, then {}", text(item, "deadline"), text(item, "on_timeout"))
+        };
+        println!(
+            "{}  {} {}  because of {}; asks {}{until}",
+            text(item, "id"),
+            text(item, "flow"),
+            text(item, "step"),
+            words(item, "rules"),
+            words(item, "to")
+        );
         if !text(item, "question").is_empty() {
             println!("    {}", text(item, "question"));
         }
@@ -64,7 +78,11 @@ fn print_items(answer: &Json) {
             println!("    {} = {}", text(shown, "name"), shown.get("value").cloned().unwrap_or_default());
         }
         if !text(item, "answer").is_empty() {
-            println!("    wants an answer of type {}: tradewind approvals answer {} --by ADDRESS name=value …", text(item, "answer"), text(item, "id"));
+            println!(
+                "    wants an answer of type {}: tradewind approvals answer {} --by ADDRESS name=value …",
+                text(item, "answer"),
+                text(item, "id")
+            );
         }
     }
     eprintln!("{} waiting", items.len());

@@ -26,7 +26,13 @@ pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
     for event in answer.get("events").and_then(Json::as_array).into_iter().flatten() {
         let run: String = text(event, "run").chars().take(12).collect();
         let seq = event.get("seq").and_then(Json::as_u64).unwrap_or(0);
-        println!("{seq:>8}  {}  {run:<12}  {:<12}  {:<18}  {}", text(event, "at"), text(event, "step"), text(event, "kind"), text(event, "about"));
+        println!(
+            "{seq:>8}  {}  {run:<12}  {:<12}  {:<18}  {}",
+            text(event, "at"),
+            text(event, "step"),
+            text(event, "kind"),
+            text(event, "about")
+        );
     }
     Ok(Exit::Fine)
 }

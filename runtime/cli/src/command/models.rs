@@ -37,7 +37,9 @@ async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, prec
     let asked = labels(plan);
     if let Some(name) = only.filter(|name| !asked.contains_key(*name)) {
         let known = asked.keys().cloned().collect::<Vec<_>>().join(", ");
-        return Err(Failure::new(Exit::Usage, &code::MODEL_FAILED, format!("no flow asks a model `{name}`")).help(format!("models: {known}")));
+        return Err(
+            Failure::new(Exit::Usage, &code::MODEL_FAILED, format!("no flow asks a model `{name}`")).help(format!("models: {known}"))
+        );
     }
     let models = LocalModels::new(&repository.root, state_folder(repository, plan).join("models"));
     let mut evaluations = Vec::new();

@@ -39,7 +39,9 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Lin
     let began = Instant::now();
     let rejects = rejects_path(repository, &plan, options);
     let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
-    let session = Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: options.in_flight, perform: true }).await?;
+    let session =
+        Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: usize::from(options.in_flight), perform: true })
+            .await?;
     let rejects = inputs::write_rejects(&rejects, &rejected)?.then_some(rejects);
     let mut tally = Tally { rejected: rejected.len(), rejects, ..Tally::default() };
     let bar = progress_bar(lines.len() - rejected.len());
@@ -73,19 +75,23 @@ async fn feed(session: &Session, options: &Run, lines: &[Line], tally: &mut Tall
         let Ok(input) = &line.input else { continue };
         match session.engine.start(&options.flow, input.clone(), "command-line").await {
             Ok(started) => {
-                tally.ids.insert(started.run);
-                if started.is_new { tally.new += 1 } else { tally.known += 1 }
-            }
-            Err(StartError::Conflict { key, .. }) => {
-                tally.conflicts += 1;
-                bar.suspend(|| eprintln!("{}:{}: another input was already started under the key `{key}`", options.input.display(), line.number));
+                if started.conflict {
+                    tally.conflicts += 1;
+                    let place = format!("{}:{}", options.input.display(), line.number);
+                    bar.suspend(|| {
+                        eprintln!("{place}: error[{}]: another input was already started under this key", code::INPUT_CONFLICT.id)
+                    });
+                } else if started.is_new {
+                    tally.new += 1;
+                } else {
+                    tally.known += 1;
+                }
+                tally.ids.insert(started.run_id);
             }
             Err(StartError::Store(error)) => return Err(store_failure(error)),
             Err(error) => return Err(Failure::new(Exit::Mistakes, &code::BAD_INPUT, format!("line {}: {error}", line.number))),
         }
-        let progress = session.engine.progress();
-        bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
-        bar.set_message(format!("{} waiting for a person", progress.waiting));
+        show(session, bar);
     }
     let mut tick = tokio::time::interval(Duration::from_millis(200));
     let idle = session.engine.wait_idle();
@@ -93,13 +99,16 @@ async fn feed(session: &Session, options: &Run, lines: &[Line], tally: &mut Tall
     loop {
         tokio::select! {
             done = &mut idle => return done.map_err(store_failure),
-            _ = tick.tick() => {
-                let progress = session.engine.progress();
-                bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
-                bar.set_message(format!("{} waiting for a person", progress.waiting));
-            }
+            _ = tick.tick() => show(session, bar),
         }
     }
+}
+
+/// Shows how far the engine is; runs of earlier commands count too, as they are part of the same log.
+fn show(session: &Session, bar: &ProgressBar) {
+    let progress = session.engine.subscribe().progress.borrow().clone();
+    bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
+    bar.set_message(format!("{} waiting for a person", progress.waiting));
 }
 
 fn progress_bar(length: usize) -> ProgressBar {

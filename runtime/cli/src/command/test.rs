@@ -1,0 +1,53 @@
+//! `test`: the scenarios of the repository, each on an engine of its own.
+
+use crate::arguments::{Format, Place, Test};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::render;
+use crate::repository::Repository;
+use crate::scenario;
+use crate::session::state_folder;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Instant;
+use tradewind_engine::ports::Models;
+use tradewind_lang::code::run as code;
+use tradewind_models::LocalModels;
+
+pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
+    let repository = Repository::open(place)?;
+    let compiled = repository.compile(place.environment.as_deref());
+    render::diagnostics(&compiled);
+    let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
+    let wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    let scenarios: Vec<_> = compiled.scenarios.iter().filter(|scenario| wanted(&scenario.name)).collect();
+    if scenarios.is_empty() {
+        return Err(Failure::new(Exit::Usage, &code::USAGE, "no scenario has such a name").help("`scenario` nodes stand beside the flows"));
+    }
+    let models: Arc<dyn Models> = Arc::new(LocalModels::new(&repository.root, state_folder(&repository, &plan).join("models")));
+    let plan = Arc::new(plan);
+    let mut results = Vec::new();
+    super::block_on(async {
+        for scenario in &scenarios {
+            let began = Instant::now();
+            let missed = scenario::run(&plan, scenario, models.clone()).await;
+            results.push((scenario, missed, began.elapsed()));
+        }
+    })?;
+    let failed = results.iter().filter(|(_, missed, _)| !missed.is_empty()).count();
+    match options.format {
+        Format::Json => {
+            let each = results.iter().map(|(scenario, missed, took)| {
+                json!({ "name": scenario.name, "path": scenario.location.0, "line": scenario.location.1, "passed": missed.is_empty(), "missed": missed, "seconds": took.as_secs_f64() })
+            });
+            println!("{}", json!({ "version": 1, "scenarios": each.collect::<Vec<_>>() }));
+        }
+        Format::Human => {
+            for (scenario, missed, _) in &results {
+                println!("{} {}", if missed.is_empty() { "ok    " } else { "FAILED" }, scenario.name);
+                missed.iter().for_each(|why| println!("         {why}"));
+            }
+            println!("{} passed, {failed} failed", results.len() - failed);
+        }
+    }
+    Ok(if failed > 0 { Exit::Failed } else { Exit::Fine })
+}

@@ -1,0 +1,64 @@
+//! An event in one line, for people who read the log.
+
+use tradewind_engine::event::{EventKind, Outcome, SkipReason};
+use tradewind_lang::conform::to_json;
+
+/// Longest value that is printed.
+const LONGEST: usize = 160;
+
+/// What an event says.
+pub(crate) fn event(kind: &EventKind) -> String {
+    match kind {
+        EventKind::PlanAdopted { digest, .. } => digest.short(),
+        EventKind::RunStarted { flow, key, input, .. } => format!("{flow} {key} {}", shortened(&to_json(input))),
+        EventKind::ArmTaken { arm } => format!("arm {}", arm + 1),
+        EventKind::StepCompleted { value } => shortened(&to_json(value)),
+        EventKind::StepSkipped { why } => match why {
+            SkipReason::Condition => "its condition is false".to_owned(),
+            SkipReason::TimeOut => "nobody answered in time".to_owned(),
+            SkipReason::Arm => "its arm was not taken".to_owned(),
+        },
+        EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => failure.to_string(),
+        EventKind::IntentRecorded(intent) => {
+            let key: String = intent.key.chars().take(12).collect();
+            format!("{} {} key {key}", intent.operation, shortened(&to_json(&intent.request)))
+        }
+        EventKind::EffectAttempted { attempt, doubt, code, message, .. } => {
+            format!("attempt {attempt} {}: {code}: {message}", if *doubt { "in doubt" } else { "failed" })
+        }
+        EventKind::EffectSettled { outcome, by, attempt, .. } => match outcome {
+            Outcome::Done(value) => format!("done, by {}, attempt {attempt}: {}", by.as_str(), shortened(&to_json(value))),
+            Outcome::Failed(failure) => format!("failed, by {}, attempt {attempt}: {failure}", by.as_str()),
+        },
+        EventKind::EffectDenied { rule, message, .. } => format!("{rule}: {message}"),
+        EventKind::ApprovalRequested(approval) => {
+            format!("{} of {}: {}", approval.id, approval.to.join(", "), approval.rules.join(" and "))
+        }
+        EventKind::ApprovalAnswered { approval, verdict, .. } => format!("{approval}: {}", verdict_of(verdict)),
+        EventKind::ApprovalExpired { approval, .. } => format!("{approval}: nobody answered in time"),
+        EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
+        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
+        EventKind::RunCompleted { output } => shortened(&to_json(output)),
+    }
+}
+
+fn verdict_of(verdict: &tradewind_engine::approval::Verdict) -> String {
+    use tradewind_engine::approval::Verdict;
+    match verdict {
+        Verdict::Approve { edits } => match to_json(edits) {
+            serde_json::Value::Null => "approved".to_owned(),
+            edits => format!("approved with {}", shortened(&edits)),
+        },
+        Verdict::Deny { reason } if reason.is_empty() => "denied".to_owned(),
+        Verdict::Deny { reason } => format!("denied: {reason}"),
+        Verdict::Answer(value) => format!("answered {}", shortened(&to_json(value))),
+    }
+}
+
+fn shortened(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}

@@ -1,0 +1,271 @@
+//! Runs one scenario on the real engine: log in memory, twins for connectors, a clock moved by hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tradewind_connectors::twin::{Fault, FaultKind, TwinConnectors, TwinWorld};
+use tradewind_engine::approval::{PendingApproval, Verdict};
+use tradewind_engine::engine::{Config, Engine};
+use tradewind_engine::event::EventKind;
+use tradewind_engine::ports::{BoxFuture, Classification, Models};
+use tradewind_engine::summary::RunStatus;
+use tradewind_engine::twin::{ManualClock, MemoryLog};
+use tradewind_lang::conform;
+use tradewind_lang::expr::Resolve;
+use tradewind_lang::plan::{Model, Plan, Rung, StepKind};
+use tradewind_lang::scenario::{self, Action, Expectation, Scenario};
+use tradewind_lang::value::{Record, Value};
+
+/// Virtual time that passes for each look at an engine that waits for its clock.
+const LOOK: i64 = 1_000_000;
+/// How often it is looked at before the scenario is given up.
+const LOOKS: u32 = 2_000;
+
+/// Models of a scenario: mocked answers first, the real ones for the rest.
+struct MockedModels {
+    mocks: BTreeMap<String, Classification>,
+    real: Arc<dyn Models>,
+}
+
+impl Models for MockedModels {
+    fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>> {
+        match self.mocks.get(&model.name) {
+            Some(mock) => Box::pin(async move { Ok(mock.clone()) }),
+            None => self.real.classify(model, labels, text),
+        }
+    }
+}
+
+/// The answers that a scenario gives to models, by model: those of the routes of the steps it mocks.
+fn mocks(plan: &Plan, scenario: &Scenario) -> BTreeMap<String, Classification> {
+    let mut found = BTreeMap::new();
+    let steps = plan.flows.get(&scenario.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
+    for (name, fields) in &scenario.mocks {
+        let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let label = field("label").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let confidence = if let Some(Value::Double(confidence)) = field("confidence") { *confidence } else { 1.0 };
+        let Some(StepKind::Classify { route, .. }) = steps.iter().find(|step| step.name == *name).map(|step| &step.kind) else { continue };
+        for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
+            if let Rung::Candidate { model } = rung {
+                found.insert(model.clone(), Classification { label: label.clone(), confidence, artifact: "mock".to_owned() });
+            }
+        }
+    }
+    found
+}
+
+struct Stage<'a> {
+    scenario: &'a Scenario,
+    engine: Engine,
+    clock: Arc<ManualClock>,
+    twins: Arc<TwinConnectors>,
+    run: Option<Arc<str>>,
+}
+
+/// Runs a scenario; each entry of the result is an expectation that did not hold, with its line.
+pub(crate) async fn run(plan: &Arc<Plan>, scenario: &Scenario, models: Arc<dyn Models>) -> Vec<String> {
+    match stage(plan, scenario, models).await {
+        Ok(mut stage) => {
+            let mut missed = Vec::new();
+            if let Err(error) = stage.play(&mut missed).await {
+                missed.push(error);
+            }
+            stage.engine.shutdown().await;
+            missed
+        }
+        Err(error) => vec![error],
+    }
+}
+
+async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Models>) -> Result<Stage<'a>, String> {
+    let mut world = TwinWorld::default();
+    for (record, value) in &scenario.twins {
+        if record == "shop.order" {
+            world.seed_order(&conform::to_json(value))?;
+        } else {
+            return Err(format!("no twin holds records of type `{record}`"));
+        }
+    }
+    let twins = Arc::new(TwinConnectors::new(Arc::new(plan.types.clone()), world));
+    for fault in &scenario.faults {
+        let kind = match fault.kind {
+            scenario::FaultKind::TimeoutBeforeSend => FaultKind::LostRequest,
+            scenario::FaultKind::TimeoutAfterSend => FaultKind::LostAnswer,
+            scenario::FaultKind::Status(status) => FaultKind::Status(status),
+        };
+        twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
+    }
+    let clock = Arc::new(ManualClock::at(scenario.at));
+    let models = Arc::new(MockedModels { mocks: mocks(plan, scenario), real: models });
+    let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
+    let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
+    Ok(Stage { scenario, engine, clock, twins, run: None })
+}
+
+impl Stage<'_> {
+    async fn play(&mut self, missed: &mut Vec<String>) -> Result<(), String> {
+        if !self.scenario.actions.contains(&Action::Start) {
+            self.start().await?;
+        }
+        for action in &self.scenario.actions {
+            match action {
+                Action::Start => self.start().await?,
+                Action::Advance(micros) => {
+                    self.clock.advance(*micros);
+                    // Timers fire on threads of their own; give them a moment to be heard.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    self.settle().await?;
+                }
+                Action::Approve { what, by } => self.decide(what, by, Verdict::Approve { edits: Value::Null }).await?,
+                Action::Deny { what, by } => self.decide(what, by, Verdict::Deny { reason: String::new() }).await?,
+                Action::Answer { what, by, fields } => self.decide(what, by, Verdict::Answer(fields.clone())).await?,
+                Action::Expect(expectations) => {
+                    for (expectation, line) in expectations {
+                        if let Err(why) = self.check(expectation).await {
+                            missed.push(format!("{}:{line}: {why}", self.scenario.location.0));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), String> {
+        let started = self.engine.start(&self.scenario.flow, self.scenario.input.clone(), "scenario").await;
+        self.run = Some(started.map_err(|error| format!("the run did not start: {error:?}"))?.run_id);
+        self.settle().await
+    }
+
+    /// Waits until nothing goes on by itself. While retries wait for the clock, virtual time passes.
+    async fn settle(&self) -> Result<(), String> {
+        for _ in 0..LOOKS {
+            tokio::select! {
+                idle = self.engine.wait_idle() => return idle.map_err(|error| format!("the engine stopped: {error:?}")),
+                () = tokio::time::sleep(Duration::from_millis(50)) => self.clock.advance(LOOK),
+            }
+        }
+        Err("the run neither ended nor waited for a person".to_owned())
+    }
+
+    async fn waiting(&self) -> Result<Vec<PendingApproval>, String> {
+        self.engine.approvals().await.map_err(|error| format!("the engine stopped: {error:?}"))
+    }
+
+    async fn decide(&self, what: &str, by: &str, verdict: Verdict) -> Result<(), String> {
+        let waiting = self.waiting().await?;
+        let Some(item) = waiting.iter().find(|item| is_about(item, what)) else {
+            return Err(format!("nothing waits because of `{what}`; {}", told(&waiting)));
+        };
+        self.engine.answer(&item.approval.id, by, verdict).await.map_err(|error| format!("{by} could not decide `{what}`: {error:?}"))?;
+        self.settle().await
+    }
+
+    async fn check(&self, expectation: &Expectation) -> Result<(), String> {
+        match expectation {
+            Expectation::Effect { operation, count, fields } => self.check_effect(operation, *count, fields).await,
+            Expectation::Waiting { what, to } => {
+                let waiting = self.waiting().await?;
+                let found = waiting.iter().any(|item| is_about(item, what) && to.as_ref().is_none_or(|to| item.approval.to.contains(to)));
+                if found { Ok(()) } else { Err(format!("expected that `{what}` waits; {}", told(&waiting))) }
+            }
+            Expectation::Denied { what, count } => {
+                let rules =
+                    self.events(|kind| if let EventKind::EffectDenied { rule, .. } = kind { Some(rule.clone()) } else { None }).await?;
+                let found = rules.iter().filter(|rule| *rule == what).count();
+                compare(found, *count, &format!("denials by `{what}`"), &format!("denied by: {}", rules.join(", ")))
+            }
+            Expectation::Output(fields) => self.check_output(fields).await,
+            Expectation::That(condition) => {
+                let outcome = self.outcome().await?;
+                match condition.evaluate(&outcome) {
+                    Ok(Value::Bool(true)) => Ok(()),
+                    Ok(other) => Err(format!("`{}` is {}", condition.source, conform::to_json(&other))),
+                    Err(error) => Err(format!("`{}` has no value: {}", condition.source, error.0)),
+                }
+            }
+        }
+    }
+
+    async fn events<T>(&self, pick: impl Fn(&EventKind) -> Option<T>) -> Result<Vec<T>, String> {
+        let events = self.engine.events(1, usize::MAX, None).await.map_err(|error| format!("the log cannot be read: {error:?}"))?;
+        Ok(events.iter().filter_map(|event| pick(&event.kind)).collect())
+    }
+
+    async fn check_effect(&self, operation: &str, count: Option<u32>, fields: &[(String, Value)]) -> Result<(), String> {
+        // The twin says what really happened; the log says with which request.
+        let done = self.twins.effects().iter().filter(|effect| effect.operation == operation).count();
+        compare(done, count, &format!("effects of `{operation}`"), "counted at the twin")?;
+        let requests = self.events(|kind| if let EventKind::IntentRecorded(intent) = kind { Some(intent.clone()) } else { None }).await?;
+        for intent in requests.iter().filter(|intent| *intent.operation == *operation) {
+            for (name, wanted) in fields {
+                let found = intent.request.get(name).cloned().unwrap_or(Value::Null);
+                if found != *wanted {
+                    return Err(format!("`{name}` of `{operation}` is {}, not {}", conform::to_json(&found), conform::to_json(wanted)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_output(&self, fields: &[(String, Value)]) -> Result<(), String> {
+        let details = self.details().await?;
+        if details.summary.status != RunStatus::Completed {
+            let why = details.summary.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+            return Err(format!("the run is {}{why}", details.summary.status.as_str()));
+        }
+        for (name, wanted) in fields {
+            let found = details.summary.output.get(name).cloned().unwrap_or(Value::Null);
+            if found != *wanted {
+                return Err(format!("the output `{name}` is {}, not {}", conform::to_json(&found), conform::to_json(wanted)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn details(&self) -> Result<tradewind_engine::summary::RunDetails, String> {
+        let Some(run) = &self.run else { return Err("the run was not started".to_owned()) };
+        let details = self.engine.run(run).await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+        details.ok_or_else(|| "the run is not known".to_owned())
+    }
+
+    /// What `that` sees: each step's value by name, and `steps`.
+    async fn outcome(&self) -> Result<Outcomes, String> {
+        let details = self.details().await?;
+        let mut values = Record::default();
+        let mut states = Record::default();
+        for step in &details.steps {
+            values.set(&step.name, step.value.clone());
+            let settled = step.note.as_deref().and_then(|note| note.strip_prefix("settled by "));
+            let flags = [("ran", step.status == "done"), ("denied", step.status == "denied"), ("failed", step.status == "failed")];
+            let mut state: Record = flags.into_iter().map(|(name, flag)| (name.to_owned(), Value::Bool(flag))).collect();
+            state.set("settled_by", settled.map_or(Value::Null, Value::string));
+            states.set(&step.name, Value::Record(Arc::new(state)));
+        }
+        values.set("steps", Value::Record(Arc::new(states)));
+        Ok(Outcomes(values))
+    }
+}
+
+struct Outcomes(Record);
+
+impl Resolve for Outcomes {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        self.0.get(name).cloned()
+    }
+}
+
+fn is_about(item: &PendingApproval, what: &str) -> bool {
+    *item.step == *what || item.approval.rules.iter().any(|rule| rule == what)
+}
+
+fn told(waiting: &[PendingApproval]) -> String {
+    let each: Vec<String> = waiting.iter().map(|item| format!("{} because of {}", item.step, item.approval.rules.join(" and "))).collect();
+    if each.is_empty() { "nothing waits".to_owned() } else { format!("waiting: {}", each.join("; ")) }
+}
+
+fn compare(found: usize, count: Option<u32>, what: &str, more: &str) -> Result<(), String> {
+    let wanted = count.map_or(found > 0, |count| usize::try_from(count).is_ok_and(|count| count == found));
+    let number = count.map_or_else(|| "at least 1".to_owned(), |count| count.to_string());
+    if wanted { Ok(()) } else { Err(format!("expected {number} {what}, found {found} ({more})")) }
+}
