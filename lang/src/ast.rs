@@ -55,7 +55,10 @@ impl Literal {
             return self.span;
         }
         let from = find(start);
-        let to = if end > start { find(end - 1) + 1 } else { from };
+        // A pair that ends exactly here says where the last character ended in the source: an escape is longer than its value.
+        let first = self.offsets.partition_point(|(decoded, _)| (*decoded as usize) < end);
+        let ended = self.offsets.get(first).filter(|(decoded, _)| *decoded as usize == end).map(|(_, source)| *source as usize);
+        let to = if end > start { ended.unwrap_or_else(|| find(end - 1) + 1) } else { from };
         Span::new(self.span.source, from, to.max(from).min((self.span.end as usize).max(from)))
     }
 

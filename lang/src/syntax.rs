@@ -17,3 +17,6 @@ mod words;
 
 pub use format::format;
 pub use load::{MAX_BYTES, load};
+
+#[cfg(test)]
+mod tests;
