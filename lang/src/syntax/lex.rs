@@ -263,6 +263,12 @@ pub(super) fn line_length(rest: &str) -> usize {
     rest.find(is_newline).unwrap_or(rest.len())
 }
 
+/// Where `wanted` stands, if before the next newline. It looks no further, so that a line of many strings takes linear time.
+pub(super) fn find_on_line(rest: &str, wanted: &str) -> Option<usize> {
+    let mut characters = rest.char_indices().take_while(|(_, character)| !is_newline(*character));
+    characters.find(|(at, _)| rest.get(*at..).is_some_and(|tail| tail.starts_with(wanted))).map(|(at, _)| at)
+}
+
 /// The length of the closed, possibly nested comment that `rest` begins with.
 fn comment_length(rest: &str) -> Option<usize> {
     let bytes = rest.as_bytes();

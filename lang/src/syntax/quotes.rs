@@ -2,7 +2,7 @@
 
 use super::chars::{is_newline, is_space, newline_length};
 use super::findings::{quoted, shown};
-use super::lex::{Lexer, Token, TokenKind, decode, line_length};
+use super::lex::{Lexer, Token, TokenKind, decode, find_on_line, line_length};
 use super::strings::{Fault, FaultKind};
 use crate::code::syntax as code;
 
@@ -33,7 +33,7 @@ impl Lexer<'_> {
             };
         }
         let line = rest.get(hashes + 1..).unwrap_or("");
-        match line.get(..line_length(line)).and_then(|line| line.find(&close)) {
+        match find_on_line(line, &close) {
             Some(at) => self.push(TokenKind::Raw, hashes + 1 + at + close.len()),
             None => self.unclosed_line(hashes),
         }

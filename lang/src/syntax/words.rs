@@ -2,7 +2,7 @@
 
 use super::chars::{is_newline, is_space, is_word};
 use super::findings::{quoted, shown};
-use super::lex::{Lexer, TokenKind, line_length};
+use super::lex::{Lexer, TokenKind, find_on_line, line_length};
 use crate::code::syntax as code;
 use crate::diagnostic::nearest;
 
@@ -43,10 +43,12 @@ impl Lexer<'_> {
         let rest = self.rest();
         let Some(open) = rest.chars().next() else { return false };
         let closing: &[char] = if open == '\'' { &['\''] } else { &['\'', '‘', '’', '“', '”'] };
-        let line = rest.get(open.len_utf8()..line_length(rest)).unwrap_or("");
-        let close = line.char_indices().take(200).find(|(at, character)| {
+        let line = rest.get(open.len_utf8()..).unwrap_or("");
+        let near = line.char_indices().take(200).take_while(|(_, character)| !is_newline(*character));
+        let mut near = near.filter(|(_, character)| closing.contains(character));
+        let close = near.find(|(at, character)| {
             let after = line.get(at + character.len_utf8()..).and_then(|tail| tail.chars().next());
-            closing.contains(character) && after.is_none_or(|next| !is_word(next) && next != '"')
+            after.is_none_or(|next| !is_word(next) && next != '"')
         });
         let Some((at, close)) = close else { return false };
         let inner = line.get(..at).unwrap_or("");
@@ -75,8 +77,8 @@ impl Lexer<'_> {
         if self.searches > 8 {
             return false;
         }
-        let searched = if hashes > 0 { inner } else { inner.get(..line_length(inner)).unwrap_or("") };
-        let Some(at) = searched.find(&close) else {
+        let found = if hashes > 0 { inner.find(&close) } else { find_on_line(inner, &close) };
+        let Some(at) = found else {
             self.searches += 1;
             return false;
         };
