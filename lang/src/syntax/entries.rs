@@ -186,7 +186,10 @@ impl Reader<'_> {
             let message = format!("{} is not a property's name", shown(self.written(key)));
             let mistake = self.findings.mistake(&code::BAD_NAME, key.start, key.end, message);
             self.findings.keep(mistake.label("a value, not a name").help("a property is a name, `=` and a value"));
-            self.findings.hide(key.start, equals.end);
+            // The value goes with it: as an argument it would only cause another mistake.
+            self.findings.hide(key.start, found.map_or(equals.end, |value| value.end));
+            self.at += usize::from(found.is_some());
+            return None;
         }
         if found.is_none() {
             let message = format!("missing value of {}", shown(self.written(key)));
