@@ -41,38 +41,3 @@ pub(crate) fn parse(url: &str, folder: &Path) -> Result<Address, StoreError> {
     }
     Ok(address)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(url: &str) -> Result<Address, StoreError> {
-        parse(url, Path::new("/shop"))
-    }
-
-    #[test]
-    fn relative_paths_are_relative_to_the_folder() {
-        assert_eq!(parsed("surrealkv://.tradewind/store"), Ok(Address::Folder("/shop/.tradewind/store".into())));
-        assert_eq!(parsed("surrealkv:///srv/store?sync=every"), Ok(Address::Folder("/srv/store".into())));
-        assert_eq!(parsed("memory://"), Ok(Address::Memory));
-    }
-
-    #[test]
-    fn settings_that_are_not_durable_are_named() {
-        for setting in ["sync=never", "sync=5s", "SYNC=Never", "sync=", "sync", "sync_data=false"] {
-            let Err(StoreError::NotDurable(text)) = parsed(&format!("surrealkv://store?{setting}")) else {
-                panic!("`{setting}` was taken");
-            };
-            assert!(text.contains(&format!("`{setting}`")), "{text}");
-        }
-        assert!(matches!(parsed("surrealkv://store?sync=every&sync=never"), Err(StoreError::NotDurable(_))));
-        assert!(matches!(parsed("memory://store"), Err(StoreError::NotDurable(_))));
-    }
-
-    #[test]
-    fn other_addresses_are_refused() {
-        for url in ["", "store", "rocksdb://store", "surrealkv://", "surrealkv://store?versioned=true", "file://store"] {
-            assert!(matches!(parsed(url), Err(StoreError::Other(_))), "`{url}` was taken");
-        }
-    }
-}

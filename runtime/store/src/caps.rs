@@ -41,8 +41,10 @@ pub(crate) async fn datastore(path: &str) -> Result<(Arc<Datastore>, Surreal<Db>
         .build_with_path(path)
         .await
         .map_err(|error| text(&error))?;
+    // Fails at once on a damaged file or a full disk; everything that starts a store up otherwise tries for two minutes. For the same
+    // reason the database's `bootstrap` is left out: it only enters this process into a list of the members of a cluster.
+    datastore.get_version().await.map_err(|error| text(&error))?;
     datastore.check_version().await.map_err(|error| text(&error))?;
-    datastore.bootstrap().await.map_err(|error| text(&error))?;
     datastore.start_maintenance_tasks();
     let surreal = Surreal::<Db>::unstable_from_datastore(Arc::clone(&datastore), None).await.map_err(|error| text(&error))?;
     Ok((datastore, surreal))

@@ -8,13 +8,15 @@ mod address;
 mod caps;
 mod failure;
 mod folder;
+mod manifest;
 mod opening;
 mod rows;
 
+use address::Address;
 use failure::WriteFailure;
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
 use surrealdb_core::kvs::Datastore;
@@ -32,15 +34,19 @@ const ATTEMPTS: u32 = 16;
 /// It runs on threads of its own, with the stack that the database needs, so that its callers need no setting at all and a
 /// caller that goes away never leaves half a write behind.
 pub struct SurrealLog {
+    durable: bool,
+    /// `None` once it is closed.
+    open: RwLock<Option<Open>>,
+}
+
+struct Open {
     database: Arc<Database>,
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    runtime: Runtime,
 }
 
 struct Database {
     surreal: Surreal<Db>,
     datastore: Arc<Datastore>,
-    durable: bool,
     /// Set by the first write of which nobody knows whether it happened. A log that went on behind a torn record would lose
     /// the rest when the database repairs itself at the next start, so nothing is written until the store is opened again.
     doubt: OnceLock<StoreError>,
@@ -56,20 +62,43 @@ struct Database {
 pub async fn open(url: &str, folder: &Path) -> Result<Arc<SurrealLog>, StoreError> {
     let address = address::parse(url, folder)?;
     let runtime = caps::runtime().map_err(|error| StoreError::Other(format!("cannot start the threads of the store: {error}")))?;
+    let durable = address != Address::Memory;
     let opened = runtime.spawn(async move { opening::database(&address).await }).await;
-    let database = match opened {
-        Ok(Ok(database)) => Arc::new(database),
+    match opened {
+        Ok(Ok(database)) => Ok(Arc::new(SurrealLog { durable, open: RwLock::new(Some(Open { database: Arc::new(database), runtime })) })),
         failed => {
-            // A runtime must not be dropped on an asynchronous thread, so it is only told to end.
-            runtime.shutdown_background();
-            return Err(match failed {
+            // The folder must be free again when the caller hears of the refusal.
+            aside(move || drop(runtime)).await?;
+            Err(match failed {
                 Ok(Err(error)) => error,
                 // The database panics on some broken files.
                 _ => StoreError::Damaged(format!("`{url}` cannot be read: the database gave up while opening it")),
-            });
+            })
         }
-    };
-    Ok(Arc::new(SurrealLog { database, runtime: Some(runtime) }))
+    }
+}
+
+/// Work that must not run on an asynchronous thread, because it waits for other threads.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let builder = std::thread::Builder::new().name("tradewind-store-closing".to_owned()).stack_size(STACK_BYTES);
+    let gave_up = |error: &dyn std::fmt::Display| StoreError::Other(format!("the store cannot be closed: {error}"));
+    builder.spawn(move || drop(sender.send(work()))).map_err(|error| gave_up(&error))?;
+    receiver.await.map_err(|error| gave_up(&error))
+}
+
+impl Open {
+    /// Stops writing, flushes, ends the threads and lets go of every file.
+    fn close(self) -> Result<(), StoreError> {
+        let Self { database, runtime } = self;
+        let shut = runtime.block_on(database.datastore.shutdown());
+        {
+            let _context = runtime.enter();
+            drop(database);
+        }
+        drop(runtime);
+        shut.map_err(|error| failure::of_text(&format!("{error:#}")))
+    }
 }
 
 impl SurrealLog {
@@ -80,21 +109,21 @@ impl SurrealLog {
     /// # Errors
     /// When flushing fails; acknowledged segments are safe nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
-        let database = Arc::clone(&self.database);
-        self.apart(async move {
-            let _ = database.doubt.set(StoreError::Other("the store is closed".to_owned()));
-            database.datastore.shutdown().await.map_err(|error| failure::of_text(&format!("{error:#}")))
-        })
-        .await
+        let Some(open) = self.open.write().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        aside(move || open.close()).await?
     }
 
     /// Runs work on the store's own threads, in a task that ends even when the caller has gone.
-    async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Result<T, StoreError> {
-        let Some(runtime) = &self.runtime else { return Err(StoreError::Other("the store is closed".to_owned())) };
-        match runtime.spawn(work).await {
-            Ok(result) => result,
-            Err(error) => Err(StoreError::Other(format!("the database gave up: {error}"))),
-        }
+    async fn apart<T, F>(&self, work: impl FnOnce(Arc<Database>) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let task = match &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(open) => open.runtime.spawn(work(Arc::clone(&open.database))),
+            None => return Err(StoreError::Other("the store is closed".to_owned())),
+        };
+        task.await.unwrap_or_else(|error| Err(StoreError::Other(format!("the database gave up: {error}"))))
     }
 }
 
@@ -126,13 +155,14 @@ impl Database {
 
 impl LogStore for SurrealLog {
     fn take(&self, shard: u32) -> BoxFuture<'_, Result<ShardHead, StoreError>> {
-        let database = Arc::clone(&self.database);
-        Box::pin(self.apart(async move { database.write(|| rows::take(&database.surreal, shard)).await.map(|epoch| ShardHead { epoch }) }))
+        Box::pin(self.apart(move |database| async move {
+            let epoch = database.write(|| rows::take(&database.surreal, shard)).await?;
+            Ok(ShardHead { epoch })
+        }))
     }
 
     fn append(&self, epoch: u64, segment: Segment) -> BoxFuture<'_, Result<(), StoreError>> {
-        let database = Arc::clone(&self.database);
-        Box::pin(self.apart(async move {
+        Box::pin(self.apart(move |database| async move {
             let row = rows::Row::of(segment)?;
             let epoch = rows::number(epoch)?;
             database.write(|| rows::append(&database.surreal, epoch, row.clone())).await
@@ -140,24 +170,19 @@ impl LogStore for SurrealLog {
     }
 
     fn scan(&self, shard: u32, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Segment>, StoreError>> {
-        let database = Arc::clone(&self.database);
-        Box::pin(self.apart(async move { rows::scan(&database.surreal, shard, from, limit).await }))
+        Box::pin(self.apart(move |database| async move { rows::scan(&database.surreal, shard, from, limit).await }))
     }
 
     fn durable(&self) -> bool {
-        self.database.durable
+        self.durable
     }
 }
 
 impl Drop for SurrealLog {
     fn drop(&mut self) {
-        let Some(runtime) = self.runtime.take() else { return };
-        let database = Arc::clone(&self.database);
+        let Some(open) = self.open.write().unwrap_or_else(PoisonError::into_inner).take() else { return };
         // A runtime cannot be waited for on an asynchronous thread. If the process ends meanwhile, nothing acknowledged is lost.
         let closing = std::thread::Builder::new().name("tradewind-store-closing".to_owned()).stack_size(STACK_BYTES);
-        let _ = closing.spawn(move || {
-            let _ = runtime.block_on(database.datastore.shutdown());
-            drop(database);
-        });
+        let _ = closing.spawn(move || drop(open.close()));
     }
 }

@@ -5,6 +5,7 @@ use crate::address::Address;
 use crate::caps;
 use crate::failure;
 use crate::folder;
+use crate::manifest;
 use std::path::Path;
 use std::sync::OnceLock;
 use surrealdb::Surreal;
@@ -32,21 +33,20 @@ DEFINE FIELD IF NOT EXISTS body ON segment TYPE bytes;
 ";
 
 pub(crate) async fn database(address: &Address) -> Result<Database, StoreError> {
-    let (path, durable) = match address {
-        Address::Memory => ("memory".to_owned(), false),
+    let path = match address {
+        Address::Memory => "memory".to_owned(),
         Address::Folder(folder) => {
             folder::prepare(folder)?;
-            (format!("surrealkv://{}", plain(folder)?), true)
+            manifest::check(folder)?;
+            format!("surrealkv://{}", plain(folder)?)
         }
     };
     let (datastore, surreal) = caps::datastore(&path).await.map_err(|text| of_opening(&text, address))?;
-    let checked = define(&surreal).await;
-    if let Err(error) = checked {
-        // The folder must be free again when the caller hears of the refusal.
+    if let Err(error) = define(&surreal).await {
         let _ = datastore.shutdown().await;
         return Err(error);
     }
-    Ok(Database { surreal, datastore, durable, doubt: OnceLock::new() })
+    Ok(Database { surreal, datastore, doubt: OnceLock::new() })
 }
 
 /// The database cuts its address at the first `?` and takes the rest for settings.

@@ -13,20 +13,14 @@ use tradewind_engine::segment::{Digest, Segment};
 /// Sequence numbers that one range read covers at least; a read holds at most as many rows.
 const WINDOW: u64 = 256;
 
-const TAKE: &str = "{ RETURN (UPSERT ONLY $shard SET number = (number ?? 0) + 1, head = head ?? 0 RETURN VALUE number) }";
-
-/// Every append changes the epoch's row, so that two writers always conflict.
-const APPEND: &str = "{
-    LET $held = (UPDATE $shard SET head = $first WHERE number = $epoch RETURN VALUE number);
-    IF $held != [$epoch] { THROW $fenced };
-    CREATE $id SET count = $count, previous = $previous, hash = $hash, body = $body RETURN NONE;
-    RETURN NONE;
-}";
-
-const HEAD: &str = "SELECT VALUE head FROM ONLY $shard";
-
-/// A whole range: it is read in order and without looking at any other row. `LIMIT` would not bound it.
-pub(crate) const RANGE: &str = "SELECT id, count, previous, hash, body FROM segment:[$shard, $from]..[$shard, $until]";
+/// Raises the epoch of a shard.
+const TAKE: &str = include_str!("statements/take.surql");
+/// Every append changes the epoch's row, so that two writers always conflict: the database allows write skew.
+const APPEND: &str = include_str!("statements/append.surql");
+/// The first number of the newest segment.
+const HEAD: &str = include_str!("statements/head.surql");
+/// A whole range is read in order and without looking at any other row; `LIMIT` would not bound it.
+const RANGE: &str = include_str!("statements/range.surql");
 
 /// A segment as a row.
 #[derive(Debug, Clone, SurrealValue)]

@@ -1,0 +1,110 @@
+//! Damaged files: every kind of file of a store cut short and overwritten.
+//!
+//! Either opening or reading says `Damaged`, or what can be read is an unbroken part of the log from its beginning. The
+//! database repairs the tail of its own log without a word, so a log that lost its end is only found by who knows the end.
+
+use crate::*;
+use std::fs;
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.file_name().unwrap() != "LOCK" {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &target) } else { assert!(fs::copy(&path, &target).is_ok()) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    Half,
+    Empty,
+    Garbage,
+    Middle,
+    Gone,
+}
+
+fn harm(file: &Path, harm: Harm) {
+    let mut bytes = fs::read(file).unwrap();
+    let half = bytes.len() / 2;
+    match harm {
+        Harm::Half => bytes.truncate(half),
+        Harm::Empty => bytes.clear(),
+        Harm::Garbage => bytes.iter_mut().for_each(|byte| *byte = 0xA5),
+        Harm::Middle => bytes.iter_mut().skip(half).take(64).for_each(|byte| *byte ^= 0xFF),
+        Harm::Gone => return fs::remove_file(file).unwrap(),
+    }
+    fs::write(file, bytes).unwrap();
+}
+
+/// Opens and reads a store that was harmed; says what became of it.
+async fn outcome(folder: &Folder, segments: &[Segment]) -> String {
+    let log = match folder.open().await {
+        Ok(log) => log,
+        Err(error) => {
+            assert!(matches!(error, StoreError::Damaged(_)), "refused as {error:?}");
+            return format!("refused: {error:?}");
+        }
+    };
+    let told = match all(&log, 0).await {
+        Ok(found) if found.iter().zip(segments).all(|(found, segment)| found == segment) && found.len() <= segments.len() => {
+            format!("{} of {} segments", found.len(), segments.len())
+        }
+        Ok(found) => {
+            assert!(found.iter().any(|segment| !segment.is_intact()), "other segments than were written, and nobody could tell");
+            "a segment that is not intact".to_owned()
+        }
+        Err(error) => {
+            assert!(matches!(error, StoreError::Damaged(_)), "refused as {error:?}");
+            format!("unreadable: {error:?}")
+        }
+    };
+    let _ = log.close().await;
+    told
+}
+
+#[tokio::test]
+async fn damage_is_never_taken_for_the_log() {
+    let folder = Folder::new("damage");
+    let whole = folder.0.join("whole");
+    let segments = chain(0, 40, 4, 6_000);
+    let log = folder.open().await.unwrap();
+    let epoch = log.take(0).await.unwrap().epoch;
+    append_all(&log, epoch, &segments[..20]).await;
+    log.close().await.unwrap();
+    drop(log);
+    let log = folder.open().await.unwrap();
+    let epoch = log.take(0).await.unwrap().epoch;
+    append_all(&log, epoch, &segments[20..]).await;
+    // As after a kill: half of it is in tables, half in the database's own log.
+    copy(&folder.store(), &whole);
+    log.close().await.unwrap();
+    drop(log);
+
+    let names: Vec<PathBuf> = files(&whole).iter().map(|path| path.strip_prefix(&whole).unwrap().to_path_buf()).collect();
+    for name in names {
+        for kind in [Harm::Half, Harm::Empty, Harm::Garbage, Harm::Middle, Harm::Gone] {
+            copy(&whole, &folder.store());
+            harm(&folder.store().join(&name), kind);
+            let told = outcome(&folder, &segments).await;
+            println!("{} {kind:?}: {told}", name.display());
+        }
+    }
+    copy(&whole, &folder.store());
+    assert_eq!(outcome(&folder, &segments).await, "40 of 40 segments");
+}
