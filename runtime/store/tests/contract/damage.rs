@@ -78,23 +78,24 @@ async fn outcome(folder: &Folder, segments: &[Segment]) -> String {
     told
 }
 
+/// Segments of which the first 20 are in tables and the others in the database's own log, as after a kill.
+async fn half_in_tables(folder: &Folder, whole: &Path) -> Vec<Segment> {
+    let segments = chain(0, 40, 4, 6_000);
+    for part in segments.chunks(20) {
+        let log = folder.open().await.unwrap();
+        let epoch = log.take(0).await.unwrap().epoch;
+        append_all(&log, epoch, part).await;
+        copy(&folder.store(), whole);
+        log.close().await.unwrap();
+    }
+    segments
+}
+
 #[tokio::test]
 async fn damage_is_never_taken_for_the_log() {
     let folder = Folder::new("damage");
     let whole = folder.0.join("whole");
-    let segments = chain(0, 40, 4, 6_000);
-    let log = folder.open().await.unwrap();
-    let epoch = log.take(0).await.unwrap().epoch;
-    append_all(&log, epoch, &segments[..20]).await;
-    log.close().await.unwrap();
-    drop(log);
-    let log = folder.open().await.unwrap();
-    let epoch = log.take(0).await.unwrap().epoch;
-    append_all(&log, epoch, &segments[20..]).await;
-    // As after a kill: half of it is in tables, half in the database's own log.
-    copy(&folder.store(), &whole);
-    log.close().await.unwrap();
-    drop(log);
+    let segments = half_in_tables(&folder, &whole).await;
 
     let names: Vec<PathBuf> = files(&whole).iter().map(|path| path.strip_prefix(&whole).unwrap().to_path_buf()).collect();
     for name in names {
@@ -107,4 +108,26 @@ async fn damage_is_never_taken_for_the_log() {
     }
     copy(&whole, &folder.store());
     assert_eq!(outcome(&folder, &segments).await, "40 of 40 segments");
+}
+
+#[tokio::test]
+async fn a_repair_that_was_interrupted_begins_anew() {
+    let folder = Folder::new("repair");
+    let whole = folder.0.join("whole");
+    let segments = half_in_tables(&folder, &whole).await;
+    copy(&whole, &folder.store());
+    let logs = files(&folder.store().join("wal"));
+    let [log] = logs.as_slice() else { panic!("{logs:?}") };
+    // A torn tail, and the half that an earlier repair had copied when it was killed.
+    let bytes = fs::read(log).unwrap();
+    fs::write(log, &bytes[..bytes.len() - 1]).unwrap();
+    let repair = folder.store().join("wal/repair_temp");
+    fs::create_dir(&repair).unwrap();
+    fs::write(repair.join("00000000000000000000.wal"), &bytes[..bytes.len() / 2]).unwrap();
+    for _ in 0..3 {
+        let log = folder.open().await.unwrap();
+        let found = all(&log, 0).await.unwrap();
+        assert!(found.len() >= 39 && segments.starts_with(&found), "only {} of 40 segments are left", found.len());
+        drop(log.close().await);
+    }
 }

@@ -9,6 +9,7 @@ mod killed;
 mod opening;
 mod scanning;
 mod speed;
+mod suite;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
