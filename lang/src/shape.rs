@@ -125,6 +125,12 @@ fn list_of(what: &str, names: &[&str]) -> String {
 fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
     let name = &node.name.text;
     if free && node.arguments.is_empty() && (!node.properties.is_empty() || !node.children.is_empty()) {
+        let message = format!("`{name}` has fields where one value is expected");
+        found.push(
+            Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, message)
+                .label("a value is missing")
+                .help(format!("write `{name} \"=…\"`: a record comes whole, from an expression")),
+        );
         return;
     }
     if node.arguments.is_empty() {

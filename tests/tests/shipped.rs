@@ -1,4 +1,5 @@
 //! The shipped repository compiles without a single diagnostic.
+#![cfg(test)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

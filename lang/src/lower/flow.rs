@@ -38,7 +38,8 @@ pub(crate) struct Lowered {
 /// One flow under construction.
 pub(crate) struct FlowDraft<'n> {
     pub(crate) name: String,
-    pub(crate) input: String,
+    /// The record type of its input; absent where it could not be read, which hides no mistake of a step.
+    pub(crate) input: Option<String>,
     pub(crate) drafts: Vec<Draft<'n>>,
     pub(crate) lowered: BTreeMap<usize, Lowered>,
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
@@ -87,7 +88,7 @@ impl Context<'_> {
     }
 
     fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
-        let input = self.lower_input(node, name)?;
+        let input = self.lower_input(node, name);
         let mut draft = FlowDraft { name: name.to_owned(), input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
         self.collect(&node.children, None, &mut draft.drafts);
         if draft.drafts.is_empty() {
@@ -106,7 +107,7 @@ impl Context<'_> {
         let key = node
             .setting("key")
             .cloned()
-            .and_then(|key| self.value(&key, &self.input_scope(&draft.input), None))
+            .and_then(|key| self.value(&key, &self.input_scope(draft.input.as_deref()), None))
             .map(|checked| checked.expr);
         let output = self.lower_output(node, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         let summary = self.setting_text(node, "summary").unwrap_or_default();
@@ -123,7 +124,7 @@ impl Context<'_> {
             let depends = depends.into_iter().filter_map(|at| u16::try_from(at).ok()).map(StepId).collect();
             steps.push(Step { depends, ..lowered.step });
         }
-        Some(Flow { name: name.to_owned(), summary, input, key, deadline, cost_cap, steps, output })
+        Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, steps, output })
     }
 
     fn lower_input(&mut self, node: &Node, flow: &str) -> Option<String> {
@@ -162,14 +163,16 @@ impl Context<'_> {
         }
     }
 
-    fn input_scope(&self, input: &str) -> Scope {
-        Scope::default().with("input", Ty::Record(input.to_owned()), Marks::default())
+    fn input_scope(&self, input: Option<&str>) -> Scope {
+        let ty = input.map_or(Ty::Unknown, |record| Ty::Record(record.to_owned()));
+        Scope::default().with("input", ty, Marks::default())
     }
 
     /// What a place of a flow may name. `own`: the step that stands there, which may not name itself.
     pub(crate) fn flow_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
         let plain = Marks::default();
-        let mut scope = self.input_scope(&draft.input).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
+        let mut scope =
+            self.input_scope(draft.input.as_deref()).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
         let mut states = Vec::new();
         for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };

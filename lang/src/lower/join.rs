@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::expr::{Checked, Expr, Tree};
-use crate::ty::{Ty, TypeTable};
+use crate::ty::Ty;
 use crate::value::Value;
 
 impl Context<'_> {
@@ -21,7 +21,7 @@ impl Context<'_> {
                 let Some(checked) = arm.iter().find(|(of, _)| *of == name).map(|(_, checked)| checked) else { continue };
                 ty = Some(match ty {
                     None => checked.expr.ty.clone(),
-                    Some(ty) => join(&ty, &checked.expr.ty, &self.plan.types),
+                    Some(ty) => join(&ty, &checked.expr.ty),
                 });
             }
             let absent = outputs.iter().any(|arm| !arm.iter().any(|(of, _)| *of == name));
@@ -44,14 +44,14 @@ fn widen(expr: &mut Expr, ty: &Ty) {
     }
 }
 
-fn join(left: &Ty, right: &Ty, types: &TypeTable) -> Ty {
+fn join(left: &Ty, right: &Ty) -> Ty {
     match (left, right) {
         (left, right) if left == right => left.clone(),
         (Ty::Unknown, other) | (other, Ty::Unknown) => other.clone(),
         (Ty::Null, other) | (other, Ty::Null) => other.clone().optional(),
         (Ty::Optional(inner), other) | (other, Ty::Optional(inner)) => {
             let other = if let Ty::Optional(other) = other { other } else { other };
-            join(inner, other, types).optional()
+            join(inner, other).optional()
         }
         (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => Ty::Double,
         // An enum's value meets text as text; the enum cannot be proved from a constant of the other arm alone.

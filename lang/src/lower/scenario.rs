@@ -113,6 +113,26 @@ impl Context<'_> {
         None
     }
 
+    /// What people decide and what denies: a step of the flow, or `policy.rule`.
+    fn step_or_rule(&mut self, value: &Literal, flow: &Flow) -> Option<String> {
+        let text = self.text(value, "the name of a step or a rule")?;
+        if !text.contains('.') {
+            return self.step_name(value, flow);
+        }
+        let mut rules = Vec::new();
+        for policy in self.plan.policies.values() {
+            let denies = policy.denies.iter().map(|rule| &rule.name);
+            let others = policy.limits.iter().map(|rule| &rule.name).chain(policy.escalates.iter().map(|rule| &rule.name));
+            rules.extend(denies.chain(others).map(|rule| format!("{}.{rule}", policy.name)));
+        }
+        if rules.contains(&text) {
+            return Some(text);
+        }
+        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no rule `{text}`")).label("no such rule");
+        self.report(super::context::suggest(diagnostic, &text, &rules, value.span, "rule"));
+        None
+    }
+
     fn lower_mocks(&mut self, node: &Node, flow: &Flow) -> Vec<(String, Vec<(String, Value)>)> {
         let mut mocks = Vec::new();
         for mock in node.all("mock").collect::<Vec<_>>() {
@@ -163,7 +183,7 @@ impl Context<'_> {
     fn lower_actions(&mut self, node: &Node, flow: &Flow) -> Vec<Action> {
         let mut actions = Vec::new();
         for child in &node.children {
-            let what = |context: &mut Self| context.argument(child, 0, "what is decided");
+            let what = |context: &mut Self| child.argument(0).cloned().and_then(|what| context.step_or_rule(&what, flow));
             let action = match child.name.text.as_str() {
                 "start" => Some(Action::Start),
                 "advance" => child.argument(0).cloned().and_then(|span| self.typed(&span, &Ty::Duration)).and_then(|value| match value {
@@ -208,11 +228,13 @@ impl Context<'_> {
                 "effect" => self.expect_effect(child),
                 "waiting" => {
                     let to = child.setting("to").cloned().and_then(|to| self.reference(&to, "team"));
-                    self.argument(child, 0, "what waits").map(|what| Expectation::Waiting { what, to })
+                    let what = child.argument(0).cloned().and_then(|what| self.step_or_rule(&what, flow));
+                    what.map(|what| Expectation::Waiting { what, to })
                 }
                 "denied" => {
                     let count = child.setting("count").is_some().then(|| self.count(child, "count", 0, 1_000_000)).flatten();
-                    self.argument(child, 0, "a rule").map(|what| Expectation::Denied { what, count })
+                    let what = child.argument(0).cloned().and_then(|what| self.step_or_rule(&what, flow));
+                    what.map(|what| Expectation::Denied { what, count })
                 }
                 "output" => self.expect_output(child, flow),
                 "that" => child

@@ -192,8 +192,8 @@ impl Context<'_> {
             }
         };
         let mut show = Vec::new();
-        for value in node.list("show").into_iter().cloned() {
-            let checked = self.value(&value, &place.scope, None);
+        for value in node.list("show") {
+            let checked = self.value(value, &place.scope, None);
             show.extend(checked.map(|checked| place.note(checked).expr));
         }
         let answer = match node.first("answer").and_then(|answer| answer.argument(0)).cloned() {
