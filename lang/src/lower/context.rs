@@ -81,6 +81,9 @@ impl Context<'_> {
 
     /// Reports that a setting must be given.
     pub(crate) fn missing(&mut self, node: &Node, name: &str, help: &str) {
+        if mistyped(node, name) {
+            return;
+        }
         let kind = node.name.text.clone();
         let diagnostic = Diagnostic::new(&meaning::MISSING_SETTING, node.name.span, format!("`{kind}` lacks its `{name}`"));
         self.report(diagnostic.label(format!("no `{name}`")).help(help));
@@ -322,6 +325,13 @@ pub(crate) fn suggest(diagnostic: Diagnostic, name: &str, known: &[String], span
         None if known.is_empty() => diagnostic.help(format!("no {kind} is declared")),
         None => diagnostic.help(format!("declared: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
     }
+}
+
+/// Whether a setting seems to be given under a misspelt name: that was reported, and is not missing too.
+pub(crate) fn mistyped(node: &Node, name: &str) -> bool {
+    let known = crate::shape::rule_of("", &node.name.text).map(|rule| rule.settings.as_slice()).unwrap_or_default();
+    let given = node.properties.iter().map(|property| &property.name.text).chain(node.children.iter().map(|child| &child.name.text));
+    given.filter(|given| !known.contains(given)).any(|given| nearest(given, [name]).is_some())
 }
 
 /// The name given by a node's first argument, with its place.

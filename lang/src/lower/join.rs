@@ -7,7 +7,7 @@ use crate::value::Value;
 
 impl Context<'_> {
     /// A record of every name that any arm gives: optional where an arm lacks it, `json` where types differ.
-    pub(crate) fn join_outputs(&self, outputs: &mut [Vec<(String, Checked)>]) -> Ty {
+    pub(crate) fn join_outputs(outputs: &mut [Vec<(String, Checked)>]) -> Ty {
         let mut names: Vec<String> = Vec::new();
         for name in outputs.iter().flatten().map(|(name, _)| name) {
             if !names.contains(name) {

@@ -183,6 +183,9 @@ impl Context<'_> {
     fn on_timeout(&mut self, node: &Node, on: &[String]) -> Option<OnTimeout> {
         let kind = node.name.text.clone();
         let Some(value) = node.setting("on-timeout").cloned() else {
+            if super::context::mistyped(node, "on-timeout") {
+                return None;
+            }
             let diagnostic = Diagnostic::new(
                 &meaning::NO_TIMEOUT,
                 node.name.span,

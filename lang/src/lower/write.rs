@@ -283,7 +283,7 @@ impl Context<'_> {
             return None;
         }
         let marks = outputs.iter().flatten().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
-        let ty = self.join_outputs(&mut outputs);
+        let ty = Self::join_outputs(&mut outputs);
         for (arm, output) in arms.iter_mut().zip(outputs) {
             arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         }

@@ -267,7 +267,7 @@ pub(crate) enum ModelsCommand {
         /// Only this model.
         model: Option<String>,
         /// The precision wanted of what is handled without a person.
-        #[arg(long, default_value_t = 0.85)]
+        #[arg(long, default_value_t = 0.80)]
         precision: f64,
         /// How to report.
         #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -45,7 +45,7 @@ fn main() -> std::process::ExitCode {
 
 /// Operators see warnings on standard error; `TRADEWIND_LOG=debug` shows more.
 fn start_tracing() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("TRADEWIND_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("tradewind=warn"));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TRADEWIND_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("tradewind=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

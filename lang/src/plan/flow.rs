@@ -1,0 +1,199 @@
+//! Flows and their steps in the plan.
+
+use super::{Bindings, Escalation, Micros};
+use crate::expr::Expr;
+use crate::money::Money;
+use crate::template::Template;
+use crate::ty::Ty;
+use serde::{Deserialize, Serialize};
+
+/// A `flow` node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Name.
+    pub name: String,
+    /// For people.
+    pub summary: String,
+    /// Record type of its input.
+    pub input: String,
+    /// What makes two starts the same run; the digest of the input where absent. Scope: `input`.
+    pub key: Option<Expr>,
+    /// Longest a run may take, waits for people not counted.
+    pub deadline: Option<Micros>,
+    /// Most a run may cost in model calls.
+    pub cost_cap: Option<Money>,
+    /// Steps in document order; those of `choose` arms follow their `choose`.
+    pub steps: Vec<Step>,
+    /// What it answers; scope: the top-level steps.
+    pub output: Bindings,
+}
+
+/// A step, by its place in [`Flow::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StepId(pub u16);
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Name in expressions; unique in the flow.
+    pub name: String,
+    /// The arm of a `choose` step in which it stands.
+    pub within: Option<(StepId, u16)>,
+    /// It runs only where this is true; it is skipped otherwise.
+    pub when: Option<Expr>,
+    /// Steps that must be settled before it starts: data, `after`, and the gates; never itself.
+    pub depends: Vec<StepId>,
+    /// What happens when it fails.
+    pub on_error: OnError,
+    /// What happens when its effect is denied: `true` leaves it out and goes on, `false` stops the run.
+    pub skip_denied: bool,
+    /// What it does.
+    pub kind: StepKind,
+    /// The type of its value where it ran.
+    pub ty: Ty,
+}
+
+/// What happens when a step fails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum OnError {
+    /// The run fails.
+    Fail,
+    /// The step's value is absent and the run goes on.
+    Skip,
+}
+
+/// What a step does. Scope of its expressions: `input`, `run`, `settings`, `steps`, and the steps it depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StepKind {
+    /// `let`: its value is the expression's.
+    Let {
+        /// The expression.
+        value: Expr,
+    },
+    /// `observe { call }`: its value is the response.
+    Call {
+        /// Full name of a read operation.
+        operation: String,
+        /// Its request.
+        request: Bindings,
+    },
+    /// `observe { recall }`: its value is a list of records, newest last.
+    Recall {
+        /// The memory.
+        memory: String,
+        /// Whose facts.
+        subject: Expr,
+        /// How many of the newest.
+        last: u32,
+    },
+    /// `decide { classify }`: `{ label, confidence, by }`.
+    Classify {
+        /// The enum of the labels.
+        labels: String,
+        /// The route.
+        route: String,
+        /// What is classified.
+        text: Expr,
+    },
+    /// `decide { draft }`: a record of one text field.
+    Draft {
+        /// The record type.
+        record: String,
+        /// Its text field.
+        field: String,
+        /// The route.
+        route: String,
+    },
+    /// `decide { rule … otherwise }`: `{ value, rule }`; the first rule that holds.
+    Rules {
+        /// In order.
+        rules: Vec<Rule>,
+        /// Where none holds; its `rule` is `otherwise`.
+        otherwise: Expr,
+    },
+    /// `reflect { require }`: `{ passed, codes }`.
+    Reflect {
+        /// What must hold.
+        requires: Vec<Require>,
+        /// `true`: go on with `passed` false; `false`: stop the run.
+        go_on: bool,
+    },
+    /// `ask`: its value is the answer.
+    Ask {
+        /// To whom, how long, and then what.
+        escalation: Escalation,
+        /// The question.
+        question: Template,
+        /// What is shown beside it.
+        show: Vec<Expr>,
+        /// Record type of the answer.
+        answer: String,
+    },
+    /// `act { call }`: the response's fields and `request`, what was sent.
+    Act {
+        /// Full name of a write operation.
+        operation: String,
+        /// Its request.
+        request: Bindings,
+        /// For the policies that cover it.
+        evidence: Bindings,
+        /// A person looks at it first.
+        stage: Option<Stage>,
+    },
+    /// `remember`: one fact.
+    Remember {
+        /// The memory.
+        memory: String,
+        /// Whose.
+        subject: Expr,
+        /// The record's fields.
+        fields: Bindings,
+    },
+    /// `choose`: the output of the arm that was taken.
+    Choose {
+        /// In order; the last has no `when`.
+        arms: Vec<Arm>,
+    },
+}
+
+/// A `rule` of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Name.
+    pub name: String,
+    /// When.
+    pub when: Expr,
+    /// Then.
+    pub value: Expr,
+}
+
+/// A `require` of a reflection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Require {
+    /// Must hold.
+    pub when: Expr,
+    /// What `codes` says where it does not.
+    pub code: String,
+    /// For people.
+    pub message: Option<String>,
+}
+
+/// The `stage` of an act.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// To whom, how long, and then what.
+    pub escalation: Escalation,
+    /// Only where this is true.
+    pub when: Option<Expr>,
+    /// Request fields the approver may change.
+    pub editable: Vec<String>,
+}
+
+/// An arm of a `choose`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// When; the last has none.
+    pub when: Option<Expr>,
+    /// What it answers; scope: its own steps too.
+    pub output: Bindings,
+}

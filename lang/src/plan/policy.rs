@@ -1,0 +1,130 @@
+//! Policies in the plan: what effects may do.
+
+use super::Micros;
+use crate::expr::Expr;
+use crate::template::Template;
+use crate::ty::Ty;
+use crate::value::Value;
+use serde::{Deserialize, Serialize};
+
+/// A `policy` node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Name.
+    pub name: String,
+    /// Team.
+    pub owner: Option<String>,
+    /// Operations it covers.
+    pub on: Vec<String>,
+    /// Evidence it needs.
+    pub needs: Vec<Need>,
+    /// Never, where true.
+    pub denies: Vec<Deny>,
+    /// Caps.
+    pub limits: Vec<Limit>,
+    /// A person first, where true.
+    pub escalates: Vec<Escalate>,
+}
+
+/// A `needs` node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Need {
+    /// Name, as `evidence.NAME`.
+    pub name: String,
+    /// Its type.
+    pub ty: Ty,
+    /// Used where the call gives none.
+    pub default: Option<Value>,
+}
+
+/// A `deny` rule. An error or a missing value in `when` denies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deny {
+    /// Name.
+    pub name: String,
+    /// Scope of every rule: `effect.PARAM`, `action`, `settings`, `run`, `evidence`.
+    pub when: Expr,
+    /// For people; the same scope.
+    pub message: Option<Template>,
+}
+
+/// An `escalate` rule. An error or a missing value in `when` escalates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Escalate {
+    /// Name.
+    pub name: String,
+    /// When.
+    pub when: Expr,
+    /// To whom, how long, and then what.
+    pub escalation: Escalation,
+}
+
+/// To whom, how long, and then what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Team.
+    pub to: String,
+    /// How long they have.
+    pub within: Micros,
+    /// What happens when they do not answer.
+    pub on_timeout: OnTimeout,
+    /// How many distinct people must agree.
+    pub quorum: u32,
+}
+
+/// What happens when nobody answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OnTimeout {
+    /// Go on as if approved; refused for money and irreversible effects.
+    Approve,
+    /// Leave the step out.
+    Skip,
+    /// Deny the effect.
+    Deny,
+    /// Stop the run.
+    Stop,
+}
+
+/// A `limit`. An error or a missing value in it denies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Name.
+    pub name: String,
+    /// What is counted.
+    pub measure: Measure,
+    /// At most this: money for a sum of money, else a number.
+    pub max: Expr,
+    /// Counted apart for each value of this.
+    pub by: Option<Expr>,
+    /// Over which time; `None` for ever.
+    pub window: Option<Window>,
+    /// What happens above it.
+    pub otherwise: LimitElse,
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Measure {
+    /// Effects.
+    Count,
+    /// The sum of an expression: money or a number.
+    Sum(Expr),
+}
+
+/// The time over which a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Window {
+    /// The last so long.
+    Rolling(Micros),
+    /// The calendar day of the project's time zone.
+    Day,
+}
+
+/// What happens above a limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LimitElse {
+    /// The effect is denied.
+    Deny,
+    /// A person may let it pass.
+    Escalate(Escalation),
+}
