@@ -1,1 +1,12 @@
-//! Benchmarks.
+//! What the benchmarks share: workloads, measures, the machine. Nothing here is part of the product.
+
+pub mod closed_loop;
+pub mod five_steps;
+pub mod generated;
+pub mod latency;
+pub mod machine;
+pub mod program;
+pub mod recording;
+pub mod same_shape;
+pub mod table;
+pub mod workplace;
