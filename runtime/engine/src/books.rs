@@ -92,14 +92,14 @@ impl<L: Holds> Books<L> {
         Ok(Some(summary))
     }
 
-    fn begun(&self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {
+    pub(crate) fn begun(&self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {
         let pinned = self.plans.get(&event.header.plan);
         let pinned = pinned.ok_or_else(|| format!("run {run} follows plan {}, which the log does not hold", event.header.plan.short()))?;
         let graph = pinned.flow(flow).ok_or_else(|| format!("run {run} follows flow `{flow}`, which its plan does not have"))?;
         Ok(RunState::new(run.clone(), event.header.trace, pinned.clone(), graph.clone()))
     }
 
-    fn adopt(&mut self, event: &Event) -> Result<(), String> {
+    pub(crate) fn adopt(&mut self, event: &Event) -> Result<(), String> {
         let EventKind::PlanAdopted { digest, bytes } = &event.kind else { return Ok(()) };
         if let Some(bytes) = bytes
             && !self.plans.contains_key(digest)

@@ -184,6 +184,8 @@ pub enum Effect {
         attempt: u32,
         /// Not before this instant.
         not_before: i64,
+        /// Nor at or after this one: a repetition that comes too late would be a second effect.
+        not_after: i64,
         /// The call.
         call: Call,
     },

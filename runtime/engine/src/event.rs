@@ -82,6 +82,8 @@ pub enum Used {
     Answer {
         /// Code and message of each earlier attempt.
         failures: Vec<String>,
+        /// How long the provider asked to wait, in microseconds.
+        retry_after: Option<i64>,
     },
     /// What a model said, or that none did.
     Model {

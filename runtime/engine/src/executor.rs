@@ -23,6 +23,7 @@ use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 pub(crate) use commit::Batch;
+pub(crate) use perform::mark;
 
 /// More events than a segment ever holds.
 pub(crate) const LONGEST_SEGMENT: u64 = 4096;

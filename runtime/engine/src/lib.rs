@@ -21,8 +21,12 @@ pub mod pinned;
 pub mod policy;
 pub mod ports;
 pub mod recover;
+pub mod replay;
 mod scope;
 pub mod segment;
 pub mod state;
 pub mod summary;
 pub mod twin;
+
+#[cfg(test)]
+mod tests;

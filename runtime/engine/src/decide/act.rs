@@ -104,7 +104,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         digest,
     });
     round.emit(Some(id), EventKind::IntentRecorded(intent.clone()), guard(over), None);
-    if let Some(effect) = perform(round, id, &intent, 1, round.now) {
+    if let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) {
         round.perform(effect);
     }
 }
@@ -154,8 +154,9 @@ fn request_approval(
 }
 
 /// The call of an effect whose intent is, or is about to be, durable.
-pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, not_before: i64) -> Option<Effect> {
+pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, between: (i64, i64)) -> Option<Effect> {
+    let (not_before, not_after) = between;
     let (operation, connector) = round.operation(&intent.operation).ok()?;
     let call = Call { connector, operation, request: intent.request.clone(), key: intent.key.to_string() };
-    Some(Effect::Perform { step: id, attempt, not_before, call })
+    Some(Effect::Perform { step: id, attempt, not_before, not_after, call })
 }

@@ -47,7 +47,7 @@ fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool
 pub(super) fn follow(round: &mut Round<'_>, id: StepId) {
     let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
     let issued = match effect.next {
-        Some(Next::Send(at)) => act::perform(round, id, &effect.intent, effect.attempt, at),
+        Some(Next::Send(at)) => act::perform(round, id, &effect.intent, effect.attempt, (at, too_late(round, &effect))),
         Some(Next::Lookup(at)) => lookup(round, id, &effect, 1, at),
         Some(Next::Person) | None => None,
     };
@@ -56,7 +56,11 @@ pub(super) fn follow(round: &mut Round<'_>, id: StepId) {
 
 pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome: &CallOutcome) {
     let Some(effect) = open(round, id, attempt) else { return };
-    let answered = Used::Answer { failures: Vec::new() };
+    let retry_after = match outcome {
+        CallOutcome::Failed(failure) => failure.retry_after,
+        CallOutcome::Answered(_) | CallOutcome::Unknown(_) => None,
+    };
+    let answered = Used::Answer { failures: Vec::new(), retry_after };
     match outcome {
         CallOutcome::Answered(value) => settle(round, id, &effect, Outcome::Done(value.clone()), SettledBy::Answer, answered),
         CallOutcome::Unknown(why) => doubt(round, id, &effect, ("unknown", why), answered),
@@ -90,6 +94,15 @@ pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why:
     attempted(round, id, effect, true, why, next, used);
     if next == Next::Person {
         person::settle(round, id, effect, why.1);
+    }
+}
+
+/// When sending it again would no longer be harmless: only a doubtful effect has such an instant.
+fn too_late(round: &Round<'_>, effect: &OpenEffect) -> i64 {
+    let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
+    match operation.ok().and_then(|operation| operation.idempotent.clone()) {
+        Some(Idempotent::Key { window }) if effect.doubt => effect.sent_at.saturating_add(window),
+        _ => i64::MAX,
     }
 }
 

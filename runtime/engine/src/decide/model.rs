@@ -96,7 +96,7 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, rung: u16, refused: &[
         }
         said => {
             let why = match said {
-                Ok(said) => format!("`{}` answered `{}` with confidence {}", model.name, said.label, said.confidence),
+                Ok(said) => format!("`{}`: it answered `{}` with confidence {}", model.name, said.label, said.confidence),
                 Err(message) => format!("`{}`: {message}", model.name),
             };
             let mut refused = refused.to_vec();

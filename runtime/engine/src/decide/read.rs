@@ -26,7 +26,7 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: u32, failures
     }
     let failure = match outcome {
         CallOutcome::Answered(value) => {
-            return round.complete(id, value.clone(), Used::Answer { failures: failures.to_vec() }, None);
+            return round.complete(id, value.clone(), Used::Answer { failures: failures.to_vec(), retry_after: None }, None);
         }
         CallOutcome::Failed(failure) => failure.clone(),
         // A read changes nothing: whether the first one arrived does not matter.
@@ -36,7 +36,7 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: u32, failures
     };
     match again(round, id, attempt, failures, &failure) {
         Some(effect) => round.decision.effects.push(effect),
-        None => round.fail(id, Failure::of_call(&failure), Used::Answer { failures: failures.to_vec() }),
+        None => round.fail(id, Failure::of_call(&failure), Used::Answer { failures: failures.to_vec(), retry_after: None }),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Marks in the state what is being asked.
-pub(super) fn mark(state: &mut RunState, effect: &Effect) {
+pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
     if let Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } = effect {
         state.mark_asking(*step);
     }
@@ -57,23 +57,27 @@ impl Shard {
             }
             Effect::Read { step, attempt, not_before, failures, call } => {
                 let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), outcome };
-                self.call(run, call, not_before, answer);
+                self.call(run, call, (not_before, i64::MAX), answer);
             }
-            Effect::Perform { step, attempt, not_before, call } => {
-                self.call(run, call, not_before, move |outcome| Input::Performed { step, attempt, outcome });
+            Effect::Perform { step, attempt, not_before, not_after, call } => {
+                self.call(run, call, (not_before, not_after), move |outcome| Input::Performed { step, attempt, outcome });
             }
             Effect::Lookup { step, attempt, tries, not_before, call } => {
-                self.call(run, call, not_before, move |outcome| Input::LookedUp { step, attempt, tries, outcome });
+                self.call(run, call, (not_before, i64::MAX), move |outcome| Input::LookedUp { step, attempt, tries, outcome });
             }
         }
     }
 
-    fn call(&mut self, run: &Arc<str>, call: Call, not_before: i64, answer: impl Fn(CallOutcome) -> Input + Send + 'static) {
+    fn call(&mut self, run: &Arc<str>, call: Call, between: (i64, i64), answer: impl Fn(CallOutcome) -> Input + Send + 'static) {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
+        let (not_before, not_after) = between;
         tokio::spawn(async move {
             if not_before > now {
                 clock.sleep_until(not_before).await;
+                if clock.now() >= not_after {
+                    return promise.keep(answer(CallOutcome::Unknown("its key may be forgotten by now".to_owned())));
+                }
             }
             let outcome = connectors.call(call).await;
             promise.keep(answer(outcome));

@@ -1,0 +1,243 @@
+//! Replay: every decision of a log is made again, from what the log says it used, and must come out the same.
+//!
+//! A check and nothing else: it appends nothing, performs nothing, and recovery does not use it.
+
+use crate::approval::Verdict;
+use crate::books::{Books, Entry, Holds};
+use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, decide};
+use crate::event::{Event, EventKind, Outcome, Used};
+use crate::failure::Failure;
+use crate::pinned::Pinned;
+use crate::ports::{CallFailure, CallOutcome, Classification, LogStore, StoreError};
+use crate::recover::{Reader, events_of};
+use crate::state::{Phase, RESTART, RunState};
+use std::sync::Arc;
+use tradewind_lang::plan::{Rung, StepId, StepKind};
+use tradewind_lang::value::Value;
+
+/// What a replay found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReplayReport {
+    /// Decisions made again.
+    pub decisions: u64,
+    /// Events compared.
+    pub events: u64,
+}
+
+/// Why a replay ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayError {
+    /// The log cannot be read.
+    Store(StoreError),
+    /// A decision came out otherwise.
+    Differs {
+        /// The event of the log.
+        seq: u64,
+        /// What the log says.
+        logged: String,
+        /// What was decided now.
+        decided: String,
+    },
+}
+
+impl From<StoreError> for ReplayError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+struct Replayed(RunState);
+
+impl Holds for Replayed {
+    fn holding(state: RunState) -> Self {
+        Self(state)
+    }
+    fn state_mut(&mut self) -> &mut RunState {
+        &mut self.0
+    }
+}
+
+/// Decides everything in a shard's log again.
+///
+/// # Errors
+/// A log that cannot be read, or the first decision that comes out otherwise.
+pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, ReplayError> {
+    let mut reader = Reader::new(log, shard);
+    let mut books: Books<Replayed> = Books::new("".into());
+    let mut report = ReplayReport::default();
+    loop {
+        let segments = reader.page().await?;
+        if segments.is_empty() {
+            return Ok(report);
+        }
+        for segment in &segments {
+            replay_segment(&mut books, &events_of(segment)?, &mut report)?;
+        }
+    }
+}
+
+/// A run has at most one decision in a segment: it only goes on when its events are durable.
+fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut ReplayReport) -> Result<(), ReplayError> {
+    for decision in events.chunk_by(|one, two| one.header.run.is_some() && one.header.run == two.header.run) {
+        let Some(first) = decision.first() else { continue };
+        books.tenant = first.header.tenant.clone();
+        let active = books.adopted.and_then(|digest| books.plans.get(&digest)).cloned();
+        let (Some(run), Some(active)) = (&first.header.run, &active) else {
+            for event in decision {
+                let damaged = |message: String| StoreError::Damaged(format!("event {}: {message}", event.header.seq));
+                // The engine's own events only adopt plans, which need no active plan.
+                books.adopt(event).map_err(damaged)?;
+            }
+            continue;
+        };
+        if let EventKind::RunStarted { flow, .. } = &first.kind {
+            let state = books.begun(first, run, flow).map_err(StoreError::Damaged)?;
+            books.runs.insert(run.clone(), Entry::Live(Box::new(Replayed(state))));
+        }
+        let Some(Replayed(state)) = books.live(run) else {
+            return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
+        };
+        let decided = decide_again(active, state, first);
+        compare(decision, &decided)?;
+        decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+        report.decisions += 1;
+        report.events += decision.len() as u64;
+        for event in decision {
+            books.apply(active, event).map_err(StoreError::Damaged)?;
+        }
+    }
+    Ok(())
+}
+
+fn decide_again(active: &Pinned, state: &mut RunState, first: &Event) -> Decision {
+    let input = input_of(state, first);
+    if let Input::Read { step, .. } | Input::Recalled { step, .. } | Input::Classified { step, .. } = &input {
+        state.mark_asking(*step);
+    }
+    decide(active, state, &input, Moment { now: first.header.at })
+}
+
+fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
+    let lead = logged.first().map_or(0, |event| event.header.seq);
+    let mut drafts = decided.events.iter();
+    for event in logged {
+        let differs = |draft: Option<&Draft>| ReplayError::Differs {
+            seq: event.header.seq,
+            logged: format!("{:?}", event.kind),
+            decided: draft.map_or_else(|| "nothing".to_owned(), |draft| format!("{:?}", draft.kind)),
+        };
+        loop {
+            let Some(draft) = drafts.next() else { return Err(differs(None)) };
+            if is_same(event, draft, lead) {
+                break;
+            }
+            // What the guards refused was decided and not logged; what followed from that is the next decision.
+            if !matches!(draft.kind, EventKind::IntentRecorded(_) | EventKind::ApprovalRequested(_)) {
+                return Err(differs(Some(draft)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {
+    let bytes = |kind: &EventKind, used: &Used| rmp_serde::to_vec(&(kind, used)).unwrap_or_default();
+    let causation = match draft.cause {
+        Cause::Seq(seq) => seq,
+        Cause::First => lead,
+    };
+    event.header.step.as_ref().map(|step| step.id) == draft.step
+        && event.header.causation == causation
+        && event.cost == draft.cost
+        && draft.actor.as_deref().is_none_or(|actor| *actor == *event.header.actor)
+        && bytes(&event.kind, &event.used) == bytes(&draft.kind, &draft.used)
+}
+
+/// The input that a decision answered, from its first event.
+fn input_of(state: &RunState, event: &Event) -> Input {
+    let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
+    match (&event.kind, &event.used) {
+        (EventKind::RunStarted { key, input, .. }, _) => {
+            Input::Start { key: key.clone(), input: input.clone(), actor: event.header.actor.clone() }
+        }
+        (EventKind::ApprovalAnswered { approval, verdict, .. }, _) => {
+            Input::Answered { approval: approval.clone(), by: event.header.actor.clone(), verdict: Verdict::clone(verdict) }
+        }
+        (EventKind::ApprovalExpired { approval, .. }, _) => Input::Due { timer: Timer::Approval(approval.clone()) },
+        (EventKind::EffectAttempted { code, .. }, _) if code == RESTART => Input::Resume,
+        (EventKind::EffectAttempted { attempt, .. } | EventKind::EffectSettled { attempt, .. }, Used::Lookup { found }) => {
+            Input::LookedUp { step, attempt: *attempt, tries: 1, outcome: CallOutcome::Answered(found.clone()) }
+        }
+        (EventKind::EffectAttempted { attempt, code, message, .. }, Used::Answer { retry_after, .. }) => {
+            let outcome = match code.as_str() {
+                "unknown" => CallOutcome::Unknown(message.clone()),
+                _ => CallOutcome::Failed(call_failure(code, message, true, *retry_after)),
+            };
+            Input::Performed { step, attempt: *attempt, outcome }
+        }
+        (EventKind::EffectAttempted { attempt, message, .. }, _) => {
+            let message = message.strip_prefix("the lookup failed: ").unwrap_or(message);
+            let outcome = CallOutcome::Failed(call_failure("unknown", message, false, None));
+            Input::LookedUp { step, attempt: *attempt, tries: 1, outcome }
+        }
+        (EventKind::EffectSettled { attempt, outcome, .. }, Used::Answer { retry_after, .. }) => {
+            let outcome = match outcome {
+                Outcome::Done(value) => CallOutcome::Answered(value.clone()),
+                Outcome::Failed(failure) => CallOutcome::Failed(of_failure(failure, *retry_after)),
+            };
+            Input::Performed { step, attempt: *attempt, outcome }
+        }
+        (EventKind::StepCompleted { value }, Used::Answer { failures, .. }) => {
+            let outcome = CallOutcome::Answered(value.clone());
+            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), outcome }
+        }
+        (EventKind::StepFailed { failure, .. }, Used::Answer { failures, .. }) => {
+            let outcome = CallOutcome::Failed(of_failure(failure, None));
+            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), outcome }
+        }
+        (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
+            Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
+        }
+        (kind, Used::Model { rung, by, artifact, refused }) => said(state, step, kind, (*rung, by, artifact), refused),
+        (_, Used::Guard { over, refused }) => Input::ClaimRefused { step, refused: refused.clone(), over: over.clone() },
+        _ => Input::Advance,
+    }
+}
+
+fn call_failure(code: &str, message: &str, retry: bool, retry_after: Option<i64>) -> CallFailure {
+    CallFailure { code: code.to_owned(), message: message.to_owned(), retry, retry_after }
+}
+
+fn of_failure(failure: &Failure, retry_after: Option<i64>) -> CallFailure {
+    call_failure(&failure.code, &failure.message, false, retry_after)
+}
+
+/// The answer of a model, or its silence, after which the ladder went on. Each rung below left one refusal, in order.
+fn said(state: &RunState, step: StepId, kind: &EventKind, on: (u16, &Arc<str>, &Arc<str>), refused: &[String]) -> Input {
+    let (rung, by, artifact) = on;
+    if let (EventKind::StepCompleted { value }, false) = (kind, matches!(&**by, "value" | "template" | "")) {
+        let label = value.get("label").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let confidence = match value.get("confidence") {
+            Some(Value::Double(confidence)) => *confidence,
+            _ => f64::NAN,
+        };
+        let said = Classification { label, confidence, artifact: artifact.to_string() };
+        return Input::Classified { step, rung, refused: refused.to_vec(), result: Ok(said) };
+    }
+    let Some(StepKind::Classify { route, .. }) = state.graph.step(step).map(|step| &step.kind) else { return Input::Advance };
+    let rungs = state.pinned.plan.routes.get(route).map_or(&[][..], |route| &route.rungs);
+    let asked = refused.iter().zip(rungs).enumerate().rev().find_map(|(place, (why, rung))| match rung {
+        Rung::Candidate { model } => Some((place, why.strip_prefix(&format!("`{model}`: "))?)),
+        _ => None,
+    });
+    let was_asked = state.step(step).is_some_and(|step| matches!(step.phase, Phase::Asking | Phase::Ready));
+    match asked {
+        Some((place, why)) if was_asked => Input::Classified {
+            step,
+            rung: u16::try_from(place).unwrap_or(u16::MAX),
+            refused: refused.iter().take(place).cloned().collect(),
+            result: Err(why.to_owned()),
+        },
+        _ => Input::Advance,
+    }
+}

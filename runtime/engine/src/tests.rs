@@ -1,0 +1,9 @@
+//! Whole flows over twins: what an operator would notice.
+
+mod answers;
+mod crash;
+mod doubt;
+mod limits;
+mod policies;
+mod seeds;
+mod world;
