@@ -268,20 +268,20 @@ impl Engine {
     pub async fn run(&self, id: &str) -> Result<Option<RunDetails>, StoreError> {
         enum Found {
             Nothing,
-            Live(RunDetails),
+            Live(Box<RunDetails>),
             Ended(Arc<RunSummary>, Option<Arc<Pinned>>),
         }
         let wanted: Arc<str> = id.into();
         let found = self
             .ask(move |shard| match shard.books.runs.get(&wanted) {
                 None => Found::Nothing,
-                Some(Entry::Live(live)) => Found::Live(RunDetails::of(&live.state)),
+                Some(Entry::Live(live)) => Found::Live(Box::new(RunDetails::of(&live.state))),
                 Some(Entry::Ended(summary)) => Found::Ended(summary.clone(), shard.books.plans.get(&summary.plan).cloned()),
             })
             .await?;
         let (summary, pinned) = match found {
             Found::Nothing => return Ok(None),
-            Found::Live(details) => return Ok(Some(details)),
+            Found::Live(details) => return Ok(Some(*details)),
             Found::Ended(summary, pinned) => (summary, pinned),
         };
         let Some((pinned, graph)) = pinned.and_then(|pinned| Some((pinned.clone(), pinned.flow(&summary.flow)?.clone()))) else {

@@ -2,6 +2,8 @@
 //!
 //! An event never changes meaning: a new one gets a new kind or a new last field with a default.
 
+mod describe;
+
 use crate::approval::{Approval, Verdict};
 use crate::failure::Failure;
 use crate::guard::Claim;

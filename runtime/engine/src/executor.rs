@@ -157,7 +157,7 @@ pub(crate) struct Shard {
     runnable: VecDeque<Arc<str>>,
     pending: VecDeque<Pending>,
     committing: Option<Batch>,
-    timers: BinaryHeap<Reverse<(i64, u64, Arc<str>, TimerKey)>>,
+    timers: BinaryHeap<Reverse<Alarm>>,
     timer_count: u64,
     alarm: Option<(i64, JoinHandle<()>)>,
     last_now: i64,
@@ -169,6 +169,9 @@ pub(crate) struct Shard {
     look_only: bool,
     engine_actor: Arc<str>,
 }
+
+/// When, a number that breaks ties, whose, and what for.
+type Alarm = (i64, u64, Arc<str>, TimerKey);
 
 /// A timer in an order that only breaks ties.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -524,6 +527,11 @@ impl Shard {
             Timer::Deadline => TimerKey::Deadline,
         };
         self.timer_count += 1;
+        // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.
+        if self.timers.len() > 1024 + 4 * (self.running + self.waiting) {
+            let books = &mut self.books;
+            self.timers.retain(|Reverse((_, _, run, _))| books.live(run).is_some());
+        }
         self.timers.push(Reverse((at, self.timer_count, run.clone(), key)));
     }
 

@@ -45,23 +45,23 @@ fn check(ty: &Ty, value: &Value, types: &TypeTable, path: &str) -> Result<(), St
         (Ty::Optional(inner), value) => return check(inner, value, types, path),
         (Ty::Enum(name), Value::String(text)) => types.enums.get(name).is_some_and(|values| values.iter().any(|value| **value == **text)),
         (Ty::List(item), Value::List(items)) => {
-            let each = items.iter().enumerate();
-            return each.map(|(place, value)| check(item, value, types, &format!("{path}[{place}]"))).collect();
+            let mut each = items.iter().enumerate();
+            return each.try_for_each(|(place, value)| check(item, value, types, &format!("{path}[{place}]")));
         }
         (Ty::Map(item), Value::Record(record)) => {
-            return record.0.iter().map(|(name, value)| check(item, value, types, &format!("{path}.{name}"))).collect();
+            return record.0.iter().try_for_each(|(name, value)| check(item, value, types, &format!("{path}.{name}")));
         }
         (Ty::Record(name), Value::Record(record)) => {
             let declared = types.records.get(name).ok_or_else(|| format!("there is no type `{name}`"))?;
             if let Some((extra, _)) = record.0.iter().find(|(name, _)| declared.fields.iter().all(|field| *field.name != **name)) {
                 return Err(format!("`{name}` has no field `{extra}`"));
             }
-            let each = declared.fields.iter();
-            return each.map(|field| check_field(field, record.get(&field.name).unwrap_or(&Value::Null), types, path)).collect();
+            let mut each = declared.fields.iter();
+            return each.try_for_each(|field| check_field(field, record.get(&field.name).unwrap_or(&Value::Null), types, path));
         }
         (Ty::Object(fields), Value::Record(record)) => {
-            let each = fields.iter();
-            return each.map(|(name, ty)| check(ty, record.get(name).unwrap_or(&Value::Null), types, name)).collect();
+            let mut each = fields.iter();
+            return each.try_for_each(|(name, ty)| check(ty, record.get(name).unwrap_or(&Value::Null), types, name));
         }
         _ => false,
     };

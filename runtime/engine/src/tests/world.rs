@@ -3,6 +3,7 @@
 use crate::engine::{Config, Engine, Started};
 use crate::event::{Event, EventKind};
 use crate::ports::{CallFailure, Classification, LogStore};
+use crate::summary::{RunFilter, RunStatus};
 use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -258,20 +259,23 @@ impl World {
         self.try_open().await.unwrap()
     }
 
-    /// Waits until nothing goes on by itself, moving the clock over every delay on the way.
-    pub(super) async fn settle(&self, engine: &Engine) {
-        let mut waiting = Box::pin(engine.wait_idle());
-        for _ in 0..10_000 {
-            match tokio::time::timeout(std::time::Duration::from_millis(5), &mut waiting).await {
-                Ok(result) => {
-                    // A store that failed is what some tests want.
-                    let _ = result;
-                    return;
-                }
-                Err(_) => self.clock.advance(SECOND),
+    /// Waits for something, moving the clock over every delay on the way.
+    pub(super) async fn moving<T>(&self, engine: &Engine, waiting: impl Future<Output = T>) -> T {
+        let mut waiting = Box::pin(waiting);
+        for step in 0..600 {
+            match tokio::time::timeout(std::time::Duration::from_millis(2), &mut waiting).await {
+                Ok(result) => return result,
+                Err(_) => self.clock.advance(if step < 100 { SECOND } else { 60 * SECOND }),
             }
         }
-        panic!("the engine hangs: {:?}", engine.subscribe().progress.borrow());
+        let runs = engine.runs(RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() }).await.unwrap();
+        let run = engine.run(&runs[0].id).await.unwrap();
+        panic!("the engine hangs: {:?} {run:#?}", engine.subscribe().progress.borrow());
+    }
+
+    /// Waits until nothing goes on by itself. A store that fails on the way is what some tests want.
+    pub(super) async fn settle(&self, engine: &Engine) {
+        let _ = self.moving(engine, engine.wait_idle()).await;
     }
 
     pub(super) async fn events(&self, engine: &Engine) -> Vec<Event> {

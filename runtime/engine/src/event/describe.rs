@@ -1,0 +1,249 @@
+//! An event as named values, for those who print it. It leaves nothing out but the bytes of plans.
+
+use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used};
+use crate::approval::{Approval, ApprovalKind, Verdict};
+use crate::failure::Failure;
+use crate::guard::Claim;
+use std::sync::Arc;
+use tradewind_lang::plan::OnTimeout;
+use tradewind_lang::value::{Record, Value};
+
+type Fields = Vec<(&'static str, Value)>;
+
+fn text(text: impl Into<Arc<str>>) -> Value {
+    Value::String(text.into())
+}
+
+fn texts<T: AsRef<str>>(items: &[T]) -> Value {
+    Value::list(items.iter().map(|item| text(item.as_ref())))
+}
+
+fn number(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn optional<T>(value: Option<T>, into: impl Fn(T) -> Value) -> Value {
+    value.map_or(Value::Null, into)
+}
+
+fn on_timeout(then: OnTimeout) -> Value {
+    text(match then {
+        OnTimeout::Approve => "approve",
+        OnTimeout::Skip => "skip",
+        OnTimeout::Deny => "deny",
+        OnTimeout::Stop => "stop",
+    })
+}
+
+fn failure(failure: &Failure) -> Fields {
+    vec![("failure", text(failure.kind.to_string())), ("code", text(failure.code.as_str())), ("message", text(failure.message.as_str()))]
+}
+
+impl Event {
+    /// The header as a record: `seq`, `at`, `run`, `step`, `actor` and the rest.
+    #[must_use]
+    pub fn header_values(&self) -> Value {
+        let header = &self.header;
+        let trace: String = header.trace.iter().map(|byte| format!("{byte:02x}")).collect();
+        Value::record([
+            ("seq", number(header.seq)),
+            ("at", Value::Timestamp(header.at)),
+            ("kind", text(self.kind.name())),
+            ("tenant", text(header.tenant.clone())),
+            ("shard", number(u64::from(header.shard))),
+            ("run", optional(header.run.clone(), Value::String)),
+            ("step", optional(header.step.as_ref(), |step| text(step.name.clone()))),
+            ("actor", text(header.actor.clone())),
+            ("causation", number(header.causation)),
+            ("trace", text(trace)),
+            ("plan", text(header.plan.to_string())),
+            ("plan_format", number(u64::from(header.plan_format))),
+            ("policy", text(header.policy.to_string())),
+            ("semantics", number(u64::from(header.semantics))),
+            ("format", number(u64::from(header.format))),
+        ])
+    }
+
+    /// What happened, as a record of named values; what the decision used and what it cost beside it.
+    #[must_use]
+    pub fn details(&self) -> Value {
+        let mut fields = self.kind.fields();
+        fields.extend(self.used.fields());
+        if let Some(cost) = self.cost {
+            fields.push(("cost", Value::Money(cost)));
+        }
+        Value::Record(Arc::new(Record(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())))
+    }
+}
+
+impl EventKind {
+    fn fields(&self) -> Fields {
+        match self {
+            Self::PlanAdopted { digest, bytes } => {
+                vec![("digest", text(digest.to_string())), ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64)))]
+            }
+            Self::RunStarted { flow, key, input, payload } => vec![
+                ("flow", text(flow.clone())),
+                ("key", text(key.clone())),
+                ("input", input.clone()),
+                ("payload", text(payload.to_string())),
+            ],
+            Self::ArmTaken { arm } => vec![("arm", number(u64::from(*arm)))],
+            Self::StepCompleted { value } => vec![("value", value.clone())],
+            Self::StepSkipped { why } => vec![("why", text(skip(why)))],
+            Self::StepFailed { failure: why, goes_on } => with_goes_on(failure(why), *goes_on),
+            Self::IntentRecorded(intent) => intent.fields(),
+            Self::EffectAttempted { attempt, doubt, code, message, next } => vec![
+                ("attempt", number(u64::from(*attempt))),
+                ("doubt", Value::Bool(*doubt)),
+                ("code", text(code.as_str())),
+                ("message", text(message.as_str())),
+                ("next", text(next_word(next))),
+                ("next_at", next_at(next)),
+            ],
+            Self::EffectSettled { outcome, by, attempt, goes_on } => {
+                let mut fields = match outcome {
+                    Outcome::Done(answer) => vec![("done", Value::Bool(true)), ("answer", answer.clone())],
+                    Outcome::Failed(why) => with_goes_on([vec![("done", Value::Bool(false))], failure(why)].concat(), *goes_on),
+                };
+                fields.extend([("settled_by", text(by.as_str())), ("attempt", number(u64::from(*attempt)))]);
+                fields
+            }
+            Self::EffectDenied { rule, message, goes_on } => {
+                with_goes_on(vec![("rule", text(rule.as_str())), ("message", text(message.as_str()))], *goes_on)
+            }
+            Self::ApprovalRequested(approval) => approval.fields(),
+            Self::ApprovalAnswered { approval, verdict, closes, edited } => {
+                let mut fields = vec![("approval", text(approval.clone()))];
+                fields.extend(said(verdict));
+                fields.extend([("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))]);
+                fields
+            }
+            Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
+            Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
+            Self::FactRemembered { memory, subject, fields } => {
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
+            }
+            Self::RunCompleted { output } => vec![("output", output.clone())],
+            Self::RunFailed { failure: why } => failure(why),
+        }
+    }
+}
+
+fn with_goes_on(mut fields: Fields, goes_on: bool) -> Fields {
+    fields.push(("goes_on", Value::Bool(goes_on)));
+    fields
+}
+
+fn skip(why: &SkipReason) -> &'static str {
+    match why {
+        SkipReason::Condition => "condition",
+        SkipReason::TimeOut => "time-out",
+        SkipReason::Arm => "arm",
+    }
+}
+
+fn next_word(next: &Next) -> &'static str {
+    match next {
+        Next::Send(_) => "send",
+        Next::Lookup(_) => "lookup",
+        Next::Person => "person",
+    }
+}
+
+fn next_at(next: &Next) -> Value {
+    match next {
+        Next::Send(at) | Next::Lookup(at) => Value::Timestamp(*at),
+        Next::Person => Value::Null,
+    }
+}
+
+fn said(verdict: &Verdict) -> Fields {
+    match verdict {
+        Verdict::Approve { edits } => vec![("verdict", text("approve")), ("edits", edits.clone())],
+        Verdict::Deny { reason } => vec![("verdict", text("deny")), ("reason", text(reason.as_str()))],
+        Verdict::Answer(answer) => vec![("verdict", text("answer")), ("answer", answer.clone())],
+    }
+}
+
+impl Intent {
+    fn fields(&self) -> Fields {
+        vec![
+            ("operation", text(self.operation.clone())),
+            ("key", text(self.key.clone())),
+            ("target", optional(self.target.clone(), Value::String)),
+            ("money", optional(self.money, Value::Money)),
+            ("request", self.request.clone()),
+            ("evidence", self.evidence.clone()),
+            ("claims", Value::list(self.claims.iter().map(claim))),
+            ("forced", texts(&self.forced)),
+            ("approval", optional(self.approval.clone(), Value::String)),
+            ("action", text(self.digest.to_string())),
+        ]
+    }
+}
+
+impl Approval {
+    fn fields(&self) -> Fields {
+        let kind = match self.kind {
+            ApprovalKind::Act => "act",
+            ApprovalKind::Ask => "ask",
+            ApprovalKind::Settle => "settle",
+        };
+        let shown = self.shown.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        vec![
+            ("approval", text(self.id.clone())),
+            ("for", text(kind)),
+            ("to", texts(&self.to)),
+            ("deadline", optional(self.deadline, Value::Timestamp)),
+            ("on_timeout", on_timeout(self.on_timeout)),
+            ("quorum", number(u64::from(self.quorum))),
+            ("rules", texts(&self.rules)),
+            ("over", texts(&self.over)),
+            ("question", text(self.question.as_str())),
+            ("shown", Value::Record(Arc::new(shown))),
+            ("operation", optional(self.operation.clone(), Value::String)),
+            ("request", self.request.clone()),
+            ("evidence", self.evidence.clone()),
+            ("claims", Value::list(self.claims.iter().map(claim))),
+            ("editable", texts(&self.editable)),
+            ("answer", optional(self.answer.as_deref(), text)),
+            ("action", text(self.digest.to_string())),
+        ]
+    }
+}
+
+fn claim(claim: &Claim) -> Value {
+    match claim {
+        Claim::Unique { operation, key } => {
+            Value::record([("rule", text("unique")), ("operation", text(operation.clone())), ("by", text(key.clone()))])
+        }
+        Claim::Limit { rule, by, amount, max, .. } => Value::record([
+            ("rule", text(rule.clone())),
+            ("by", text(by.clone())),
+            ("amount", text(amount.to_string())),
+            ("max", text(max.to_string())),
+        ]),
+    }
+}
+
+impl Used {
+    fn fields(&self) -> Fields {
+        match self {
+            Self::State => Vec::new(),
+            Self::Answer { failures, .. } if failures.is_empty() => Vec::new(),
+            Self::Answer { failures, .. } => vec![("earlier_failures", texts(failures))],
+            Self::Model { by, artifact, refused, .. } => {
+                vec![("by", text(by.clone())), ("artifact", text(artifact.clone())), ("refused", texts(refused))]
+            }
+            Self::Facts { seqs } => vec![("facts", Value::list(seqs.iter().map(|seq| number(*seq))))],
+            Self::Lookup { found } => vec![("found", found.clone())],
+            Self::Clock => vec![("because", text("clock"))],
+            Self::Guard { over, refused } => {
+                let refused = refused.as_ref().map(|(rule, _)| rule.as_str());
+                vec![("over", texts(over)), ("refused_by", optional(refused, text))]
+            }
+            Self::Restart => vec![("because", text("restart"))],
+        }
+    }
+}
