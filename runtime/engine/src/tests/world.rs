@@ -251,6 +251,7 @@ impl World {
             clock: self.clock.clone(),
             shard: 0,
             in_flight: self.in_flight,
+            look_only: false,
         };
         Engine::open(config).await
     }
