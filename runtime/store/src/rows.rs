@@ -12,6 +12,8 @@ use tradewind_engine::segment::{Digest, Segment};
 
 /// Sequence numbers that one range read covers at least; a read holds at most as many rows.
 const WINDOW: u64 = 256;
+/// And at most, so that a scan of everything does not hold all rows twice.
+const WIDEST_WINDOW: u64 = 1 << 16;
 
 /// Raises the epoch of a shard.
 const TAKE: &str = include_str!("statements/take.surql");
@@ -122,7 +124,7 @@ pub(crate) async fn scan(surreal: &Surreal<Db>, shard: u32, from: u64, limit: us
 
     let mut segments = Vec::new();
     let mut from = from;
-    let mut window = u64::try_from(limit).unwrap_or(u64::MAX).max(WINDOW);
+    let mut window = u64::try_from(limit).unwrap_or(u64::MAX).clamp(WINDOW, WIDEST_WINDOW);
     while segments.len() < limit && from <= head {
         let until = from.saturating_add(window);
         let rows = range(surreal, shard, from, until).await?;
