@@ -336,6 +336,13 @@ impl Shard {
     fn push(&mut self, run: &Arc<str>, input: Input, reply: Option<AnswerReply>) {
         match self.books.live(run) {
             Some(live) => {
+                // A recovered run first takes up what was under way, whatever else it is told meanwhile.
+                if live.standing == Counted::Queued && input != Input::Resume {
+                    live.standing = Counted::Running;
+                    live.mailbox.push_back((Input::Resume, None));
+                    self.running += 1;
+                }
+                let Some(live) = self.books.live(run) else { return };
                 live.mailbox.push_back((input, reply));
                 self.runnable.push_back(run.clone());
             }
@@ -369,7 +376,7 @@ impl Shard {
     fn admit(&mut self) {
         while self.running < self.in_flight {
             if let Some(run) = self.resumes.pop_front() {
-                if let Some(live) = self.books.live(&run) {
+                if let Some(live) = self.books.live(&run).filter(|live| live.standing == Counted::Queued) {
                     live.standing = Counted::Running;
                     self.running += 1;
                     self.push(&run, Input::Resume, None);

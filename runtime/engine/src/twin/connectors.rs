@@ -2,9 +2,11 @@
 //!
 //! A write is deduplicated on its key: the same key again gets the first answer and leaves no second effect.
 
+use crate::key::digest_of;
 use crate::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 /// A request as it arrived.
@@ -16,7 +18,7 @@ pub struct Request {
     pub key: String,
     /// The request.
     pub request: Value,
-    /// How many requests of this operation and key (or request, for reads) came before.
+    /// How many of the same operation, key and request came before.
     pub earlier: usize,
 }
 
@@ -38,6 +40,7 @@ type Script = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 #[derive(Debug, Default)]
 struct Inner {
     requests: Vec<Request>,
+    earlier: BTreeMap<Digest, usize>,
     /// Operation and key to request and answer: what happened, once for each key.
     effects: BTreeMap<(String, String), (Value, Value)>,
 }
@@ -89,9 +92,10 @@ impl ScriptedConnectors {
         let mut request = Request { operation, key: call.key.clone(), request: call.request.clone(), earlier: 0 };
         {
             let mut inner = self.lock();
-            let same =
-                |other: &&Request| other.operation == request.operation && other.key == request.key && other.request == request.request;
-            request.earlier = inner.requests.iter().filter(same).count();
+            let same = digest_of(&(&request.operation, &request.key, &request.request));
+            let earlier = inner.earlier.entry(same).or_default();
+            request.earlier = *earlier;
+            *earlier += 1;
             inner.requests.push(request.clone());
         }
         let reply = (self.script)(&request);
