@@ -1,6 +1,4 @@
-//! The standard library: connectors written in the language, and the static embedding model. It holds bytes and no logic.
-
-pub mod embedding;
+//! The standard library: connectors written in the language, embedded. It holds no logic.
 
 /// Every file of the library: path below `stdlib/`, text.
 pub static LIBRARY: &[(&str, &str)] = &[

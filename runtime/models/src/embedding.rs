@@ -1,8 +1,8 @@
 //! The static embedding model of the program, loaded once when first needed. It embeds; it judges nothing.
 
+use crate::carried;
 use model2vec_rs::model::StaticModel;
 use std::sync::OnceLock;
-use tradewind_stdlib::embedding;
 
 /// Components of a vector.
 pub(crate) const DIMENSIONS: usize = 256;
@@ -23,10 +23,10 @@ impl Embedder {
     }
 
     fn load() -> Result<Self, String> {
-        let model = StaticModel::from_bytes(embedding::TOKENIZER, embedding::MODEL, embedding::CONFIG, None)
+        let model = StaticModel::from_bytes(carried::TOKENIZER, carried::MODEL, carried::CONFIG, None)
             .map_err(|problem| format!("the embedding model of this program cannot be loaded: {problem}"))?;
         let mut digest = blake3::Hasher::new();
-        for part in [embedding::TOKENIZER, embedding::MODEL, embedding::CONFIG] {
+        for part in [carried::TOKENIZER, carried::MODEL, carried::CONFIG] {
             digest.update(blake3::hash(part).as_bytes());
         }
         Ok(Self { model, digest: *digest.finalize().as_bytes() })

@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod artifact;
+pub mod carried;
 mod embedding;
 mod evaluation;
 mod features;
