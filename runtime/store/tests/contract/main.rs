@@ -1,6 +1,8 @@
 //! The log store against the real database: one test binary, because each one that links the database is large.
 //! It asserts what a caller of the port notices, and the plans and caps that speed and memory rest on; never a time.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod appending;
 mod caps;
 mod damage;
