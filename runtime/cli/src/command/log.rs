@@ -3,12 +3,15 @@
 use super::runs::text;
 use crate::arguments::{Format, Log, LogCommand, Place};
 use crate::desk::Request;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use serde_json::Value as Json;
+use tradewind_lang::code::run as code;
 
 pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
     if matches!(options.command, Some(LogCommand::Verify)) {
-        let answer = super::ask(place, Request::Verify, false)?;
+        // A log that cannot even be opened is one whose chain does not hold.
+        let broken = |failure: Failure| if failure.code == code::STORE_DAMAGED.id { Failure { code: code::LOG_BROKEN.id, ..failure } } else { failure };
+        let answer = super::ask(place, Request::Verify, false).map_err(broken)?;
         match options.format {
             Format::Json => println!("{answer}"),
             Format::Human => {
