@@ -131,6 +131,27 @@ struct Shared {
     stopped: Arc<OnceLock<StoreError>>,
 }
 
+/// A start that was handed in and may not be durable yet. Dropping it takes nothing back.
+#[derive(Debug)]
+pub struct Submitted {
+    answer: oneshot::Receiver<Started>,
+    stopped: Arc<OnceLock<StoreError>>,
+}
+
+impl Submitted {
+    /// Returns when the start is durable, or known to have been before.
+    ///
+    /// # Errors
+    /// The store failed, or the engine was shut down.
+    pub async fn durable(mut self) -> Result<Started, StartError> {
+        (&mut self.answer).await.map_err(|_| self.stop_error())
+    }
+
+    fn stop_error(&self) -> StartError {
+        self.stopped.get().cloned().map_or(StartError::Stopped, StartError::Store)
+    }
+}
+
 /// A running engine.
 #[derive(Clone)]
 pub struct Engine {
@@ -183,6 +204,14 @@ impl Engine {
     /// # Errors
     /// No such flow, an input that does not fit, a key without a value, a store that failed.
     pub async fn start(&self, flow: &str, input: Value, actor: &str) -> Result<Started, StartError> {
+        self.submit(flow, input, actor).await?.durable().await
+    }
+
+    /// Hands in a start without waiting until it is durable: a caller with many keeps their order and need not pay a commit for each.
+    ///
+    /// # Errors
+    /// Those of [`Engine::start`], as far as they are known at once.
+    pub async fn submit(&self, flow: &str, input: Value, actor: &str) -> Result<Submitted, StartError> {
         let active = &self.shared.active;
         let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
         fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
@@ -198,9 +227,11 @@ impl Engine {
         let (run, trace) = run_id(&active.tenant, flow, &key);
         let (reply, answer) = oneshot::channel();
         let start = StartRequest { run, trace, flow: graph.name.clone(), key, input, payload, actor: actor.into(), reply };
-        let stopped = || self.stopped().map_or(StartError::Stopped, StartError::Store);
-        self.outside.send(Message::Start(start)).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())
+        let submitted = Submitted { answer, stopped: self.shared.stopped.clone() };
+        match self.outside.send(Message::Start(start)).await {
+            Ok(()) => Ok(submitted),
+            Err(_) => Err(submitted.stop_error()),
+        }
     }
 
     /// Answers an item of the inbox; returns when the answer is durable.

@@ -4,6 +4,8 @@ use super::world::*;
 use crate::approval::{AnswerRefusal, ApprovalKind, Verdict};
 use crate::engine::{AnswerError, StartError};
 use crate::event::EventKind;
+use crate::recover::events_of;
+use crate::segment::Segment;
 use crate::summary::{RunFilter, RunStatus};
 use tradewind_lang::value::Value;
 
@@ -62,6 +64,34 @@ async fn the_same_key_is_the_same_run_and_another_input_under_it_is_a_conflict()
     let other = start(&engine, message("m1", "o2", "praise 0.9: nice", "1 USD")).await;
     assert!(!other.is_new && other.conflict);
     assert_eq!(kinds(&world.events(&engine).await)["run-started"], 1);
+}
+
+#[tokio::test]
+async fn starts_handed_in_ahead_begin_in_their_order_and_share_commits() {
+    let mut world = World::triage();
+    world.in_flight = 4;
+    let engine = world.open().await;
+    let mut ahead = Vec::new();
+    for number in 0..40 {
+        let input = message(&format!("m{number:02}"), "o1", "praise 0.9: nice", "1 USD");
+        ahead.push(engine.submit("triage", input, "test").await.unwrap());
+    }
+    // Nobody waits for the last: it goes on all the same.
+    ahead.pop();
+    for submitted in ahead {
+        assert!(world.moving(&engine, submitted.durable()).await.unwrap().is_new);
+    }
+    world.settle(&engine).await;
+    let mut runs = engine.runs(RunFilter::default()).await.unwrap();
+    runs.reverse();
+    let keys: Vec<&str> = runs.iter().map(|run| &*run.key).collect();
+    assert_eq!(keys, (0..40).map(|number| format!("m{number:02}")).collect::<Vec<_>>());
+    let commits = segments(&world.log).await.iter().filter(|segment| holds_a_start(segment)).count();
+    assert!(commits < 40, "{commits} commits held 40 starts");
+}
+
+fn holds_a_start(segment: &Segment) -> bool {
+    events_of(segment).unwrap().iter().any(|event| matches!(event.kind, EventKind::RunStarted { .. }))
 }
 
 #[tokio::test]
