@@ -272,7 +272,7 @@ impl Context<'_> {
         let mut states = Vec::new();
         for step in &flow.steps {
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
-            states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String.optional())]).collect())));
+            states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String)]).collect())));
             if step.within.is_none() {
                 scope = scope.with(&step.name, step.ty.clone().optional(), Marks::default());
             }

@@ -239,7 +239,7 @@ impl Stage<'_> {
             let settled = step.note.as_deref().and_then(|note| note.strip_prefix("settled by "));
             let flags = [("ran", step.status == "done"), ("denied", step.status == "denied"), ("failed", step.status == "failed")];
             let mut state: Record = flags.into_iter().map(|(name, flag)| (name.to_owned(), Value::Bool(flag))).collect();
-            state.set("settled_by", settled.map_or(Value::Null, Value::string));
+            state.set("settled_by", Value::string(settled.unwrap_or_default()));
             states.set(&step.name, Value::Record(Arc::new(state)));
         }
         values.set("steps", Value::Record(Arc::new(states)));

@@ -41,7 +41,7 @@ fn steps_value(state: &RunState) -> Value {
     let record = steps.map(|(node, step)| {
         let settled_by = match step.phase {
             Phase::Completed(Some(by)) => Value::string(by.as_str()),
-            _ => Value::Null,
+            _ => Value::string(""),
         };
         let value = Value::record([
             ("ran", Value::Bool(matches!(step.phase, Phase::Completed(_)))),
