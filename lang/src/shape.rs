@@ -1,7 +1,7 @@
 //! The shape of nodes: which nodes, settings and arguments may stand where, read from `grammar.txt`.
 //! It knows no meaning: names, types and expressions are checked elsewhere.
 
-use crate::ast::{Literal, Node};
+use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
@@ -140,6 +140,11 @@ fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
                 .help(format!("write `{name} VALUE`")),
         );
     }
+    for surplus in node.arguments.iter().skip(if LISTS.contains(&name.as_str()) { usize::MAX } else { 1 }) {
+        let message = format!("`{name}` takes one value, this is one too many");
+        let diagnostic = Diagnostic::new(&meaning::SURPLUS_ARGUMENT, surplus.span, message).label("one too many");
+        found.push(diagnostic.help(format!("write `{name} VALUE`")).fix("remove it", surplus.span, ""));
+    }
     for property in &node.properties {
         found.push(unknown_setting(&property.name.text, property.name.span, name, &[]));
     }
@@ -182,6 +187,11 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
                 .help(format!("write `{name} {}`", rule.arguments.join(" "))),
         );
     }
+    for (word, value) in
+        rule.arguments.iter().zip(&node.arguments).take(if node.arguments.len() < rule.arguments.len() { least } else { usize::MAX })
+    {
+        check_kind(name, word.trim_end_matches(['?', '*', '+']), value, found);
+    }
     let Some(most) = rule.most() else { return };
     for surplus in node.arguments.iter().skip(most) {
         let takes = if most == 0 { "no value".to_owned() } else { format!("{most} value{}", if most == 1 { "" } else { "s" }) };
@@ -194,14 +204,36 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
     }
 }
 
+/// Names and texts are strings, a flag is `#true` or `#false`; a `VALUE` may be anything.
+fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnostic>) {
+    let fits = match word {
+        "VALUE" => true,
+        "BOOL" => matches!(value.scalar, Scalar::Bool(_)),
+        _ => matches!(value.scalar, Scalar::String(_)),
+    };
+    if !fits {
+        let help = if word == "BOOL" { "write #true or #false".to_owned() } else { "put it in quotes".to_owned() };
+        let wanted = if word == "BOOL" { "a flag" } else { "text" };
+        let message = format!("the {} of `{name}` must be {wanted}", word.to_lowercase());
+        found.push(Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help));
+    }
+}
+
+/// Settings that take several values; every other takes one.
+const LISTS: &[&str] = &["after", "editable", "unique", "ignore"];
+
 fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
     let known: Vec<&str> = rule.settings.iter().map(String::as_str).collect();
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
     let repeatable = |name: &str| rule.children.iter().any(|child| child == name);
-    let as_children =
-        node.children.iter().map(|child| &child.name).filter(|name| known.contains(&name.text.as_str()) && !repeatable(&name.text));
-    for setting in node.properties.iter().map(|property| &property.name).chain(as_children) {
-        if !rule.free_settings && !known.contains(&setting.text.as_str()) {
+    // A child is a setting by its name, or, where any name may stand, by having a value.
+    let is_setting = |child: &&Node| {
+        let name = child.name.text.as_str();
+        !repeatable(name) && (known.contains(&name) || (rule.free_children && !child.arguments.is_empty()))
+    };
+    let as_children = node.children.iter().filter(is_setting).map(|child| (&child.name, true));
+    for (setting, is_child) in node.properties.iter().map(|property| (&property.name, false)).chain(as_children) {
+        if !is_child && !rule.free_settings && !known.contains(&setting.text.as_str()) {
             found.push(unknown_setting(&setting.text, setting.span, name, &known));
         } else if let Some(first) = seen.insert(&setting.text, setting.span) {
             found.push(

@@ -8,6 +8,7 @@ use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Bindings, Connector, EffectKind, Failure, Idempotent, Lookup, MoneyDirection, MoneyMove, Operation, Retry};
 use crate::shape::Shaped;
 use crate::ty::{Field, Marks, Ty};
+use crate::value::Value;
 use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000;
@@ -122,7 +123,7 @@ impl Context<'_> {
             let when = self.condition(&when, &scope);
             let message =
                 child.setting("message").cloned().and_then(|message| self.value(&message, &scope, None)).map(|checked| checked.expr);
-            let retry = child.setting("retry").is_some_and(|value| value.scalar == crate::ast::Scalar::Bool(true));
+            let retry = child.setting("retry").cloned().is_some_and(|value| self.typed(&value, &Ty::Bool) == Some(Value::Bool(true)));
             if let Some(when) = when {
                 failures.push(Failure { code, when: when.expr, message, retry });
             }

@@ -127,8 +127,8 @@ impl Context<'_> {
         };
         let Some(name) = name_of(node) else { return };
         self.plan.project.environment = name.text;
-        if let Some(store) = self.setting_text(node, "store") {
-            self.plan.project.store = store;
+        if let Some(store) = node.setting("store").cloned() {
+            self.lower_store(&store);
         }
         for setting in node.all("setting") {
             self.override_setting(setting);
@@ -138,10 +138,30 @@ impl Context<'_> {
         for seed in twins.all("seed") {
             let (Some(record), Some(file)) = (seed.argument(0).cloned(), seed.argument(1).cloned()) else { continue };
             let Some(record) = self.reference(&record, "type") else { continue };
-            if let Some((_, Some(path))) = self.file_or_text(&file) {
-                self.plan.project.seeds.insert(record, path);
+            match self.file_or_text(&file) {
+                Some((_, Some(path))) => {
+                    self.plan.project.seeds.insert(record, path);
+                }
+                Some((_, None)) => {
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, file.span, "a seed is a file of the repository");
+                    self.report(diagnostic.label("not marked as a file").help("write `(file)` before it"));
+                }
+                None => {}
             }
         }
+    }
+
+    fn lower_store(&mut self, value: &Literal) {
+        let Some(url) = self.text(value, "`store`") else { return };
+        let path = url.strip_prefix("surrealkv://");
+        let outside = path.is_some_and(|path| path.split('/').any(|part| part == ".."));
+        if outside || (path.is_none_or(str::is_empty) && url != "memory://") {
+            let why = if outside { "lies outside the repository" } else { "is no store of this version" };
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{url}` {why}")).label("not a store");
+            self.report(diagnostic.help("write `surrealkv://.tradewind/store`, or `memory://` to keep nothing"));
+            return;
+        }
+        self.plan.project.store = url;
     }
 
     fn override_setting(&mut self, node: &Node) {
@@ -223,7 +243,8 @@ impl Context<'_> {
         fields
     }
 
-    fn marks(&mut self, field: &Node) -> Marks {
+    /// The marks after a field's or a need's name and type.
+    pub(crate) fn marks(&mut self, field: &Node) -> Marks {
         let mut marks = Marks::default();
         for value in field.arguments.iter().skip(2) {
             match self.word(value, "a mark", &["pii", "secret", "untrusted"]).as_deref() {

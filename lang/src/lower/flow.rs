@@ -98,11 +98,7 @@ impl Context<'_> {
         if draft.drafts.len() > usize::from(u16::MAX) {
             return None;
         }
-        for at in super::order::lowering_order(&draft) {
-            if let Some(lowered) = self.lower_step(at, &draft) {
-                draft.lowered.insert(at, lowered);
-            }
-        }
+        self.lower_steps(&mut draft);
         let scope = self.flow_scope(&draft, None, None);
         let key = node
             .setting("key")
@@ -125,6 +121,31 @@ impl Context<'_> {
             steps.push(Step { depends, ..lowered.step });
         }
         Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, steps, output })
+    }
+
+    /// Lowers every step after those that it reads. Which those are is only known afterwards, so the first order is a guess;
+    /// where a step read one that was not lowered yet, its types and marks were unknown, and all is lowered again in the order
+    /// of what was really read.
+    fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
+        let mut order = super::order::lowering_order(draft);
+        let before = self.diagnostics.len();
+        loop {
+            draft.lowered.clear();
+            let mut early = false;
+            for at in &order {
+                if let Some(lowered) = self.lower_step(*at, draft) {
+                    early |= lowered.reads.iter().any(|read| !draft.lowered.contains_key(read));
+                    draft.lowered.insert(*at, lowered);
+                }
+            }
+            let next = super::order::order_of_reads(draft);
+            // The same order again: steps wait for each other, or for one with a mistake, and both are reported.
+            if !early || next == order {
+                return;
+            }
+            order = next;
+            self.diagnostics.truncate(before);
+        }
     }
 
     fn lower_input(&mut self, node: &Node, flow: &str) -> Option<String> {
@@ -186,7 +207,7 @@ impl Context<'_> {
     }
 
     fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {
-        let cycles = super::order::cycles(depends);
+        let cycles = super::order::cycles(&super::order::with_inner(draft, depends));
         for cycle in &cycles {
             let mut steps = cycle.iter().filter_map(|at| draft.drafts.get(*at));
             let Some(first) = steps.next() else { continue };

@@ -103,7 +103,12 @@ impl Context<'_> {
                 }
                 "value" => {
                     self.check_needs(&needs, "classify", child, "a fixed value is a label");
-                    rungs.push(WrittenRung::Value { label: value, confidence: confidence(child.setting("confidence")).unwrap_or(0.0) });
+                    let claimed = confidence(child.setting("confidence"));
+                    if let (None, Some(given)) = (claimed, child.setting("confidence")) {
+                        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, given.span, "a confidence is a number from 0 to 1");
+                        self.report(diagnostic.label("not such a number").help("write `confidence=0.0` for a guess"));
+                    }
+                    rungs.push(WrittenRung::Value { label: value, confidence: claimed.unwrap_or(0.0) });
                 }
                 "fail" => rungs.extend(self.text(&value, "a message").map(WrittenRung::Fail)),
                 _ => {}

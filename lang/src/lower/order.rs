@@ -18,6 +18,31 @@ pub(crate) fn lowering_order(draft: &FlowDraft<'_>) -> Vec<usize> {
     order
 }
 
+/// Steps of a flow in the order of what they really read; a `choose` comes after the steps of its arms.
+pub(crate) fn order_of_reads(draft: &FlowDraft<'_>) -> Vec<usize> {
+    let reads: Vec<BTreeSet<usize>> = (0..draft.drafts.len())
+        // A step with a mistake has no reads of its own: its place stays that of the guess.
+        .map(|at| draft.lowered.get(&at).map_or_else(|| guess(draft, at), |lowered| lowered.reads.clone()))
+        .collect();
+    let mut order = Vec::new();
+    for mut component in tarjan_scc(&graph(&with_inner(draft, &reads))) {
+        component.sort();
+        order.extend(component.into_iter().map(NodeIndex::index));
+    }
+    order
+}
+
+/// The same edges, and from each `choose` to the steps of its arms: it is settled when they are.
+pub(crate) fn with_inner(draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> Vec<BTreeSet<usize>> {
+    let mut all = depends.to_vec();
+    for (inner, step) in draft.drafts.iter().enumerate() {
+        if let Some(own) = step.within.and_then(|(choose, _)| all.get_mut(choose)) {
+            own.insert(inner);
+        }
+    }
+    all
+}
+
 fn graph(depends: &[BTreeSet<usize>]) -> DiGraph<(), ()> {
     let mut graph = DiGraph::new();
     let nodes: Vec<NodeIndex> = depends.iter().map(|_| graph.add_node(())).collect();
@@ -129,13 +154,13 @@ pub(crate) fn depends(draft: &FlowDraft<'_>) -> Vec<BTreeSet<usize>> {
         let mut previous: Option<usize> = None;
         let mut gates: Vec<usize> = Vec::new();
         for (at, step) in draft.drafts.iter().enumerate().filter(|(_, step)| step.within == scope) {
-            if writes(draft, at, step) {
+            if holds(draft, at, step, &["act", "ask", "remember"]) {
                 if let Some(own) = depends.get_mut(at) {
                     own.extend(gates.iter().copied().chain(previous));
                 }
                 previous = Some(at);
             }
-            if matches!(step.node.name.text.as_str(), "reflect" | "ask") {
+            if holds(draft, at, step, &["reflect", "ask"]) {
                 gates.push(at);
             }
         }
@@ -143,8 +168,8 @@ pub(crate) fn depends(draft: &FlowDraft<'_>) -> Vec<BTreeSet<usize>> {
     depends
 }
 
-/// Whether a step stands in the document order of its scope: it writes, asks or remembers, or holds a step that does.
-fn writes(draft: &FlowDraft<'_>, at: usize, step: &Draft<'_>) -> bool {
-    let verb = |step: &Draft<'_>| matches!(step.node.name.text.as_str(), "act" | "ask" | "remember");
-    verb(step) || draft.drafts.iter().enumerate().any(|(inner, step)| verb(step) && is_inside(draft, inner, at))
+/// Whether a step has one of these verbs, or holds a step that has.
+fn holds(draft: &FlowDraft<'_>, at: usize, step: &Draft<'_>, verbs: &[&str]) -> bool {
+    let has = |step: &Draft<'_>| verbs.contains(&step.node.name.text.as_str());
+    has(step) || draft.drafts.iter().enumerate().any(|(inner, step)| has(step) && is_inside(draft, inner, at))
 }

@@ -33,11 +33,31 @@ impl Context<'_> {
         if on.is_empty() {
             self.missing(node, "on", "write `on \"CONNECTOR.OPERATION\"`: what it covers");
         }
-        let on: Vec<String> = on.iter().filter_map(|value| self.reference(value, "operation")).collect();
+        let mut covered: Vec<String> = Vec::new();
+        for value in &on {
+            let Some(operation) = self.reference(value, "operation") else { continue };
+            if covered.contains(&operation) {
+                let diagnostic =
+                    Diagnostic::new(&meaning::DUPLICATE_SETTING, value.span, format!("`{operation}` is covered twice by this policy"));
+                self.report(diagnostic.label("again").help("keep one of the two: its rules would count twice").fix(
+                    "remove it",
+                    value.span,
+                    "",
+                ));
+                continue;
+            }
+            covered.push(operation);
+        }
+        let on = covered;
         let needs: Vec<Need> = node.all("needs").collect::<Vec<_>>().into_iter().filter_map(|need| self.lower_need(need)).collect();
         let scope = self.policy_scope(&on, &needs);
         let mut policy = Policy { name: name.to_owned(), owner, on, needs, denies: Vec::new(), limits: Vec::new(), escalates: Vec::new() };
         let mut names: Vec<String> = Vec::new();
+        if !node.children.iter().any(|child| matches!(child.name.text.as_str(), "deny" | "limit" | "escalate")) {
+            let diagnostic =
+                Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the policy `{name}` has no rule, so it holds nothing"));
+            self.report(diagnostic.label("no rule").help("write a `deny`, a `limit` or an `escalate` in it"));
+        }
         for rule in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "deny" | "limit" | "escalate")) {
             let Some(of) = name_of(rule) else { continue };
             if names.contains(&of.text) {
@@ -49,7 +69,7 @@ impl Context<'_> {
             names.push(of.text.clone());
             match rule.name.text.as_str() {
                 "deny" => policy.denies.extend(self.lower_deny(rule, of.text, &scope)),
-                "limit" => policy.limits.extend(self.lower_limit(rule, of.text, &scope, &policy.on)),
+                "limit" => policy.limits.extend(self.lower_limit(rule, of.text, &scope, &policy.on, &policy.needs)),
                 _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
             }
         }
@@ -61,7 +81,8 @@ impl Context<'_> {
         self.snake_case(&name.text, name.span, "evidence");
         let ty = self.type_of_literal(&node.argument(1)?.clone())?;
         let default = node.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
-        Some(Need { name: name.text, ty, default })
+        let untrusted = self.marks(node).untrusted;
+        Some(Need { name: name.text, ty, untrusted, default })
     }
 
     /// `effect` has the parameters that every covered operation has, with the same type.
@@ -113,9 +134,10 @@ impl Context<'_> {
         Some(Escalate { name, when: when?, escalation: escalation? })
     }
 
-    fn lower_limit(&mut self, node: &Node, name: String, scope: &Scope, on: &[String]) -> Option<Limit> {
+    fn lower_limit(&mut self, node: &Node, name: String, scope: &Scope, on: &[String], needs: &[Need]) -> Option<Limit> {
         let (measure, max) = match (node.setting("sum").cloned(), node.setting("count").cloned()) {
             (Some(sum), None) => {
+                self.check_limit_evidence(node, needs);
                 let Some(max) = node.setting("max").cloned() else {
                     self.missing(node, "max", "write `max=\"1000 USD\"`");
                     return None;
@@ -130,6 +152,12 @@ impl Context<'_> {
                 }
                 (Measure::Sum(sum.expr), self.value(&max, scope, Some(&measured))?.expr)
             }
+            (None, Some(_)) if node.setting("max").is_some() => {
+                let span = node.setting("max").map_or(node.span, |value| value.span);
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, "`count` says how many, so `max` says nothing more");
+                self.report(diagnostic.label("not used").help("write `sum=` for an amount, or leave `max` out"));
+                return None;
+            }
             (None, Some(count)) => match count.scalar {
                 Scalar::Int(most) if most >= 0 => (Measure::Count, Expr::constant(Value::Int(most), Ty::Int)),
                 _ => (Measure::Count, self.value(&count, scope, Some(&Ty::Int))?.expr),
@@ -141,6 +169,12 @@ impl Context<'_> {
         };
         let by = node.setting("by").cloned().and_then(|by| self.value(&by, scope, None)).map(|checked| checked.expr);
         let window = self.limit_window(node);
+        let escalates = node.setting("else").and_then(Literal::text) == Some("escalate");
+        for unused in ["to", "within", "on-timeout", "quorum"].into_iter().filter(|name| !escalates && node.setting(name).is_some()) {
+            let span = node.setting(unused).map_or(node.span, |value| value.span);
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{unused}` says nothing in a limit that denies"));
+            self.report(diagnostic.label("not used").help("write `else=escalate` to ask people, or leave it out"));
+        }
         let otherwise = match node.setting("else").cloned() {
             None => LimitElse::Deny,
             Some(word) => match self.word(&word, "`else`", &["deny", "escalate"])?.as_str() {
@@ -149,6 +183,20 @@ impl Context<'_> {
             },
         };
         Some(Limit { name, measure, max, by, window, otherwise })
+    }
+
+    /// What bounds the effect must not come from outside: evidence marked so cannot be a limit's `max`, `by` or `sum`.
+    fn check_limit_evidence(&mut self, node: &Node, needs: &[Need]) {
+        for need in needs.iter().filter(|need| need.untrusted) {
+            for name in ["max", "by"] {
+                let Some(value) = node.setting(name).cloned() else { continue };
+                if value.text().is_some_and(|text| text.contains(&format!("evidence.{}", need.name))) {
+                    let message = format!("text from outside (`evidence.{}`) chooses `{name}` of a limit", need.name);
+                    let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("moves its own bound");
+                    self.report(diagnostic.help("take the bound from a trusted record or a setting"));
+                }
+            }
+        }
     }
 
     fn limit_window(&mut self, node: &Node) -> Option<Window> {

@@ -48,6 +48,14 @@ impl Context<'_> {
                 twins.extend(self.record_of(row, &record).map(|value| (record.clone(), value)));
             }
         }
+        if !node.all("expect").any(|expect| !expect.children.is_empty()) {
+            let diagnostic = Diagnostic::new(
+                &meaning::EMPTY,
+                node.name.span,
+                format!("the scenario `{}` expects nothing, so it cannot fail", name.text),
+            );
+            self.report(diagnostic.label("no `expect`").help("write `expect { output … }`"));
+        }
         let mocks = self.lower_mocks(node, &flow);
         let faults = node.all("fault").collect::<Vec<_>>().into_iter().filter_map(|fault| self.lower_fault(fault)).collect();
         let actions = self.lower_actions(node, &flow);

@@ -7,7 +7,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Scope};
-use crate::plan::{EffectKind, OnError, Require, Route, Rule, Rung, Step, StepKind};
+use crate::plan::{EffectKind, Escalation, LimitElse, OnError, OnTimeout, Require, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::template;
@@ -73,11 +73,29 @@ impl Context<'_> {
             return None;
         }
         let when = when.flatten().map(|checked| checked.expr);
-        let may_be_absent = when.is_some() || on_error == OnError::Skip || skip_denied;
+        let may_be_absent = when.is_some() || on_error == OnError::Skip || skip_denied || self.silence_skips(&kind);
         let seen = if may_be_absent { ty.clone().optional() } else { ty.clone() };
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, kind, ty };
         Some(Lowered { step, marks, seen, reads })
+    }
+
+    /// Whether the step is left out when nobody answers in time.
+    fn silence_skips(&self, kind: &StepKind) -> bool {
+        let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
+        match kind {
+            StepKind::Ask { escalation, .. } => skips(escalation),
+            StepKind::Act { operation, stage, .. } => {
+                let covering = self.plan.policies.values().filter(|policy| policy.on.contains(operation));
+                let asked = covering.clone().flat_map(|policy| policy.escalates.iter().map(|rule| &rule.escalation));
+                let over = covering.flat_map(|policy| policy.limits.iter()).filter_map(|limit| match &limit.otherwise {
+                    LimitElse::Escalate(escalation) => Some(escalation),
+                    LimitElse::Deny => None,
+                });
+                asked.chain(over).chain(stage.iter().map(|stage| &stage.escalation)).any(skips)
+            }
+            _ => false,
+        }
     }
 
     fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {

@@ -63,6 +63,8 @@ impl Context<'_> {
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound);
+        // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
+        let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
         let evidence = self.lower_evidence(node, &operation, place);
@@ -84,7 +86,7 @@ impl Context<'_> {
         };
         fields.retain(|(name, _)| name != "request");
         fields.push(("request".to_owned(), object_of(&operation.request)));
-        let marks = operation.request.iter().fold(Marks::default(), |marks, field| marks.with(field.marks));
+        let marks = operation.request.iter().fold(sent, |marks, field| marks.with(field.marks));
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
 
@@ -117,11 +119,28 @@ impl Context<'_> {
     fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
         let covering = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name));
         let mut fields: Vec<Field> = Vec::new();
+        let mut differing: Vec<String> = Vec::new();
         for need in covering.flat_map(|policy| policy.needs.iter()) {
-            if !fields.iter().any(|field| field.name == need.name) {
-                let (name, ty, default) = (need.name.clone(), need.ty.clone(), need.default.clone());
-                fields.push(Field { name, ty, marks: Marks::default(), default, min: None, max: None, label: None });
+            match fields.iter_mut().find(|field| field.name == need.name) {
+                Some(field) => {
+                    if field.ty != need.ty {
+                        differing.push(need.name.clone());
+                    }
+                    // Optional only where every policy that needs it has a default; trusted where one of them trusts it.
+                    field.default = field.default.take().filter(|_| need.default.is_some());
+                    field.marks.untrusted &= need.untrusted;
+                }
+                None => {
+                    let (name, ty, default) = (need.name.clone(), need.ty.clone(), need.default.clone());
+                    let marks = Marks { untrusted: need.untrusted, ..Marks::default() };
+                    fields.push(Field { name, ty, marks, default, min: None, max: None, label: None });
+                }
             }
+        }
+        for name in differing {
+            let message = format!("policies on `{}` need the evidence `{name}` with different types", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, node.name.span, message).label("cannot be both");
+            self.report(diagnostic.help("give one of them another name"));
         }
         let evidence = node.first("evidence");
         let given = evidence.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -138,6 +157,14 @@ impl Context<'_> {
                 );
             }
             if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
+                let trusted = fields.iter().any(|field| field.name == name.text && !field.marks.untrusted);
+                if trusted && checked.marks.untrusted {
+                    let message = format!("the evidence `{}` comes from outside text, and the policy takes it for trusted", name.text);
+                    let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("derived from outside text");
+                    self.report(
+                        diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
+                    );
+                }
                 bound.push((name.text.clone(), place.note(checked).expr));
             }
             names.push(name.text);
@@ -237,9 +264,26 @@ impl Context<'_> {
             ..node.clone()
         };
         let bound = self.typed_bindings(&body, &fields, &place.scope, &record, "field");
+        self.check_remembered(&body, &record, &fields, &bound);
         let fields = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let subject = place.note(subject?).expr;
         Some((StepKind::Remember { memory, subject, fields }, Ty::Object(Vec::new()), Marks::default()))
+    }
+
+    /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
+    fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+        for (name, checked) in bound {
+            let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
+            let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
+                (true, _) if carries_text(&field.ty) => "untrusted",
+                (_, true) if carries_text(&field.ty) => "pii",
+                _ => continue,
+            };
+            let span = node.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(node.span, |(_, value)| value.span);
+            let message = format!("`{name}` of `{record}` would forget that this text is {lost}");
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label(format!("is {lost}, the field is not"));
+            self.report(diagnostic.help(format!("write `field \"{name}\" {} {lost}`", field.ty)));
+        }
     }
 
     pub(crate) fn lower_choose(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -301,5 +345,14 @@ impl Context<'_> {
             }
         }
         bound
+    }
+}
+
+/// Whether a value of a type can hold words that somebody else chose.
+fn carries_text(ty: &Ty) -> bool {
+    match ty {
+        Ty::String | Ty::Json | Ty::Bytes | Ty::Record(_) | Ty::Object(_) => true,
+        Ty::List(item) | Ty::Map(item) | Ty::Optional(item) => carries_text(item),
+        _ => false,
     }
 }

@@ -33,6 +33,8 @@ pub struct Need {
     pub name: String,
     /// Its type.
     pub ty: Ty,
+    /// It may come from outside text or a model's reading of it.
+    pub untrusted: bool,
     /// Used where the call gives none.
     pub default: Option<Value>,
 }

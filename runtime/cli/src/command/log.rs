@@ -10,7 +10,9 @@ use tradewind_lang::code::run as code;
 pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
     if matches!(options.command, Some(LogCommand::Verify)) {
         // A log that cannot even be opened is one whose chain does not hold.
-        let broken = |failure: Failure| if failure.code == code::STORE_DAMAGED.id { Failure { code: code::LOG_BROKEN.id, ..failure } } else { failure };
+        let broken = |failure: Failure| {
+            if failure.code == code::STORE_DAMAGED.id { Failure { code: code::LOG_BROKEN.id, ..failure } } else { failure }
+        };
         let answer = super::ask(place, Request::Verify, false).map_err(broken)?;
         match options.format {
             Format::Json => println!("{answer}"),
