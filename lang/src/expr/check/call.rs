@@ -125,8 +125,12 @@ impl Checker<'_> {
         let same = self.same(row, &arguments);
         let mut trees = Vec::new();
         let mut marks = Marks::default();
+        // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
+        let mut held = matches!(row.name, "among" | "between");
         for (shape, argument) in row.takes.iter().zip(arguments) {
-            marks = marks.with(if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) });
+            let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
+            marks = marks.with(Marks { untrusted: own.untrusted && !held, ..own });
+            held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),
                 None if admits(*shape, &argument.ty) => argument,
