@@ -3,10 +3,11 @@
 use crate::exit::{Exit, Failure};
 use serde_json::{Value as Json, json};
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
-use tradewind_lang::plan::Plan;
+use tradewind_lang::plan::{Digest, Plan};
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
@@ -65,26 +66,68 @@ fn read_json(number: usize, text: String, json: &Json, ty: &Ty, plan: &Plan) -> 
     Line { number, text, input }
 }
 
-/// Writes rejected lines beside the old file and renames; removes the file of an earlier run where nothing was rejected.
-/// Says whether there is a file.
-pub(crate) fn write_rejects(path: &Path, rejected: &[&Line]) -> Result<bool, Failure> {
-    if rejected.is_empty() {
-        // A missing file is what we want.
-        let _ = std::fs::remove_file(path);
-        return Ok(false);
-    }
-    let written = (|| {
-        let beside = path.with_extension("new");
-        let mut file = std::fs::File::create(&beside)?;
-        for line in rejected {
-            let reason = line.input.as_ref().err().cloned().unwrap_or_default();
-            writeln!(file, "{}", json!({ "line": line.number, "reason": reason, "text": line.text }))?;
+/// Where rejected lines go.
+#[derive(Debug)]
+pub(crate) struct Rejects {
+    path: PathBuf,
+    /// Whether we chose the name; only such a file is ever removed.
+    ours: bool,
+}
+
+impl Rejects {
+    /// The file that was asked for, or one in `folder`, named after the input. The input itself is refused, and so is what is no file.
+    pub(crate) fn place(asked: Option<&Path>, input: &Path, folder: &Path) -> Result<Self, Failure> {
+        let Some(path) = asked else {
+            // Two inputs in two folders may have one name.
+            let whole = std::fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
+            let digest: String = Digest::of(whole.as_os_str().as_encoded_bytes()).to_string().chars().take(8).collect();
+            let stem = input.file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy().into_owned());
+            return Ok(Self { path: folder.join(format!("{stem}-{digest}.rejects.jsonl")), ours: true });
+        };
+        let wrong = |message: String| Err(Failure::new(Exit::Usage, &run::USAGE, message).help("name a file of its own with --rejects"));
+        if path.file_name().is_none() {
+            return wrong(format!("`{}` names no file", path.display()));
         }
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    })();
-    written.map_err(|error: std::io::Error| {
-        Failure::new(Exit::Tool, &run::CANNOT_WRITE, format!("`{}` cannot be written: {error}", path.display()))
-    })?;
-    Ok(true)
+        if let Ok(there) = std::fs::metadata(path) {
+            let input = std::fs::metadata(input).ok().map(|input| (input.dev(), input.ino()));
+            if input == Some((there.dev(), there.ino())) {
+                return wrong(format!("`{}` is the input itself, and would be overwritten", path.display()));
+            }
+            if !there.is_file() {
+                return wrong(format!("`{}` is no regular file", path.display()));
+            }
+        }
+        Ok(Self { path: path.to_owned(), ours: false })
+    }
+
+    /// Writes rejected lines into a new file and renames it. Where nothing was rejected, an earlier file goes if its name is ours.
+    /// Gives the path where there is something to read.
+    pub(crate) fn write(self, rejected: &[&Line]) -> Result<Option<PathBuf>, Failure> {
+        if rejected.is_empty() {
+            if self.ours {
+                // A missing file is what we want.
+                let _ = std::fs::remove_file(&self.path);
+            }
+            return Ok(None);
+        }
+        let mut beside = std::ffi::OsString::from(".");
+        beside.push(self.path.file_name().unwrap_or_default());
+        beside.push(format!(".{}", std::process::id()));
+        let beside = self.path.with_file_name(beside);
+        let written = (|| {
+            let mut file = std::io::BufWriter::new(std::fs::File::create_new(&beside)?);
+            for line in rejected {
+                let reason = line.input.as_ref().err().cloned().unwrap_or_default();
+                writeln!(file, "{}", json!({ "line": line.number, "reason": reason, "text": line.text }))?;
+            }
+            file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+            std::fs::rename(&beside, &self.path)
+        })();
+        written.map_err(|error: std::io::Error| {
+            // What could not be renamed is of no use to anybody.
+            let _ = std::fs::remove_file(&beside);
+            Failure::new(Exit::Tool, &run::CANNOT_WRITE, format!("`{}` cannot be written: {error}", self.path.display()))
+        })?;
+        Ok(Some(self.path))
+    }
 }

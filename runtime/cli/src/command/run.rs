@@ -4,14 +4,13 @@
 
 use crate::arguments::{Place, Run};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::inputs::{self, Line};
+use crate::inputs::{self, Line, Rejects};
 use crate::render;
 use crate::repository::Repository;
 use crate::session::{Options, Session, state_folder, store_failure};
 use crate::summary::{self, Tally};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tradewind_engine::engine::StartError;
 use tradewind_lang::code::run as code;
@@ -24,25 +23,17 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
-    super::block_on(work(&repository, plan, options, lines))?
+    let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan))?;
+    super::block_on(work(&repository, plan, options, lines, rejects))?
 }
 
-/// Where rejected lines go.
-fn rejects_path(repository: &Repository, plan: &Plan, options: &Run) -> PathBuf {
-    options.rejects.clone().unwrap_or_else(|| {
-        let stem = options.input.file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy().into_owned());
-        state_folder(repository, plan).join(format!("{stem}.rejects.jsonl"))
-    })
-}
-
-async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Line>) -> Outcome {
+async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Line>, rejects: Rejects) -> Outcome {
     let began = Instant::now();
-    let rejects = rejects_path(repository, &plan, options);
     let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
     let session =
         Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: usize::from(options.in_flight), perform: true })
             .await?;
-    let rejects = inputs::write_rejects(&rejects, &rejected)?.then_some(rejects);
+    let rejects = rejects.write(&rejected)?;
     let mut tally = Tally { rejected: rejected.len(), rejects, ..Tally::default() };
     let bar = progress_bar(lines.len() - rejected.len());
     let feeding = feed(&session, options, &lines, &mut tally, &bar);
