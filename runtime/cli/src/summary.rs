@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tradewind_engine::event::{EventKind, Outcome};
 use tradewind_engine::summary::{RunFilter, RunStatus};
-use tradewind_lang::expr::Resolve;
 use tradewind_lang::money::Money;
-use tradewind_lang::value::Value;
+use tradewind_lang::plan::MoneyDirection;
 
 /// Events read at once.
 const PAGE: usize = 4_096;
@@ -85,14 +84,6 @@ pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Dur
     Ok(report)
 }
 
-struct Request<'a>(&'a Value);
-
-impl Resolve for Request<'_> {
-    fn resolve(&self, name: &str) -> Option<Value> {
-        (name == "request").then(|| self.0.clone())
-    }
-}
-
 async fn count_effects(session: &Session, report: &mut Report) -> Result<(), Failure> {
     let mut intents: BTreeMap<(Arc<str>, u16), (String, Option<Money>)> = BTreeMap::new();
     let mut from = 1;
@@ -105,11 +96,10 @@ async fn count_effects(session: &Session, report: &mut Report) -> Result<(), Fai
             let step = event.header.step.as_ref().map_or(u16::MAX, |step| step.id.0);
             match &event.kind {
                 EventKind::IntentRecorded(intent) => {
-                    let operation = session.plan.operations.get(&*intent.operation);
-                    let money = operation
-                        .and_then(|operation| operation.money.as_ref())
-                        .and_then(|money| money.value.evaluate(&Request(&intent.request)).ok());
-                    let money = if let Some(Value::Money(money)) = money { Some(money) } else { None };
+                    // What was judged and logged counts, not what today's plan would say; a price is not money that moved.
+                    let moves = session.plan.operations.get(&*intent.operation).and_then(|operation| operation.money.as_ref());
+                    let is_price = moves.is_some_and(|moves| moves.direction == MoneyDirection::Price);
+                    let money = intent.money.filter(|_| !is_price);
                     intents.insert((run, step), (intent.operation.to_string(), money));
                 }
                 EventKind::EffectSettled { outcome, .. } => {
