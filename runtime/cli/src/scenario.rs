@@ -37,21 +37,23 @@ impl Models for MockedModels {
 }
 
 /// The answers that a scenario gives to models, by model: those of the routes of the steps it mocks.
-fn mocks(plan: &Plan, scenario: &Scenario) -> BTreeMap<String, Classification> {
+fn mocks(plan: &Plan, scenario: &Scenario) -> Result<BTreeMap<String, Classification>, String> {
     let mut found = BTreeMap::new();
     let steps = plan.flows.get(&scenario.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
     for (name, fields) in &scenario.mocks {
         let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
         let label = field("label").and_then(Value::as_str).unwrap_or_default().to_owned();
         let confidence = if let Some(Value::Double(confidence)) = field("confidence") { *confidence } else { 1.0 };
-        let Some(StepKind::Classify { route, .. }) = steps.iter().find(|step| step.name == *name).map(|step| &step.kind) else { continue };
+        let Some(StepKind::Classify { route, .. }) = steps.iter().find(|step| step.name == *name).map(|step| &step.kind) else {
+            return Err(format!("`{name}` asks no model, so it cannot be mocked: only a `classify` step can"));
+        };
         for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
             if let Rung::Candidate { model } = rung {
                 found.insert(model.clone(), Classification { label: label.clone(), confidence, artifact: "mock".to_owned() });
             }
         }
     }
-    found
+    Ok(found)
 }
 
 struct Stage<'a> {
@@ -96,7 +98,7 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
         twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
     }
     let clock = Arc::new(ManualClock::at(scenario.at));
-    let models = Arc::new(MockedModels { mocks: mocks(plan, scenario), real: models });
+    let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, real: models });
     let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
     Ok(Stage { scenario, engine, clock, twins, run: None })

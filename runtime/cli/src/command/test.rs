@@ -18,10 +18,15 @@ pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
     let compiled = repository.compile(place.environment.as_deref());
     render::diagnostics(&compiled);
     let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
+    if compiled.scenarios.is_empty() {
+        return Err(Failure::new(Exit::Usage, &code::USAGE, "the repository has no scenario")
+            .help("a `scenario` node beside a flow says what goes in and what must come of it"));
+    }
     let wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     let scenarios: Vec<_> = compiled.scenarios.iter().filter(|scenario| wanted(&scenario.name)).collect();
     if scenarios.is_empty() {
-        return Err(Failure::new(Exit::Usage, &code::USAGE, "no scenario has such a name").help("`scenario` nodes stand beside the flows"));
+        return Err(Failure::new(Exit::Usage, &code::USAGE, "no scenario has such a name")
+            .help("`tradewind test` without a filter runs and names them all"));
     }
     let models: Arc<dyn Models> = Arc::new(LocalModels::new(&repository.root, state_folder(&repository, &plan).join("models")));
     let plan = Arc::new(plan);
