@@ -4,6 +4,7 @@ use crate::exit::Failure;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::Arc;
 use tradewind_lang::compile::Compiled;
 use tradewind_lang::diagnostic::{Diagnostic, Severity};
 use tradewind_lang::source::{SourceMap, Span};
@@ -11,7 +12,7 @@ use tradewind_lang::source::{SourceMap, Span};
 /// A diagnostic with its source, as miette wants it.
 struct Report<'a> {
     diagnostic: &'a Diagnostic,
-    source: NamedSource<String>,
+    source: NamedSource<Arc<str>>,
     help: Option<String>,
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap, colour: b
     });
     let help: Vec<String> = diagnostic.help.iter().cloned().chain(elsewhere).collect();
     let help = (!help.is_empty()).then(|| help.join("\n"));
-    let report = Report { diagnostic, source: NamedSource::new(&source.path, source.text.to_string()), help };
+    let report = Report { diagnostic, source: NamedSource::new(&source.path, source.text.clone()), help };
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
@@ -84,11 +85,26 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap, colour: b
     }
 }
 
+/// Most diagnostics that are shown to people; programs get all.
+const MOST: usize = 200;
+
+/// Diagnostics on standard error, the errors first where there are too many to show.
+pub(crate) fn list(found: &[Diagnostic], sources: &SourceMap, colour: bool) {
+    let mut shown: Vec<&Diagnostic> = found.iter().collect();
+    if shown.len() > MOST {
+        shown.sort_by_key(|found| found.severity() != Severity::Error);
+    }
+    for found in shown.iter().take(MOST) {
+        eprintln!("{}", diagnostic(found, sources, colour));
+    }
+    if let Some(more) = found.len().checked_sub(MOST).filter(|more| *more > 0) {
+        eprintln!("and {more} more");
+    }
+}
+
 /// Every diagnostic on standard error, then a line that counts them.
 pub(crate) fn diagnostics(compiled: &Compiled) {
-    for found in &compiled.diagnostics {
-        eprintln!("{}", diagnostic(found, &compiled.sources, colours()));
-    }
+    list(&compiled.diagnostics, &compiled.sources, colours());
     let (errors, warnings) = counts(compiled);
     if errors + warnings > 0 {
         eprintln!("{}", summary(errors, warnings));

@@ -18,9 +18,7 @@ pub(crate) fn run(place: &Place, options: &Fmt) -> Outcome {
             broken += 1;
             let mut sources = SourceMap::default();
             sources.add(path.as_str(), text.as_str());
-            for diagnostic in &found {
-                eprintln!("{}", render::diagnostic(diagnostic, &sources, false));
-            }
+            render::list(&found, &sources, false);
         } else if formatted != *text {
             changed += 1;
             println!("{path}");
