@@ -220,6 +220,8 @@ pub(crate) struct Approvals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApprovalsCommand {
     /// Let an effect happen.
+    ///
+    /// Where no process works on the store, this command does: runs that are not finished go on too, and their effects happen.
     Approve {
         /// The item, or the beginning of its id.
         id: String,
@@ -231,6 +233,8 @@ pub(crate) enum ApprovalsCommand {
         edit: Vec<String>,
     },
     /// Refuse an effect.
+    ///
+    /// Where no process works on the store, this command does: runs that are not finished go on too, and their effects happen.
     Deny {
         /// The item, or the beginning of its id.
         id: String,
@@ -242,6 +246,8 @@ pub(crate) enum ApprovalsCommand {
         reason: Option<String>,
     },
     /// Answer a question.
+    ///
+    /// Where no process works on the store, this command does: runs that are not finished go on too, and their effects happen.
     Answer {
         /// The item, or the beginning of its id.
         id: String,

@@ -5,8 +5,8 @@ use crate::exit::{Exit, Failure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use tradewind_engine::approval::{Approval, Verdict};
-use tradewind_engine::engine::Engine;
+use tradewind_engine::approval::{Approval, PendingApproval, Verdict};
+use tradewind_engine::engine::{AnswerError, Engine};
 use tradewind_engine::event::Event;
 use tradewind_engine::ports::StoreError;
 use tradewind_engine::summary::{RunFilter, RunStatus, RunSummary};
@@ -35,6 +35,13 @@ pub(crate) enum Request {
     Approvals,
     /// Decides one of them.
     Answer { id: String, by: String, decision: Decision },
+}
+
+impl Request {
+    /// Whether it changes nothing, so that it may be asked again.
+    pub(crate) fn only_looks(&self) -> bool {
+        !matches!(self, Self::Answer { .. })
+    }
 }
 
 /// What a person says.
@@ -126,7 +133,7 @@ impl Desk {
                 let items: Vec<Json> = self.engine.approvals().await?.iter().map(pending_as_json).collect();
                 Ok(json!({ "version": 1, "approvals": items }))
             }
-            Request::Answer { id, by, decision } => self.decide(&id, &by, decision).await,
+            Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
         }
     }
 
@@ -184,9 +191,19 @@ impl Desk {
         Ok(json!({ "version": 1, "events": events }))
     }
 
-    async fn decide(&self, id: &str, by: &str, decision: Decision) -> Result<Json, Problem> {
+    /// Whether a request could be answered as things stand, and how many runs would go on if this process performed. Changes nothing.
+    pub(crate) async fn foresee(&self, request: &Request) -> Result<usize, Problem> {
+        if let Request::Answer { id, decision, .. } = request {
+            self.verdict(id, decision).await?;
+        }
+        let unfinished = RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() };
+        Ok(self.engine.runs(unfinished).await?.len())
+    }
+
+    /// The item of an id, and the decision as the engine wants it.
+    async fn verdict(&self, id: &str, decision: &Decision) -> Result<(PendingApproval, Verdict), Problem> {
         let pending = self.engine.approvals().await?;
-        let mut found = pending.iter().filter(|item| item.approval.id.starts_with(id) && id.len() >= 4);
+        let mut found = pending.into_iter().filter(|item| item.approval.id.starts_with(id) && id.len() >= 4);
         let Some(item) = found.next() else {
             return Err(
                 Problem::new(&run::UNKNOWN_APPROVAL, format!("nothing waits under `{id}`")).help("`tradewind approvals` lists what waits")
@@ -196,18 +213,24 @@ impl Desk {
             return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("several items begin with `{id}`")).help("give more of the id"));
         }
         let verdict = match decision {
-            Decision::Deny { reason } => Verdict::Deny { reason },
-            Decision::Approve { edits } => Verdict::Approve { edits: self.edits(&item.approval, &edits)? },
-            Decision::Fields(fields) => Verdict::Answer(self.fields(&item.approval, &fields)?),
+            Decision::Deny { reason } => Verdict::Deny { reason: reason.clone() },
+            Decision::Approve { edits } => Verdict::Approve { edits: self.edits(&item.approval, edits)? },
+            Decision::Fields(fields) => Verdict::Answer(self.fields(&item.approval, fields)?),
         };
-        let id = item.approval.id.clone();
-        let run = item.run.clone();
-        self.engine.answer(&id, by, verdict).await.map_err(|refusal| {
-            Problem::new(&run::APPROVAL_REFUSED, refusal.to_string())
+        Ok((item, verdict))
+    }
+
+    async fn decide(&self, id: &str, by: &str, decision: &Decision) -> Result<Json, Problem> {
+        let (item, verdict) = self.verdict(id, decision).await?;
+        self.engine.answer(&item.approval.id, by, verdict).await.map_err(|error| match error {
+            AnswerError::Refused(refusal) => Problem::new(&run::APPROVAL_REFUSED, refusal.to_string())
                 .help("`tradewind approvals` says who may decide, and until when")
-                .refused()
+                .refused(),
+            AnswerError::Store(error) => Problem::from(error),
+            AnswerError::Stopped => Problem::broken("the process that holds the store is ending".to_owned())
+                .help("`tradewind approvals` says whether the item still waits; if it does, decide again"),
         })?;
-        Ok(json!({ "version": 1, "approval": &*id, "run": &*run }))
+        Ok(json!({ "version": 1, "approval": &*item.approval.id, "run": &*item.run }))
     }
 
     /// Edited request fields, typed by the operation.
@@ -258,7 +281,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
     })
 }
 
-fn pending_as_json(item: &tradewind_engine::approval::PendingApproval) -> Json {
+fn pending_as_json(item: &PendingApproval) -> Json {
     let approval = &item.approval;
     let shown: Vec<Json> = approval.shown.iter().map(|(name, value)| json!({ "name": name, "value": conform::to_json(value) })).collect();
     json!({

@@ -3,10 +3,11 @@
 use crate::desk::{Desk, Problem, Request};
 use crate::exit::{Exit, Failure};
 use crate::repository::Repository;
-use crate::socket::{self, Listening};
+use crate::socket::{self, Asked, Listening};
 use crate::twin_process::TwinProcess;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tradewind_connectors::HttpConnectors;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{Config, Engine};
@@ -51,15 +52,15 @@ fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
 
 impl Session {
     /// Opens the store and everything that works on it.
-    pub(crate) async fn open(repository: &Repository, plan: Plan, options: Options) -> Result<Self, Failure> {
+    pub(crate) async fn open(repository: &Repository, plan: impl Into<Arc<Plan>>, options: Options) -> Result<Self, Failure> {
+        let plan = plan.into();
         let folder = state_folder(repository, &plan);
         std::fs::create_dir_all(&folder).map_err(|error| {
             Failure::new(Exit::Tool, &run::STORE_NOT_WRITABLE, format!("the folder `{}` cannot be made: {error}", folder.display()))
                 .help("make it writable, or name another in the environment's `store`")
         })?;
-        let plan = Arc::new(plan);
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
-        let store = tradewind_store::open(url, &repository.root).await.map_err(store_failure)?;
+        let store = open_store(url, &repository.root, &folder).await?;
         let twin = match options.perform && plan.project.twins {
             true => Some(TwinProcess::start(&plan, &repository.root, &folder).await?),
             false => None,
@@ -79,7 +80,8 @@ impl Session {
         };
         let engine = Engine::open(config).await.map_err(store_failure)?;
         let desk = Desk { engine: engine.clone(), plan: plan.clone() };
-        let listening = match options.ephemeral {
+        // A command that only looks is gone in a moment: whoever met it on the socket would see it break off.
+        let listening = match options.ephemeral || !options.perform {
             true => None,
             false => {
                 socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok()
@@ -106,19 +108,71 @@ impl Session {
     }
 }
 
+/// How long a command waits for a store that another one holds for a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it waits before it looks again; not the same for all, so that commands started together do not collide for ever.
+fn pause() -> Duration {
+    Duration::from_millis(20 + u64::from(std::process::id() % 31))
+}
+
+/// Opens the store. One that is held by a process that nobody can reach is held for a moment only: by a command that looks, or one
+/// that is just starting or ending.
+async fn open_store(url: &str, root: &Path, folder: &Path) -> Result<Arc<SurrealLog>, Failure> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match tradewind_store::open(url, root).await {
+            Err(StoreError::Locked(_)) if Instant::now() < until && !socket::is_served(folder).await => tokio::time::sleep(pause()).await,
+            opened => return opened.map_err(store_failure),
+        }
+    }
+}
+
 /// Asks whoever holds the store; opens it for one answer where nobody does. `perform`: the answer sets runs going again.
 pub(crate) async fn ask(repository: &Repository, plan: Plan, request: Request, perform: bool) -> Result<serde_json::Value, Failure> {
+    let plan = Arc::new(plan);
     let folder = state_folder(repository, &plan);
-    if let Some(answer) = socket::ask(&folder, &request).await {
-        return answer.map_err(Failure::from);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let failure = match socket::ask(&folder, &request).await {
+            Asked::Answered(answer) => return answer.map_err(Failure::from),
+            Asked::BrokeOff(why) if !request.only_looks() => return Err(Problem::broken(why).into()),
+            Asked::BrokeOff(why) => Problem::broken(why).into(),
+            Asked::Nobody => match answer_here(repository, &plan, &request, perform).await {
+                // Somebody was faster, and may listen by now.
+                Err(failure) if failure.code == run::STORE_LOCKED.id => failure,
+                answered => return answered,
+            },
+        };
+        if Instant::now() >= until {
+            return Err(failure);
+        }
+        tokio::time::sleep(pause()).await;
     }
-    let session = Session::open(repository, plan, Options { ephemeral: false, in_flight: 64, perform }).await?;
-    let answer = session.desk().answer(request).await;
+}
+
+/// Answers from a store that nobody holds. Whoever performs looks first, so that a wrong request sets nothing going.
+async fn answer_here(repository: &Repository, plan: &Arc<Plan>, request: &Request, perform: bool) -> Result<serde_json::Value, Failure> {
+    let open = |perform| Session::open(repository, plan.clone(), Options { ephemeral: false, in_flight: 64, perform });
+    let mut unfinished = 0;
+    if perform {
+        let looking = open(false).await?;
+        let foreseen = looking.desk().foresee(request).await;
+        looking.close().await?;
+        unfinished = foreseen.map_err(Failure::from)?;
+    }
+    let session = open(perform).await?;
+    let answer = session.desk().answer(request.clone()).await;
     if perform && answer.is_ok() {
         session.engine.wait_idle().await.map_err(store_failure)?;
     }
     session.close().await?;
-    answer.map_err(|problem: Problem| Failure::from(problem))
+    match unfinished {
+        0 => {}
+        1 => eprintln!("1 unfinished run went on"),
+        many => eprintln!("{many} unfinished runs went on"),
+    }
+    answer.map_err(Failure::from)
 }
 
 /// What a store's error is for people.
@@ -127,7 +181,7 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
         StoreError::Locked(text) => (
             &run::STORE_LOCKED,
             format!("another process holds the store: {text}"),
-            "stop it, or use the socket of the process that holds it",
+            "wait until it ends, or stop it; `runs`, `log` and `approvals` reach a `run` while it works",
         ),
         StoreError::NotWritable(text) => (
             &run::STORE_NOT_WRITABLE,
