@@ -6,6 +6,7 @@ mod describe;
 mod desk;
 mod exit;
 mod inputs;
+mod output;
 mod render;
 mod repository;
 mod scenario;
@@ -18,7 +19,10 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refused) => return usage(&refused),
+    };
     start_tracing();
     let place = &arguments.place;
     let exit = match &arguments.command {
@@ -43,9 +47,16 @@ fn main() -> std::process::ExitCode {
     .into()
 }
 
+/// Help and the version, which were asked for; or wrong usage, which has an exit code of its own.
+fn usage(refused: &clap::Error) -> std::process::ExitCode {
+    // There is nobody to tell that nobody can be told.
+    let _ = refused.print();
+    if refused.use_stderr() { exit::Exit::Usage } else { exit::Exit::Fine }.into()
+}
+
 /// Operators see warnings on standard error; `TRADEWIND_LOG=debug` shows more.
 fn start_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRADEWIND_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("tradewind=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false).init();
 }

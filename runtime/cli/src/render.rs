@@ -1,6 +1,7 @@
 //! Diagnostics and failures for people (miette) and for programs (JSON). It decides nothing.
 
 use crate::exit::Failure;
+use crate::output::{printable, tell};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use std::fmt;
 use std::io::IsTerminal;
@@ -95,10 +96,10 @@ pub(crate) fn list(found: &[Diagnostic], sources: &SourceMap, colour: bool) {
         shown.sort_by_key(|found| found.severity() != Severity::Error);
     }
     for found in shown.iter().take(MOST) {
-        eprintln!("{}", diagnostic(found, sources, colour));
+        tell!("{}", diagnostic(found, sources, colour));
     }
     if let Some(more) = found.len().checked_sub(MOST).filter(|more| *more > 0) {
-        eprintln!("and {more} more");
+        tell!("and {more} more");
     }
 }
 
@@ -107,7 +108,7 @@ pub(crate) fn diagnostics(compiled: &Compiled) {
     list(&compiled.diagnostics, &compiled.sources, colours());
     let (errors, warnings) = counts(compiled);
     if errors + warnings > 0 {
-        eprintln!("{}", summary(errors, warnings));
+        tell!("{}", summary(errors, warnings));
     }
 }
 
@@ -153,8 +154,8 @@ pub(crate) fn diagnostics_as_json(compiled: &Compiled) -> serde_json::Value {
 
 /// A command's failure on standard error.
 pub(crate) fn failure(failure: &Failure) {
-    eprintln!("error[{}]: {}", failure.code, failure.message);
+    tell!("error[{}]: {}", failure.code, printable(&failure.message));
     if let Some(help) = &failure.help {
-        eprintln!("  help: {help}");
+        tell!("  help: {}", printable(help));
     }
 }

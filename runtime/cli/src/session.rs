@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Problem, Request};
 use crate::exit::{Exit, Failure};
+use crate::output::tell;
 use crate::repository::Repository;
 use crate::socket::{self, Asked, Listening};
 use crate::twin_process::TwinProcess;
@@ -169,8 +170,8 @@ async fn answer_here(repository: &Repository, plan: &Arc<Plan>, request: &Reques
     session.close().await?;
     match unfinished {
         0 => {}
-        1 => eprintln!("1 unfinished run went on"),
-        many => eprintln!("{many} unfinished runs went on"),
+        1 => tell!("1 unfinished run went on"),
+        many => tell!("{many} unfinished runs went on"),
     }
     answer.map_err(Failure::from)
 }

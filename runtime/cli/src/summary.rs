@@ -1,6 +1,7 @@
 //! What a `run` ended with: outcomes, effects, denials, what waits for whom, cost and time. Counted from the log.
 
 use crate::exit::Failure;
+use crate::output::printable;
 use crate::session::{Session, store_failure};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,7 +176,7 @@ impl Report {
         }
         for (title, counts) in [("denied by", &self.denied), ("waiting", &self.waiting), ("failure", &self.failures)] {
             for (what, count) in counts {
-                let _ = writeln!(out, "  {title} {what}: {count}");
+                let _ = writeln!(out, "  {title} {}: {count}", printable(what));
             }
         }
         let cost = if self.cost.is_empty() { "nothing".to_owned() } else { listed(&self.cost) };

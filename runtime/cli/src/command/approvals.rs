@@ -4,6 +4,7 @@ use super::runs::text;
 use crate::arguments::{Approvals, ApprovalsCommand, Format, Place};
 use crate::desk::{Decision, Request};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{printable, say, tell};
 use serde_json::Value as Json;
 use tradewind_lang::code::run as code;
 
@@ -12,7 +13,7 @@ pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
         None => {
             let answer = super::ask(place, Request::Approvals, false)?;
             match options.format {
-                Format::Json => println!("{answer}"),
+                Format::Json => say!("{answer}"),
                 Format::Human => print_items(&answer),
             }
             return Ok(Exit::Fine);
@@ -23,9 +24,9 @@ pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
     };
     let answer = super::ask(place, Request::Answer { id: id.clone(), by: by.clone(), decision }, true)?;
     match options.format {
-        Format::Json => println!("{answer}"),
+        Format::Json => say!("{answer}"),
         Format::Human => {
-            println!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>())
+            say!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>())
         }
     }
     Ok(Exit::Fine)
@@ -52,7 +53,7 @@ fn print_items(answer: &Json) {
     let items = answer.get("approvals").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let words = |item: &Json, name: &str| -> String {
         let words = item.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
-        words.collect::<Vec<_>>().join(", ")
+        printable(&words.collect::<Vec<_>>().join(", ")).into_owned()
     };
     for item in items {
         let until = if text(item, "deadline").is_empty() {
@@ -60,7 +61,7 @@ fn print_items(answer: &Json) {
         } else {
             format!(", until {}, then {}", text(item, "deadline"), text(item, "on_timeout"))
         };
-        println!(
+        say!(
             "{}  {} {}  because of {}; asks {}{until}",
             text(item, "id"),
             text(item, "flow"),
@@ -69,21 +70,21 @@ fn print_items(answer: &Json) {
             words(item, "to")
         );
         if !text(item, "question").is_empty() {
-            println!("    {}", text(item, "question"));
+            say!("    {}", text(item, "question"));
         }
         if !text(item, "operation").is_empty() {
-            println!("    {} {}", text(item, "operation"), item.get("request").cloned().unwrap_or_default());
+            say!("    {} {}", text(item, "operation"), item.get("request").cloned().unwrap_or_default());
         }
         for shown in item.get("shown").and_then(Json::as_array).into_iter().flatten() {
-            println!("    {} = {}", text(shown, "name"), shown.get("value").cloned().unwrap_or_default());
+            say!("    {} = {}", text(shown, "name"), shown.get("value").cloned().unwrap_or_default());
         }
         if !text(item, "answer").is_empty() {
-            println!(
+            say!(
                 "    wants an answer of type {}: tradewind approvals answer {} --by ADDRESS name=value …",
                 text(item, "answer"),
                 text(item, "id")
             );
         }
     }
-    eprintln!("{} waiting", items.len());
+    tell!("{} waiting", items.len());
 }

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Check, Format, Place};
 use crate::exit::{Exit, Outcome};
+use crate::output::say;
 use crate::render;
 use crate::repository::Repository;
 
@@ -10,12 +11,12 @@ pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
     let compiled = repository.compile(place.environment.as_deref());
     let (errors, warnings) = render::counts(&compiled);
     match options.format {
-        Format::Json => println!("{}", render::diagnostics_as_json(&compiled)),
+        Format::Json => say!("{}", render::diagnostics_as_json(&compiled)),
         Format::Human => {
             render::diagnostics(&compiled);
             if let Some(plan) = &compiled.plan {
                 let (files, flows, policies) = (repository.configuration.len(), plan.flows.len(), plan.policies.len());
-                println!("{files} files, {flows} flows, {policies} policies: no mistake; plan {}", plan.digest().short());
+                say!("{files} files, {flows} flows, {policies} policies: no mistake; plan {}", plan.digest().short());
             }
         }
     }

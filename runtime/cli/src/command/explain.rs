@@ -1,6 +1,7 @@
 //! `explain`: the page of a diagnostic code.
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::say;
 use tradewind_lang::code::{self, run};
 use tradewind_lang::diagnostic::nearest;
 
@@ -8,12 +9,12 @@ pub(crate) fn run(id: Option<&str>) -> Outcome {
     let codes = code::all();
     let Some(id) = id else {
         for code in codes {
-            println!("{}  {}", code.id, code.title);
+            say!("{}  {}", code.id, code.title);
         }
         return Ok(Exit::Fine);
     };
     if let Some(code) = code::find(id) {
-        println!("{}", code.page.trim_end());
+        say!("{}", code.page.trim_end());
         return Ok(Exit::Fine);
     }
     let failure = Failure::new(Exit::Usage, &run::UNKNOWN_CODE, format!("there is no code `{id}`"));

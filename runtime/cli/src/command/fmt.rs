@@ -2,6 +2,7 @@
 
 use crate::arguments::{Fmt, Place};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{say, tell};
 use crate::render;
 use crate::repository::Repository;
 use std::path::{Path, PathBuf};
@@ -21,13 +22,13 @@ pub(crate) fn run(place: &Place, options: &Fmt) -> Outcome {
             render::list(&found, &sources, false);
         } else if formatted != *text {
             changed += 1;
-            println!("{path}");
             if !options.check {
                 write(&root.join(path), &formatted)?;
             }
+            say!("{path}");
         }
     }
-    eprintln!("{} files, {changed} {}, {broken} with mistakes", files.len(), if options.check { "would change" } else { "changed" });
+    tell!("{} files, {changed} {}, {broken} with mistakes", files.len(), if options.check { "would change" } else { "changed" });
     Ok(match (broken, changed) {
         (0, 0) => Exit::Fine,
         (0, _) if options.check => Exit::Changes,

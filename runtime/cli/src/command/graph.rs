@@ -2,6 +2,7 @@
 
 use crate::arguments::{Graph, GraphFormat, Place};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{self, say};
 use crate::render;
 use crate::repository::Repository;
 use tradewind_lang::code::run;
@@ -16,10 +17,10 @@ pub(crate) fn run(place: &Place, options: &Graph) -> Outcome {
     let Some(plan) = &compiled.plan else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| unknown_flow(plan, &options.flow))?;
     match options.format {
-        GraphFormat::Text => print!("{}", graph::text(plan, flow)),
-        GraphFormat::Mermaid => print!("{}", graph::mermaid(plan, flow)),
-        GraphFormat::Dot => print!("{}", graph::dot(plan, flow)),
-        GraphFormat::Json => println!("{}", graph::json(plan, flow)),
+        GraphFormat::Text => output::write(format_args!("{}", graph::text(plan, flow))),
+        GraphFormat::Mermaid => output::write(format_args!("{}", graph::mermaid(plan, flow))),
+        GraphFormat::Dot => output::write(format_args!("{}", graph::dot(plan, flow))),
+        GraphFormat::Json => say!("{}", graph::json(plan, flow)),
     }
     Ok(Exit::Fine)
 }

@@ -4,6 +4,7 @@ use super::runs::text;
 use crate::arguments::{Format, Log, LogCommand, Place};
 use crate::desk::Request;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::say;
 use serde_json::Value as Json;
 use tradewind_lang::code::run as code;
 
@@ -15,23 +16,23 @@ pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
         };
         let answer = super::ask(place, Request::Verify, false).map_err(broken)?;
         match options.format {
-            Format::Json => println!("{answer}"),
+            Format::Json => say!("{answer}"),
             Format::Human => {
                 let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
-                println!("the chain holds: {} events in {} segments, head {}", number("events"), number("segments"), text(&answer, "head"));
+                say!("the chain holds: {} events in {} segments, head {}", number("events"), number("segments"), text(&answer, "head"));
             }
         }
         return Ok(Exit::Fine);
     }
     let answer = super::ask(place, Request::Log { from: options.from, limit: options.limit, run: options.run.clone() }, false)?;
     if options.format == Format::Json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(Exit::Fine);
     }
     for event in answer.get("events").and_then(Json::as_array).into_iter().flatten() {
         let run: String = text(event, "run").chars().take(12).collect();
         let seq = event.get("seq").and_then(Json::as_u64).unwrap_or(0);
-        println!(
+        say!(
             "{seq:>8}  {}  {run:<12}  {:<12}  {:<18}  {}",
             text(event, "at"),
             text(event, "step"),

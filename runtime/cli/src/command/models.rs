@@ -2,6 +2,7 @@
 
 use crate::arguments::{Format, Models, ModelsCommand, Place};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::say;
 use crate::repository::Repository;
 use crate::session::state_folder;
 use std::collections::BTreeMap;
@@ -49,8 +50,8 @@ async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, prec
         evaluations.push(evaluation.map_err(|error| Failure::new(Exit::Tool, &code::MODEL_FAILED, error))?);
     }
     match format {
-        Format::Json => println!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations })),
-        Format::Human => evaluations.iter().for_each(|evaluation| println!("{evaluation}")),
+        Format::Json => say!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations })),
+        Format::Human => evaluations.iter().for_each(|evaluation| say!("{evaluation}")),
     }
     Ok(Exit::Fine)
 }

@@ -5,6 +5,7 @@
 use crate::arguments::{Place, Run};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::inputs::{self, Line, Rejects};
+use crate::output::{self, say, tell};
 use crate::render;
 use crate::repository::Repository;
 use crate::session::{Options, Session, state_folder, store_failure};
@@ -44,7 +45,7 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Lin
     bar.finish_and_clear();
     let Some(ended) = ended else {
         session.close().await?;
-        eprintln!("interrupted: everything so far is kept; the same command goes on where this one stopped");
+        tell!("interrupted: everything so far is kept; the same command goes on where this one stopped");
         return Ok(Exit::Interrupted);
     };
     if let Err(failure) = ended {
@@ -55,8 +56,8 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Lin
     let report = summary::of(&session, &options.flow, tally, began.elapsed()).await?;
     session.close().await?;
     match options.format {
-        crate::arguments::Format::Human => print!("{}", report.text()),
-        crate::arguments::Format::Json => println!("{}", report.json()),
+        crate::arguments::Format::Human => output::write(format_args!("{}", report.text())),
+        crate::arguments::Format::Json => say!("{}", report.json()),
     }
     Ok(if report.has_rejects() { Exit::Mistakes } else { Exit::Fine })
 }
@@ -69,9 +70,7 @@ async fn feed(session: &Session, options: &Run, lines: &[Line], tally: &mut Tall
                 if started.conflict {
                     tally.conflicts += 1;
                     let place = format!("{}:{}", options.input.display(), line.number);
-                    bar.suspend(|| {
-                        eprintln!("{place}: error[{}]: another input was already started under this key", code::INPUT_CONFLICT.id)
-                    });
+                    bar.suspend(|| tell!("{place}: error[{}]: another input was already started under this key", code::INPUT_CONFLICT.id));
                 } else if started.is_new {
                     tally.new += 1;
                 } else {

@@ -3,14 +3,16 @@
 use crate::arguments::{Format, Place, Runs, RunsCommand};
 use crate::desk::Request;
 use crate::exit::{Exit, Outcome};
+use crate::output::{printable, say, tell};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 
 pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
     match &options.command {
         Some(RunsCommand::Show { id }) => {
             let answer = super::ask(place, Request::Run { id: id.clone() }, false)?;
             match options.format {
-                Format::Json => println!("{answer}"),
+                Format::Json => say!("{answer}"),
                 Format::Human => print_run(&answer),
             }
         }
@@ -18,7 +20,7 @@ pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
             let request = Request::Runs { flow: options.flow.clone(), status: options.status.clone(), limit: options.limit };
             let answer = super::ask(place, request, false)?;
             match options.format {
-                Format::Json => println!("{answer}"),
+                Format::Json => say!("{answer}"),
                 Format::Human => print_runs(&answer),
             }
         }
@@ -26,9 +28,9 @@ pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// The text of a member, or nothing.
-pub(crate) fn text<'a>(json: &'a Json, name: &str) -> &'a str {
-    json.get(name).and_then(Json::as_str).unwrap_or("")
+/// The text of a member, fit for a line, or nothing.
+pub(crate) fn text<'a>(json: &'a Json, name: &str) -> Cow<'a, str> {
+    printable(json.get(name).and_then(Json::as_str).unwrap_or(""))
 }
 
 fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
@@ -40,27 +42,27 @@ fn print_runs(answer: &Json) {
     for run in runs {
         let note = if text(run, "failure").is_empty() { String::new() } else { format!("  {}", text(run, "failure")) };
         let id: String = text(run, "id").chars().take(12).collect();
-        println!("{id}  {:<9}  {}  {}  {}{note}", text(run, "status"), text(run, "updated_at"), text(run, "flow"), text(run, "key"));
+        say!("{id}  {:<9}  {}  {}  {}{note}", text(run, "status"), text(run, "updated_at"), text(run, "flow"), text(run, "key"));
     }
     if runs.is_empty() {
-        eprintln!("no runs");
+        tell!("no runs");
     }
 }
 
 fn print_run(answer: &Json) {
     let run = answer.get("run").cloned().unwrap_or_default();
-    println!("{}  {} {}  {}", text(&run, "id"), text(&run, "flow"), text(&run, "key"), text(&run, "status"));
-    println!("  started {}, plan {}", text(&run, "started_at"), text(&run, "plan").chars().take(12).collect::<String>());
-    println!("  input {}", answer.get("input").cloned().unwrap_or_default());
+    say!("{}  {} {}  {}", text(&run, "id"), text(&run, "flow"), text(&run, "key"), text(&run, "status"));
+    say!("  started {}, plan {}", text(&run, "started_at"), text(&run, "plan").chars().take(12).collect::<String>());
+    say!("  input {}", answer.get("input").cloned().unwrap_or_default());
     for step in items(answer, "steps") {
         let value = step.get("value").filter(|value| !value.is_null()).map(ToString::to_string).unwrap_or_default();
         let note = if text(step, "note").is_empty() { String::new() } else { format!(" ({})", text(step, "note")) };
-        println!("  {:<16} {:<8}{note}  {value}", text(step, "name"), text(step, "status"));
+        say!("  {:<16} {:<8}{note}  {value}", text(step, "name"), text(step, "status"));
     }
     if let Some(output) = run.get("output").filter(|output| !output.is_null()) {
-        println!("  output {output}");
+        say!("  output {output}");
     }
     if !text(&run, "failure").is_empty() {
-        println!("  failure {}", text(&run, "failure"));
+        say!("  failure {}", text(&run, "failure"));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Format, Place, Test};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::say;
 use crate::render;
 use crate::repository::Repository;
 use crate::scenario;
@@ -44,14 +45,14 @@ pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
             let each = results.iter().map(|(scenario, missed, took)| {
                 json!({ "name": scenario.name, "path": scenario.location.0, "line": scenario.location.1, "passed": missed.is_empty(), "missed": missed, "seconds": took.as_secs_f64() })
             });
-            println!("{}", json!({ "version": 1, "scenarios": each.collect::<Vec<_>>() }));
+            say!("{}", json!({ "version": 1, "scenarios": each.collect::<Vec<_>>() }));
         }
         Format::Human => {
             for (scenario, missed, _) in &results {
-                println!("{} {}", if missed.is_empty() { "ok    " } else { "FAILED" }, scenario.name);
-                missed.iter().for_each(|why| println!("         {why}"));
+                say!("{} {}", if missed.is_empty() { "ok    " } else { "FAILED" }, scenario.name);
+                missed.iter().for_each(|why| say!("         {why}"));
             }
-            println!("{} passed, {failed} failed", results.len() - failed);
+            say!("{} passed, {failed} failed", results.len() - failed);
         }
     }
     Ok(if failed > 0 { Exit::Failed } else { Exit::Fine })
