@@ -99,7 +99,9 @@ fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> Call
     };
     let scope = AnswerScope { status, body: json.as_ref().map(conform::untyped) };
     if let Some(failure) = declared(call, &scope, retry_after) {
-        return CallOutcome::Failed(failure);
+        // Whatever it is called: what a provider says of a write is certain only where the provider decided about it.
+        let decided = !is_write(call) || matches!(status, 200..300 | 400..500) && status != 408 && !is_in_progress(call, status);
+        return if decided { CallOutcome::Failed(failure) } else { CallOutcome::Unknown(failure.message) };
     }
     if (200..300).contains(&status) {
         if call.operation.response == Ty::Null {
@@ -121,12 +123,16 @@ fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> Call
     let wanted = call.connector.retry.when.iter().any(|when| scope.holds(when));
     match status {
         429 => failed(code, message, true, retry_after),
-        // 409 to a keyed write: the first request under the key may still be at work (RFC draft idempotency-key-header, 2.7).
-        409 if is_write(call) && matches!(call.operation.idempotent, Some(Idempotent::Key { .. })) => CallOutcome::Unknown(message),
+        409 if is_in_progress(call, status) => CallOutcome::Unknown(message),
         400..500 if status != 408 => failed(code, message, wanted, retry_after),
         300..400 => doubt(call, &code, message, wanted, retry_after),
         _ => doubt(call, &code, message, true, retry_after),
     }
+}
+
+/// 409 to a keyed write: the first request under the key may still be at work (RFC draft idempotency-key-header, 2.7).
+fn is_in_progress(call: &Call, status: u16) -> bool {
+    status == 409 && is_write(call) && matches!(call.operation.idempotent, Some(Idempotent::Key { .. }))
 }
 
 /// The first declared failure that holds, the connector's before the operation's.

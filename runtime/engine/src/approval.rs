@@ -24,7 +24,7 @@ pub struct Approval {
     pub id: Arc<str>,
     /// What for.
     pub kind: ApprovalKind,
-    /// Every team of which a member must agree; anyone may answer where none is named.
+    /// Every team of which a member must agree; nobody may answer where none is named.
     pub to: Vec<String>,
     /// Answers count before this instant; never for none.
     pub deadline: Option<i64>,
@@ -100,6 +100,9 @@ impl std::fmt::Display for AnswerRefusal {
             Self::Unknown => write!(out, "nothing waits under that name"),
             Self::Closed => write!(out, "it is decided already"),
             Self::Expired => write!(out, "its time has run out"),
+            Self::NotAMember(teams) if teams.is_empty() => {
+                write!(out, "no team may decide it: no policy that covers the operation has an owner or an escalation")
+            }
             Self::NotAMember(teams) => write!(out, "only members of {} may decide it", teams.join(", ")),
             Self::Twice => write!(out, "this person agreed already, and another one is needed"),
             Self::WrongVerdict(why) | Self::BadValue(why) => write!(out, "{why}"),
@@ -120,6 +123,8 @@ pub struct PendingApproval {
     pub step: Arc<str>,
     /// When it was asked.
     pub asked_at: i64,
-    /// Who agreed so far.
+    /// Who agreed so far, to the request as it is now.
     pub agreed: Vec<Arc<str>>,
+    /// The request as it is now, with the edits of whoever agreed: what another one would agree to.
+    pub request: Value,
 }

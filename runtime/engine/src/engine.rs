@@ -343,6 +343,7 @@ impl Engine {
                     step: state.graph.node(step).map_or_else(|| "".into(), |node| node.name.clone()),
                     asked_at: asked.at,
                     agreed: asked.agreed.clone(),
+                    request: asked.request.clone(),
                 }));
             }
             pending.sort_by(|one, two| (one.asked_at, &one.approval.id).cmp(&(two.asked_at, &two.approval.id)));

@@ -190,6 +190,7 @@ impl Shard {
         outlets: Outlets,
     ) -> Self {
         let (shard, head, in_flight) = place;
+        let last_now = books.newest;
         Self {
             books,
             active,
@@ -207,7 +208,7 @@ impl Shard {
             timers: BinaryHeap::new(),
             timer_count: 0,
             alarm: None,
-            last_now: 0,
+            last_now,
             commits: 0,
             idle: Vec::new(),
             inside,

@@ -8,9 +8,13 @@ pub(crate) fn value(ty: &Ty, value: &Value, types: &TypeTable) -> Result<(), Str
     check(ty, value, types, "")
 }
 
-/// Whether a value fits a field, its bounds too.
-pub(crate) fn field(field: &Field, value: &Value, types: &TypeTable) -> Result<(), String> {
-    check_field(field, value, types, "")
+/// Whether a request fits the fields its operation declares, their bounds too.
+pub(crate) fn request(fields: &[Field], request: &Value, types: &TypeTable) -> Result<(), String> {
+    let mut each = fields.iter();
+    each.try_for_each(|field| match request.get(&field.name) {
+        None | Some(Value::Null) if field.default.is_some() => Ok(()),
+        value => check_field(field, value.unwrap_or(&Value::Null), types, ""),
+    })
 }
 
 fn check_field(field: &Field, value: &Value, types: &TypeTable, path: &str) -> Result<(), String> {
@@ -21,11 +25,12 @@ fn check_field(field: &Field, value: &Value, types: &TypeTable, path: &str) -> R
         Value::Double(number) => *number,
         Value::String(text) => text.chars().count() as f64,
         Value::List(items) => items.len() as f64,
+        Value::Money(money) => money.amount.to_string().parse().unwrap_or(f64::NAN),
         _ => return Ok(()),
     };
     match (field.min, field.max) {
-        (Some(min), _) if size < min => Err(format!("`{path}` is below {min}")),
-        (_, Some(max)) if size > max => Err(format!("`{path}` is above {max}")),
+        (Some(min), _) if size.is_nan() || size < min => Err(format!("`{path}` is below {min}")),
+        (_, Some(max)) if size.is_nan() || size > max => Err(format!("`{path}` is above {max}")),
         _ => Ok(()),
     }
 }

@@ -35,6 +35,15 @@ impl Amount {
         }
     }
 
+    /// Whether both count the same: numbers, or money of one currency.
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Number(_), Self::Number(_)) => true,
+            (Self::Money(one), Self::Money(two)) => one.currency == two.currency,
+            _ => false,
+        }
+    }
+
     fn at_most(self, other: Self) -> bool {
         match (self, other) {
             (Self::Number(one), Self::Number(two)) => one <= two,
@@ -117,24 +126,42 @@ struct Entry {
 
 #[derive(Debug)]
 struct Ledger {
-    sum: Option<Amount>,
+    /// One sum for each unit: an amount of another currency neither adds to a sum nor takes it away.
+    sums: Vec<Amount>,
     day: i64,
     entries: VecDeque<Entry>,
 }
 
 impl Ledger {
     fn new() -> Self {
-        Self { sum: None, day: i64::MIN, entries: VecDeque::new() }
+        Self { sums: Vec::new(), day: i64::MIN, entries: VecDeque::new() }
+    }
+
+    fn sum_like(&self, amount: Amount) -> Option<Amount> {
+        self.sums.iter().copied().find(|sum| sum.is_like(amount))
+    }
+
+    fn add(&mut self, amount: Amount) {
+        match self.sums.iter_mut().find(|sum| sum.is_like(amount)) {
+            Some(sum) => *sum = sum.plus(amount).unwrap_or(*sum),
+            None => self.sums.push(amount),
+        }
+    }
+
+    fn take_away(&mut self, amount: Amount) {
+        if let Some(sum) = self.sums.iter_mut().find(|sum| sum.is_like(amount)) {
+            *sum = sum.minus(amount).unwrap_or(*sum);
+        }
     }
 
     fn forget_before(&mut self, oldest: i64) {
         while self.entries.front().is_some_and(|entry| entry.at <= oldest) {
             if let Some(entry) = self.entries.pop_front() {
-                self.sum = self.sum.and_then(|sum| sum.minus(entry.amount));
+                self.take_away(entry.amount);
             }
         }
         if self.entries.is_empty() {
-            self.sum = None;
+            self.sums.clear();
         }
     }
 
@@ -144,7 +171,7 @@ impl Ledger {
             Span::Rolling(length) => self.forget_before(now.saturating_sub(length)),
             Span::Day(day) if day > self.day => {
                 self.day = day;
-                self.sum = None;
+                self.sums.clear();
             }
             Span::Day(_) => {}
         }
@@ -213,10 +240,7 @@ impl Guards {
                 Claim::Limit { rule, by, amount, span, .. } => {
                     let ledger = self.ledgers.entry(rule.clone()).or_default().entry(by.clone()).or_insert_with(Ledger::new);
                     ledger.turn(*span, at);
-                    ledger.sum = match ledger.sum {
-                        None => Some(*amount),
-                        Some(sum) => sum.plus(*amount).or(Some(sum)),
-                    };
+                    ledger.add(*amount);
                     if matches!(span, Span::Rolling(_)) {
                         ledger.entries.push_back(Entry { at, amount: *amount, key: effect.clone() });
                     }
@@ -252,11 +276,14 @@ impl Guards {
 
     fn above(&mut self, claim: &Claim) -> Option<String> {
         let Claim::Limit { rule, by, amount, max, span, .. } = claim else { return None };
+        if !amount.is_like(*max) {
+            return Some(format!("{amount} cannot be counted against a limit of {max}"));
+        }
         let now = self.now;
         let ledger = self.ledgers.get_mut(rule).and_then(|ledgers| ledgers.get_mut(by));
         let taken = ledger.and_then(|ledger| {
             ledger.turn(*span, now);
-            ledger.sum
+            ledger.sum_like(*amount)
         });
         let total = match taken {
             None => Some(*amount),
@@ -265,7 +292,7 @@ impl Guards {
         match total {
             Some(total) if total.at_most(*max) => None,
             Some(total) => Some(format!("{total} would be above the limit of {max}")),
-            None => Some("amounts of different currencies cannot be added up".to_owned()),
+            None => Some(format!("with {amount} more, the sum is too large to be counted")),
         }
     }
 }
@@ -279,5 +306,5 @@ fn give_back(ledger: &mut Ledger, effect: &str, amount: Amount, span: Span) {
         Span::Day(day) if day != ledger.day => return,
         Span::Day(_) | Span::Always => {}
     }
-    ledger.sum = ledger.sum.and_then(|sum| sum.minus(amount));
+    ledger.take_away(amount);
 }

@@ -123,6 +123,12 @@ fn judged(active: &Pinned, action: &Action<'_>) -> Result<Judgement, Denial> {
         None => None,
         Some(moves) => Some((moves.direction, money_of(&moves.value, &request_scope)?)),
     };
+    if let Some((MoneyDirection::Out | MoneyDirection::In, money)) = moves
+        && money.amount.is_sign_negative()
+        && !money.amount.is_zero()
+    {
+        return Err(("money".to_owned(), format!("{money} is less than nothing: it would move the other way")));
+    }
     let policies = active.policies(&action.operation.name);
     if policies.is_empty() && matches!(moves, Some((MoneyDirection::Out | MoneyDirection::In, _))) {
         let message = format!("no policy covers `{}`, which moves money", action.operation.name);

@@ -251,7 +251,9 @@ impl RunState {
     /// Whether only a person can make it go on.
     #[must_use]
     pub fn is_parked(&self) -> bool {
-        self.approvals > 0 && self.moving == 0 && self.asking == 0 && !self.can_advance() && !self.has_ended()
+        // What is still being asked for a run that fails is not used any more.
+        let asking = self.asking > 0 && self.standing == Standing::Running;
+        self.approvals > 0 && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people are not counted. None while it waits for one.

@@ -1,6 +1,7 @@
 //! Whole flows over twins: what an operator would notice.
 
 mod answers;
+mod bounds;
 mod crash;
 mod doubt;
 mod limits;

@@ -3,6 +3,7 @@
 use super::{Effect, Round};
 use crate::approval::{Approval, ApprovalKind};
 use crate::event::{EventKind, Intent, Used};
+use crate::fit;
 use crate::key::{approval_id, digest_of, effect_key, text_of};
 use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
@@ -51,6 +52,7 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
         Some(asked) => (asked.request.clone(), asked.approval.evidence.clone()),
         None => (round.bind(request)?, round.bind(evidence)?),
     };
+    fit::request(&operation.request, &request, &round.state.pinned.plan.types)?;
     let staged = match stage.as_ref().and_then(|stage| stage.when.as_ref()) {
         Some(when) => round.holds(when)?,
         None => true,
@@ -103,10 +105,11 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         approval: asked.map(|asked| asked.approval.id.clone()),
         digest,
     });
-    round.emit(Some(id), EventKind::IntentRecorded(intent.clone()), guard(over), None);
-    if let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) {
-        round.perform(effect);
-    }
+    let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
+        return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
+    };
+    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
+    round.perform(effect);
 }
 
 fn guard(over: &[String]) -> Used {

@@ -13,7 +13,7 @@ use tradewind_lang::value::{Record, Value};
 const WIDEST: usize = 512;
 
 pub(super) fn wave(round: &mut Round<'_>) {
-    if round.is_running() && round.state.deadline().is_some_and(|deadline| round.now > deadline) {
+    if round.is_running() && round.state.deadline().is_some_and(|deadline| round.now >= deadline) {
         let failure = Failure::new(FailureKind::TimeOut, "the run took longer than its deadline");
         round.state.standing = Standing::Failing(failure);
     }

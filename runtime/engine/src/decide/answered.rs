@@ -29,8 +29,12 @@ fn may_answer(round: &Round<'_>, asked: &Asked, by: &str) -> Result<(), AnswerRe
     if asked.approval.deadline.is_some_and(|deadline| round.now >= deadline) {
         return Err(AnswerRefusal::Expired);
     }
-    let to = &asked.approval.to;
-    if to.is_empty() || to.iter().any(|team| is_member(round, team, by)) { Ok(()) } else { Err(AnswerRefusal::NotAMember(to.clone())) }
+    let to = match (asked.approval.kind, &asked.approval.operation) {
+        // Whoever has become responsible since may answer: otherwise nobody ever could.
+        (ApprovalKind::Settle, Some(operation)) if asked.approval.to.is_empty() => &person::settlers(round, operation),
+        _ => &asked.approval.to,
+    };
+    if to.iter().any(|team| is_member(round, team, by)) { Ok(()) } else { Err(AnswerRefusal::NotAMember(to.clone())) }
 }
 
 /// Who belongs to a team is what the active plan says, not the run's own.
@@ -92,11 +96,9 @@ fn edit(round: &Round<'_>, id: StepId, asked: &Asked, edits: &Value) -> Result<O
         if !asked.approval.editable.iter().any(|field| **field == **name) {
             return Err(AnswerRefusal::BadValue(format!("`{name}` may not be changed")));
         }
-        if let Some(field) = fields.iter().find(|field| *field.name == **name) {
-            fit::field(field, value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
-        }
         request.set(name, value.clone());
     }
+    fit::request(&fields, &Value::Record(Arc::new(request.clone())), &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
     Ok(Some(Value::Record(Arc::new(request))))
 }
 

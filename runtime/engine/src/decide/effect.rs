@@ -10,9 +10,12 @@ use crate::scope::{Names, run_value};
 use crate::state::{NOT_DONE, OpenEffect, Phase};
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
-use tradewind_lang::plan::{Idempotent, Lookup, Retry, StepId};
+use tradewind_lang::plan::{Idempotent, Lookup, Micros, Retry, StepId};
 use tradewind_lang::value::Value;
 
+/// How long a provider may still be at work after a connection broke.
+const BROKEN: Micros = 2_000_000;
+const NO_REQUEST: &str = "the request of its lookup has no value";
 const NO_RETRY: Retry = Retry { max: 0, from: 0, to: 0, when: Vec::new() };
 
 /// The open effect of a step, if this attempt is the one under way.
@@ -40,18 +43,25 @@ fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, outcome: Outco
 fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool, why: (&str, &str), next: Next, used: Used) {
     let kind = EventKind::EffectAttempted { attempt: effect.attempt, doubt, code: why.0.to_owned(), message: why.1.to_owned(), next };
     emit(round, id, effect, kind, used);
-    follow(round, id);
+    // "Not found" is no proof either: such a repetition relies on its key as one in doubt does.
+    follow(round, id, doubt || why.0 == NOT_DONE);
 }
 
-/// Issues what an open effect's state says comes next.
-pub(super) fn follow(round: &mut Round<'_>, id: StepId) {
+/// Issues what an open effect's state says comes next; `relies` on its key where an earlier attempt may have happened.
+pub(super) fn follow(round: &mut Round<'_>, id: StepId, relies: bool) {
     let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
-    let issued = match effect.next {
-        Some(Next::Send(at)) => act::perform(round, id, &effect.intent, effect.attempt, (at, too_late(round, &effect))),
-        Some(Next::Lookup(at)) => lookup(round, id, &effect, 1, at),
-        Some(Next::Person) | None => None,
+    let (issued, why) = match effect.next {
+        Some(Next::Send(at)) => {
+            let until = if relies { too_late(round, &effect) } else { i64::MAX };
+            (act::perform(round, id, &effect.intent, effect.attempt, (at, until)), "it cannot be sent again")
+        }
+        Some(Next::Lookup(at)) => (lookup(round, id, &effect, 1, at), NO_REQUEST),
+        Some(Next::Person) | None => return,
     };
-    round.decision.effects.extend(issued);
+    match issued {
+        Some(issued) => round.decision.effects.push(issued),
+        None => give_up(round, id, &effect, why, Used::State),
+    }
 }
 
 pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome: &CallOutcome) {
@@ -84,10 +94,12 @@ fn failed(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &Call
 pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why: (&str, &str), used: Used) {
     let retry = retry(round, effect);
     let restarted = used == Used::Restart;
+    let connector = round.operation(&effect.intent.operation).map(|(_, connector)| connector);
+    let timeout = connector.map_or(0, |connector| connector.total_timeout);
     let at = if restarted { round.now } else { retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now) };
     let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
     let next = match operation {
-        Ok(operation) if operation.lookup.is_some() => Next::Lookup(at),
+        Ok(operation) if operation.lookup.is_some() => Next::Lookup(at.max(settles_at(effect, restarted, timeout, round.now))),
         Ok(operation) if (restarted || effect.tries < retry.max) && harmless(operation.idempotent.as_ref(), effect, at) => Next::Send(at),
         _ => Next::Person,
     };
@@ -97,11 +109,29 @@ pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why:
     }
 }
 
-/// When sending it again would no longer be harmless: only a doubtful effect has such an instant.
+/// When a lookup may first be believed: the provider may still be at work on what it was sent.
+///
+/// After a broken connection it has what it will ever get, so a short wait is enough. After a time-out it is slow:
+/// it gets as long again as it had. A process that ended broke its connections, at the latest before it was started again.
+fn settles_at(effect: &OpenEffect, restarted: bool, timeout: Micros, now: i64) -> i64 {
+    let sent = match effect.next {
+        Some(Next::Send(at)) => at,
+        _ => effect.sent_at,
+    };
+    if restarted {
+        sent.saturating_add(BROKEN.min(timeout))
+    } else if now.saturating_sub(sent) >= timeout {
+        now.saturating_add(timeout)
+    } else {
+        now.saturating_add(BROKEN.min(timeout))
+    }
+}
+
+/// When sending it again would no longer be harmless.
 fn too_late(round: &Round<'_>, effect: &OpenEffect) -> i64 {
     let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
     match operation.ok().and_then(|operation| operation.idempotent.clone()) {
-        Some(Idempotent::Key { window }) if effect.doubt => effect.sent_at.saturating_add(window),
+        Some(Idempotent::Key { window }) => effect.sent_at.saturating_add(window),
         _ => i64::MAX,
     }
 }
@@ -148,8 +178,10 @@ pub(super) fn looked_up(round: &mut Round<'_>, id: StepId, attempt: u32, tries: 
         let retry = retry(round, &effect);
         if again && tries <= retry.max {
             let at = retry_at(&retry, &effect.intent.key, tries, round.now);
-            let issued = lookup(round, id, &effect, tries + 1, at);
-            round.decision.effects.extend(issued);
+            match lookup(round, id, &effect, tries + 1, at) {
+                Some(issued) => round.decision.effects.push(issued),
+                None => give_up(round, id, &effect, NO_REQUEST, Used::State),
+            }
             return;
         }
         return give_up(round, id, &effect, &format!("the lookup failed: {message}"), Used::State);
@@ -182,10 +214,14 @@ fn judge_lookup(round: &Round<'_>, effect: &OpenEffect, declared: &Lookup, found
     }
 }
 
-/// It certainly did not happen: it is sent again with the same key, or fails.
+/// No trace of it was found. It is sent again only where that leaves one effect even if it is found later.
 fn not_done(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, used: Used) {
     let retry = retry(round, effect);
     let message = "the lookup says that it did not happen";
+    let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
+    if !operation.is_ok_and(|operation| harmless(operation.idempotent.as_ref(), effect, round.now)) {
+        return give_up(round, id, effect, "the lookup found no trace of it, and sending it again might do it twice", used);
+    }
     if effect.tries <= retry.max {
         let next = Next::Send(round.now);
         attempted(round, id, effect, false, (NOT_DONE, message), next, used);

@@ -6,7 +6,7 @@ use crate::event::{EventKind, Used};
 use crate::key::{approval_id, digest_of};
 use crate::state::OpenEffect;
 use tradewind_lang::expr::Expr;
-use tradewind_lang::plan::{Escalation, OnTimeout, StepId};
+use tradewind_lang::plan::{Escalation, LimitElse, OnTimeout, StepId};
 use tradewind_lang::template::Template;
 use tradewind_lang::value::Value;
 
@@ -48,14 +48,7 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
     let graph = round.state.graph.clone();
     let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
     let operation = &effect.intent.operation;
-    let mut to: Vec<String> = Vec::new();
-    for owner in round.active.policies(operation).iter().filter_map(|policy| policy.owner.as_ref()) {
-        if !to.contains(owner) {
-            to.push(owner.clone());
-        }
-    }
-    // One team's word settles a fact; which of several owners gives it does not matter.
-    to.truncate(1);
+    let to = settlers(round, operation);
     let approval = Approval {
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Settle,
@@ -77,6 +70,25 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
         policy: round.active.policy_digest,
     };
     request(round, id, approval, Used::State);
+}
+
+/// Which team says what became of an effect: the owner of a policy that covers it, else a team that one of them asks.
+///
+/// One team's word settles a fact; which of several gives it does not matter. None means that nobody may.
+pub(super) fn settlers(round: &Round<'_>, operation: &str) -> Vec<String> {
+    let policies = round.active.policies(operation);
+    let owner = policies.iter().find_map(|policy| policy.owner.as_ref());
+    let asked = || {
+        policies.iter().find_map(|policy| {
+            let rules = policy.escalates.iter().map(|rule| &rule.escalation.to);
+            let limits = policy.limits.iter().filter_map(|limit| match &limit.otherwise {
+                LimitElse::Escalate(escalation) => Some(&escalation.to),
+                LimitElse::Deny => None,
+            });
+            rules.chain(limits).next()
+        })
+    };
+    owner.or_else(asked).cloned().into_iter().collect()
 }
 
 pub(super) fn request(round: &mut Round<'_>, id: StepId, approval: Approval, used: Used) {

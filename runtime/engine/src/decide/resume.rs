@@ -23,7 +23,7 @@ pub(super) fn take_up(round: &mut Round<'_>) {
             // Its first attempt, or a repetition that is due: it may have been sent before the log ended.
             None => interrupted(round, id, &open),
             Some(Next::Send(at)) if at <= round.now => interrupted(round, id, &open),
-            Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id),
+            Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id, open.doubt),
             Some(Next::Person) if open.asked.is_none() => person::settle(round, id, &open, "the log does not say"),
             Some(Next::Person) => {}
         }

@@ -6,7 +6,6 @@ use super::{Entry, Inside, Pending, Reply, Shard, Started, perform};
 use crate::codec::Writer;
 use crate::decide::{Cause, Decision, Draft, Effect, Input, Timer};
 use crate::event::{EVENT_FORMAT, Event, EventKind, Header, SEMANTICS, StepRef};
-use crate::guard::Answer;
 use crate::ports::StoreError;
 use crate::segment::Segment;
 use std::sync::Arc;
@@ -29,7 +28,8 @@ struct Item {
     events: Vec<Event>,
     effects: Vec<Effect>,
     reply: Option<Reply>,
-    refused: Option<Input>,
+    /// What the guards did not let pass, in order.
+    refused: Vec<Input>,
 }
 
 impl Shard {
@@ -71,12 +71,8 @@ impl Shard {
         let Pending { run, mut decision, now, reply } = pending;
         let refused = self.ask_guards(&mut decision, now);
         if decision.events.is_empty() {
-            if let (Some(run), Some(refused)) = (run, refused)
-                && let Some(live) = self.books.live(&run)
-            {
-                live.busy = false;
-                live.mailbox.push_front((refused, None));
-                self.runnable.push_back(run);
+            if let Some(run) = run {
+                self.go_on(&run, decision.effects, refused);
             }
             return None;
         }
@@ -93,9 +89,11 @@ impl Shard {
         Some(Item { run, events, effects: decision.effects, reply, refused })
     }
 
-    /// Takes or looks at the claims of a decision; drops what is refused, and says so.
-    fn ask_guards(&mut self, decision: &mut Decision, now: i64) -> Option<Input> {
-        let mut refused: Option<(StepId, Answer)> = None;
+    /// Takes or looks at the claims of a decision; drops what is refused with its effects, and says so for each step.
+    fn ask_guards(&mut self, decision: &mut Decision, now: i64) -> Vec<Input> {
+        let mut refused = Vec::new();
+        let mut unasked: Vec<Arc<str>> = Vec::new();
+        let mut unsent: Vec<StepId> = Vec::new();
         let guards = &mut self.books.guards;
         decision.events.retain(|draft| {
             let (answer, forced) = match &draft.kind {
@@ -106,21 +104,22 @@ impl Shard {
             if answer.is_yes() {
                 return true;
             }
-            if let (Some(step), None) = (draft.step, &refused) {
+            match &draft.kind {
+                EventKind::ApprovalRequested(approval) => unasked.push(approval.id.clone()),
+                _ => unsent.extend(draft.step),
+            }
+            if let Some(step) = draft.step {
                 let over = forced.iter().cloned().chain(answer.over).collect();
-                refused = Some((step, Answer { refused: answer.refused, over }));
+                refused.push(Input::ClaimRefused { step, refused: answer.refused, over });
             }
             false
         });
-        let (step, answer) = refused?;
         decision.effects.retain(|effect| match effect {
-            Effect::Perform { step: other, .. } => *other != step,
-            Effect::Timer { timer: Timer::Approval(id), .. } => {
-                decision.events.iter().any(|draft| matches!(&draft.kind, EventKind::ApprovalRequested(approval) if approval.id == *id))
-            }
+            Effect::Perform { step, .. } => !unsent.contains(step),
+            Effect::Timer { timer: Timer::Approval(id), .. } => !unasked.contains(id),
             _ => true,
         });
-        Some(Input::ClaimRefused { step, refused: answer.refused, over: answer.over })
+        refused
     }
 
     fn event(&mut self, run: Option<&Arc<str>>, draft: Draft, at: i64, seq: u64, lead: u64) -> Event {
@@ -194,15 +193,18 @@ impl Shard {
             self.ended(standing, summary);
             return Ok(());
         }
-        if let Some(live) = self.books.live(&run) {
-            live.busy = false;
-            item.effects.iter().for_each(|effect| perform::mark(&mut live.state, effect));
-            if let Some(refused) = item.refused {
-                live.mailbox.push_front((refused, None));
-            }
-        }
-        item.effects.into_iter().for_each(|effect| self.perform(&run, effect));
-        self.runnable.push_back(run);
+        self.go_on(&run, item.effects, item.refused);
         Ok(())
+    }
+
+    /// What a decision asked for is done, and its run goes on; first with what the guards refused.
+    fn go_on(&mut self, run: &Arc<str>, effects: Vec<Effect>, refused: Vec<Input>) {
+        if let Some(live) = self.books.live(run) {
+            live.busy = false;
+            effects.iter().for_each(|effect| perform::mark(&mut live.state, effect));
+            refused.into_iter().rev().for_each(|refused| live.mailbox.push_front((refused, None)));
+        }
+        effects.into_iter().for_each(|effect| self.perform(run, effect));
+        self.runnable.push_back(run.clone());
     }
 }

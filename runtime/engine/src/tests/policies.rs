@@ -116,6 +116,17 @@ async fn policies_add_up_whatever_their_order() {
 
 /// A plan that is no longer covered: the compiler refuses it, and so does the engine if it ever meets one.
 #[tokio::test]
+async fn money_that_would_flow_backwards_is_denied() {
+    let flow = credit("input.amount", "");
+    let world = World::new(plan(&[PROJECT, &flow, "policy \"p\" { on \"pay.credit\"; limit \"cap\" count=5 }"]), healthy());
+    let engine = world.open().await;
+    engine.start("credit", claim("l1", "-10 USD", 1), "test").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(denied(&world.events(&engine).await), ["money"]);
+    assert!(world.connectors.effects().is_empty());
+}
+
+#[tokio::test]
 async fn money_that_no_policy_covers_does_not_move() {
     let flow = credit("input.amount", "");
     let mut bare = tradewind_lang::plan::Plan::clone(&plan(&[PROJECT, &flow, "policy \"p\" { on \"pay.credit\"; limit \"cap\" count=5 }"]));
@@ -157,6 +168,9 @@ async fn a_stage_waits_for_two_people_who_saw_the_same_thing() {
     engine.answer(&item.id, "bob@example.com", approve(Some("15 USD"))).await.unwrap();
     world.settle(&engine).await;
     assert!(world.connectors.effects().is_empty());
+    let waiting = engine.approvals().await.unwrap().remove(0);
+    assert_eq!(waiting.request.get("amount"), Some(&money("15 USD")), "and she is shown what she would agree to now");
+    assert_eq!(waiting.agreed.len(), 1);
     engine.answer(&item.id, "ann@example.com", approve(None)).await.unwrap();
     world.settle(&engine).await;
     let effects = world.connectors.effects();
