@@ -6,7 +6,9 @@ use crate::HttpConnectors;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tradewind_engine::ports::{CallOutcome, Connectors};
-use tradewind_lang::ty::TypeTable;
+use tradewind_lang::expr::Expr;
+use tradewind_lang::plan::{Failure, Idempotent};
+use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::Value;
 
 /// The outcome of a read and of a write against the same provider.
@@ -118,6 +120,32 @@ async fn statuses_say_whether_it_happened() {
                 let write = failure(write);
                 assert_eq!((write.code, write.retry), (code, retry), "write, {status}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_declared_failure_of_a_write_is_certain_only_where_the_provider_decided() {
+    // Status, whether the write has a key, whether it certainly failed.
+    let table = [
+        ("200 OK", false, true),
+        ("422 Unprocessable", false, true),
+        ("409 Conflict", false, true),
+        ("409 Conflict", true, false),
+        ("408 Request Timeout", false, false),
+        ("302 Found", false, false),
+        ("503 Service Unavailable", false, false),
+    ];
+    for (status, keyed, certain) in table {
+        let provider = Provider::answering(status, "", "{}").await;
+        let mut call = probe("POST", &provider.url);
+        let operation = Arc::make_mut(&mut call.operation);
+        operation.idempotent = keyed.then_some(Idempotent::Key { window: 1 });
+        let always = Expr::constant(Value::Bool(true), Ty::Bool);
+        operation.failures = vec![Failure { code: "refused".to_owned(), when: always, message: None, retry: false }];
+        match http().call(call).await {
+            CallOutcome::Failed(failure) => assert!(certain && failure.code == "refused", "{status}"),
+            outcome => assert!(!certain && is_unknown(&outcome), "{status}: {outcome:?}"),
         }
     }
 }

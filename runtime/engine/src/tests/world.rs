@@ -98,7 +98,7 @@ type "message" subject="customer_id" {
     field "text" string pii untrusted
     field "amount" money
 }
-type "note" subject="customer_id" { field "customer_id" string; field "handled" string }
+type "note" subject="customer_id" { field "customer_id" string; field "handled" string untrusted }
 type "said" { field "kind" kinds }
 type "words" { field "text" string }
 memory "notes" tier=long-term record="note" subject="customer_id" retention="30d" cap=3
