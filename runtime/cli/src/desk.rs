@@ -18,7 +18,7 @@ use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
 /// Most events that one answer holds.
-const MOST_EVENTS: usize = 10_000;
+pub(crate) const MOST_EVENTS: usize = 10_000;
 
 /// A request.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -67,7 +67,7 @@ fn read_json(number: usize, text: String, json: &Json, ty: &Ty, plan: &Plan) -> 
 }
 
 /// Where rejected lines go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rejects {
     path: PathBuf,
     /// Whether we chose the name; only such a file is ever removed.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tradewind_connectors::HttpConnectors;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{Config, Engine};
-use tradewind_engine::ports::StoreError;
+use tradewind_engine::ports::{Clock, StoreError};
 use tradewind_lang::code::run;
 use tradewind_lang::plan::Plan;
 use tradewind_models::LocalModels;
@@ -63,7 +63,11 @@ impl Session {
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
         let store = open_store(url, &repository.root, &folder).await?;
         let twin = match options.perform && plan.project.twins {
-            true => Some(TwinProcess::start(&plan, &repository.root, &folder).await?),
+            true => {
+                // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
+                let ledger = if options.ephemeral { forgotten_ledger() } else { folder.join("twin.jsonl") };
+                Some(TwinProcess::start(&plan, &repository.root, &ledger, options.ephemeral).await?)
+            }
             false => None,
         };
         let connectors = HttpConnectors::new(Arc::new(plan.types.clone()), twin.as_ref().map(|twin| twin.url.as_str()))
@@ -107,6 +111,11 @@ impl Session {
         }
         stopped.and(closed)
     }
+}
+
+/// A place for a ledger that goes with the process.
+fn forgotten_ledger() -> PathBuf {
+    std::env::temp_dir().join(format!("tradewind-twin-{}-{}.jsonl", std::process::id(), SystemClock.now()))
 }
 
 /// How long a command waits for a store that another one holds for a moment.

@@ -143,6 +143,11 @@ impl Report {
         self.tally.rejected + self.tally.conflicts > 0
     }
 
+    /// Whether a run of this command ended badly.
+    pub(crate) fn has_failures(&self) -> bool {
+        self.status(RunStatus::Failed) > 0
+    }
+
     fn status(&self, status: RunStatus) -> usize {
         self.statuses.get(&status).copied().unwrap_or(0)
     }

@@ -2,7 +2,7 @@
 
 use crate::arguments::Twin;
 use crate::exit::{Exit, Failure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -21,17 +21,19 @@ pub(crate) struct TwinProcess {
     pub(crate) url: String,
     /// Ends when its standard input, which this holds, ends.
     child: Option<Child>,
+    /// A ledger that goes with the process.
+    forgotten: Option<PathBuf>,
 }
 
 impl TwinProcess {
-    /// The running twin that the environment names, or a new one with its ledger in `folder`.
-    pub(crate) async fn start(plan: &Plan, root: &Path, folder: &Path) -> Result<Self, Failure> {
+    /// The running twin that the environment names, or a new one with this ledger; `forget`: the ledger goes with it.
+    pub(crate) async fn start(plan: &Plan, root: &Path, ledger: &Path, forget: bool) -> Result<Self, Failure> {
         if let Ok(url) = std::env::var(ADDRESS_VARIABLE) {
-            return Ok(Self { url, child: None });
+            return Ok(Self { url, child: None, forgotten: None });
         }
         let program = std::env::current_exe().map_err(|error| failed(&error.to_string()))?;
         let mut command = Command::new(program);
-        command.arg("twin").arg("--ledger").arg(folder.join("twin.jsonl")).arg("--exit-on-stdin-eof");
+        command.arg("twin").arg("--ledger").arg(ledger).arg("--exit-on-stdin-eof");
         if let Some(orders) = plan.project.seeds.get("shop.order") {
             command.arg("--orders").arg(root.join(orders));
         }
@@ -39,7 +41,7 @@ impl TwinProcess {
         let out = child.stdout.take().ok_or_else(|| failed("it has no output"))?;
         let first = BufReader::new(out).lines().next_line().await.map_err(|error| failed(&error.to_string()))?;
         match first.as_deref().and_then(|line| line.strip_prefix("listening on ")) {
-            Some(url) => Ok(Self { url: url.to_owned(), child: Some(child) }),
+            Some(url) => Ok(Self { url: url.to_owned(), child: Some(child), forgotten: forget.then(|| ledger.to_owned()) }),
             None => Err(failed("it ended before it listened")),
         }
     }
@@ -49,6 +51,10 @@ impl TwinProcess {
         if let Some(mut child) = self.child {
             drop(child.stdin.take());
             let _ = child.wait().await;
+        }
+        if let Some(ledger) = self.forgotten {
+            // A missing file is what we want.
+            let _ = std::fs::remove_file(ledger);
         }
     }
 }

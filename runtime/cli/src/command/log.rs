@@ -2,9 +2,9 @@
 
 use super::runs::text;
 use crate::arguments::{Format, Log, LogCommand, Place};
-use crate::desk::Request;
+use crate::desk::{MOST_EVENTS, Request};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::say;
+use crate::output::{say, tell};
 use serde_json::Value as Json;
 use tradewind_lang::code::run as code;
 
@@ -29,7 +29,8 @@ pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
         say!("{answer}");
         return Ok(Exit::Fine);
     }
-    for event in answer.get("events").and_then(Json::as_array).into_iter().flatten() {
+    let events = answer.get("events").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    for event in events {
         let run: String = text(event, "run").chars().take(12).collect();
         let seq = event.get("seq").and_then(Json::as_u64).unwrap_or(0);
         say!(
@@ -39,6 +40,11 @@ pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
             text(event, "kind"),
             text(event, "about")
         );
+    }
+    // The desk gives at most so many at once, whatever was asked for.
+    let last = events.last().and_then(|event| event.get("seq")).and_then(Json::as_u64);
+    if let Some(last) = last.filter(|_| events.len() >= options.limit.min(MOST_EVENTS)) {
+        tell!("there may be more: --from {}", last + 1);
     }
     Ok(Exit::Fine)
 }

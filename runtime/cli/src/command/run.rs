@@ -28,16 +28,15 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     super::block_on(work(&repository, plan, options, lines, rejects))?
 }
 
-async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Line>, rejects: Rejects) -> Outcome {
+async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec<Line>, rejects: Rejects) -> Outcome {
     let began = Instant::now();
-    let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
     let session =
         Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: usize::from(options.in_flight), perform: true })
             .await?;
-    let rejects = rejects.write(&rejected)?;
-    let mut tally = Tally { rejected: rejected.len(), rejects, ..Tally::default() };
-    let bar = progress_bar(lines.len() - rejected.len());
-    let feeding = feed(&session, options, &lines, &mut tally, &bar);
+    let mut tally = Tally::default();
+    note_rejects(&rejects, &lines, &mut tally)?;
+    let bar = progress_bar(lines.len() - tally.rejected);
+    let feeding = feed(&session, options, &mut lines, &mut tally, &bar);
     let ended = tokio::select! {
         ended = feeding => Some(ended),
         _ = tokio::signal::ctrl_c() => None,
@@ -53,16 +52,30 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, lines: Vec<Lin
         let _ = session.close().await;
         return Err(failure);
     }
+    // The engine may have refused some that looked well: without a key, or too large.
+    note_rejects(&rejects, &lines, &mut tally)?;
     let report = summary::of(&session, &options.flow, tally, began.elapsed()).await?;
     session.close().await?;
     match options.format {
         crate::arguments::Format::Human => output::write(format_args!("{}", report.text())),
         crate::arguments::Format::Json => say!("{}", report.json()),
     }
-    Ok(if report.has_rejects() { Exit::Mistakes } else { Exit::Fine })
+    Ok(match (report.has_rejects(), report.has_failures()) {
+        (true, _) => Exit::Mistakes,
+        (false, true) => Exit::Tool,
+        (false, false) => Exit::Fine,
+    })
 }
 
-async fn feed(session: &Session, options: &Run, lines: &[Line], tally: &mut Tally, bar: &ProgressBar) -> Result<(), Failure> {
+/// Counts the lines that are no input, and writes them down with their reasons.
+fn note_rejects(rejects: &Rejects, lines: &[Line], tally: &mut Tally) -> Result<(), Failure> {
+    let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
+    tally.rejected = rejected.len();
+    tally.rejects = rejects.clone().write(&rejected)?;
+    Ok(())
+}
+
+async fn feed(session: &Session, options: &Run, lines: &mut [Line], tally: &mut Tally, bar: &ProgressBar) -> Result<(), Failure> {
     for line in lines {
         let Ok(input) = &line.input else { continue };
         match session.engine.start(&options.flow, input.clone(), "command-line").await {
@@ -79,6 +92,7 @@ async fn feed(session: &Session, options: &Run, lines: &[Line], tally: &mut Tall
                 tally.ids.insert(started.run_id);
             }
             Err(StartError::Store(error)) => return Err(store_failure(error)),
+            Err(StartError::Input(why) | StartError::Key(why)) => line.input = Err(why),
             Err(error) => return Err(Failure::new(Exit::Mistakes, &code::BAD_INPUT, format!("line {}: {error}", line.number))),
         }
         show(session, bar);
