@@ -37,7 +37,7 @@ fn cases() -> Option<Vec<(String, String)>> {
         // Straight to standard error: the test runner keeps what is printed by tests that pass.
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
-            format!("skipped: TRADEWIND_KDL_SUITE names no folder; get tests/test_cases of https://github.com/kdl-org/kdl\n").as_bytes(),
+            "skipped: TRADEWIND_KDL_SUITE names no folder; get tests/test_cases of https://github.com/kdl-org/kdl\n".as_bytes(),
         );
         return None;
     };
