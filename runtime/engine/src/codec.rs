@@ -55,6 +55,13 @@ struct RowIn {
     cost: Option<Money>,
 }
 
+/// A place in a segment under way.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    bytes: usize,
+    count: u32,
+}
+
 /// Gathers the events of one segment.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -114,6 +121,21 @@ impl Writer {
         rmp_serde::encode::write(&mut self.rows, &row).map_err(|error| error.to_string())?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Where it stands, for [`Writer::back_to`].
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.rows.len(), count: self.count }
+    }
+
+    /// Takes back every event since a mark; the names that they brought stay in front, unused.
+    pub fn back_to(&mut self, mark: Mark) {
+        self.rows.truncate(mark.bytes);
+        self.count = mark.count;
+        if mark.count == 0 {
+            *self = Self::default();
+        }
     }
 
     /// How many bytes the events take so far.

@@ -64,6 +64,14 @@ impl Config {
     }
 }
 
+/// Most bytes of what a caller hands in, as the log would hold it.
+const MOST_BYTES: usize = 256 << 10;
+
+fn within_bounds(value: &impl serde::Serialize) -> Result<(), String> {
+    let bytes = rmp_serde::to_vec(value).map_err(|error| error.to_string())?.len();
+    if bytes > MOST_BYTES { Err(format!("it takes {bytes} bytes, and at most {MOST_BYTES} are taken")) } else { Ok(()) }
+}
+
 /// Why a run could not be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartError {
@@ -215,6 +223,7 @@ impl Engine {
         let active = &self.shared.active;
         let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
         fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
+        within_bounds(&input).map_err(StartError::Input)?;
         let payload = digest_of(&input);
         let key: Arc<str> = match &graph.flow.key {
             None => payload.to_string().into(),
@@ -239,6 +248,7 @@ impl Engine {
     /// # Errors
     /// An answer that is not taken, or a store that failed.
     pub async fn answer(&self, approval: &str, by: &str, verdict: Verdict) -> Result<(), AnswerError> {
+        within_bounds(&verdict).map_err(|why| AnswerError::Refused(AnswerRefusal::BadValue(why)))?;
         let (reply, answer) = oneshot::channel();
         let message = Message::Answer { approval: approval.into(), by: by.into(), verdict, reply };
         let stopped = || self.stopped().map_or(AnswerError::Stopped, AnswerError::Store);

@@ -4,6 +4,7 @@
 //! it stops, and nothing that was not durable has happened.
 
 mod commit;
+mod cut;
 mod perform;
 
 use crate::approval::{AnswerRefusal, Verdict};
@@ -16,6 +17,7 @@ use crate::state::RunState;
 use crate::summary::{Progress, RunSummary};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -23,6 +25,7 @@ use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 pub(crate) use commit::Batch;
+use commit::Item;
 pub(crate) use perform::mark;
 
 /// More events than a segment ever holds.
@@ -157,6 +160,8 @@ pub(crate) struct Shard {
     runnable: VecDeque<Arc<str>>,
     pending: VecDeque<Pending>,
     committing: Option<Batch>,
+    /// Sealed, but too large for the commit under way.
+    carried: Option<Item>,
     timers: BinaryHeap<Reverse<Alarm>>,
     timer_count: u64,
     alarm: Option<(i64, JoinHandle<()>)>,
@@ -168,6 +173,8 @@ pub(crate) struct Shard {
     closing: bool,
     look_only: bool,
     engine_actor: Arc<str>,
+    /// Set when the loop ends: nothing is sent any more, as nobody would hear the answer.
+    ended: Arc<AtomicBool>,
 }
 
 /// When, a number that breaks ties, whose, and what for.
@@ -205,6 +212,7 @@ impl Shard {
             runnable: VecDeque::new(),
             pending: VecDeque::new(),
             committing: None,
+            carried: None,
             timers: BinaryHeap::new(),
             timer_count: 0,
             alarm: None,
@@ -216,6 +224,7 @@ impl Shard {
             closing: false,
             look_only: false,
             engine_actor: "engine".into(),
+            ended: Arc::default(),
         }
     }
 
@@ -253,6 +262,7 @@ impl Shard {
                 break;
             }
         }
+        self.ended.store(true, Ordering::Release);
         if let Some((_, alarm)) = self.alarm.take() {
             alarm.abort();
         }
@@ -489,6 +499,7 @@ impl Shard {
             && self.resumes.is_empty()
             && self.pending.is_empty()
             && self.committing.is_none()
+            && self.carried.is_none()
             && self.runnable.is_empty()
     }
 

@@ -13,8 +13,10 @@ use tradewind_lang::plan::StepId;
 
 /// Most events of a commit.
 const MOST_EVENTS: u32 = 512;
-/// Most bytes of a commit; one event alone may be larger.
+/// Most bytes of the commit of several decisions.
 const MOST_BYTES: usize = 1 << 20;
+/// Most bytes of one decision, which is committed alone where it needs more than [`MOST_BYTES`]; far below what any store takes.
+const MOST_ALONE: usize = 4 << 20;
 
 /// The commit under way.
 pub(crate) struct Batch {
@@ -23,7 +25,7 @@ pub(crate) struct Batch {
     hash: tradewind_lang::plan::Digest,
 }
 
-struct Item {
+pub(super) struct Item {
     run: Option<Arc<str>>,
     events: Vec<Event>,
     effects: Vec<Effect>,
@@ -38,11 +40,19 @@ impl Shard {
         let mut writer = Writer::default();
         let mut items = Vec::new();
         let first = self.head.next;
+        if let Some(item) = self.carried.take() {
+            items.push(self.seat(item, first, &mut writer));
+        }
         while writer.count() < MOST_EVENTS && writer.len() < MOST_BYTES {
             let Some(pending) = self.pending.pop_front() else { break };
-            if let Some(item) = self.seal(pending, first, &mut writer) {
-                items.push(item);
+            let mark = writer.mark();
+            let Some(item) = self.seal(pending, first, &mut writer) else { continue };
+            if writer.len() > MOST_BYTES && !items.is_empty() {
+                writer.back_to(mark);
+                self.carried = Some(item);
+                break;
             }
+            items.push(item);
         }
         if writer.is_empty() {
             return false;
@@ -77,16 +87,46 @@ impl Shard {
             return None;
         }
         let lead = first + u64::from(writer.count());
-        let mut events = Vec::with_capacity(decision.events.len());
-        for draft in decision.events {
+        let (mut events, from) = (Vec::with_capacity(decision.events.len()), writer.len());
+        let mut drafts = std::mem::take(&mut decision.events).into_iter();
+        while let Some(draft) = drafts.next() {
+            let mark = writer.mark();
             let event = self.event(run.as_ref(), draft, now, first + u64::from(writer.count()), lead);
-            if let Err(error) = writer.push(&event) {
-                tracing::error!(error, "an event cannot be written");
-                let _ = self.inside.send(Inside::Committed(Err(StoreError::Other(error))));
+            self.write(writer, &event);
+            if let Some(run) = run.as_ref().filter(|_| writer.len() - from > MOST_ALONE) {
+                writer.back_to(mark);
+                let rest = std::iter::once(event.kind.clone()).chain(drafts.map(|draft| draft.kind)).collect();
+                decision.effects = self.cut(run, rest, decision.effects);
+                if events.is_empty() {
+                    let event = self.reduced(run, event);
+                    self.write(writer, &event);
+                    events.push(event);
+                }
+                break;
             }
             events.push(event);
         }
         Some(Item { run, events, effects: decision.effects, reply, refused })
+    }
+
+    fn write(&mut self, writer: &mut Writer, event: &Event) {
+        if let Err(error) = writer.push(event) {
+            tracing::error!(error, "an event cannot be written");
+            let _ = self.inside.send(Inside::Committed(Err(StoreError::Other(error))));
+        }
+    }
+
+    /// Gives an item that was carried over its places at the head of this commit.
+    fn seat(&mut self, mut item: Item, first: u64, writer: &mut Writer) -> Item {
+        let old = item.events.first().map_or(first, |event| event.header.seq);
+        for (event, seq) in item.events.iter_mut().zip(first..) {
+            event.header.seq = seq;
+            if event.header.causation == old {
+                event.header.causation = first;
+            }
+        }
+        item.events.iter().for_each(|event| self.write(writer, event));
+        item
     }
 
     /// Takes or looks at the claims of a decision; drops what is refused with its effects, and says so for each step.

@@ -5,6 +5,7 @@ use crate::decide::{Effect, Input};
 use crate::ports::{Call, CallOutcome};
 use crate::state::RunState;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 
 /// Marks in the state what is being asked.
@@ -71,13 +72,17 @@ impl Shard {
     fn call(&mut self, run: &Arc<str>, call: Call, between: (i64, i64), answer: impl Fn(CallOutcome) -> Input + Send + 'static) {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
-        let (not_before, not_after) = between;
+        let ((not_before, not_after), ended) = (between, self.ended.clone());
         tokio::spawn(async move {
             if not_before > now {
                 clock.sleep_until(not_before).await;
-                if clock.now() >= not_after {
-                    return promise.keep(answer(CallOutcome::Unknown("its key may be forgotten by now".to_owned())));
-                }
+            }
+            // The last look before it leaves: a machine may have slept, or another process may hold the shard by now.
+            if ended.load(Ordering::Acquire) {
+                return;
+            }
+            if clock.now() >= not_after {
+                return promise.keep(answer(CallOutcome::Unknown("its key may be forgotten by now".to_owned())));
             }
             let outcome = connectors.call(call).await;
             promise.keep(answer(outcome));

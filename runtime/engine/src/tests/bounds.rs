@@ -152,3 +152,48 @@ policy "rest" { on "desk.reply" "desk.page" "pay.refund"; limit "all" count=9 }
     assert_eq!((world.connectors.effects().len(), denied(&world.events(&engine).await)), (1, vec!["credits.one".to_owned(); 2]));
     replay(&*world.log, 0).await.unwrap();
 }
+
+fn large(kib: usize) -> Value {
+    Value::string("x".repeat(kib << 10))
+}
+
+fn order(request: &crate::twin::Request, customer: Value) -> Reply {
+    let field = Value::record([("id", request.request.get("id").unwrap().clone()), ("customer_id", customer), ("paid", money("90 USD"))]);
+    Reply::Done(field)
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_the_log_fails_its_run_and_no_other() {
+    let world = World::triage_with(|request| match request.operation.as_str() {
+        "shop.order.get" if request.request.get("id") == Some(&Value::string("huge")) => Some(order(request, large(9 << 10))),
+        "shop.order.get" => Some(order(request, large(700))),
+        "pay.refund" => Some(Reply::Done(Value::record([("id", large(9 << 10))]))),
+        _ => None,
+    });
+    let engine = world.open().await;
+    let refused = start_of(&engine, "m0", "o1", &"x".repeat(300 << 10)).await.unwrap_err().to_string();
+    assert!(refused.contains("at most 262144"), "{refused}");
+    let huge = start_of(&engine, "m1", "huge", "complaint 0.9: broken").await.unwrap();
+    for number in 2..8 {
+        start_of(&engine, &format!("m{number}"), &format!("o{number}"), "complaint 0.9: broken").await.unwrap();
+    }
+    world.settle(&engine).await;
+    engine.shutdown().await;
+    let engine = world.open().await;
+    assert_eq!(engine.stopped(), None);
+    let failure = engine.run(&huge.run_id).await.unwrap().unwrap().summary.failure.unwrap();
+    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("schema", "what it holds is too large for the log"));
+    let runs = engine.runs(crate::summary::RunFilter::default()).await.unwrap();
+    assert_eq!(runs.iter().filter(|run| run.output.get("refunded") == Some(&Value::Bool(true))).count(), 6);
+    let longest = segments(&world.log).await.iter().map(|segment| segment.body.len()).max().unwrap();
+    assert!(longest < 2 << 20, "{longest}");
+}
+
+async fn start_of(
+    engine: &crate::engine::Engine,
+    id: &str,
+    order: &str,
+    text: &str,
+) -> Result<crate::engine::Started, crate::engine::StartError> {
+    engine.start("triage", message(id, order, text, "20 USD"), "test").await
+}
