@@ -298,7 +298,7 @@ fn pending_as_json(item: &PendingApproval) -> Json {
         "question": approval.question,
         "shown": shown,
         "operation": approval.operation.as_deref(),
-        "request": conform::to_json(&approval.request),
+        "request": conform::to_json(&item.request),
         "editable": approval.editable,
         "answer": approval.answer,
     })

@@ -119,6 +119,8 @@ pub enum Used {
     },
     /// The process ended, or the store was taken over, before an answer was logged.
     Restart,
+    /// More than the log takes: the event says no more than what happened, and cannot be decided again.
+    TooLarge,
 }
 
 /// Who settled an effect.

@@ -244,6 +244,7 @@ impl Used {
                 vec![("over", texts(over)), ("refused_by", optional(refused, text))]
             }
             Self::Restart => vec![("because", text("restart"))],
+            Self::TooLarge => vec![("because", text("too-large"))],
         }
     }
 }

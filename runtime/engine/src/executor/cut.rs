@@ -5,7 +5,7 @@
 
 use super::{Entry, Shard};
 use crate::decide::{Effect, Timer};
-use crate::event::{Event, EventKind, Outcome};
+use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::state::{Phase, RunState};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Shard {
             // These are small, or bounded where they come in.
             kept => kept,
         };
-        event.used = crate::event::Used::State;
+        event.used = Used::TooLarge;
         event
     }
 }

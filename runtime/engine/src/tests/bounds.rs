@@ -187,6 +187,7 @@ async fn what_is_too_large_for_the_log_fails_its_run_and_no_other() {
     assert_eq!(runs.iter().filter(|run| run.output.get("refunded") == Some(&Value::Bool(true))).count(), 6);
     let longest = segments(&world.log).await.iter().map(|segment| segment.body.len()).max().unwrap();
     assert!(longest < 2 << 20, "{longest}");
+    replay(&*world.log, 0).await.unwrap();
 }
 
 async fn start_of(
@@ -196,4 +197,25 @@ async fn start_of(
     text: &str,
 ) -> Result<crate::engine::Started, crate::engine::StartError> {
     engine.start("triage", message(id, order, text, "20 USD"), "test").await
+}
+
+#[tokio::test]
+async fn a_failing_run_that_waits_for_a_person_does_not_count_as_running() {
+    let flow = ALARM.replace(
+        "    act \"page\"",
+        "    observe \"gone\" { call \"shop.order.get\" id=\"gone\" }\n    observe \"slow\" { call \"shop.order.get\" id=\"slow\" }\n    act \"page\"",
+    );
+    let pages = "policy \"pages\" owner=\"leads\" { on \"desk.page\"; limit \"flood\" count=9 }";
+    let bend = |request: &crate::twin::Request| match (request.operation.as_str(), request.request.get("id"), request.earlier) {
+        ("desk.page", ..) => Some(Reply::Lost(Value::Null)),
+        ("shop.order.get", Some(id), _) if *id == Value::string("gone") => Some(Reply::Refused(failure("not-found", false))),
+        ("shop.order.get", _, 0) => Some(Reply::Silence),
+        _ => None,
+    };
+    let world = World::new(plan(&[PROJECT, &flow, pages]), connectors(Arc::new(bend)));
+    let engine = world.open().await;
+    engine.start("alarm", Value::record([("text", Value::string("fire"))]), "test").await.unwrap();
+    world.settle(&engine).await;
+    let progress = engine.subscribe().progress.borrow().clone();
+    assert_eq!((progress.running, progress.waiting), (0, 1));
 }
