@@ -375,12 +375,18 @@ impl Shard {
             while let Some(run) = self.runnable.pop_front() {
                 self.step(&run);
             }
-            if self.committing.is_some() || !self.commit() && self.runnable.is_empty() {
+            // A run that waits for a person by now has made room for the next.
+            if self.committing.is_some() || !self.commit() && self.runnable.is_empty() && !self.admits() {
                 break;
             }
         }
         self.set_alarm();
         self.tell();
+    }
+
+    /// Whether a queued run could begin.
+    fn admits(&self) -> bool {
+        self.running < self.in_flight && !(self.resumes.is_empty() && self.starts.is_empty())
     }
 
     /// Lets queued runs begin while fewer than the agreed number are in flight.

@@ -95,6 +95,22 @@ fn holds_a_start(segment: &Segment) -> bool {
 }
 
 #[tokio::test]
+async fn a_run_that_waits_for_a_person_lets_the_next_begin() {
+    let mut world = World::triage();
+    world.in_flight = 1;
+    let engine = world.open().await;
+    for number in 0..6 {
+        let input = message(&format!("m{number}"), "o1", "complaint 0.3: hm", "1 USD");
+        engine.submit("triage", input, "test").await.unwrap();
+    }
+    // The clock stands still and nobody asks for anything: nothing but the engine itself moves the runs.
+    let idle = tokio::time::timeout(std::time::Duration::from_secs(10), engine.wait_idle()).await;
+    let progress = engine.subscribe().progress.borrow().clone();
+    assert!(idle.is_ok(), "the engine hangs: {progress:?}");
+    assert_eq!((progress.queued, progress.waiting), (0, 6));
+}
+
+#[tokio::test]
 async fn an_input_that_does_not_fit_starts_nothing() {
     let world = World::triage();
     let engine = world.open().await;
