@@ -1,8 +1,16 @@
-//! What the harnesses under `tests/tests/` share: reading Markdown specifications and scanning Rust text.
-//! It holds no test, and nothing imports it.
+//! What the harnesses share: reading Markdown specifications, scanning Rust text; and, for those that drive the binary as a
+//! process, a private copy of the shipped repository, a twin beside it, and random numbers.
+//! It holds no test, links neither the store nor the engine, and only harnesses import it.
 
 pub mod markdown;
+#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+pub mod process;
+pub mod random;
 pub mod scan;
+#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+pub mod stage;
+#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+pub mod twin;
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod command;
+mod crash;
 mod describe;
 mod desk;
 mod exit;

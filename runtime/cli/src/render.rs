@@ -67,9 +67,31 @@ fn colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
+/// The longest line that is shown around a mistake; a longer one would bury it.
+const LONGEST_LINE: usize = 400;
+
+/// One diagnostic without its source, where a line there is too long for people.
+fn plain(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let (line, column) = sources.line_column(diagnostic.span);
+    let place = format!("{}:{line}:{column}", sources.path(diagnostic.span));
+    let help = diagnostic.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    format!("{}\n\n  × {}\n    at {place}: {}{help}\n", diagnostic.code.id, diagnostic.message, diagnostic.label)
+}
+
+/// Whether a snippet that shows both ends of a span has a line that is too long.
+fn is_long(text: &str, span: Span) -> bool {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let before = text.get(..start).unwrap_or_default().rsplit('\n').take(2).map(str::len);
+    let after = text.get(end..).unwrap_or_default().split('\n').take(2).map(str::len);
+    before.chain(after).any(|length| length > LONGEST_LINE)
+}
+
 /// One diagnostic as text.
 pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap, colour: bool) -> String {
     let Some(source) = sources.get(diagnostic.span.source) else { return diagnostic.message.clone() };
+    if is_long(&source.text, diagnostic.span) {
+        return plain(diagnostic, sources);
+    }
     let elsewhere = diagnostic.secondary.iter().filter(|label| label.span.source != diagnostic.span.source).map(|label| {
         let (line, column) = sources.line_column(label.span);
         format!("{}: {}:{line}:{column}", label.text, sources.path(label.span))

@@ -1,5 +1,6 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
+use crate::crash;
 use crate::desk::{Desk, Problem, Request};
 use crate::exit::{Exit, Failure};
 use crate::output::tell;
@@ -75,7 +76,7 @@ impl Session {
         let models = LocalModels::new(&repository.root, folder.join("models"));
         let config = Config {
             plan: plan.clone(),
-            log: store.clone(),
+            log: crash::wrapped(store.clone())?,
             connectors: Arc::new(connectors),
             models: Arc::new(models),
             clock: Arc::new(SystemClock),

@@ -1,0 +1,91 @@
+//! `approvals`: what waits for whom, and deciding it, without a process that holds the store.
+
+use crate::{RUN, with_messages};
+use tradewind_connectors::twin::effects;
+use tradewind_tests::stage::Stage;
+
+pub(crate) const LEAD: &str = "lead1@northfield.example";
+
+/// The id of what waits at a step of a run.
+pub(crate) fn waiting(listed: &serde_json::Value, step: &str) -> String {
+    let items = listed["approvals"].as_array().unwrap();
+    let found = items.iter().find(|item| item["step"] == step).unwrap_or_else(|| panic!("nothing waits at {step}: {listed}"));
+    found["id"].as_str().unwrap().to_owned()
+}
+
+/// A refund that is too large for the model alone waits, and so does a question.
+fn waiting_stage() -> (Stage, String, String) {
+    let stage = with_messages(&["252_1", "268_1"]);
+    let _ = stage.run(RUN).exits(0).says("2 escalated and waiting for a person");
+    let listed = stage.run(["approvals", "--format", "json"]).exits(0).json();
+    let (refund, person) = (waiting(&listed, "refund"), waiting(&listed, "person"));
+    (stage, refund, person)
+}
+
+fn refunds(stage: &Stage) -> usize {
+    let done = effects(&stage.path(".tradewind/twin.jsonl")).unwrap();
+    done.iter().filter(|effect| effect.operation == "payments.refund.create").count()
+}
+
+#[test]
+fn what_waits_is_listed_with_everything_that_is_needed_to_decide() {
+    let (stage, refund, person) = waiting_stage();
+    let listed = stage.run(["approvals"]).exits(0).says("2 waiting");
+    for text in [
+        &refund,
+        &person,
+        "because of refunds.large; asks support-leads, until ",
+        ", then deny",
+        "payments.refund.create {\"order_id\":\"US-2017-167318\",\"amount\":\"1649.95 USD\",\"reason\":\"full\"}",
+        "What is this message about order CA-2014-162992",
+        "sure.codes = [\"unsure-",
+        "wants an answer of type person_verdict",
+    ] {
+        assert!(listed.out.contains(text), "`{text}` is missing\n{listed}");
+    }
+}
+
+#[test]
+fn an_approved_refund_is_made_once() {
+    let (stage, refund, _) = waiting_stage();
+    assert_eq!(refunds(&stage), 0);
+    let _ = stage.run(["approvals", "approve", &refund[..6], "--by", LEAD]).exits(0).says(&format!("decided {refund}"));
+    assert_eq!(refunds(&stage), 1);
+    let _ = stage.run(["approvals", "approve", &refund, "--by", LEAD]).exits(64).says("TW0531");
+    let _ = stage.run(RUN).exits(0).says("payments.refund.create                1 done  1649.95 USD");
+    assert_eq!(refunds(&stage), 1);
+}
+
+#[test]
+fn a_denied_refund_is_not_made_and_the_customer_is_answered() {
+    let (stage, refund, _) = waiting_stage();
+    let _ = stage.run(["approvals", "deny", &refund, "--by", LEAD, "--reason", "sold as seen"]).exits(0);
+    assert_eq!(refunds(&stage), 0);
+    let _ = stage.run(["runs", "show", "252_1"]).exits(0).says("sold as seen").says("completed").says("A colleague will look");
+    let _ = stage.run(RUN).exits(0).says("denied by");
+}
+
+#[test]
+fn an_answer_goes_on_with_what_the_person_said() {
+    let (stage, _, person) = waiting_stage();
+    let answer = |fields: &[&str]| stage.run([&["approvals", "answer", &person, "--by", LEAD], fields].concat());
+    let _ = answer(&["kind=angry"]).exits(5).says("TW0507").says("`complaint`, `neutral`, `praise`").says("severity");
+    let _ = answer(&["kind"]).exits(64).says("TW0550");
+    let _ = answer(&["kind=complaint", "severity=mild", "colour=red"]).exits(5).says("colour");
+    let _ = answer(&["kind=complaint", "severity=mild"]).exits(0);
+    let _ = stage.run(["runs", "show", "268_1"]).exits(0).says("\"by\":\"person\"").says("completed");
+}
+
+#[test]
+fn only_those_who_are_asked_decide_and_only_what_is_asked() {
+    let (stage, refund, person) = waiting_stage();
+    let _ =
+        stage.run(["approvals", "approve", &refund, "--by", "mallory@northfield.example"]).exits(5).says("TW0532").says("support-leads");
+    let _ = stage.run(["approvals", "answer", &refund, "--by", LEAD, "kind=complaint"]).exits(5).says("a yes or a no");
+    let _ = stage.run(["approvals", "approve", &person, "--by", LEAD]).exits(5).says("TW0532");
+    let _ = stage.run(["approvals", "approve", &refund, "--by", LEAD, "--edit", "amount=1 USD"]).exits(5);
+    let _ = stage.run(["approvals", "approve", "zzzz", "--by", LEAD]).exits(64).says("TW0531");
+    let _ = stage.run(["approvals", "approve", &refund]).exits(64).says("--by");
+    let _ = stage.run(["approvals"]).exits(0).says("2 waiting");
+    assert_eq!(refunds(&stage), 0);
+}

@@ -1,0 +1,124 @@
+//! `check`: the shipped repository is clean; each mistake has its code, its place and its help; all of them are reported at once.
+
+use crate::{PROGRAM, of_text};
+use std::time::{Duration, Instant};
+use tradewind_tests::process::Ended;
+use tradewind_tests::stage::Stage;
+
+const PROJECT: &str = "project \"example\" { currency \"USD\" }\n";
+
+/// A flow around some steps.
+fn flow(steps: &str) -> String {
+    format!("{PROJECT}flow \"f\" {{\n    input {{ field \"id\" string }}\n{steps}\n    output {{ x \"=input.id\" }}\n}}\n")
+}
+
+fn check(text: &str) -> Ended {
+    of_text(text).run(["check"])
+}
+
+/// The codes of the JSON report, with line and column.
+fn found(text: &str) -> Vec<String> {
+    let ended = of_text(text).run(["check", "--format", "json"]).exits(3);
+    let each = ended.json()["diagnostics"].as_array().unwrap().clone();
+    each.iter().map(|one| format!("{} {}:{}", one["code"].as_str().unwrap(), one["at"]["line"], one["at"]["column"])).collect()
+}
+
+#[test]
+fn the_shipped_repository_is_clean() {
+    let ended = Stage::shipped(PROGRAM).run(["check", "--deny-warnings"]).exits(0).says("no mistake; plan ");
+    assert_eq!(ended.err, "");
+}
+
+#[test]
+fn a_mistake_is_shown_where_it_stands_with_help() {
+    let ended = check(&flow("    let \"b\" \"=inptu.id\"")).exits(3);
+    assert_eq!(ended.out, "");
+    let expected = "\
+TW0202
+
+  × there is no `inptu` here
+   ╭─[tradewind.kdl:4:15]
+ 3 │     input { field \"id\" string }
+ 4 │     let \"b\" \"=inptu.id\"
+   ·               ──┬──
+   ·                 ╰── not in scope
+ 5 │     output { x \"=input.id\" }
+   ╰────
+  help: did you mean `input`?
+
+1 error
+";
+    assert_eq!(ended.err, expected);
+}
+
+#[test]
+fn each_kind_of_mistake_has_its_code_and_place() {
+    let policy = |rule: &str| format!("{PROJECT}policy \"p\" {{\n    on \"payments.refund.create\"\n    {rule}\n}}\n");
+    for (text, expected) in [
+        (format!("{PROJECT}flwo \"f\"\n"), "TW0101 2:1"),
+        (flow("    let \"b\" \"=input.id\"\n    obsrve \"a\" { call \"shop.order.get\" id=\"=input.id\" }"), "TW0101 5:5"),
+        (format!("{PROJECT}team \"t\" colour=\"red\" {{ member \"a@b.example\" }}\n"), "TW0102 2:10"),
+        (format!("{PROJECT}type \"t\" {{ field \"x\" strng }}\n"), "TW0111 2:22"),
+        (flow("    observe \"a\" { call \"shop.order.gett\" id=\"=input.id\" }"), "TW0110 4:24"),
+        (flow("    let \"b\" \"=inptu.id\""), "TW0202 4:15"),
+        (flow("    let \"b\" \"=input.idd\""), "TW0203 4:21"),
+        (policy("deny \"d\" when=\"effect.amount > 3\" message=\"m\""), "TW0206 4:20"),
+        (flow("    let \"b\" \"=c\"\n    let \"c\" \"=b\""), "TW0121 4:9"),
+        (
+            policy("escalate \"e\" when=\"effect.amount > '5 USD'\" to=\"t\" within=\"8h\"\n}\nteam \"t\" {\n    member \"a@b.example\""),
+            "TW0126 4:5",
+        ),
+        (flow("    let \"b\" true"), "TW0012 4:13"),
+    ] {
+        assert_eq!(found(&text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn an_unclosed_brace_hides_no_other_mistake() {
+    let text = format!(
+        "{PROJECT}type \"a\" {{ field \"x\" strng }}\nteam \"t\" colour=\"red\" {{ member \"a@b.example\" }}\nenum \"e\" \"one\" \"\\q\"\n\
+         flwo \"g\"\nflow \"f\" {{\n    input \"a\"\n    let \"b\" \"=inptu.x\"\n"
+    );
+    let all = found(&text);
+    for code in ["TW0111 2:", "TW0102 3:", "TW0008 4:", "TW0101 5:", "TW0004 6:", "TW0202 8:"] {
+        assert!(all.iter().any(|one| one.starts_with(code)), "{code} is not in {all:?}");
+    }
+}
+
+#[test]
+fn text_of_kdl_1_is_named_as_such() {
+    let _ = check(&flow("    let \"b\" true\n    let \"c\" r\"a\\b\""))
+        .exits(3)
+        .says("`true` is written `#true`")
+        .says("KDL 1")
+        .says("2 errors");
+}
+
+#[test]
+fn nested_blocks_that_are_commented_out_and_never_closed_take_no_time() {
+    for piece in ["/-a {", "/- /-a {", "a /-{", "a /-b={"] {
+        let began = Instant::now();
+        let ended = check(&format!("{PROJECT}{}", piece.repeat(4_000))).exits(3);
+        assert!(began.elapsed() < Duration::from_secs(20), "`{piece}` took {:?}", began.elapsed());
+        // A line of 20,000 characters would bury what is said about it.
+        assert!(ended.err.len() < 100_000, "`{piece}`: {} bytes are shown", ended.err.len());
+    }
+}
+
+#[test]
+fn no_repository_and_no_text_are_told_apart() {
+    let _ = Stage::empty(PROGRAM).run(["check"]).exits(3).says("TW0501").says("--repository DIR");
+    let stage = of_text(PROJECT);
+    std::fs::write(stage.path("broken.kdl"), b"team \"\xff\"").unwrap();
+    let _ = stage.run(["check"]).exits(3).says("TW0504").says("broken.kdl");
+    let _ = of_text(PROJECT).run(["check", "--repository", "nowhere"]).exits(3).says("TW0501").says("nowhere");
+}
+
+#[test]
+fn a_repository_is_found_from_a_folder_below_it() {
+    let stage = Stage::shipped(PROGRAM);
+    let mut command = stage.command(["check"]);
+    command.current_dir(stage.path("flows/returns-triage"));
+    let _ = tradewind_tests::process::Running::start(command).end().exits(0).says("no mistake");
+}

@@ -1,0 +1,39 @@
+//! Every command as a process, with right and wrong input: its exit code, what it says, what it leaves behind.
+#![cfg(test)]
+
+mod approvals;
+mod check;
+mod interrupt;
+mod layout;
+mod look;
+mod run;
+mod scenarios;
+mod socket;
+mod store;
+mod whole;
+
+use tradewind_tests::stage::Stage;
+
+/// The binary under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tradewind");
+
+/// A copy of the shipped repository with trained models.
+fn trained() -> Stage {
+    Stage::trained(PROGRAM)
+}
+
+/// The same with some of the shipped messages as `work.jsonl`.
+fn with_messages(ids: &[&str]) -> Stage {
+    let stage = trained();
+    stage.write("work.jsonl", &ids.iter().map(|id| stage.message(id)).collect::<String>());
+    stage
+}
+
+/// A repository of one file.
+fn of_text(text: &str) -> Stage {
+    let stage = Stage::empty(PROGRAM);
+    stage.write("tradewind.kdl", text);
+    stage
+}
+
+const RUN: [&str; 4] = ["run", "returns-triage", "--input", "work.jsonl"];

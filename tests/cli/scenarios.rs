@@ -1,0 +1,45 @@
+//! `test`: the shipped scenarios hold, a wrong expectation is shown with its line, and mistakes in scenarios are mistakes.
+
+use crate::{PROGRAM, trained};
+use tradewind_tests::stage::Stage;
+
+const SCENARIOS: &str = "flows/returns-triage/scenarios.kdl";
+
+#[test]
+fn the_shipped_scenarios_hold() {
+    let ended = Stage::shipped(PROGRAM).run(["test"]).exits(0).says(" passed, 0 failed");
+    assert!(ended.out.contains("ok     a severe complaint in time is refunded in full and answered\n"), "{ended}");
+    let one = Stage::shipped(PROGRAM).run(["test", "late one"]).exits(0).says("1 passed");
+    assert_eq!(one.out.lines().count(), 2);
+}
+
+#[test]
+fn a_scenario_that_does_not_hold_says_where_and_why() {
+    let stage = trained();
+    stage.replace(SCENARIOS, "amount \"80 USD\"; reason full", "amount \"81 USD\"; reason full");
+    let ended =
+        stage.run(["test"]).exits(4).says("FAILED a severe complaint in time is refunded in full and answered").says(" passed, 1 failed");
+    assert!(
+        ended
+            .out
+            .contains("flows/returns-triage/scenarios.kdl:20: `amount` of `payments.refund.create` is \"80.00 USD\", not \"81.00 USD\""),
+        "{ended}"
+    );
+    let json = stage.run(["test", "severe", "--format", "json"]).exits(4).json();
+    assert_eq!(json["scenarios"][0]["passed"], false);
+}
+
+#[test]
+fn a_policy_that_is_loosened_fails_the_scenario_that_guards_it() {
+    let stage = trained();
+    stage.replace("policies/refunds.kdl", "effect.amount > '500 USD'", "effect.amount > '5000 USD'");
+    let _ = stage.run(["test", "large"]).exits(4).says("expected that `refunds.large` waits");
+}
+
+#[test]
+fn mistakes_and_empty_choices_are_told_apart() {
+    let stage = trained();
+    let _ = stage.run(["test", "no such scenario"]).exits(64).says("TW0550");
+    stage.replace(SCENARIOS, "mock \"kind\"", "mock \"kidn\"");
+    let _ = stage.run(["test"]).exits(3).says("TW0110").says("kidn");
+}
