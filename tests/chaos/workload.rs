@@ -1,5 +1,6 @@
 //! The work that is disturbed: real messages of distinct orders that refund, reply and ask people; and how it is judged.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use tradewind_connectors::twin::{Effect, effects};
 use tradewind_tests::process::{Ended, Running};
@@ -58,6 +59,24 @@ impl Work {
         effects(&self.twin.ledger).expect("the ledger can be read")
     }
 
+    /// Keys of writes that were sent again after the provider had done them. A provider forgives that; a log that remembers
+    /// what it intended looks first, and one that forgot would be found out here.
+    fn repeated_writes(&self) -> Vec<String> {
+        let ledger = std::fs::read_to_string(&self.twin.ledger).expect("the ledger can be read");
+        let (mut asked, mut done, mut repeated) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        for line in ledger.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+            if let (Some("POST"), Some(key)) = (line["method"].as_str(), line["key"].as_str()) {
+                if done.contains(key) {
+                    repeated.push(key.to_owned());
+                }
+                asked.insert(line["n"].as_u64(), key.to_owned());
+            } else if let (Some(201), Some(key)) = (line["status"].as_u64(), asked.get(&line["n"].as_u64())) {
+                done.insert(key.clone());
+            }
+        }
+        repeated
+    }
+
     /// After a run that ended well: the world holds exactly `expected`, the log says the same, and its chain holds.
     pub(crate) fn judge(&self, ended: &Ended, expected: &[Effect], trial: &str) {
         assert!(ended.code == Some(0), "{trial}: the last run did not end well\n{ended}");
@@ -69,6 +88,8 @@ impl Work {
             let logged = summary["effects"][operation]["done"].as_u64().unwrap_or(0);
             assert!(u64::try_from(outside) == Ok(logged), "{trial}: {outside} {operation} outside, {logged} in the log\n{ended}");
         }
+        let repeated = self.repeated_writes();
+        assert!(repeated.is_empty(), "{trial}: asked for again though it was done and could be looked up: {repeated:?}\n{ended}");
         let verified = self.ask(&["log", "verify"]);
         assert!(verified.code == Some(0), "{trial}: the chain does not hold\n{verified}");
     }
