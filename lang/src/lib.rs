@@ -14,6 +14,7 @@ pub mod literal;
 mod lower;
 pub mod money;
 pub mod plan;
+mod proof;
 pub mod scenario;
 pub mod shape;
 pub mod source;

@@ -8,6 +8,7 @@ pub(crate) mod join;
 pub(crate) mod model;
 pub(crate) mod order;
 pub(crate) mod policy;
+pub(crate) mod prove;
 pub(crate) mod scenario;
 pub(crate) mod step;
 pub(crate) mod write;

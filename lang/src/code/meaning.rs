@@ -36,4 +36,7 @@ codes! {
     UNUSED_EVIDENCE = "TW0133", Warning, "evidence that nobody needs";
     TAINTED = "TW0134", Error, "text from outside decides too much";
     NO_RETENTION = "TW0135", Error, "a memory without retention";
+    NEVER_TRUE = "TW0151", Error, "a condition that never holds";
+    SHADOWED = "TW0152", Error, "a rule that others take everything from";
+    ALWAYS_TRUE = "TW0153", Warning, "a condition that always holds";
 }

@@ -1,6 +1,7 @@
 //! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
 
 use super::context::{Context, name_of};
+use super::prove::Written;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -73,7 +74,30 @@ impl Context<'_> {
                 _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
             }
         }
+        self.prove_policy(node, &policy, &scope);
         policy
+    }
+
+    /// Rules that never decide: `deny` comes before `escalate`, whatever their order in the file.
+    fn prove_policy(&mut self, node: &Node, policy: &Policy, scope: &Scope) {
+        let span = |kind: &str, name: &str| {
+            let rule = node.all(kind).find(|rule| rule.argument(0).and_then(Literal::text) == Some(name));
+            rule.and_then(|rule| rule.setting("when")).map_or(node.name.span, |when| when.span)
+        };
+        let written = |kind: &str, name: &str, when| Written { name: format!("`{kind} {name}`"), span: span(kind, name), when };
+        let denies: Vec<Written<'_>> = policy.denies.iter().map(|rule| written("deny", &rule.name, &rule.when)).collect();
+        let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
+        for rule in denies.iter().chain(&escalates) {
+            self.prove_says_something(scope, rule);
+        }
+        for rule in &denies {
+            self.prove_possible(scope, rule);
+        }
+        for rule in &escalates {
+            if !self.prove_possible(scope, rule) {
+                self.prove_not_shadowed(scope, rule, &denies.iter().collect::<Vec<_>>(), "denies it first");
+            }
+        }
     }
 
     fn lower_need(&mut self, node: &Node) -> Option<Need> {

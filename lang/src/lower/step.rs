@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::flow::{FlowDraft, Lowered};
 use super::model::{WrittenRoute, WrittenRung};
+use super::prove::Written;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -48,6 +49,10 @@ impl Context<'_> {
         {
             Some(when) => {
                 let checked = self.condition(&when, &place.scope).map(|checked| place.note(checked));
+                if let Some(checked) = &checked {
+                    let name = format!("`{}`", step.name);
+                    self.prove_possible(&place.scope, &Written { name, span: when.span, when: &checked.expr });
+                }
                 // The step runs only where its condition held: `when="has(x)"` makes `x` present.
                 if let Some(checked) = &checked {
                     place.scope = std::mem::take(&mut place.scope).knowing(checked.proves.clone());
@@ -205,7 +210,8 @@ impl Context<'_> {
     }
 
     fn lower_rules(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut spans = Vec::new();
         let (mut ty, mut marks): (Option<Ty>, Marks) = (None, Marks::default());
         let mut complete = true;
         for rule in node.all("rule").collect::<Vec<_>>() {
@@ -222,10 +228,14 @@ impl Context<'_> {
                 continue;
             };
             let (when, value) = (place.note(when), place.note(value));
+            spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
             marks = marks.with(value.marks);
             rules.push(Rule { name, when: when.expr, value: value.expr });
         }
+        let written: Vec<Written<'_>> =
+            rules.iter().zip(spans).map(|(rule, span)| Written { name: format!("rule `{}`", rule.name), span, when: &rule.when }).collect();
+        self.prove_ladder(&place.scope, &written);
         let Some(otherwise) = node.first("otherwise").and_then(|node| node.setting("value")).cloned() else {
             let diagnostic =
                 Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "these rules do not say what holds when none of them does");
@@ -334,17 +344,25 @@ impl Context<'_> {
             Some(word) => self.word(&word, "`else`", &["continue", "stop"])? == "continue",
             None => false,
         };
-        let mut requires = Vec::new();
+        let mut requires: Vec<Require> = Vec::new();
+        let mut spans = Vec::new();
         let mut complete = true;
         for require in node.all("require").collect::<Vec<_>>() {
             let Some(when) = require.argument(0).cloned() else { continue };
             let code = self.setting_text(require, "code").unwrap_or_else(|| format!("requirement-{}", requires.len() + 1));
             let message = self.setting_text(require, "message");
             match self.condition(&when, &place.scope) {
-                Some(checked) => requires.push(Require { when: place.note(checked).expr, code, message }),
+                Some(checked) => {
+                    spans.push(when.span);
+                    requires.push(Require { when: place.note(checked).expr, code, message });
+                }
                 None => complete = false,
             }
         }
+        let written = requires.iter().zip(spans);
+        let written: Vec<Written<'_>> =
+            written.map(|(require, span)| Written { name: format!("requirement `{}`", require.code), span, when: &require.when }).collect();
+        self.prove_requirements(&place.scope, node.name.span, &written);
         if node.first("require").is_none() {
             self.missing(node, "require", "write `require \"CONDITION\" code=\"…\"`: what must hold");
             return None;

@@ -2,13 +2,15 @@
 
 use super::connector::object_of;
 use super::context::{Context, suggest};
+use super::prove::Written;
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Name, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Scope};
+use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
 
 impl Context<'_> {
@@ -291,6 +293,7 @@ impl Context<'_> {
         let mut arms = Vec::new();
         let mut outputs: Vec<Vec<(String, Checked)>> = Vec::new();
         let mut closed: Option<&Node> = None;
+        let mut conditions: Vec<(Expr, Span)> = Vec::new();
         let mut complete = true;
         for (number, child) in children.iter().enumerate() {
             if let Some(otherwise) = closed {
@@ -317,9 +320,13 @@ impl Context<'_> {
             let scope = self.flow_scope(place.draft, arm, None);
             let output = self.lower_output(child, &scope);
             place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
+            conditions.extend(when.clone().zip(child.argument(0).map(|when| when.span)));
             arms.push(Arm { when, output: Vec::new() });
             outputs.push(output);
         }
+        let written: Vec<Written<'_>> =
+            conditions.iter().map(|(when, span)| Written { name: format!("the arm `{}`", when.source), span: *span, when }).collect();
+        self.prove_ladder(&place.scope, &written);
         if closed.is_none() {
             let diagnostic =
                 Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "this `choose` does not say what happens when no condition holds");
