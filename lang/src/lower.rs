@@ -2,6 +2,7 @@
 
 pub(crate) mod connector;
 pub(crate) mod context;
+pub(crate) mod control;
 pub(crate) mod declare;
 pub(crate) mod flow;
 pub(crate) mod join;

@@ -39,4 +39,5 @@ codes! {
     NEVER_TRUE = "TW0151", Error, "a condition that never holds";
     SHADOWED = "TW0152", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0153", Warning, "a condition that always holds";
+    STEERED = "TW0154", Error, "text from outside decides whether money moves";
 }

@@ -1,6 +1,7 @@
 //! Flows: collecting steps, the scope of each, and the order in which they run.
 
 use super::context::{Context, name_of};
+use super::control::Steering;
 use super::model::WrittenRoute;
 use super::policy::run_type;
 use crate::ast::Node;
@@ -33,6 +34,8 @@ pub(crate) struct Lowered {
     /// What other steps see: optional where it may not run.
     pub(crate) seen: Ty,
     pub(crate) reads: BTreeSet<usize>,
+    /// What of outside text decides whether it, or what it gates, is done.
+    pub(crate) control: Vec<Steering>,
 }
 
 /// One flow under construction.
@@ -47,7 +50,7 @@ pub(crate) struct FlowDraft<'n> {
 
 impl FlowDraft<'_> {
     /// The arms around a step, outermost first.
-    fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
+    pub(crate) fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
         let mut arms = Vec::new();
         while let Some(arm) = within {
             arms.push(arm);
@@ -99,6 +102,7 @@ impl Context<'_> {
             return None;
         }
         self.lower_steps(&mut draft);
+        self.check_control(&draft);
         let scope = self.flow_scope(&draft, None, None);
         let key = node
             .setting("key")

@@ -65,6 +65,7 @@ impl Context<'_> {
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound);
+        self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
@@ -294,6 +295,7 @@ impl Context<'_> {
         let mut outputs: Vec<Vec<(String, Checked)>> = Vec::new();
         let mut closed: Option<&Node> = None;
         let mut conditions: Vec<(Expr, Span)> = Vec::new();
+        let mut chosen = Marks::default();
         let mut complete = true;
         for (number, child) in children.iter().enumerate() {
             if let Some(otherwise) = closed {
@@ -304,7 +306,11 @@ impl Context<'_> {
             }
             let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
                 ("when", Some(when)) => match self.condition(&when, &place.scope) {
-                    Some(checked) => Some(place.note(checked).expr),
+                    Some(checked) => {
+                        place.steer(&checked, when.span);
+                        chosen = chosen.with(checked.marks.choosing());
+                        Some(place.note(checked).expr)
+                    }
                     None => {
                         complete = false;
                         None
@@ -333,7 +339,7 @@ impl Context<'_> {
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise { }` as its last child"));
             return None;
         }
-        let marks = outputs.iter().flatten().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let marks = outputs.iter().flatten().fold(chosen, |marks, (_, checked)| marks.with(checked.marks));
         let ty = Self::join_outputs(&mut outputs);
         for (arm, output) in arms.iter_mut().zip(outputs) {
             arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
