@@ -199,15 +199,19 @@ impl Context<'_> {
         let mut scope =
             self.input_scope(draft.input.as_deref()).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
         let mut states = Vec::new();
+        // What became of a step may be decided outside, though what is said of it is not outside text.
+        let mut known = plain;
         for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
+            let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
+            known = known.with(marks.choosing()).with(Marks { steered, ..plain });
             scope = scope.with(&step.name, ty, marks);
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
         }
-        scope.with("steps", Ty::Object(states), plain)
+        scope.with("steps", Ty::Object(states), known)
     }
 
     fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {
