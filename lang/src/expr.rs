@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 
 mod borrowed;
 mod check;
+mod collection;
+mod convert;
 mod evaluate;
 mod function;
 pub(crate) mod native;
+mod number;
 mod operate;
 mod outline;
 mod parse;
@@ -20,8 +23,22 @@ pub(crate) mod select;
 mod tests;
 mod tree;
 
-pub use function::Function;
-pub use tree::{Comparison, Expected, Operation, Over, Tree};
+pub use function::{Function, listing};
+pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
+
+/// By which rules an expression is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect<'a> {
+    /// The operators': a literal is read by its place, an int meets a double, nothing is untyped.
+    Operators,
+    /// The CEL specification's: `dyn`, maps with keys of any kind, lists of several types, no conversion unasked.
+    Cel {
+        /// The name before which names are looked up first; may be empty.
+        container: &'a str,
+        /// Whether types are checked before a run, or left to it.
+        checked: bool,
+    },
+}
 
 /// A variable that an expression may name.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +131,20 @@ pub fn check(
     types: &TypeTable,
     expected: Option<&Ty>,
 ) -> (Option<Checked>, Vec<Diagnostic>) {
-    check::check(text, literal, offset, scope, types, expected)
+    check::check(Dialect::Operators, text, literal, offset, scope, types, expected)
+}
+
+/// Checks CEL text by the rules of a dialect; see [`check`].
+pub fn check_as(
+    dialect: Dialect<'_>,
+    text: &str,
+    literal: &Literal,
+    offset: usize,
+    scope: &Scope,
+    types: &TypeTable,
+    expected: Option<&Ty>,
+) -> (Option<Checked>, Vec<Diagnostic>) {
+    check::check(dialect, text, literal, offset, scope, types, expected)
 }
 
 impl Expr {

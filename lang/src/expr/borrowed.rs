@@ -12,8 +12,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 /// The standard functions and the strings extension, built once.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
-    // Two extensions of one name could clash, one cannot.
-    let _ = environment.add_extension(extensions::strings);
+    // Extensions of one name could clash, these do not: their functions have names of their own.
+    for extension in [extensions::strings, extensions::math, extensions::encoders] {
+        let _ = environment.add_extension(extension);
+    }
     Arc::new(environment)
 });
 
@@ -63,12 +65,36 @@ fn given(value: &Value) -> Cel {
         Value::Timestamp(micros) => instant(*micros),
         Value::Duration(micros) => span(*micros),
         Value::Money(money) => Cel::String(Arc::new(money.to_string())),
+        Value::Decimal(number) => Cel::String(Arc::new(number.to_string())),
+        Value::UInt(number) => Cel::UInt(*number),
+        Value::Type(name) => type_value(name),
+        Value::Optional(_) => Cel::Null,
+        Value::Map(entries) => {
+            let map = entries.iter().filter_map(|(key, value)| Some((key_given(key)?, given(value)))).collect();
+            Cel::Map(Map { map: Arc::new(map) })
+        }
         Value::List(items) => Cel::List(Arc::new(items.iter().map(given).collect())),
         Value::Record(record) => {
             let map = record.0.iter().map(|(key, value)| (Key::String(Arc::new(key.to_string())), given(value))).collect();
             Cel::Map(Map { map: Arc::new(map) })
         }
     }
+}
+
+fn key_given(key: &Value) -> Option<Key> {
+    Some(match key {
+        Value::Int(number) => Key::Int(*number),
+        Value::UInt(number) => Key::Uint(*number),
+        Value::Bool(truth) => Key::Bool(*truth),
+        Value::String(text) => Key::String(Arc::new(text.to_string())),
+        _ => return None,
+    })
+}
+
+/// The crate's own value of a type's name.
+fn type_value(name: &str) -> Cel {
+    let Ok(program) = ENVIRONMENT.compile(name) else { return Cel::Null };
+    program.execute(&Context::with_env(Arc::clone(&ENVIRONMENT))).unwrap_or(Cel::Null)
 }
 
 /// The crate's instant; it reads RFC 3339 itself, so that its clock library stays its own affair.
@@ -92,10 +118,7 @@ fn taken(value: &Cel) -> Result<Value, EvalError> {
         Cel::Null => Value::Null,
         Cel::Bool(truth) => Value::Bool(*truth),
         Cel::Int(number) => Value::Int(*number),
-        Cel::UInt(number) => match i64::try_from(*number) {
-            Ok(number) => Value::Int(number),
-            Err(_) => return failure("a number is beyond its range"),
-        },
+        Cel::UInt(number) => Value::UInt(*number),
         Cel::Float(number) => Value::Double(*number),
         Cel::String(text) => Value::string(text.as_str()),
         Cel::Bytes(bytes) => Value::Bytes(bytes.as_slice().into()),

@@ -3,6 +3,7 @@
 use super::{Checker, Form, Typed};
 use crate::code::expression as codes;
 use crate::diagnostic::Diagnostic;
+use crate::expr::function::Function;
 use crate::expr::operate;
 use crate::expr::tree::{Expected, Tree};
 use crate::literal::{not_a_member, read};
@@ -12,7 +13,7 @@ use crate::value::Value;
 /// A type that a string literal can be read as.
 pub(super) fn reads_text(ty: &Ty) -> bool {
     match ty {
-        Ty::Money | Ty::Duration | Ty::Timestamp | Ty::Enum(_) => true,
+        Ty::Money | Ty::Decimal | Ty::Duration | Ty::Timestamp | Ty::Enum(_) => true,
         Ty::Optional(inner) => reads_text(inner),
         _ => false,
     }
@@ -35,6 +36,13 @@ impl Checker<'_> {
     pub(super) fn fit(&mut self, typed: Typed, wanted: &Ty) -> Typed {
         if typed.ty == *wanted || matches!(typed.ty, Ty::Unknown) || matches!(wanted, Ty::Unknown | Ty::Json) {
             return typed;
+        }
+        if self.cel() {
+            if super::cel::assignable(&typed.ty, wanted) {
+                return typed;
+            }
+            self.mismatch(&typed, wanted);
+            return Typed::unknown(typed.range);
         }
         if let Some(typed) = self.fit_form(&typed, wanted) {
             return typed;
@@ -105,7 +113,7 @@ impl Checker<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    fn mismatch(&mut self, typed: &Typed, wanted: &Ty) {
+    pub(super) fn mismatch(&mut self, typed: &Typed, wanted: &Ty) {
         let (quoted, ty) = (self.quoted(typed.range), typed.ty.clone());
         let diagnostic = self.report(&codes::TYPE, typed.range, format!("{quoted} is {ty}, its place wants {wanted}"));
         diagnostic.label = format!("is {ty}");
@@ -128,14 +136,21 @@ impl Checker<'_> {
 
     /// The part as a type that it can be assigned to.
     fn becomes(&mut self, typed: Typed, wanted: &Ty) -> Typed {
-        let tree = if widens(&typed.ty, wanted) { widened(typed.tree) } else { typed.tree };
+        let tree = match wanted {
+            Ty::Decimal if typed.ty == Ty::Int => Tree::Call(Function::ToDecimal, vec![typed.tree]),
+            _ if widens(&typed.ty, wanted) => widened(typed.tree),
+            _ => typed.tree,
+        };
         Typed { tree, ty: wanted.clone(), form: Form::Plain, ..typed }
     }
 
     /// Whether a value of one type is a value of the other, numbers widened.
     pub(super) fn assignable(&self, from: &Ty, to: &Ty) -> bool {
+        if self.cel() {
+            return super::cel::assignable(from, to);
+        }
         match (from, to) {
-            (Ty::Unknown, _) | (_, Ty::Unknown | Ty::Json) | (Ty::Int, Ty::Double) | (Ty::Enum(_), Ty::String) => true,
+            (Ty::Unknown, _) | (_, Ty::Unknown | Ty::Json) | (Ty::Int, Ty::Double | Ty::Decimal) | (Ty::Enum(_), Ty::String) => true,
             (Ty::Null, Ty::Optional(_)) => true,
             (Ty::Optional(from), Ty::Optional(to)) => self.assignable(from, to),
             (from, Ty::Optional(to)) => self.assignable(from, to),
@@ -182,6 +197,9 @@ impl Checker<'_> {
     }
 
     fn join(&self, left: &Ty, right: &Ty) -> Option<Ty> {
+        if self.cel() {
+            return super::cel::join(left, right);
+        }
         Some(match (left, right) {
             (left, right) if left == right => left.clone(),
             (Ty::Unknown, other) | (other, Ty::Unknown) => other.clone(),
@@ -190,6 +208,7 @@ impl Checker<'_> {
             (Ty::Optional(left), Ty::Optional(right)) => self.join(left, right)?.optional(),
             (Ty::Optional(inner), other) | (other, Ty::Optional(inner)) => self.join(inner, other)?.optional(),
             (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => Ty::Double,
+            (Ty::Int, Ty::Decimal) | (Ty::Decimal, Ty::Int) => Ty::Decimal,
             (Ty::Enum(_), Ty::String | Ty::Enum(_)) | (Ty::String, Ty::Enum(_)) => Ty::String,
             (Ty::List(left), Ty::List(right)) if self.assignable(left, right) && !widens_inside(left, right) => Ty::List(right.clone()),
             (Ty::List(left), Ty::List(right)) if self.assignable(right, left) && !widens_inside(right, left) => Ty::List(left.clone()),
@@ -247,6 +266,7 @@ pub(super) fn expectation(ty: &Ty) -> Option<Expected> {
         Ty::Double => Expected::Double,
         Ty::String => Expected::String,
         Ty::Money => Expected::Money,
+        Ty::Decimal => Expected::Decimal,
         Ty::Timestamp => Expected::Timestamp,
         Ty::Duration => Expected::Duration,
         _ => return None,
