@@ -11,6 +11,7 @@ mod borrowed;
 mod check;
 mod collection;
 mod convert;
+mod cost;
 mod evaluate;
 mod function;
 pub(crate) mod native;
@@ -22,7 +23,9 @@ pub(crate) mod select;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 
+pub use cost::BUDGET;
 pub use function::{Function, listing};
 pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
 
@@ -152,6 +155,13 @@ impl Expr {
     #[must_use]
     pub fn constant(value: Value, ty: Ty) -> Self {
         Self { source: String::new(), ty, root: Tree::Constant(value) }
+    }
+
+    /// The most steps that an evaluation takes, where a list whose length only a run knows has 200 items.
+    /// [`BUDGET`] ends an evaluation.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        cost::cost(&self.root)
     }
 
     /// Its value.

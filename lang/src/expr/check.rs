@@ -12,7 +12,7 @@ mod path;
 
 use super::parse::{Parsed, parse};
 use super::tree::Tree;
-use super::{Checked, Dialect, Expr, Scope};
+use super::{Checked, Dialect, Expr, Scope, cost};
 use crate::ast::Literal;
 use crate::code::{Code, expression as codes};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -105,11 +105,14 @@ pub(super) fn check(
     let marks = checker.whole(&typed);
     checker.stays_inside(&typed);
     let proves = checker.facts(&parsed.root, true).into_iter().filter(|path| scope.get(path::root(path)).is_some()).collect();
+    let mut root = typed.tree;
+    cost::fold(&mut root);
+    checker.affordable(&root, typed.range);
     let Checker { diagnostics, reads, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
-    let expr = Expr { source: text.to_owned(), ty: typed.ty, root: typed.tree };
+    let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
     (Some(Checked { expr, marks, reads, proves }), diagnostics)
 }
 
@@ -170,6 +173,17 @@ impl Checker<'_> {
     /// The name before which names are looked up first.
     fn container(&self) -> &str {
         if let Dialect::Cel { container, .. } = self.dialect { container } else { "" }
+    }
+
+    /// Says so where a run may not finish the work.
+    fn affordable(&mut self, tree: &Tree, range: Range) {
+        let most = cost::cost(tree);
+        if most > cost::BUDGET {
+            let message = format!("the expression may take {most} steps, a run gives it {}", cost::BUDGET);
+            let diagnostic = self.report(&codes::COST, range, message);
+            diagnostic.label = "loops in loops".to_owned();
+            diagnostic.help = Some("make the inner list shorter first, with a `let` step or `filter`".to_owned());
+        }
     }
 
     /// The value of an operator's expression goes on into a flow, where some types have no place.

@@ -3,14 +3,12 @@
 
 mod gather;
 
+use super::cost::BUDGET;
 use super::operate::{arithmetic, compare, contains_value, expect, negate, widen};
 use super::tree::{Over, Tree};
 use super::{EvalError, Resolve, borrowed, collection, native};
 use crate::value::{Record, Value};
 use std::sync::Arc;
-
-/// Nodes evaluated, and items built, before an evaluation is given up.
-const MAX_WORK: u64 = 1_000_000;
 
 /// The state of one evaluation.
 pub(super) struct Evaluation<'a> {
@@ -32,7 +30,7 @@ pub(super) fn failure<T>(sentence: impl Into<String>) -> Result<T, EvalError> {
 impl Evaluation<'_> {
     fn spend(&mut self, work: usize) -> Result<(), EvalError> {
         self.work = self.work.saturating_add(work as u64);
-        if self.work > MAX_WORK { failure("the expression takes more than a million steps") } else { Ok(()) }
+        if self.work > BUDGET { failure("the expression takes more than a million steps") } else { Ok(()) }
     }
 
     fn value(&mut self, tree: &Tree) -> Result<Value, EvalError> {
@@ -197,6 +195,7 @@ fn length(value: &Value) -> usize {
     match value {
         Value::List(items) => items.len(),
         Value::String(text) => text.len() / 64,
+        Value::Bytes(bytes) => bytes.len() / 64,
         Value::Record(record) => record.0.len(),
         Value::Map(entries) => entries.len(),
         _ => 0,

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Longest text that an expression may build, in bytes.
-const MAX_TEXT: usize = 16 * 1024 * 1024;
+pub(super) const MAX_TEXT: usize = 16 * 1024 * 1024;
 
 fn overflow<T>() -> Result<T, EvalError> {
     failure("a number is beyond its range")
@@ -146,6 +146,7 @@ fn joined(left: &Value, right: &Value) -> Result<Value, EvalError> {
     match (left, right) {
         (Value::String(left), Value::String(right)) if left.len() + right.len() > MAX_TEXT => failure("a text grows beyond 16 MB"),
         (Value::String(left), Value::String(right)) => Ok(Value::string(format!("{left}{right}"))),
+        (Value::Bytes(left), Value::Bytes(right)) if left.len() + right.len() > MAX_TEXT => failure("bytes grow beyond 16 MB"),
         (Value::Bytes(left), Value::Bytes(right)) => Ok(Value::Bytes(left.iter().chain(right.iter()).copied().collect())),
         (Value::List(left), Value::List(right)) => Ok(Value::List(Arc::new(left.iter().chain(right.iter()).cloned().collect()))),
         _ => failure("an operator does not take such values"),
