@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
             (Ty::Null, _) => self.mismatch(json, "null"),
             (Ty::Money, _) => self.mismatch(json, "money such as \"12.30 USD\""),
             (Ty::Decimal, _) => self.mismatch(json, "a decimal such as \"12.50\""),
-            (Ty::UInt | Ty::Type | Ty::Keyed(..), _) => self.problem("stands where only values of declared types may"),
+            (Ty::UInt | Ty::Type | Ty::Dyn | Ty::Keyed(..), _) => self.problem("stands where only values of declared types may"),
             (Ty::Timestamp, _) => self.mismatch(json, "a timestamp such as \"2026-01-31T09:00:00Z\""),
             (Ty::Duration, _) => self.mismatch(json, "a duration such as \"30d\""),
             (Ty::List(_), _) => self.mismatch(json, "a list"),

@@ -28,7 +28,7 @@ const UNITS: &[(&str, i64)] = &[
 pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) -> Result<Value, String> {
     let wrong = |kind: &str, like: &str| format!("`{}` is no {kind}; write it like {like}", shortened(text));
     match ty {
-        Ty::String | Ty::Json | Ty::Unknown => Ok(Value::string(text)),
+        Ty::String | Ty::Json | Ty::Dyn | Ty::Unknown => Ok(Value::string(text)),
         Ty::Bool => match text {
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),

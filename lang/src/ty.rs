@@ -47,7 +47,10 @@ pub enum Ty {
     Record(String),
     /// A record without a name: a step's result, a request, `run`.
     Object(Vec<(String, Ty)>),
-    /// What follows a mistake that was already reported, and CEL's `dyn`; agrees with everything.
+    /// CEL's `dyn`: whatever a run finds. The operators' language has no such values.
+    Dyn,
+    /// What follows a mistake that was already reported, and what nothing says yet, as with the items of `[]`;
+    /// agrees with everything and gives way to it.
     Unknown,
 }
 
@@ -56,7 +59,7 @@ impl Ty {
     #[must_use]
     pub fn optional(self) -> Self {
         match self {
-            Self::Optional(_) | Self::Unknown | Self::Json => self,
+            Self::Optional(_) | Self::Unknown | Self::Dyn | Self::Json => self,
             other => Self::Optional(Box::new(other)),
         }
     }
@@ -78,6 +81,7 @@ impl fmt::Display for Ty {
             Self::Type => "type",
             Self::Json => "json",
             Self::Null => "null",
+            Self::Dyn => "dyn",
             Self::Unknown => "unknown",
             Self::List(item) => return write!(out, "list<{item}>"),
             Self::Map(item) => return write!(out, "map<string, {item}>"),

@@ -3,6 +3,8 @@
 //! What passes is written to `docs/reference/cel.md`, a table by file and section, and may only grow. A case that wants
 //! an error passes with any error, of the checker or of a run; one that wants a value, with exactly that value and type.
 
+#[path = "cel_suite/deduced.rs"]
+mod deduced;
 #[path = "cel_suite/reference.rs"]
 mod reference;
 
@@ -47,8 +49,10 @@ fn the_reference_lists_every_function() {
 
 #[test]
 fn the_conformance_suite_passes_as_far_as_the_reference_says() {
-    let Some(cases) = cases() else { return };
+    let Some((cases, types)) = cases() else { return };
     assert!(!cases.is_empty(), "the suite cannot be read");
+    let deduced = deduced::types(&types);
+    assert!(deduced.len() > 40, "only {} deduced types were read", deduced.len());
     let mut sections = Sections::new();
     let (mut unexpected, mut needless) = (Vec::new(), Vec::new());
     for case in &cases {
@@ -58,7 +62,7 @@ fn the_conformance_suite_passes_as_far_as_the_reference_says() {
             continue;
         }
         let full = format!("{file}/{section}/{}", name("name"));
-        let outcome = run(case);
+        let outcome = run(case, deduced.get(&(section.clone(), name("name"))).filter(|_| file == "type_deduction"));
         if reason(WITHOUT, &full).is_some() {
             if outcome == Outcome::Passes {
                 needless.push(full);
@@ -91,7 +95,7 @@ fn reason<'a>(list: &'a str, full: &str) -> Option<&'a str> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the suite is a file outside the repository, named by the environment")]
-fn cases() -> Option<Vec<Json>> {
+fn cases() -> Option<(Vec<Json>, String)> {
     let Ok(folder) = std::env::var("TRADEWIND_CEL_SUITE") else {
         // Straight to standard error: the test runner keeps what is printed by tests that pass.
         let _ = std::io::Write::write_all(
@@ -100,7 +104,9 @@ fn cases() -> Option<Vec<Json>> {
         );
         return None;
     };
-    Some(std::fs::read_to_string(format!("{folder}/tests.json")).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    let types = std::fs::read_to_string(format!("{folder}/type_deduction.textproto")).unwrap_or_default();
+    let cases = std::fs::read_to_string(format!("{folder}/tests.json")).ok().and_then(|text| serde_json::from_str(&text).ok());
+    Some((cases.unwrap_or_default(), types))
 }
 
 /// The published part: the overall figure, each section, and what is left out or computed otherwise.
@@ -137,7 +143,7 @@ fn table(sections: &Sections, cases: &[Json]) -> String {
     text
 }
 
-fn run(case: &Json) -> Outcome {
+fn run(case: &Json, deduced: Option<&String>) -> Outcome {
     let Some(want) = case.get("want") else { return Outcome::Fails("wants a message".to_owned()) };
     let text = case["expr"].as_str().unwrap_or("").to_owned();
     let literal = Literal {
@@ -162,6 +168,12 @@ fn run(case: &Json) -> Outcome {
         let why = diagnostics.first().map_or(String::new(), |one| format!("{} {}", one.code.id, one.message));
         return if fails { Outcome::Passes } else { Outcome::Fails(why) };
     };
+    if let Some(wanted) = deduced {
+        let found = deduced::written(&checked.expr.ty);
+        if found != *wanted {
+            return Outcome::Fails(format!("is of type {found}, wanted {wanted}"));
+        }
+    }
     if only_checked {
         return Outcome::Passes;
     }
@@ -187,7 +199,7 @@ fn type_of(value: &Value) -> Ty {
         Value::Money(_) => Ty::Money,
         Value::Decimal(_) => Ty::Decimal,
         Value::Type(_) => Ty::Type,
-        Value::Optional(_) => Ty::Optional(Box::new(Ty::Unknown)),
+        Value::Optional(_) => Ty::Optional(Box::new(Ty::Dyn)),
         Value::List(items) => Ty::List(Box::new(common(items.iter()))),
         Value::Record(record) => Ty::Map(Box::new(common(record.0.iter().map(|(_, value)| value)))),
         Value::Map(entries) => {
@@ -201,7 +213,8 @@ fn common<'a>(values: impl Iterator<Item = &'a Value>) -> Ty {
     types.dedup();
     match types.as_slice() {
         [ty] => ty.clone(),
-        _ => Ty::Unknown,
+        [] => Ty::Unknown,
+        _ => Ty::Dyn,
     }
 }
 

@@ -209,7 +209,7 @@ impl Checker<'_> {
         let typed = self.part_of(node);
         if self.cel() {
             // CEL reads no literal by its place; unchecked, everything is `dyn`.
-            let ty = if self.unchecked() { Ty::Unknown } else { typed.ty };
+            let ty = if self.unchecked() { Ty::Dyn } else { typed.ty };
             return Typed { form: Form::Plain, ty, ..typed };
         }
         typed

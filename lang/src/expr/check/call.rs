@@ -33,7 +33,7 @@ impl Checker<'_> {
         let range = target.iter().zip(&arguments).fold(range, |range, (_, receiver)| over(range, receiver.range));
         let rows: Vec<&Signature> = TABLE.iter().filter(|row| row.name == name).collect();
         if rows.is_empty() && self.unchecked() {
-            return Typed::new(Tree::Fail(format!("there is no function `{name}`").into()), Ty::Unknown, range, Marks::default());
+            return Typed::new(Tree::Fail(format!("there is no function `{name}`").into()), Ty::Dyn, range, Marks::default());
         }
         if rows.is_empty() {
             self.unknown_function(name, named);
@@ -59,7 +59,7 @@ impl Checker<'_> {
             // What only a run can tell apart is `dyn` until then.
             if let Some(first) = ways.first().filter(|first| ways.iter().any(|row| row.gives != first.gives)) {
                 let typed = self.apply(first, arguments, range, member);
-                return Typed { ty: Ty::Unknown, ..typed };
+                return Typed { ty: Ty::Dyn, ..typed };
             }
         }
         let chosen = counted.iter().find(|row| self.accepts(row, &arguments)).or(counted.first().filter(|_| counted.len() == 1));
@@ -276,7 +276,7 @@ fn wanted(shape: Shape, same: Option<&Ty>) -> Option<Ty> {
 /// Whether a shape without a type of its own admits an argument.
 fn admits(shape: Shape, ty: &Ty) -> bool {
     match shape {
-        _ if matches!(ty, Ty::Unknown) => true,
+        _ if matches!(ty, Ty::Unknown | Ty::Dyn) => true,
         Shape::Plain => {
             !matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Keyed(..) | Ty::Optional(_) | Ty::Record(_) | Ty::Object(_) | Ty::Null)
         }

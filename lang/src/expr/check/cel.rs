@@ -22,7 +22,7 @@ impl Checker<'_> {
             (operators::NEGATE, [of]) => {
                 let of = self.part(of);
                 let range = over(token, of.range);
-                if !matches!(of.ty, Ty::Int | Ty::Double | Ty::Decimal | Ty::Money | Ty::Duration | Ty::Unknown) {
+                if !matches!(of.ty, Ty::Int | Ty::Double | Ty::Decimal | Ty::Money | Ty::Duration | Ty::Unknown | Ty::Dyn) {
                     let (quoted, ty) = (self.quoted(of.range), of.ty.clone());
                     self.report(&codes::OPERATOR, range, format!("`-` takes a number, {quoted} is {ty}"));
                     return Some(Typed::unknown(range));
@@ -53,8 +53,7 @@ impl Checker<'_> {
     pub(super) fn item_of(&self, of: &Ty, index: &Typed) -> Option<Ty> {
         let fits = |wanted: &Ty| self.assignable(&index.ty, wanted);
         match of {
-            Ty::Unknown => Some(Ty::Unknown),
-            Ty::Json => Some(Ty::Json),
+            Ty::Unknown | Ty::Dyn | Ty::Json => Some(of.clone()),
             Ty::List(item) if fits(&Ty::Int) => Some(item.as_ref().clone()),
             Ty::Map(item) if fits(&Ty::String) => Some(item.as_ref().clone()),
             Ty::Keyed(key, item) if fits(key) => Some(item.as_ref().clone()),
@@ -70,7 +69,7 @@ impl Checker<'_> {
             Ty::List(inner) => Some(inner.as_ref().clone()),
             Ty::Map(_) => Some(Ty::String),
             Ty::Keyed(key, _) => Some(key.as_ref().clone()),
-            Ty::Unknown => Some(Ty::Unknown),
+            open @ (Ty::Unknown | Ty::Dyn) => Some(open.clone()),
             _ => None,
         };
         if wanted.is_none_or(|wanted| join(&item.ty, &wanted).is_none()) {
@@ -86,8 +85,8 @@ impl Checker<'_> {
         let equality = matches!(how, Comparison::Equal | Comparison::Different);
         let fits = match (&left.ty, &right.ty) {
             (left, right) if equality => join(left, right).is_some(),
-            (Ty::Unknown, right) => ordered(right),
-            (left, Ty::Unknown) => ordered(left),
+            (Ty::Unknown | Ty::Dyn, right) => ordered(right),
+            (left, Ty::Unknown | Ty::Dyn) => ordered(left),
             (Ty::Int | Ty::UInt | Ty::Double, Ty::Int | Ty::UInt | Ty::Double) => true,
             (left, right) => left == right && ordered(left),
         };
@@ -106,7 +105,7 @@ impl Checker<'_> {
             return Typed::unknown(range);
         };
         let marks = left.marks.with(right.marks);
-        let known = left.ty != Ty::Unknown && right.ty != Ty::Unknown;
+        let known = ![&left.ty, &right.ty].into_iter().any(|ty| matches!(ty, Ty::Unknown | Ty::Dyn));
         let (left, right) = (Box::new(left.tree), Box::new(right.tree));
         let tree = if known { Tree::Arithmetic(what, left, right) } else { Tree::Dynamic(what, left, right) };
         Typed::new(tree, ty, range, marks)
@@ -120,7 +119,7 @@ impl Checker<'_> {
             let item = self.part(element);
             let optional = list.optional_indices.contains(&at);
             let own = if optional { self.left_out(&item) } else { item.ty.clone() };
-            ty = Some(ty.map_or(own.clone(), |ty| join(&ty, &own).unwrap_or(Ty::Unknown)));
+            ty = Some(ty.map_or(own.clone(), |ty| join(&ty, &own).unwrap_or(Ty::Dyn)));
             marks = marks.with(item.marks);
             items.push((item.tree, optional));
         }
@@ -140,7 +139,7 @@ impl Checker<'_> {
     pub(super) fn left_out(&mut self, part: &Typed) -> Ty {
         match &part.ty {
             Ty::Optional(inner) => inner.as_ref().clone(),
-            Ty::Unknown => Ty::Unknown,
+            open @ (Ty::Unknown | Ty::Dyn) => open.clone(),
             other => {
                 let (quoted, ty) = (self.quoted(part.range), other.clone());
                 self.report(&codes::TYPE, part.range, format!("{quoted} is {ty}, after `?` stands what may be absent")).label =
@@ -157,14 +156,14 @@ impl Checker<'_> {
         for entry in entries {
             let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
             let (key, value) = (self.part(&entry.key), self.part(&entry.value));
-            if !matches!(key.ty, Ty::String | Ty::Int | Ty::UInt | Ty::Bool | Ty::Unknown) {
+            if !matches!(key.ty, Ty::String | Ty::Int | Ty::UInt | Ty::Bool | Ty::Unknown | Ty::Dyn) {
                 let (quoted, ty) = (self.quoted(key.range), key.ty.clone());
                 self.report(&codes::TYPE, key.range, format!("{quoted} is {ty}, which cannot be the key of a map")).label =
                     format!("is {ty}");
             }
             let own = if entry.optional { self.left_out(&value) } else { value.ty.clone() };
-            keys = Some(keys.map_or(key.ty.clone(), |ty| join(&ty, &key.ty).unwrap_or(Ty::Unknown)));
-            values = Some(values.map_or(own.clone(), |ty| join(&ty, &own).unwrap_or(Ty::Unknown)));
+            keys = Some(keys.map_or(key.ty.clone(), |ty| join(&ty, &key.ty).unwrap_or(Ty::Dyn)));
+            values = Some(values.map_or(own.clone(), |ty| join(&ty, &own).unwrap_or(Ty::Dyn)));
             marks = marks.with(key.marks).with(value.marks);
             made.push((key.tree, value.tree, entry.optional));
         }
@@ -189,7 +188,7 @@ impl Checker<'_> {
             Node::Ident(name) => {
                 let range = self.token(node);
                 if self.unchecked() {
-                    return Typed::new(Tree::Fail(format!("`{name}` has no value").into()), Ty::Unknown, range, Marks::default());
+                    return Typed::new(Tree::Fail(format!("`{name}` has no value").into()), Ty::Dyn, range, Marks::default());
                 }
                 self.unknown_name(name.trim_start_matches('.'), range);
                 Typed::unknown(range)
@@ -290,6 +289,7 @@ fn ordered(ty: &Ty) -> bool {
             | Ty::Timestamp
             | Ty::Duration
             | Ty::Unknown
+            | Ty::Dyn
     )
 }
 
@@ -302,7 +302,8 @@ pub(super) fn assignable(from: &Ty, to: &Ty) -> bool {
 pub(super) fn join(left: &Ty, right: &Ty) -> Option<Ty> {
     Some(match (left, right) {
         (left, right) if left == right => left.clone(),
-        (Ty::Unknown, _) | (_, Ty::Unknown) => Ty::Unknown,
+        (Ty::Dyn, _) | (_, Ty::Dyn) => Ty::Dyn,
+        (Ty::Unknown, other) | (other, Ty::Unknown) => other.clone(),
         // Null stands for a message, and these are messages to CEL; an optional is abstract.
         (Ty::Null, other @ (Ty::Optional(_) | Ty::Timestamp | Ty::Duration | Ty::Record(_) | Ty::Object(_) | Ty::Json))
         | (other @ (Ty::Optional(_) | Ty::Timestamp | Ty::Duration | Ty::Record(_) | Ty::Object(_) | Ty::Json), Ty::Null) => other.clone(),
@@ -322,7 +323,7 @@ pub(super) fn join(left: &Ty, right: &Ty) -> Option<Ty> {
 fn sum(what: Operation, left: &Ty, right: &Ty) -> Option<Ty> {
     use Operation::{Add, Divide, Multiply, Remainder, Subtract};
     Some(match (what, left, right) {
-        (_, Ty::Unknown, _) | (_, _, Ty::Unknown) => Ty::Unknown,
+        (_, Ty::Unknown | Ty::Dyn, _) | (_, _, Ty::Unknown | Ty::Dyn) => Ty::Dyn,
         (_, Ty::Int, Ty::Int) => Ty::Int,
         (_, Ty::UInt, Ty::UInt) => Ty::UInt,
         (Add | Subtract | Multiply | Divide, Ty::Double, Ty::Double) => Ty::Double,

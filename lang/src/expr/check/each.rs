@@ -115,7 +115,7 @@ impl Checker<'_> {
             Ty::Map(_) => Ty::String,
             Ty::Keyed(key, _) => key.as_ref().clone(),
             Ty::Json => Ty::Json,
-            Ty::Unknown => Ty::Unknown,
+            Ty::Unknown | Ty::Dyn => of.ty.clone(),
             other => {
                 let (quoted, ty) = (self.quoted(of.range), other.clone());
                 self.report(&codes::OPERATOR, of.range, format!("`{name}` goes over a list or a map, {quoted} is {ty}")).label =

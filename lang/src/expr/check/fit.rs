@@ -34,7 +34,7 @@ impl Typed {
 impl Checker<'_> {
     /// The part as a value of a type; a diagnostic where it cannot be one.
     pub(super) fn fit(&mut self, typed: Typed, wanted: &Ty) -> Typed {
-        if typed.ty == *wanted || matches!(typed.ty, Ty::Unknown) || matches!(wanted, Ty::Unknown | Ty::Json) {
+        if typed.ty == *wanted || matches!(typed.ty, Ty::Unknown | Ty::Dyn) || matches!(wanted, Ty::Unknown | Ty::Dyn | Ty::Json) {
             return typed;
         }
         if self.cel() {

@@ -67,7 +67,7 @@ impl Checker<'_> {
     fn inner(&mut self, of: &Typed, range: Range) -> Option<Ty> {
         match &of.ty {
             Ty::Optional(inner) => Some(inner.as_ref().clone()),
-            Ty::Unknown | Ty::Json => Some(of.ty.clone()),
+            Ty::Unknown | Ty::Dyn | Ty::Json => Some(of.ty.clone()),
             ty => {
                 let (quoted, ty) = (self.quoted(of.range), ty.clone());
                 self.report(&codes::OPERATOR, range, format!("{quoted} is {ty} and never absent")).help =
@@ -101,7 +101,7 @@ impl Checker<'_> {
         let marks = of.marks.with(self.whole(&made));
         let ty = match made.ty.clone() {
             Ty::Optional(ty) if flat => Ty::Optional(ty),
-            Ty::Unknown => Ty::Unknown,
+            open @ (Ty::Unknown | Ty::Dyn) => open,
             other if flat => {
                 let (quoted, ty) = (self.quoted(made.range), other);
                 self.report(&codes::TYPE, made.range, format!("{quoted} is {ty}, `optFlatMap` wants what may be absent")).help =

@@ -18,7 +18,7 @@ impl Checker<'_> {
                 Some("leave out `dyn`; outside data become typed through a declared `type`".to_owned());
             return of;
         }
-        Typed { ty: Ty::Unknown, range, ..of }
+        Typed { ty: Ty::Dyn, range, ..of }
     }
 
     /// `math.greatest(…)`, `math.least(…)`: numbers, or one list of them.
@@ -32,7 +32,7 @@ impl Checker<'_> {
                 Ty::List(item) if lone => item.as_ref().clone(),
                 other => other.clone(),
             };
-            if !matches!(own, Ty::Int | Ty::UInt | Ty::Double | Ty::Unknown) {
+            if !matches!(own, Ty::Int | Ty::UInt | Ty::Double | Ty::Unknown | Ty::Dyn) {
                 let (quoted, ty) = (self.quoted(argument.range), argument.ty.clone());
                 let diagnostic = self.report(&codes::ARGUMENTS, argument.range, format!("`{name}` does not take {quoted}, which is {ty}"));
                 *diagnostic = diagnostic.clone().label(format!("is {ty}")).help(format!("write it as `{name}(number, number)`"));
@@ -41,7 +41,7 @@ impl Checker<'_> {
             ty = Some(match ty {
                 Some(ty) if ty == own => ty,
                 Some(Ty::Int | Ty::Double) if matches!(own, Ty::Int | Ty::Double) && !self.cel() => Ty::Double,
-                Some(_) => Ty::Unknown,
+                Some(_) => Ty::Dyn,
                 None => own,
             });
         }
@@ -83,7 +83,7 @@ impl Checker<'_> {
     fn item(&mut self, of: &Typed, name: &str) -> Option<Ty> {
         match &of.ty {
             Ty::List(item) => Some(item.as_ref().clone()),
-            Ty::Unknown | Ty::Json => Some(of.ty.clone()),
+            Ty::Unknown | Ty::Dyn | Ty::Json => Some(of.ty.clone()),
             other => {
                 let (quoted, ty) = (self.quoted(of.range), other.clone());
                 self.report(&codes::OPERATOR, of.range, format!("`{name}` takes a list, {quoted} is {ty}")).label = format!("is {ty}");
@@ -118,7 +118,7 @@ impl Checker<'_> {
             Ty::List(item) => (Ty::Int, item.as_ref().clone()),
             Ty::Map(value) => (Ty::String, value.as_ref().clone()),
             Ty::Keyed(key, value) => (key.as_ref().clone(), value.as_ref().clone()),
-            Ty::Json | Ty::Unknown => (Ty::Unknown, of.ty.clone()),
+            Ty::Json | Ty::Unknown | Ty::Dyn => (of.ty.clone(), of.ty.clone()),
             other => {
                 let (quoted, ty) = (self.quoted(of.range), other.clone());
                 self.report(&codes::OPERATOR, of.range, format!("`{name}` goes over a list or a map, {quoted} is {ty}")).label =
@@ -164,7 +164,7 @@ impl Checker<'_> {
             (Gather::List, ty) => Ty::List(Box::new(ty.clone())),
             (Gather::Map, ty) if key == Ty::String => Ty::Map(Box::new(ty.clone())),
             (Gather::Map, ty) => Ty::Keyed(Box::new(key), Box::new(ty.clone())),
-            (_, ty @ (Ty::Map(_) | Ty::Keyed(..) | Ty::Unknown)) => ty.clone(),
+            (_, ty @ (Ty::Map(_) | Ty::Keyed(..) | Ty::Unknown | Ty::Dyn)) => ty.clone(),
             (_, other) => {
                 let (quoted, ty) = (self.quoted(made.range), other.clone());
                 self.report(&codes::TYPE, made.range, format!("{quoted} is {ty}, `transformMapEntry` makes a map of each pair")).label =
