@@ -9,7 +9,7 @@ use crate::expr::tree::Tree;
 use crate::literal::listed;
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
-use cel_interpreter::common::ast::{CallExpr, IdedExpr};
+use cel_interpreter::common::ast::{CallExpr, Expr as Node, IdedExpr, ListExpr};
 
 impl Checker<'_> {
     /// A call of a function or a macro. `token`: its opening bracket.
@@ -27,7 +27,11 @@ impl Checker<'_> {
         // What may be absent is asked about, not computed with.
         let asks = self.cel() || matches!(name, "type" | "optional.of" | "optional.ofNonZeroValue");
         for node in target.into_iter().chain(&call.args) {
-            let argument = self.part(node);
+            let argument = match &node.expr {
+                // What is put into a text may be of several kinds.
+                Node::List(list) if name == "format" => self.several(list, node),
+                _ => self.part(node),
+            };
             arguments.push(if asks { argument } else { self.settled(argument) });
         }
         let range = target.iter().zip(&arguments).fold(range, |range, (_, receiver)| over(range, receiver.range));
@@ -198,6 +202,24 @@ impl Checker<'_> {
         let hidden = self.locals.iter().any(|local| local.name == root) || self.scope.get(root).is_some();
         let full = format!("{path}.{name}");
         if !hidden && names().any(|known| known == full) { (full, None) } else { (name.to_owned(), target) }
+    }
+
+    /// A list literal whose items need not be of one type.
+    fn several(&mut self, list: &ListExpr, node: &IdedExpr) -> Typed {
+        let token = self.token(node);
+        let range = self.brackets(token);
+        if self.cel() || !list.optional_indices.is_empty() {
+            return self.part(node);
+        }
+        let mut marks = Marks::default();
+        let mut trees = Vec::new();
+        for element in &list.elements {
+            let item = self.part(element);
+            let item = self.settled(item);
+            marks = marks.with(self.whole(&item));
+            trees.push(item.tree);
+        }
+        Typed::new(Tree::List(trees), Ty::List(Box::new(Ty::Unknown)), range, marks)
     }
 
     /// A call of constants is computed here; what fails is wrong in every run.

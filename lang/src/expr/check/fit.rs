@@ -81,6 +81,12 @@ impl Checker<'_> {
 
     /// Literals whose type follows from their place.
     fn fit_form(&mut self, typed: &Typed, wanted: &Ty) -> Option<Typed> {
+        if let (Tree::Constant(Value::Double(number)), Ty::Decimal) = (&typed.tree, wanted)
+            && let Ok(number) = format!("{number}").parse()
+        {
+            // A number that is written out is the decimal that reads the same.
+            return Some(Typed::new(Tree::Constant(Value::Decimal(number)), Ty::Decimal, typed.range, typed.marks));
+        }
         match (&typed.form, wanted) {
             (Form::Text(text), _) if reads_text(wanted) => {
                 let tree = match read(text, wanted, self.types, None) {
@@ -177,6 +183,9 @@ impl Checker<'_> {
 
     /// The type that two parts share.
     pub(super) fn common(&self, left: &Typed, right: &Typed) -> Option<Ty> {
+        if !self.cel() && (reads_exactly(left, right) || reads_exactly(right, left)) {
+            return Some(Ty::Decimal);
+        }
         if left.flexible() && !right.flexible() && self.takes_text(left, &right.ty) {
             return Some(right.ty.clone());
         }
@@ -231,6 +240,11 @@ impl Checker<'_> {
         diagnostic.help = Some(format!("say what holds then: `{text}.or(…)`, or ask first: `has({text}) && …`"));
         Typed { ty: inner, ..typed }
     }
+}
+
+/// Whether a number is written out beside a decimal.
+pub(super) fn reads_exactly(number: &Typed, other: &Typed) -> bool {
+    other.ty == Ty::Decimal && matches!(number.tree, Tree::Constant(Value::Double(_)))
 }
 
 /// Whether numbers inside must be converted, which is done for single values only.

@@ -1,6 +1,6 @@
 //! Operators: what they take, what they give, and how literals beside them are read.
 
-use super::fit::reads_text;
+use super::fit::{reads_exactly, reads_text};
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::expr::tree::{Comparison, Operation, Tree};
@@ -184,6 +184,12 @@ impl Checker<'_> {
 
     /// Two parts beside each other: a literal is read as what stands opposite.
     fn beside(&mut self, left: Typed, right: Typed) -> (Typed, Typed) {
+        if reads_exactly(&left, &right) {
+            return (self.fit(left, &Ty::Decimal), right);
+        }
+        if reads_exactly(&right, &left) {
+            return (left, self.fit(right, &Ty::Decimal));
+        }
         match self.common(&left, &right) {
             Some(ty) if left.flexible() && !right.flexible() && left.ty != ty => (self.fit(left, &ty), right),
             Some(ty) if right.flexible() && !left.flexible() && right.ty != ty => (left, self.fit(right, &ty)),
@@ -267,6 +273,9 @@ impl Checker<'_> {
 
     /// A literal operand as what the other operand wants beside it.
     fn operand(&mut self, what: Operation, typed: Typed, other: &Typed) -> Typed {
+        if reads_exactly(&typed, other) {
+            return self.fit(typed, &Ty::Decimal);
+        }
         let Form::Text(text) = &typed.form else { return typed };
         let wanted = match (what, &other.ty) {
             (Operation::Add, Ty::Timestamp) => Ty::Duration,

@@ -158,6 +158,7 @@ impl Checker<'_> {
             (operators::EQUALS, None, [path, other]) if !truth && null(other) => {
                 spelled(path).map(|path| prefixes(&path)).unwrap_or_default()
             }
+            ("hasValue", Some(path), []) if truth => spelled(path).map(|path| prefixes(&path)).unwrap_or_default(),
             (operators::LOGICAL_NOT, None, [of]) => self.facts(of, !truth),
             (operators::LOGICAL_AND, None, [left, right]) if truth => [self.facts(left, true), self.facts(right, true)].concat(),
             (operators::LOGICAL_OR, None, [left, right]) if !truth => [self.facts(left, false), self.facts(right, false)].concat(),
