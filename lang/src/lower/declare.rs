@@ -306,6 +306,7 @@ const PLAIN: &[(&str, Ty)] = &[
     ("timestamp", Ty::Timestamp),
     ("duration", Ty::Duration),
     ("money", Ty::Money),
+    ("decimal", Ty::Decimal),
     ("json", Ty::Json),
 ];
 
