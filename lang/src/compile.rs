@@ -73,6 +73,7 @@ pub fn compile(repository: &Repository<'_>) -> Compiled {
     context.lower_memories(&nodes);
     context.lower_policies(&nodes);
     context.lower_flows(&nodes, &routes);
+    context.check_rows(&nodes);
     let scenarios = context.lower_scenarios(&nodes);
     finish(context, scenarios)
 }

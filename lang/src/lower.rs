@@ -3,11 +3,14 @@
 pub(crate) mod connector;
 pub(crate) mod context;
 pub(crate) mod declare;
+pub(crate) mod environment;
 pub(crate) mod flow;
 pub(crate) mod join;
 pub(crate) mod model;
 pub(crate) mod order;
 pub(crate) mod policy;
+pub(crate) mod rows;
 pub(crate) mod scenario;
 pub(crate) mod step;
+pub(crate) mod time_zone;
 pub(crate) mod write;

@@ -36,4 +36,5 @@ codes! {
     UNUSED_EVIDENCE = "TW0133", Warning, "evidence that nobody needs";
     TAINTED = "TW0134", Error, "text from outside decides too much";
     NO_RETENTION = "TW0135", Error, "a memory without retention";
+    UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
 }

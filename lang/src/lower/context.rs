@@ -269,12 +269,18 @@ impl Context<'_> {
         if value.annotation.as_ref().is_none_or(|annotation| annotation.text != "file") {
             return Some((text, None));
         }
-        let outside = text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| part == "..");
-        if let Some(read) = (!outside).then(|| (self.read)(&text)).flatten() {
-            return Some((read, Some(text)));
+        let read = self.repository_file(&text, value.span)?;
+        Some((read, Some(text)))
+    }
+
+    /// The text of a file of the repository, by its path from the root; one that leads outside is a mistake like one that is missing.
+    pub(crate) fn repository_file(&mut self, path: &str, span: Span) -> Option<String> {
+        let outside = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
+        if let Some(read) = (!outside).then(|| (self.read)(path)).flatten() {
+            return Some(read);
         }
         let why = if outside { "lies outside the repository" } else { "is not in the repository, or is not UTF-8 text" };
-        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, value.span, format!("the file `{text}` {why}"));
+        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, span, format!("the file `{path}` {why}"));
         self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
         None
     }
