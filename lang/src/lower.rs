@@ -5,6 +5,8 @@ pub(crate) mod context;
 pub(crate) mod declare;
 pub(crate) mod environment;
 pub(crate) mod flow;
+pub(crate) mod flows;
+pub(crate) mod found;
 pub(crate) mod join;
 pub(crate) mod model;
 pub(crate) mod order;

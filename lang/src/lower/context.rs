@@ -1,6 +1,7 @@
 //! What every lowering step shares: sources, declared names, and how values, references and files are read.
 //! It lowers no node itself.
 
+use super::found::Found;
 use crate::ast::{Literal, Name, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -19,9 +20,9 @@ pub(crate) struct Context<'a> {
     /// Every text.
     pub(crate) sources: SourceMap,
     /// Reads another file of the repository, by its path from the root.
-    pub(crate) read: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) read: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Every mistake so far.
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Found,
     /// The plan so far.
     pub(crate) plan: Plan,
     /// Where steps and rules stand.
@@ -36,9 +37,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
-            self.diagnostics.push(diagnostic);
-        }
+        self.diagnostics.report(diagnostic);
     }
 
     pub(crate) fn locate(&mut self, key: String, span: Span) {

@@ -46,12 +46,10 @@ impl Repository {
     /// Compiles it.
     pub(crate) fn compile(&self, environment: Option<&str>) -> Compiled {
         let read = |path: &str| self.file(path);
-        let mut compiled = compile::compile(&compile::Repository {
-            configuration: &self.configuration,
-            library: tradewind_stdlib::LIBRARY,
-            read: &read,
-            environment,
-        });
+        let repository =
+            compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let (mut compiled, _) = compile::compile_after(&repository, compile::Generation::default(), threads);
         for link in &self.unfollowed {
             link.report(&mut compiled);
         }
