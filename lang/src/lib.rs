@@ -13,6 +13,7 @@ pub mod graph;
 pub mod literal;
 mod lower;
 pub mod money;
+mod parallel;
 pub mod plan;
 mod proof;
 pub mod scenario;

@@ -5,6 +5,8 @@ mod approvals;
 mod check;
 mod interrupt;
 mod layout;
+#[cfg(unix)]
+mod links;
 mod look;
 mod run;
 mod scenarios;

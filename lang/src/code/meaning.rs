@@ -40,4 +40,5 @@ codes! {
     SHADOWED = "TW0152", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0153", Warning, "a condition that always holds";
     STEERED = "TW0154", Error, "text from outside decides whether money moves";
+    UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
 }

@@ -13,7 +13,6 @@ use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Record, Ty};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// The verbs.
 pub(crate) const VERBS: &[&str] = &["let", "observe", "decide", "reflect", "ask", "act", "remember", "choose"];
@@ -81,16 +80,7 @@ impl FlowDraft<'_> {
 }
 
 impl Context<'_> {
-    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>) {
-        for node in nodes.iter().filter(|node| node.name.text == "flow") {
-            let Some(name) = name_of(node) else { continue };
-            if let Some(flow) = self.lower_flow(node, &name.text, routes) {
-                self.plan.flows.insert(name.text, Arc::new(flow));
-            }
-        }
-    }
-
-    fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
+    pub(crate) fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
         let input = self.lower_input(node, name);
         let mut draft = FlowDraft { name: name.to_owned(), input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
         self.collect(&node.children, None, &mut draft.drafts);

@@ -47,14 +47,7 @@ impl Context<'_> {
             return None;
         };
         let path = self.text(&rows, "`rows`")?;
-        if (self.read)(&path).is_none() {
-            let diagnostic = Diagnostic::new(
-                &meaning::MISSING_FILE,
-                rows.span,
-                format!("the file `{path}` is not in the repository, or is not UTF-8 text"),
-            );
-            self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
-        }
+        self.repository_file(&path, rows.span);
         let label = self.setting_text(node, "label").unwrap_or_else(|| "label".to_owned());
         let price = match node.first("price").and_then(|price| price.argument(0)).cloned() {
             Some(price) => self.money(&price)?,
