@@ -37,6 +37,8 @@ pub struct Fix {
     pub title: String,
     /// The edits; they do not overlap.
     pub edits: Vec<Edit>,
+    /// Whether it can be made without asking: the mistake leaves no doubt of what is meant.
+    pub safe: bool,
 }
 
 /// A user's mistake: a code, an exact place, one sentence that stands alone, and help.
@@ -92,10 +94,22 @@ impl Diagnostic {
         self
     }
 
-    /// With a fix of one edit.
+    /// With a fix of one edit that leaves no doubt of what is meant.
     #[must_use]
-    pub fn fix(mut self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
-        self.fixes.push(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }] });
+    pub fn fix(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: true })
+    }
+
+    /// With a fix of one edit that a person should look at: it removes something, or settles what was open.
+    #[must_use]
+    pub fn proposal(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: false })
+    }
+
+    /// With a fix.
+    #[must_use]
+    pub fn with(mut self, fix: Fix) -> Self {
+        self.fixes.push(fix);
         self
     }
 }

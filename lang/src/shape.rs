@@ -143,7 +143,7 @@ fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
     for surplus in node.arguments.iter().skip(if LISTS.contains(&name.as_str()) { usize::MAX } else { 1 }) {
         let message = format!("`{name}` takes one value, this is one too many");
         let diagnostic = Diagnostic::new(&meaning::SURPLUS_ARGUMENT, surplus.span, message).label("one too many");
-        found.push(diagnostic.help(format!("write `{name} VALUE`")).fix("remove it", surplus.span, ""));
+        found.push(diagnostic.help(format!("write `{name} VALUE`")).proposal("remove it", removal(node, surplus.span), ""));
     }
     for property in &node.properties {
         found.push(unknown_setting(&property.name.text, property.name.span, name, &[]));
@@ -199,9 +199,17 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
             Diagnostic::new(&meaning::SURPLUS_ARGUMENT, surplus.span, format!("`{name}` takes {takes}, this is one too many"))
                 .label("one too many")
                 .help(format!("its form is `{name} {}`", rule.arguments.join(" ")).trim_end().to_owned())
-                .fix("remove it", surplus.span, ""),
+                .proposal("remove it", removal(node, surplus.span), ""),
         );
     }
+}
+
+/// An argument with the space before it.
+fn removal(node: &Node, surplus: Span) -> Span {
+    let ends = node.arguments.iter().map(|value| value.span).chain(node.properties.iter().map(|property| property.value.span));
+    let before = ends.chain([node.name.span]).map(|span| span.end).filter(|end| *end <= surplus.start).max();
+    // Something that is no entry may stand between: a comment, a block. Only a gap of one space is taken along.
+    Span { start: before.filter(|end| end + 1 == surplus.start).unwrap_or(surplus.start), ..surplus }
 }
 
 /// Names and texts are strings, a flag is `#true` or `#false`; a `VALUE` may be anything.

@@ -3,9 +3,11 @@
 
 mod approvals;
 mod check;
+mod fixes;
 mod interrupt;
 mod layout;
 mod look;
+mod reports;
 mod run;
 mod scenarios;
 mod socket;

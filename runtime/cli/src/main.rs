@@ -9,6 +9,8 @@ mod exit;
 mod inputs;
 mod output;
 mod render;
+mod replace;
+mod report;
 mod repository;
 mod scenario;
 mod session;

@@ -45,13 +45,13 @@ impl Repository {
 
     /// Compiles it.
     pub(crate) fn compile(&self, environment: Option<&str>) -> Compiled {
+        self.with_texts(environment, compile::compile)
+    }
+
+    /// Hands its texts to a part of the front end.
+    pub(crate) fn with_texts<T>(&self, environment: Option<&str>, work: impl FnOnce(&compile::Repository<'_>) -> T) -> T {
         let read = |path: &str| fs::read_to_string(self.root.join(path)).ok();
-        compile::compile(&compile::Repository {
-            configuration: &self.configuration,
-            library: tradewind_stdlib::LIBRARY,
-            read: &read,
-            environment,
-        })
+        work(&compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment })
     }
 }
 
