@@ -114,18 +114,22 @@ impl Diagnostic {
     }
 }
 
-/// The nearest of `candidates` to `name` within a third of its length (at least one change), if any.
+/// The nearest of `candidates` to `name` within a third of its length (at least one change), if there is one and no other is as near:
+/// what is offered here is written by `check --fix`, which must not guess between two.
 ///
 /// Distance is Damerau–Levenshtein with adjacent transpositions (optimal string alignment).
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    let mut near: Vec<(usize, &str)> =
+        candidates.into_iter().map(|candidate| (distance(name, candidate), candidate)).filter(|(distance, _)| *distance <= limit).collect();
+    near.sort_unstable();
+    near.dedup();
+    match near.as_slice() {
+        [(best, _), (second, _), ..] if best == second => None,
+        [(_, candidate), ..] => Some(candidate),
+        [] => None,
+    }
 }
 
 fn distance(left: &str, right: &str) -> usize {

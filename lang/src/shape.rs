@@ -204,6 +204,13 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
     }
 }
 
+/// A setting whole: a property with its value, or a child.
+fn entry(node: &Node, name: &crate::ast::Name) -> Span {
+    let property = node.properties.iter().find(|property| property.name.span == name.span);
+    let child = node.children.iter().find(|child| child.name.span == name.span);
+    property.map(|property| name.span.to(property.value.span)).or(child.map(|child| child.span)).unwrap_or(name.span)
+}
+
 /// An argument with the space before it.
 fn removal(node: &Node, surplus: Span) -> Span {
     let ends = node.arguments.iter().map(|value| value.span).chain(node.properties.iter().map(|property| property.value.span));
@@ -223,7 +230,17 @@ fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnosti
         let help = if word == "BOOL" { "write #true or #false".to_owned() } else { "put it in quotes".to_owned() };
         let wanted = if word == "BOOL" { "a flag" } else { "text" };
         let message = format!("the {} of `{name}` must be {wanted}", word.to_lowercase());
-        found.push(Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help));
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help);
+        let quoted = match &value.scalar {
+            _ if word == "BOOL" => None,
+            Scalar::Int(number) => Some(format!("\"{number}\"")),
+            Scalar::Bool(flag) => Some(format!("\"{flag}\"")),
+            _ => None,
+        };
+        found.push(match quoted {
+            Some(quoted) => diagnostic.fix("put it in quotes", value.span, quoted),
+            None => diagnostic,
+        });
     }
 }
 
@@ -248,7 +265,8 @@ fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnost
                 Diagnostic::new(&meaning::DUPLICATE_SETTING, setting.span, format!("`{}` is given twice in this `{name}`", setting.text))
                     .label("again")
                     .also(first, "first here")
-                    .help("keep one of the two"),
+                    .help("keep one of the two")
+                    .proposal("remove it", entry(node, setting), ""),
             );
         }
     }
