@@ -9,6 +9,7 @@ pub mod compile;
 pub mod conform;
 pub mod diagnostic;
 pub mod expr;
+pub mod fix;
 pub mod graph;
 pub mod literal;
 mod lower;

@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope};
 use crate::plan::{Deny, Escalate, Escalation, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
@@ -247,7 +248,8 @@ impl Context<'_> {
             let span = node.setting("quorum").map_or(node.name.span, |value| value.span);
             let diagnostic =
                 Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but the team has {members}"));
-            self.report(diagnostic.label("can never be reached").help("lower it, or add members to the team"));
+            let diagnostic = diagnostic.label("can never be reached").help("lower it, or add members to the team");
+            self.report(diagnostic.proposal(format!("write {members}"), span, members.to_string()));
         }
         Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum })
     }
@@ -264,7 +266,11 @@ impl Context<'_> {
                 format!("this `{kind}` does not say what happens when nobody answers"),
             );
             let choice = if kind == "ask" { "`stop` or `skip`" } else { "`deny`, `skip` or `stop`" };
-            self.report(diagnostic.label("no `on-timeout`").help(format!("write `on-timeout=` with {choice}")));
+            let strictest = if kind == "ask" { "stop" } else { "deny" };
+            let name = node.argument(0).map_or(node.name.span, |name| name.span);
+            let behind = Span { start: name.end, ..name };
+            let diagnostic = diagnostic.label("no `on-timeout`").help(format!("write `on-timeout=` with {choice}"));
+            self.report(diagnostic.proposal(format!("write `on-timeout={strictest}`"), behind, format!(" on-timeout={strictest}")));
             return None;
         };
         let choice: &[&str] = if kind == "ask" { &["stop", "skip"] } else { &["approve", "deny", "skip", "stop"] };
@@ -281,7 +287,7 @@ impl Context<'_> {
         if let (OnTimeout::Approve, Some(operation)) = (chosen, guarded) {
             let message = format!("silence cannot approve `{}`: it moves money or cannot be taken back", operation.name);
             let diagnostic = Diagnostic::new(&meaning::APPROVED_BY_SILENCE, value.span, message).label("approves when nobody looks");
-            self.report(diagnostic.help("write `on-timeout=deny`").fix("write `deny`", value.span, "deny"));
+            self.report(diagnostic.help("write `on-timeout=deny`").proposal("write `deny`", value.span, "deny"));
         }
         Some(chosen)
     }

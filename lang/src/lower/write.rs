@@ -33,8 +33,11 @@ impl Context<'_> {
                     fix.edits.iter_mut().for_each(|edit| edit.text = edit.text.trim_matches('"').to_owned());
                     fix
                 });
-                let fixes = fixes.collect();
-                self.report(Diagnostic { fixes, ..diagnostic });
+                let fixes: Vec<_> = fixes.collect();
+                let diagnostic = Diagnostic { fixes, ..diagnostic };
+                // A child that gives it has its value behind a space, not behind `=`: both go.
+                let whole = name.span.to(value.span);
+                self.report(if diagnostic.fixes.is_empty() { diagnostic.proposal("remove it", whole, "") } else { diagnostic });
                 continue;
             };
             if let Some(checked) = self.value(value, scope, Some(&field.ty)) {
@@ -60,7 +63,8 @@ impl Context<'_> {
         let operation = self.plan.operations.get(&name)?.clone();
         if operation.effect == EffectKind::Read {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, value.span, format!("`{name}` only reads, so it is not an act"));
-            self.report(diagnostic.label("a read").help("write `observe` instead of `act`"));
+            let diagnostic = diagnostic.label("a read").help("write `observe` instead of `act`");
+            self.report(diagnostic.fix("write `observe`", node.name.span, "observe"));
             return None;
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
@@ -156,7 +160,8 @@ impl Context<'_> {
                 self.report(
                     Diagnostic::new(&meaning::UNUSED_EVIDENCE, name.span, message)
                         .label("nobody looks at it")
-                        .help("remove it, or let a policy `needs` it"),
+                        .help("remove it, or let a policy `needs` it")
+                        .proposal("remove it", name.span.to(value.span), ""),
                 );
             }
             if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
