@@ -161,7 +161,10 @@ impl Mending<'_> {
             return None;
         }
         let after = self.compile(&texts);
-        if weight(&after) > weight(before) {
+        // Of several, each must take its own mistake away: otherwise one could hide what another makes worse.
+        let errors = if made.len() < 2 { 0 } else { made.iter().filter(|(found, _)| found.severity() == Severity::Error).count() };
+        let (most, warnings) = weight(before);
+        if weight(&after) > (most.saturating_sub(errors), warnings) {
             return None;
         }
         self.fixed.extend(made.iter().map(|(found, fix)| {

@@ -50,10 +50,15 @@ impl Repository {
             let (compiled, _) = compile::compile_after(repository, compile::Generation::default(), threads);
             compiled
         });
-        for link in &self.unfollowed {
-            link.report(&mut compiled);
-        }
+        self.note_links(&mut compiled);
         compiled
+    }
+
+    /// Adds what is to be said of links that were not followed.
+    pub(crate) fn note_links(&self, compiled: &mut Compiled) {
+        for link in &self.unfollowed {
+            link.report(compiled);
+        }
     }
 
     /// Hands its texts to a part of the front end.

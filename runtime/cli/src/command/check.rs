@@ -31,12 +31,13 @@ pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
 
 /// Mends the files, and returns what is left and what was done.
 fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> Result<(Compiled, Vec<Fixed>), Failure> {
-    let mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
+    let mut mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
     for ((path, old), (_, new)) in repository.configuration.iter().zip(&mended.configuration) {
         if old != new {
             replace(&repository.root.join(path), old, new)?;
         }
     }
+    repository.note_links(&mut mended.compiled);
     Ok((mended.compiled, mended.fixed))
 }
 
