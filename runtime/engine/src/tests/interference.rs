@@ -257,7 +257,7 @@ async fn outside_text_changes_nothing_that_no_cap_holds() {
                 }
             }
             // With a cap it is accepted: then it shows whether there was anything to refuse.
-            Err(codes) if codes.iter().all(|code| *code == "TW0154") && refused < 100 => {
+            Err(codes) if codes.iter().all(|code| *code == "TW0194") && refused < 100 => {
                 refused += 1;
                 let plan = try_plan(&[PROJECT, FRAME, CAPPED, &text]).unwrap_or_else(|codes| panic!("{codes:?}\n{text}"));
                 let one = unguarded(&plan, TEXTS[0]).await;
