@@ -59,20 +59,32 @@ pub fn compile(repository: &Repository<'_>) -> Compiled {
         declared: BTreeMap::new(),
         choosing: BTreeMap::new(),
         settings: Vec::new(),
+        known: crate::lower::known::Known::default(),
     };
     let nodes = load(&mut context, repository);
-    let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
     context.diagnostics.extend(shape::check(&nodes));
+    let nodes = context.layered(nodes, repository.environment);
+    let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
     context.declare_all(&nodes);
     context.lower_types(&nodes);
     context.lower_project(&nodes, repository.environment, end);
+    context.lower_holdings(&nodes, repository.environment);
     context.lower_teams(&nodes);
     context.lower_connectors(&nodes);
+    context.lower_events(&nodes);
     context.lower_models(&nodes);
     let routes = context.lower_routes(&nodes);
     context.lower_memories(&nodes);
+    context.lower_series(&nodes);
+    context.lower_metrics(&nodes);
+    context.lower_slos(&nodes);
+    context.lower_rollouts(&nodes);
     context.lower_policies(&nodes);
+    context.lower_critics(&nodes, &routes);
+    context.lower_actors(&nodes, &routes);
+    context.note_acts(&nodes);
     context.lower_flows(&nodes, &routes);
+    context.lower_migrations(&nodes);
     let scenarios = context.lower_scenarios(&nodes);
     finish(context, scenarios)
 }
@@ -110,6 +122,9 @@ fn empty_plan() -> Plan {
         store: "surrealkv://.tradewind/store".to_owned(),
         twins: false,
         seeds: BTreeMap::new(),
+        exchanges: Vec::new(),
+        secrets: BTreeMap::new(),
+        accounts: BTreeMap::new(),
     };
     Plan {
         format: PLAN_FORMAT,
@@ -123,6 +138,14 @@ fn empty_plan() -> Plan {
         memories: BTreeMap::new(),
         policies: BTreeMap::new(),
         flows: BTreeMap::new(),
+        events: BTreeMap::new(),
+        series: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        slos: BTreeMap::new(),
+        rollouts: BTreeMap::new(),
+        critics: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        migrations: BTreeMap::new(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! A flow as a graph for people and programs: text, Mermaid, Graphviz, JSON. It computes nothing new.
 
-use crate::plan::{EffectKind, Flow, OnError, Plan, Step, StepId, StepKind};
+use crate::expr::{Expr, Tree};
+use crate::plan::{EffectKind, Flow, OnError, Plan, Revise, Step, StepId, StepKind, Unaccepted, Until};
+use crate::value::Value;
 use std::fmt::Write as _;
 
 /// What a step does, in a word or two.
@@ -20,7 +22,57 @@ pub fn verb(kind: &StepKind) -> String {
         StepKind::Act { operation, .. } => format!("act {operation}"),
         StepKind::Remember { memory, .. } => format!("remember in {memory}"),
         StepKind::Choose { arms } => format!("choose among {}", arms.len()),
+        StepKind::Each(each) => format!("each {} of at most {}, {} at once", each.item, each.max, each.parallel),
+        StepKind::Wait(wait) => match &wait.until {
+            Until::Span(expr) => format!("wait for {}", shown(expr)),
+            Until::Instant(expr) => format!("wait until {}", shown(expr)),
+            Until::Event { event, within, .. } => format!("wait for {event} within {}", span(*within)),
+        },
+        StepKind::Begin(begin) => format!("run flow {}", begin.flow),
+        StepKind::Undo(undo) => format!("undo {} of {}, at most {}, by {}", undo.step, undo.flow, undo.last, undo.by),
+        StepKind::Emit(emit) => format!("emit {}", emit.event),
+        StepKind::Generate(generate) => format!("draft {} by route {}", generate.record, generate.route),
+        StepKind::Look(look) => format!("classify an image as {} by route {}", look.labels, look.route),
+        StepKind::Split(split) => {
+            let arms: Vec<&str> = split.arms.iter().map(|(name, _)| name.as_str()).collect();
+            format!("split by rollout {}: {}", split.rollout, arms.join(", "))
+        }
+        StepKind::Revise(revise) => revision(revise),
+        StepKind::Agent(agent) => {
+            let tools: Vec<&str> = agent.tools.iter().map(|tool| tool.operation.as_str()).collect();
+            let actor = agent.actor.as_ref().map(|(name, _)| format!(" {name}")).unwrap_or_default();
+            format!("agent{actor}, at most {} turns by route {}, tools: {}", agent.max_steps, agent.route, listed(&tools))
+        }
+        StepKind::Measure(measured) => {
+            let names: Vec<&str> = measured.figures.iter().map(|(name, _)| name.as_str()).collect();
+            format!("measure {}", names.join(", "))
+        }
+        StepKind::Search(search) => {
+            format!("recall {} {} of {}", if search.all { "all, at most" } else { "at most" }, search.most, search.memory)
+        }
     }
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn shown(expr: &Expr) -> String {
+    match &expr.root {
+        Tree::Constant(Value::Duration(micros)) => span(*micros),
+        _ => expr.source.clone(),
+    }
+}
+
+fn revision(revise: &Revise) -> String {
+    let of = revise.of.as_ref().map(|of| format!(" {of}")).unwrap_or_default();
+    let critics: Vec<&str> = revise.critics.iter().map(String::as_str).collect();
+    let otherwise = match &revise.otherwise {
+        Unaccepted::Continue => "continue".to_owned(),
+        Unaccepted::Stop => "stop".to_owned(),
+        Unaccepted::Escalate(escalation) => format!("ask {} within {}", escalation.to, span(escalation.within)),
+    };
+    format!("reflect on{of}, critics: {}, at most {} revisions, else {otherwise}", listed(&critics), revise.max_revisions)
 }
 
 /// A span of time as people write it.
@@ -54,7 +106,11 @@ fn name_of(flow: &Flow, id: StepId) -> &str {
 }
 
 fn errors(step: &Step) -> Vec<&'static str> {
-    let error = (step.on_error == OnError::Skip).then_some("on error: skip");
+    let error = match step.on_error {
+        OnError::Fail => None,
+        OnError::Skip => Some("on error: skip"),
+        OnError::Undo => Some("on error: undo"),
+    };
     let denied = step.skip_denied.then_some("denied: skip");
     error.into_iter().chain(denied).collect()
 }
@@ -147,7 +203,11 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
             "when": step.when.as_ref().map(|when| when.source.clone()),
             "after": step.depends.iter().map(|id| name_of(flow, *id)).collect::<Vec<_>>(),
             "guards": guards(plan, step),
-            "on_error": if step.on_error == OnError::Skip { "skip" } else { "fail" },
+            "on_error": match step.on_error {
+                OnError::Fail => "fail",
+                OnError::Skip => "skip",
+                OnError::Undo => "undo",
+            },
             "on_denied": if step.skip_denied { "skip" } else { "stop" },
         })
     });

@@ -220,12 +220,14 @@ fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnosti
 }
 
 /// Settings that take several values; every other takes one.
-const LISTS: &[&str] = &["after", "editable", "unique", "ignore"];
+const LISTS: &[&str] = &["after", "editable", "unique", "ignore", "by", "in", "fulltext"];
 
 fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
     let known: Vec<&str> = rule.settings.iter().map(String::as_str).collect();
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-    let repeatable = |name: &str| rule.children.iter().any(|child| child == name);
+    // What is a setting and a node of its own stands once; but a `when` of a `choose` is an arm.
+    let both = |name: &str| name != "when" && rule.settings.iter().any(|setting| setting == name);
+    let repeatable = |name: &str| rule.children.iter().any(|child| child == name) && !both(name);
     // A child is a setting by its name, or, where any name may stand, by having a value.
     let is_setting = |child: &&Node| {
         let name = child.name.text.as_str();

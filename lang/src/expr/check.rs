@@ -96,14 +96,14 @@ pub(super) fn check(
         Some(expected) => checker.fit(typed, expected),
         None => typed,
     };
-    let marks = checker.whole(&typed);
+    let (marks, own) = (checker.whole(&typed), typed.marks);
     let proves = checker.facts(&parsed.root, true).into_iter().filter(|path| scope.get(path::root(path)).is_some()).collect();
     let Checker { diagnostics, reads, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
     let expr = Expr { source: text.to_owned(), ty: typed.ty, root: typed.tree };
-    (Some(Checked { expr, marks, reads, proves }), diagnostics)
+    (Some(Checked { expr, marks, own, reads, proves }), diagnostics)
 }
 
 impl Typed {

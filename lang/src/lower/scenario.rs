@@ -89,7 +89,7 @@ impl Context<'_> {
         Some(Value::Record(Arc::new(complete)))
     }
 
-    fn fields_of(&mut self, node: &Node, fields: &[Field], of: &str) -> Vec<(String, Value)> {
+    pub(crate) fn fields_of(&mut self, node: &Node, fields: &[Field], of: &str) -> Vec<(String, Value)> {
         let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut given = Vec::new();
         for (name, value) in pairs {
@@ -109,7 +109,7 @@ impl Context<'_> {
         given
     }
 
-    fn step_name(&mut self, value: &Literal, flow: &Flow) -> Option<String> {
+    pub(crate) fn step_name(&mut self, value: &Literal, flow: &Flow) -> Option<String> {
         let name = self.text(value, "a step's name")?;
         if flow.steps.iter().any(|step| step.name == name) {
             return Some(name);
@@ -153,7 +153,7 @@ impl Context<'_> {
         mocks
     }
 
-    fn object_fields(&self, ty: &Ty) -> Vec<Field> {
+    pub(crate) fn object_fields(&self, ty: &Ty) -> Vec<Field> {
         let field = |name: &String, ty: &Ty| Field {
             name: name.clone(),
             ty: ty.clone(),

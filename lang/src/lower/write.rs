@@ -17,7 +17,7 @@ impl Context<'_> {
         self.typed_bindings(node, &operation.request, scope, &operation.name, "parameter")
     }
 
-    fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
+    pub(crate) fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
         let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut bound = Vec::new();
         for (name, value) in &pairs {
@@ -52,7 +52,13 @@ impl Context<'_> {
     }
 
     pub(crate) fn lower_act(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
-        let call = self.one_of(node, &["call"])?;
+        let call = self.one_of(node, &["call", "flow", "undo", "emit"])?;
+        match call.name.text.as_str() {
+            "flow" => return self.lower_begin(node, call, place),
+            "undo" => return self.lower_undo(node, call, place),
+            "emit" => return self.lower_emit(node, call, place),
+            _ => {}
+        }
         let value = call.argument(0)?.clone();
         let name = self.reference(&value, "operation")?;
         let operation = self.plan.operations.get(&name)?.clone();
@@ -90,7 +96,7 @@ impl Context<'_> {
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
 
-    fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
+    pub(crate) fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
         let escalation = self.escalation(node, std::slice::from_ref(&operation.name));
         let when = match node.setting("when").cloned() {
             Some(when) => {
@@ -116,7 +122,7 @@ impl Context<'_> {
     }
 
     /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
-    fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
+    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
         let covering = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name));
         let mut fields: Vec<Field> = Vec::new();
         let mut differing: Vec<String> = Vec::new();
@@ -179,7 +185,7 @@ impl Context<'_> {
     }
 
     /// Money and what cannot be taken back must be covered by a policy, or staged.
-    fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
+    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
         let covered = self.plan.policies.values().any(|policy| policy.on.contains(&operation.name));
         let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
         let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);

@@ -7,6 +7,7 @@ mod describe;
 mod desk;
 mod exit;
 mod inputs;
+mod lacking;
 mod output;
 mod render;
 mod repository;
