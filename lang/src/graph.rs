@@ -22,6 +22,7 @@ pub fn verb(kind: &StepKind) -> String {
         StepKind::Act { operation, .. } => format!("act {operation}"),
         StepKind::Remember { memory, .. } => format!("remember in {memory}"),
         StepKind::Choose { arms } => format!("choose among {}", arms.len()),
+        StepKind::Facts(facts) => format!("remember {} in {}", facts.facts.len(), facts.memory),
         StepKind::Each(each) => format!("each {} of at most {}, {} at once", each.item, each.max, each.parallel),
         StepKind::Wait(wait) => match &wait.until {
             Until::Span(expr) => format!("wait for {}", shown(expr)),

@@ -12,6 +12,8 @@ pub(crate) struct Known {
     pub(crate) acts: BTreeMap<String, Vec<(String, String)>>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
+    /// The instant at which the scenario at hand begins.
+    pub(crate) scenario_at: i64,
     /// Part and digest of every base that something replaces.
     pub(crate) lock: Vec<(String, String)>,
 }

@@ -87,7 +87,7 @@ impl Context<'_> {
                 Ty::Unknown => true,
                 Ty::Record(name) => self.plan.types.records.get(name).is_none_or(|record| {
                     ["role", "text"].iter().all(|wanted| {
-                        let text = |ty: &Ty| matches!(ty, Ty::String | Ty::Enum(_));
+                        let text = |ty: &Ty| matches!(ty, Ty::String | Ty::Enum(_) | Ty::Unknown);
                         record.fields.iter().any(|field| field.name == *wanted && text(&field.ty))
                     })
                 }),

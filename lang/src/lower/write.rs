@@ -255,8 +255,12 @@ impl Context<'_> {
 
     pub(crate) fn lower_remember(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let memory = self.setting_reference(node, "in", "memory")?;
-        let record = self.plan.memories.get(&memory)?.record.clone();
+        let found = self.plan.memories.get(&memory)?.clone();
+        let record = found.record.clone();
         let fields = self.plan.types.records.get(&record)?.fields.clone();
+        if node.first("-").is_some() || (found.subject.is_empty() && node.setting("subject").is_none()) {
+            return self.lower_facts(node, place, &found);
+        }
         let Some(subject) = node.setting("subject").cloned() else {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
             return None;
@@ -277,7 +281,7 @@ impl Context<'_> {
     }
 
     /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
-    fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+    pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {

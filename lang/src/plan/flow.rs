@@ -1,7 +1,7 @@
 //! Flows and their steps in the plan.
 
 use super::{
-    Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo, Wait,
+    Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo, Wait,
 };
 use crate::expr::Expr;
 use crate::money::Money;
@@ -164,6 +164,8 @@ pub enum StepKind {
         /// In order; the last has no `when`.
         arms: Vec<Arm>,
     },
+    /// `remember` of several facts, or of facts about nobody.
+    Facts(Box<Facts>),
     /// `each`: a list of outputs.
     Each(Box<Each>),
     /// `wait`: the event's payload, or nothing.

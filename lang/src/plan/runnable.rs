@@ -77,6 +77,7 @@ impl Plan {
         ];
         bounds.into_iter().filter(|(given, _)| *given).for_each(|(_, what)| add(what));
         match &step.kind {
+            StepKind::Facts(_) => add("`remember` of several facts, or about nobody"),
             StepKind::Each(_) => add("`each`"),
             StepKind::Wait(_) => add("`wait`"),
             StepKind::Begin(_) => add("`act { flow }`"),

@@ -105,6 +105,17 @@ pub struct Emit {
     pub fields: Bindings,
 }
 
+/// `remember` of several facts at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The memory.
+    pub memory: String,
+    /// Whose.
+    pub subject: Option<Expr>,
+    /// Each fact: whether it is one, and its fields.
+    pub facts: Vec<(Option<Expr>, Bindings)>,
+}
+
 /// What is said to a model.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Talk {

@@ -6,6 +6,7 @@ use tradewind_lang::code::run as code;
 use tradewind_lang::compile::Compiled;
 use tradewind_lang::diagnostic::Diagnostic;
 use tradewind_lang::plan::{Flow, Lacking, Plan};
+use tradewind_lang::scenario::Scenario;
 use tradewind_lang::source::{SourceId, Span};
 
 /// Fails where the flow needs what this version lacks; every place was then shown.
@@ -16,6 +17,17 @@ pub(crate) fn check(compiled: &Compiled, plan: &Plan, flow: &Flow) -> Result<(),
     render::list(&found, &compiled.sources, render::colours());
     let message = format!("`{}` cannot be run: {}", flow.name, sentence(&first.what));
     Err(Failure::new(Exit::Mistakes, &code::NOT_RUNNABLE, message).help("`tradewind check` and `tradewind graph` work for it as ever"))
+}
+
+/// The same of a scenario.
+pub(crate) fn check_scenario(compiled: &Compiled, scenario: &Scenario) -> Result<(), Failure> {
+    let lacking = scenario.not_playable();
+    let Some(first) = lacking.first() else { return Ok(()) };
+    let span = line_of(compiled, &scenario.location.0, scenario.location.1).unwrap_or(Span::new(SourceId(0), 0, 0));
+    let found = lacking.iter().map(|what| Diagnostic::new(&code::NOT_RUNNABLE, span, sentence(what)).label("cannot be played yet"));
+    render::list(&found.collect::<Vec<_>>(), &compiled.sources, render::colours());
+    let message = format!("the scenario `{}` cannot be played: {}", scenario.name, sentence(first));
+    Err(Failure::new(Exit::Mistakes, &code::NOT_RUNNABLE, message).help("name the scenarios that can: `tradewind test FILTER`"))
 }
 
 fn sentence(what: &str) -> String {

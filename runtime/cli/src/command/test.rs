@@ -30,6 +30,7 @@ pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
             .help("`tradewind test` without a filter runs and names them all"));
     }
     for scenario in &scenarios {
+        crate::lacking::check_scenario(&compiled, scenario)?;
         if let Some(flow) = plan.flows.get(&scenario.flow) {
             crate::lacking::check(&compiled, &plan, flow)?;
         }

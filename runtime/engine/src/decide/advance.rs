@@ -90,7 +90,8 @@ fn start(round: &mut Round<'_>, id: StepId) {
             }
         }
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Each(_)
+        StepKind::Facts(_)
+        | StepKind::Each(_)
         | StepKind::Wait(_)
         | StepKind::Begin(_)
         | StepKind::Undo(_)
