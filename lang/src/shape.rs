@@ -187,9 +187,10 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
                 .help(format!("write `{name} {}`", rule.arguments.join(" "))),
         );
     }
-    for (word, value) in
-        rule.arguments.iter().zip(&node.arguments).take(if node.arguments.len() < rule.arguments.len() { least } else { usize::MAX })
-    {
+    // Where not all are given, those are that must be.
+    let fewer = node.arguments.len() < rule.arguments.len();
+    let words = rule.arguments.iter().filter(|word| !fewer || !word.ends_with(['?', '*']));
+    for (word, value) in words.zip(&node.arguments) {
         check_kind(name, word.trim_end_matches(['?', '*', '+']), value, found);
     }
     let Some(most) = rule.most() else { return };

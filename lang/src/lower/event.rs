@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::{Bindings, Event};
 use crate::shape::Shaped;
-use crate::ty::{Marks, Ty};
+use crate::ty::{Field, Marks, Ty};
 use std::sync::Arc;
 
 impl Context<'_> {
@@ -64,6 +64,16 @@ impl Context<'_> {
         let value = payload.argument(0)?.clone();
         let record = self.reference(&value, "type")?;
         let fields = self.plan.types.records.get(&record)?.fields.clone();
+        // Lists and records of the delivery are held to their type when it comes, whole.
+        let whole = |ty: Ty| match ty {
+            Ty::List(_) | Ty::Map(_) | Ty::Record(_) => Ty::Json,
+            Ty::Optional(inner) if matches!(*inner, Ty::List(_) | Ty::Map(_) | Ty::Record(_)) => Ty::Json.optional(),
+            other => other,
+        };
+        let optional = |field: &Field| matches!(field.ty, Ty::Optional(_)) && field.default.is_none();
+        let default = |field: &Field| if optional(field) { Some(crate::value::Value::Null) } else { field.default.clone() };
+        let fields: Vec<Field> =
+            fields.into_iter().map(|field| Field { default: default(&field), ty: whole(field.ty.clone()), ..field }).collect();
         let bound = self.typed_bindings(payload, &fields, &scope, &record, "field");
         let payload: Bindings = bound.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         Some(Event { connector: connector.to_owned(), when: when?, record, payload })
