@@ -209,12 +209,16 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
 fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnostic>) {
     let fits = match word {
         "VALUE" => true,
+        "COUNT" => matches!(value.scalar, Scalar::Int(_)),
         "BOOL" => matches!(value.scalar, Scalar::Bool(_)),
         _ => matches!(value.scalar, Scalar::String(_)),
     };
     if !fits {
-        let help = if word == "BOOL" { "write #true or #false".to_owned() } else { "put it in quotes".to_owned() };
-        let wanted = if word == "BOOL" { "a flag" } else { "text" };
+        let (wanted, help) = match word {
+            "BOOL" => ("a flag", "write #true or #false"),
+            "COUNT" => ("a whole number", "write it without quotes"),
+            _ => ("text", "put it in quotes"),
+        };
         let message = format!("the {} of `{name}` must be {wanted}", word.to_lowercase());
         found.push(Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help));
     }

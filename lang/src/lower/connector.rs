@@ -301,7 +301,7 @@ impl Context<'_> {
             return None;
         };
         let scope = request_scope(&own.request);
-        let name = call.argument(0).cloned().and_then(|value| self.reference(&value, "operation"))?;
+        let name = call.argument(0).cloned().and_then(|value| self.operation_of(&value, &own.connector))?;
         let read = self.plan.operations.get(&name)?.clone();
         if read.effect != EffectKind::Read {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, call.span, format!("a lookup calls a read operation, `{name}` is none"));
@@ -310,6 +310,10 @@ impl Context<'_> {
         let request = self.request_bindings(call, &read, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         let run = Ty::Object(vec![("now".to_owned(), Ty::Timestamp), ("id".to_owned(), Ty::String), ("flow".to_owned(), Ty::String)]);
         let found = scope.with("found", read.response.clone(), Marks::default()).with("run", run, Marks::default());
+        let found = match own.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)) {
+            Some(before) => found.with("before", before.response.clone(), Marks::default()),
+            None => found,
+        };
         let Some(done) = node.first("done") else {
             self.missing(node, "done", "write `done when=\"size(found) > 0\"`");
             return None;

@@ -87,7 +87,7 @@ impl Context<'_> {
         }
         let rows: Vec<&Node> = node.all("-").collect();
         let requests = rows.into_iter().map(|row| self.fields_of(row, &found.request, &operation)).collect();
-        let text = |name: &str| (name.to_owned(), Ty::String.optional());
+        let text = |name: &str| (name.to_owned(), Ty::String);
         let item = Ty::Object(vec![
             ("ok".to_owned(), Ty::Bool),
             text("code"),

@@ -35,7 +35,10 @@ impl Context<'_> {
                 let message = format!("there is no {kind} `{}` to build on", name.text);
                 let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, name.span, message).label("no base");
                 self.report(suggest(diagnostic, &name.text, &known, name.span, &kind));
-                layered.push(node);
+                // What replaces stands by itself; what extends is a part of nothing.
+                if !flagged(&node, "extend") {
+                    layered.push(node);
+                }
                 continue;
             };
             if flagged(&node, "extend") {

@@ -86,7 +86,7 @@ pub struct Contract {
     pub status: u16,
     /// The body that comes back: a text.
     pub body: String,
-    /// Conditions; scope: `response`, or `items`.
+    /// Conditions; scope: `response`, or `items` with `ok`, `response`, and `code` and `message` that are empty where it is well.
     pub expect: Vec<Expr>,
     /// The code of the refusal that is expected.
     pub refused: Option<String>,

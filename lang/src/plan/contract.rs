@@ -151,7 +151,7 @@ pub struct Lookup {
     pub operation: String,
     /// Its request; scope: `request`, `effect`.
     pub request: Bindings,
-    /// It happened; scope: `found`, `request`, `effect`, `run`.
+    /// It happened; scope: `found`, `request`, `effect`, `run`, and `before` where the operation has one.
     pub done: Expr,
     /// What it answered; same scope. `found` where absent.
     pub result: Option<Expr>,
