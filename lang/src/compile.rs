@@ -37,6 +37,8 @@ pub struct Compiled {
     pub sources: SourceMap,
     /// Every mistake, in order of place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What `tradewind.lock` must hold: each part that is replaced, and the digest of what it was made against.
+    pub lock: String,
 }
 
 impl Compiled {
@@ -103,9 +105,10 @@ fn load(context: &mut Context<'_>, repository: &Repository<'_>) -> Vec<Node> {
 }
 
 fn finish(context: Context<'_>, scenarios: Vec<Scenario>) -> Compiled {
+    let lock = context.lock_text();
     let Context { sources, mut diagnostics, plan, locations, .. } = context;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.source, diagnostic.span.start, diagnostic.code.id));
-    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics };
+    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics, lock };
     if !compiled.has_errors() {
         compiled.plan = Some(plan);
     }

@@ -1,7 +1,7 @@
 //! A flow as a graph for people and programs: text, Mermaid, Graphviz, JSON. It computes nothing new.
 
 use crate::expr::{Expr, Tree};
-use crate::plan::{EffectKind, Flow, OnError, Plan, Revise, Step, StepId, StepKind, Unaccepted, Until};
+use crate::plan::{Busy, Cause, EffectKind, Flow, OnError, Plan, Revise, Step, StepId, StepKind, Times, Unaccepted, Until};
 use crate::value::Value;
 use std::fmt::Write as _;
 
@@ -106,6 +106,52 @@ fn name_of(flow: &Flow, id: StepId) -> &str {
     flow.steps.get(usize::from(id.0)).map_or("?", |step| step.name.as_str())
 }
 
+fn loops(flow: &Flow, id: StepId) -> bool {
+    matches!(flow.steps.get(usize::from(id.0)).map(|step| &step.kind), Some(StepKind::Each(_)))
+}
+
+/// Where an inner step stands: in an arm of a choice, or in a loop.
+fn place(flow: &Flow, around: StepId, arm: u16) -> String {
+    let name = name_of(flow, around);
+    if loops(flow, around) { format!("in {name}") } else { format!("{name} arm {}", arm + 1) }
+}
+
+/// What starts a flow, how many run at once, and what follows a failure.
+fn terms(flow: &Flow) -> Vec<String> {
+    let mut lines: Vec<String> = flow.terms.triggers.iter().map(|trigger| format!("started by {}", cause(&trigger.cause))).collect();
+    if let Some(concurrency) = &flow.terms.concurrency {
+        let key = concurrency.key.as_ref().map_or("one run", |key| key.source.as_str());
+        let busy = match concurrency.busy {
+            Busy::Queue => "others wait",
+            Busy::Skip => "others do not start",
+            Busy::Replace => "the older one stops",
+        };
+        lines.push(format!("one at a time for {key}; {busy}"));
+    }
+    lines.extend(flow.terms.on_failure.iter().map(|step| format!("after a failure: {}: {}", step.name, verb(&step.kind))));
+    lines
+}
+
+fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Event { event } => format!("event {event}"),
+        Cause::Webhook { path, .. } => format!("webhook {path}"),
+        Cause::Request { path, reply_within, .. } => format!("request {path}, answered within {}", span(*reply_within)),
+        Cause::Manual => "a person".to_owned(),
+        Cause::Metric { metric, when, rearm } => format!("metric {metric} when {}, then quiet for {}", when.source, span(*rearm)),
+        Cause::Schedule { times, .. } => match times {
+            Times::Every(micros) => format!("a clock every {}", span(*micros)),
+            Times::Daily { at } => format!("a clock every day at {}", time(*at)),
+            Times::Weekly { day, at } => format!("a clock every week on day {day} at {}", time(*at)),
+            Times::Cron(line) => format!("a clock at {line}"),
+        },
+    }
+}
+
+fn time(minutes: u16) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 fn errors(step: &Step) -> Vec<&'static str> {
     let error = match step.on_error {
         OnError::Fail => None,
@@ -120,6 +166,9 @@ fn errors(step: &Step) -> Vec<&'static str> {
 #[must_use]
 pub fn text(plan: &Plan, flow: &Flow) -> String {
     let mut out = format!("{} ({}): {}\n", flow.name, flow.input, flow.summary);
+    for line in terms(flow) {
+        let _ = writeln!(out, "  {line}");
+    }
     for step in &flow.steps {
         let mut depth = 1;
         let mut within = step.within;
@@ -127,7 +176,7 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
             depth += 1;
             within = flow.steps.get(usize::from(choose.0)).and_then(|step| step.within);
         }
-        let arm = step.within.map(|(choose, arm)| format!(" [{} arm {}]", name_of(flow, choose), arm + 1)).unwrap_or_default();
+        let arm = step.within.map(|(around, arm)| format!(" [{}]", place(flow, around, arm))).unwrap_or_default();
         let _ = writeln!(out, "{}{}: {}{arm}", "  ".repeat(depth), step.name, verb(&step.kind));
         let indent = "  ".repeat(depth + 2);
         if let Some(when) = &step.when {
@@ -165,7 +214,8 @@ pub fn mermaid(plan: &Plan, flow: &Flow) -> String {
             let _ = writeln!(out, "    s{} --> s{at}", id.0);
         }
         if let Some((choose, arm)) = step.within {
-            let _ = writeln!(out, "    s{} -. \"arm {}\" .-> s{at}", choose.0, arm + 1);
+            let label = if loops(flow, choose) { "each".to_owned() } else { format!("arm {}", arm + 1) };
+            let _ = writeln!(out, "    s{} -. \"{label}\" .-> s{at}", choose.0);
         }
     }
     out
@@ -185,7 +235,8 @@ pub fn dot(plan: &Plan, flow: &Flow) -> String {
             let _ = writeln!(out, "    s{} -> s{at};", id.0);
         }
         if let Some((choose, arm)) = step.within {
-            let _ = writeln!(out, "    s{} -> s{at} [style=dashed, label=\"arm {}\"];", choose.0, arm + 1);
+            let label = if loops(flow, choose) { "each".to_owned() } else { format!("arm {}", arm + 1) };
+            let _ = writeln!(out, "    s{} -> s{at} [style=dashed, label=\"{label}\"];", choose.0);
         }
     }
     out.push_str("}\n");
@@ -200,7 +251,10 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
             "name": step.name,
             "does": verb(&step.kind),
             "type": step.ty.to_string(),
-            "within": step.within.map(|(choose, arm)| serde_json::json!({ "choose": name_of(flow, choose), "arm": arm + 1 })),
+            "within": step.within.map(|(around, arm)| match loops(flow, around) {
+                true => serde_json::json!({ "each": name_of(flow, around) }),
+                false => serde_json::json!({ "choose": name_of(flow, around), "arm": arm + 1 }),
+            }),
             "when": step.when.as_ref().map(|when| when.source.clone()),
             "after": step.depends.iter().map(|id| name_of(flow, *id)).collect::<Vec<_>>(),
             "guards": guards(plan, step),
@@ -212,5 +266,13 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
             "on_denied": if step.skip_denied { "skip" } else { "stop" },
         })
     });
-    serde_json::json!({ "version": 1, "flow": flow.name, "digest": plan.digest().to_string(), "steps": steps.collect::<Vec<_>>() })
+    let lacks: Vec<String> = plan.not_runnable(flow).into_iter().map(|lacking| format!("{}: {}", lacking.place, lacking.what)).collect();
+    serde_json::json!({
+        "version": 1,
+        "flow": flow.name,
+        "digest": plan.digest().to_string(),
+        "terms": terms(flow),
+        "steps": steps.collect::<Vec<_>>(),
+        "lacks": lacks,
+    })
 }

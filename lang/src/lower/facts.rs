@@ -13,14 +13,17 @@ impl Context<'_> {
     pub(crate) fn lower_facts(&mut self, node: &Node, place: &mut Place<'_, '_>, memory: &Memory) -> Option<Verb> {
         let fields = self.plan.types.records.get(&memory.record)?.fields.clone();
         let subject = match node.setting("subject").cloned() {
-            Some(subject) => Some(self.value(&subject, &place.scope, Some(&Ty::String))).map(|checked| checked.map(|checked| place.note(checked).expr)),
+            Some(subject) => {
+                Some(self.value(&subject, &place.scope, Some(&Ty::String))).map(|checked| checked.map(|checked| place.note(checked).expr))
+            }
             None => None,
         };
         if subject.is_none() && !memory.subject.is_empty() {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose facts these are");
         }
         let settings = crate::shape::rule_of("flow", "remember").map(|rule| rule.settings.as_slice()).unwrap_or_default();
-        let beside: Vec<&Node> = node.children.iter().filter(|child| child.name.text != "-" && !settings.contains(&child.name.text)).collect();
+        let beside: Vec<&Node> =
+            node.children.iter().filter(|child| child.name.text != "-" && !settings.contains(&child.name.text)).collect();
         let rows: Vec<Node> = match (node.first("-"), beside.first()) {
             (Some(_), Some(stray)) => {
                 let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, stray.name.span, "a field beside rows belongs to none of them");
@@ -36,7 +39,10 @@ impl Context<'_> {
                 Some(when) => Some(place.note(self.condition(&when, &place.scope)?).expr),
                 None => None,
             };
-            let own = Node { properties: row.properties.iter().filter(|property| property.name.text != "when").cloned().collect(), ..row.clone() };
+            let own = Node {
+                properties: row.properties.iter().filter(|property| property.name.text != "when").cloned().collect(),
+                ..row.clone()
+            };
             let bound = self.typed_bindings(&own, &fields, &place.scope, &memory.record, "field");
             self.check_remembered(&own, &memory.record, &fields, &bound);
             facts.push((when, bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect()));

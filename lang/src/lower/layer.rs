@@ -82,12 +82,12 @@ impl Context<'_> {
                 }
                 Some(at) => {
                     let first = base.children.get(at).map_or(part.span, |own| own.name.span);
-                    let message = format!("`{name}` already has a `{}` `{}`", child.name.text, part.text);
+                    let message = format!("`{name}` already has the {} `{}`", child.name.text, part.text);
                     let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, part.span, message).label("again").also(first, "first here");
                     self.report(diagnostic.help("write `override=#true` on it to replace the first"));
                 }
                 None if flagged(&child, "override") => {
-                    let message = format!("`{name}` has no `{}` `{}` to replace", child.name.text, part.text);
+                    let message = format!("`{name}` has no {} `{}` to replace", child.name.text, part.text);
                     let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, part.span, message).label("no base");
                     let known: Vec<String> = base
                         .children
@@ -115,13 +115,25 @@ impl Context<'_> {
     fn lock(&mut self, part: &str, base: &Node, upper: &Node, locked: &BTreeMap<String, String>) {
         let digest = Digest::of(self.sources.text(base.span).as_bytes()).short();
         self.known.lock.push((part.to_owned(), digest.clone()));
-        if locked.get(part).is_some_and(|known| *known != digest) {
-            let message = format!("what this replaces has changed since `{LOCK}` was written");
+        // A repository without the file has never looked; one with it has, at all but this.
+        if !locked.is_empty() && locked.get(part).is_none_or(|known| *known != digest) {
+            let message = format!("what this replaces is not what `{LOCK}` knows");
             let diagnostic = Diagnostic::new(&meaning::BASE_CHANGED, upper.name.span, message).label(format!("replaces `{part}`"));
-            self.report(
-                diagnostic.also(base.name.span, "changed").help(format!("look at the change, then write `{part} {digest}` in `{LOCK}`")),
-            );
+            self.report(diagnostic.also(base.name.span, "changed").help("look at the change, then run `tradewind lock`"));
         }
+    }
+
+    /// The lock file as it should be; empty where nothing is replaced.
+    pub(crate) fn lock_text(&self) -> String {
+        let mut lines: Vec<String> = self.known.lock.iter().map(|(part, digest)| format!("{part} {digest}\n")).collect();
+        lines.sort_unstable();
+        if lines.is_empty() {
+            return String::new();
+        }
+        format!(
+            "# What this repository replaces, and the digest of what it was made against. Written by `tradewind lock`.\n{}",
+            lines.concat()
+        )
     }
 
     /// What the chosen environment changes in models, routes and connectors.

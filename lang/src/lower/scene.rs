@@ -80,7 +80,8 @@ impl Context<'_> {
                 (None, Ty::Optional(_)) => complete.set(&field.name, Value::Null),
                 (None, ty) => {
                     let message = format!("`{record}` needs `{}`", field.name);
-                    let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, row.name.span, message).label(format!("no `{}`", field.name));
+                    let diagnostic =
+                        Diagnostic::new(&meaning::MISSING_PARAMETER, row.name.span, message).label(format!("no `{}`", field.name));
                     self.report(diagnostic.help(format!("write `{}=…` of type {ty}", field.name)));
                     return None;
                 }
@@ -101,7 +102,8 @@ impl Context<'_> {
         let step = self.step_name(&step, &flow)?;
         let age = self.age(node);
         let request = self.fields_of(&without(node, &["flow", "step", "age", "before"]), &found.request, &operation);
-        let read = found.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)).map(|read| read.response.clone());
+        let read =
+            found.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)).map(|read| read.response.clone());
         let before = match (node.first("before"), read) {
             (Some(before), Some(ty)) => {
                 let fields = self.object_fields(&ty);

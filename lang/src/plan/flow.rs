@@ -1,7 +1,8 @@
 //! Flows and their steps in the plan.
 
 use super::{
-    Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo, Wait,
+    Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo,
+    Wait,
 };
 use crate::expr::Expr;
 use crate::money::Money;
