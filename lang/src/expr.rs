@@ -116,6 +116,8 @@ pub struct Checked {
     pub expr: Expr,
     /// The union of the marks of everything it reads.
     pub marks: Marks,
+    /// The same without the marks of the fields of its own value: those come when a field is read.
+    pub own: Marks,
     /// Each path it reads, such as `order.paid` or `input`, and where it says so.
     pub reads: Vec<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].

@@ -102,7 +102,7 @@ pub(super) fn check(
         Some(expected) => checker.fit(typed, expected),
         None => typed,
     };
-    let marks = checker.whole(&typed);
+    let (marks, own) = (checker.whole(&typed), typed.marks);
     checker.stays_inside(&typed);
     let proves = checker.facts(&parsed.root, true).into_iter().filter(|path| scope.get(path::root(path)).is_some()).collect();
     let mut root = typed.tree;
@@ -113,7 +113,7 @@ pub(super) fn check(
         return (None, diagnostics);
     }
     let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
-    (Some(Checked { expr, marks, reads, proves }), diagnostics)
+    (Some(Checked { expr, marks, own, reads, proves }), diagnostics)
 }
 
 impl Typed {
