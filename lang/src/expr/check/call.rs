@@ -94,7 +94,13 @@ impl Checker<'_> {
         let diagnostic = self.report(&codes::UNKNOWN_FUNCTION, range, format!("there is no function `{name}`"));
         diagnostic.label = "no such function".to_owned();
         *diagnostic = match near {
-            Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+            Some(near) => {
+                // Only the last part of the name is underlined, and written anew.
+                let (family, last) = near.rsplit_once('.').unwrap_or(("", &near));
+                let helped = diagnostic.clone().help(format!("did you mean `{near}`?"));
+                let same = name.rsplit_once('.').map_or("", |(family, _)| family) == family;
+                if same { helped.fix(format!("write `{near}`"), span, last) } else { helped }
+            }
             None => diagnostic.clone().help("the reference of expressions lists every function"),
         };
     }
@@ -201,7 +207,9 @@ impl Checker<'_> {
         let root = super::path::root(&path);
         let hidden = self.locals.iter().any(|local| local.name == root) || self.scope.get(root).is_some();
         let full = format!("{path}.{name}");
-        if !hidden && names().any(|known| known == full) { (full, None) } else { (name.to_owned(), target) }
+        // `math.` begins the names of functions: one that is misspelled is still none of a value called `math`.
+        let family = format!("{path}.");
+        if !hidden && names().any(|known| known.starts_with(&family)) { (full, None) } else { (name.to_owned(), target) }
     }
 
     /// A list literal whose items need not be of one type.
