@@ -2,6 +2,7 @@
 //! It trusts the checker for types, and still fails with a sentence, never with a panic.
 
 mod gather;
+mod work;
 
 use super::cost::BUDGET;
 use super::operate::{arithmetic, compare, contains_value, expect, ints, negate, widen};
@@ -75,11 +76,22 @@ impl<'a> Evaluation<'a> {
 
     fn compared(&mut self, how: Comparison, left: &'a Tree, right: &'a Tree) -> Result<bool, EvalError> {
         match (self.kept(left), self.kept(right)) {
-            (Some(left), Some(right)) => quick(how, left, right),
-            (Some(left), None) => quick(how, left, &*self.see(right)?),
-            (None, Some(right)) => quick(how, &*self.see(left)?, right),
+            (Some(left), Some(right)) => {
+                self.pay(left)?;
+                quick(how, left, right)
+            }
+            (Some(left), None) => {
+                self.pay(left)?;
+                quick(how, left, &*self.see(right)?)
+            }
+            (None, Some(right)) => {
+                let left = self.see(left)?;
+                self.pay(&left)?;
+                quick(how, &left, right)
+            }
             (None, None) => {
                 let (left, right) = (self.see(left)?, self.see(right)?);
+                self.pay(&left)?;
                 quick(how, &left, &right)
             }
         }
@@ -174,18 +186,21 @@ impl<'a> Evaluation<'a> {
             }
             Tree::Index(of, index) => {
                 let (of, index) = (self.see(of)?, self.see(index)?);
+                self.pay_search(&of)?;
                 collection::index(&of, &index)
             }
             Tree::List(items) => Ok(Value::List(Arc::new(self.values(items)?))),
             Tree::Map(entries) => self.map(entries),
             Tree::Call(function, arguments) => {
                 let arguments = self.values(arguments)?;
+                self.pay_call(*function, &arguments)?;
                 let value = native::call(*function, &arguments)?;
                 self.spend(length(&value))?;
                 Ok(value)
             }
             Tree::Cel(name, member, arguments) => {
                 let arguments = self.values(arguments)?;
+                arguments.iter().try_for_each(|argument| self.pay(argument))?;
                 let value = borrowed::call(name, *member, &arguments)?;
                 self.spend(length(&value))?;
                 Ok(value)
@@ -214,11 +229,11 @@ impl<'a> Evaluation<'a> {
             Tree::In(item, list) => {
                 self.spend(1)?;
                 if let (Some(item), Some(list)) = (self.kept(item), self.kept(list)) {
-                    self.spend(length(list))?;
+                    self.pay_in(list, item)?;
                     return contains_value(item, list);
                 }
                 let (item, list) = (self.see(item)?, self.see(list)?);
-                self.spend(length(&list))?;
+                self.pay_in(&list, &item)?;
                 contains_value(&item, &list)
             }
             Tree::Present(of) => {
