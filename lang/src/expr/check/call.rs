@@ -9,7 +9,7 @@ use crate::expr::tree::Tree;
 use crate::literal::listed;
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
-use cel_interpreter::common::ast::{CallExpr, Expr as Node, IdedExpr, ListExpr};
+use cel_interpreter::common::ast::{CallExpr, EntryExpr, Expr as Node, IdedExpr, ListExpr};
 
 impl Checker<'_> {
     /// A call of a function or a macro. `token`: its opening bracket.
@@ -80,7 +80,7 @@ impl Checker<'_> {
     }
 
     /// Where the name of a call stands: before its bracket.
-    fn name_range(&self, name: &str, open: Range) -> Range {
+    pub(super) fn name_range(&self, name: &str, open: Range) -> Range {
         let before = self.text.get(..open.0).unwrap_or("").trim_end();
         match before.strip_suffix(name) {
             Some(rest) => (rest.len(), before.len()),
@@ -216,6 +216,9 @@ impl Checker<'_> {
     fn several(&mut self, list: &ListExpr, node: &IdedExpr) -> Typed {
         let token = self.token(node);
         let range = self.brackets(token);
+        if self.cel() && list.elements.iter().any(holds_record) {
+            self.no_text(range);
+        }
         if self.cel() || !list.optional_indices.is_empty() {
             return self.part(node);
         }
@@ -224,10 +227,19 @@ impl Checker<'_> {
         for element in &list.elements {
             let item = self.part(element);
             let item = self.settled(item);
+            if matches!(item.ty, Ty::Record(_) | Ty::Object(_)) {
+                self.no_text(item.range);
+            }
             marks = marks.with(self.whole(&item));
             trees.push(item.tree);
         }
         Typed::new(Tree::List(trees), Ty::List(Box::new(Ty::Unknown)), range, marks)
+    }
+
+    fn no_text(&mut self, range: Range) {
+        let quoted = self.quoted(range);
+        self.report(&codes::ARGUMENTS, range, format!("{quoted} holds a record, which has no text")).help =
+            Some("name the field that is meant".to_owned());
     }
 
     /// A call of constants is computed here; what fails is wrong in every run.
@@ -257,6 +269,19 @@ impl Checker<'_> {
             let message = format!("`{}` is no regular expression", crate::literal::shortened(text));
             self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
         }
+    }
+}
+
+/// Whether a literal builds a record somewhere inside.
+fn holds_record(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Node::Struct(_) => true,
+        Node::List(list) => list.elements.iter().any(holds_record),
+        Node::Map(map) => map.entries.iter().any(|entry| match &entry.expr {
+            EntryExpr::MapEntry(entry) => holds_record(&entry.value),
+            EntryExpr::StructField(_) => false,
+        }),
+        _ => false,
     }
 }
 
