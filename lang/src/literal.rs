@@ -114,7 +114,36 @@ fn misread(literal: &Literal, text: &str, ty: &Ty, types: &TypeTable, reason: St
     if let Ty::Enum(name) = ty {
         return not_a_member(literal.span, text, name, types, "\"");
     }
-    Diagnostic::new(&codes::LITERAL, literal.span, reason).label(format!("must be {ty}"))
+    let diagnostic = Diagnostic::new(&codes::LITERAL, literal.span, reason).label(format!("must be {ty}"));
+    match spelt(text, ty) {
+        Some(right) => diagnostic.fix(format!("write `{right}`"), literal.span, format!("\"{right}\"")),
+        None => diagnostic,
+    }
+}
+
+/// What a text surely means that is only spelt otherwise: `100 usd`, `30 days`, `TRUE`.
+fn spelt(text: &str, ty: &Ty) -> Option<String> {
+    let text = text.trim();
+    match ty {
+        Ty::Money => Some(text.to_ascii_uppercase()).filter(|text| Money::parse(text).is_some()),
+        Ty::Bool => Some(text.to_ascii_lowercase()).filter(|text| text == "true" || text == "false"),
+        Ty::Duration => {
+            let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+            let (number, unit) = text.split_at_checked(end)?;
+            let unit = unit.trim().to_ascii_lowercase();
+            let short = match unit.trim_end_matches('s') {
+                "day" | "d" => "d",
+                "hour" | "hr" | "h" => "h",
+                "minute" | "min" | "m" => "m",
+                "second" | "sec" | "" if unit.starts_with('s') => "s",
+                "week" | "w" => "w",
+                "year" | "y" => "y",
+                _ => return None,
+            };
+            Some(format!("{number}{short}")).filter(|text| duration(text).is_some())
+        }
+        _ => None,
+    }
 }
 
 /// The diagnostic for a text that is none of an enum's values.

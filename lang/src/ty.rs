@@ -108,9 +108,17 @@ pub struct Marks {
     pub untrusted: bool,
     /// Said by a model.
     pub model: bool,
+    /// Which of several trusted values it is was decided by text from outside: a branch, a look-up, a bounded choice.
+    pub steered: bool,
 }
 
 impl Marks {
+    /// What a choice between values by something with these marks says of the one that was chosen.
+    #[must_use]
+    pub fn choosing(self) -> Self {
+        Self { steered: self.untrusted || self.steered, ..Self::default() }
+    }
+
     /// Both together.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
@@ -119,6 +127,7 @@ impl Marks {
             secret: self.secret || other.secret,
             untrusted: self.untrusted || other.untrusted,
             model: self.model || other.model,
+            steered: self.steered || other.steered,
         }
     }
 }

@@ -275,8 +275,11 @@ impl Checker<'_> {
             LiteralValue::UInt(number) if self.cel() => plain(Value::UInt(*number.inner()), Ty::UInt, token),
             LiteralValue::UInt(_) => {
                 let quoted = self.quoted(token);
-                self.report(&codes::UNSUPPORTED, token, format!("{quoted} is unsigned, which this language does not have")).help =
-                    Some("leave out the `u`: whole numbers have 64 bits and a sign".to_owned());
+                let signed = quoted.trim_matches('`').trim_end_matches(['u', 'U']).to_owned();
+                let diagnostic =
+                    self.report(&codes::UNSUPPORTED, token, format!("{quoted} is unsigned, which this language does not have"));
+                let mended = diagnostic.clone().help("leave out the `u`: whole numbers have 64 bits and a sign");
+                *diagnostic = mended.fix(format!("write `{signed}`"), diagnostic.span, signed);
                 Typed::unknown(token)
             }
         }

@@ -204,7 +204,7 @@ pub enum Expected {
 
 impl Tree {
     /// The path that a tree of variables and fields reads, for messages.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Variable { name, .. } => name.to_string(),
             Self::Select { of, field, .. } => match of.describe() {

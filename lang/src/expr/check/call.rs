@@ -162,7 +162,8 @@ impl Checker<'_> {
         let mut held = matches!(row.name, "among" | "between");
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
-            marks = marks.with(Marks { untrusted: own.untrusted && !held, ..own });
+            let steered = own.steered || own.untrusted && held;
+            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, ..own });
             held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),

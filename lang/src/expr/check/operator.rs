@@ -258,7 +258,8 @@ impl Checker<'_> {
             let (quoted, span) = (self.quoted(left.range), self.span(left.range));
             let text = quoted.trim_matches('`').to_owned();
             let diagnostic = self.report(&codes::WHOLE_DIVISION, range, "a division of whole numbers drops the fraction");
-            *diagnostic = diagnostic.clone().help("make one of them a double").fix("divide as doubles", span, format!("double({text})"));
+            *diagnostic =
+                diagnostic.clone().help("make one of them a double").proposal("divide as doubles", span, format!("double({text})"));
         }
         self.currencies(&left, &right, range);
         if let Ty::List(item) = &ty
