@@ -7,6 +7,7 @@ pub(crate) mod environment;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod found;
+pub(crate) mod index;
 pub(crate) mod join;
 pub(crate) mod model;
 pub(crate) mod order;

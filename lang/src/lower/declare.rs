@@ -1,6 +1,6 @@
 //! Types, enums, teams and the manifest: what other nodes refer to.
 
-use super::context::{Context, name_of, suggest};
+use super::context::{Context, name_of, suggest, suggest_of};
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -225,10 +225,12 @@ impl Context<'_> {
         if self.declared.contains_key(&("type", text.to_owned())) {
             return Some(Ty::Record(text.to_owned()));
         }
-        let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.clone());
-        let known: Vec<String> = PLAIN.iter().map(|(name, _)| (*name).to_owned()).chain(declared).collect();
+        let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.as_str());
+        let known = PLAIN.iter().map(|(name, _)| *name).chain(declared);
         let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, format!("there is no type `{text}`")).label("unknown type");
-        self.report(suggest(diagnostic, text, &known, at.span, "type"));
+        let near = self.diagnostics.affords(self.declared.len());
+        let diagnostic = suggest_of(diagnostic, text, known, (at.span, "type"), near);
+        self.report(diagnostic);
         None
     }
 }

@@ -1,6 +1,7 @@
 //! Flows: collecting steps, the scope of each, and the order in which they run.
 
 use super::context::{Context, name_of};
+use super::index::Index;
 use super::model::WrittenRoute;
 use super::policy::run_type;
 use crate::ast::Node;
@@ -42,45 +43,34 @@ pub(crate) struct FlowDraft<'n> {
     pub(crate) drafts: Vec<Draft<'n>>,
     pub(crate) lowered: BTreeMap<usize, Lowered>,
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
+    /// Made once all drafts are there.
+    pub(crate) index: Index,
 }
 
 impl FlowDraft<'_> {
-    /// The arms around a step, outermost first.
-    fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
-        let mut arms = Vec::new();
-        while let Some(arm) = within {
-            arms.push(arm);
-            within = self.drafts.get(arm.0).and_then(|draft| draft.within);
-        }
-        arms.reverse();
-        arms
-    }
-
     /// Steps that may be named from a place: those of the same arm and of the arms around it.
     pub(crate) fn visible(&self, from: Option<(usize, u16)>) -> Vec<usize> {
-        let arms = self.arms(from);
-        (0..self.drafts.len()).filter(|at| arms.starts_with(&self.arms(self.drafts.get(*at).and_then(|draft| draft.within)))).collect()
+        self.index.visible(from)
     }
 
     /// The places in `drafts` of the steps that a list of reads names.
     pub(crate) fn steps_read(&self, reads: &[(String, Span)], from: Option<(usize, u16)>) -> BTreeSet<usize> {
-        let visible = self.visible(from);
-        let mut found = BTreeSet::new();
-        for (path, _) in reads {
+        let names = reads.iter().map(|(path, _)| {
             let mut parts = path.split('.');
             let root = parts.next().unwrap_or("");
-            let name = if root == "steps" { parts.next().unwrap_or("") } else { root };
-            found.extend(visible.iter().copied().filter(|at| self.drafts.get(*at).is_some_and(|draft| draft.name == name)));
-        }
-        found
+            if root == "steps" { parts.next().unwrap_or("") } else { root }
+        });
+        self.index.named(names, from)
     }
 }
 
 impl Context<'_> {
     pub(crate) fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
         let input = self.lower_input(node, name);
-        let mut draft = FlowDraft { name: name.to_owned(), input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
-        self.collect(&node.children, None, &mut draft.drafts);
+        let mut draft =
+            FlowDraft { name: name.to_owned(), input, drafts: Vec::new(), lowered: BTreeMap::new(), routes, index: Index::default() };
+        self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
+        draft.index = Index::of(&draft);
         if draft.drafts.is_empty() {
             let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the flow `{name}` has no step"));
             self.report(diagnostic.label("does nothing").help("write a step, such as `let \"greeting\" \"hello\"`"));
@@ -123,7 +113,7 @@ impl Context<'_> {
             draft.lowered.clear();
             let mut early = false;
             for at in &order {
-                if let Some(lowered) = self.lower_step(*at, draft) {
+                if let Some(lowered) = self.lower_narrowly(*at, draft) {
                     early |= lowered.reads.iter().any(|read| !draft.lowered.contains_key(read));
                     draft.lowered.insert(*at, lowered);
                 }
@@ -136,6 +126,21 @@ impl Context<'_> {
             order = next;
             self.diagnostics.truncate(before);
         }
+    }
+
+    /// A step needs no more in scope than the words it is written with. Where that leads to a mistake it is lowered again with
+    /// everything in scope, so that names that are near can be suggested.
+    fn lower_narrowly(&mut self, at: usize, draft: &mut FlowDraft<'_>) -> Option<Lowered> {
+        let (length, reports) = (self.diagnostics.len(), self.diagnostics.reports());
+        draft.index.narrow(at);
+        let lowered = self.lower_step(at, draft);
+        draft.index.widen();
+        let fine = lowered.is_some() && self.diagnostics.reports() == reports;
+        if fine || !self.diagnostics.affords(draft.drafts.len()) {
+            return lowered;
+        }
+        self.diagnostics.truncate(length);
+        self.lower_step(at, draft)
     }
 
     fn lower_input(&mut self, node: &Node, flow: &str) -> Option<String> {
@@ -152,23 +157,30 @@ impl Context<'_> {
         Some(name)
     }
 
-    fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
+    fn collect<'n>(
+        &mut self,
+        nodes: &'n [Node],
+        within: Option<(usize, u16)>,
+        drafts: &mut Vec<Draft<'n>>,
+        named: &mut BTreeMap<String, Span>,
+    ) {
         for node in nodes.iter().filter(|node| VERBS.contains(&node.name.text.as_str())) {
             let Some(name) = name_of(node) else { continue };
             self.step_name_allowed(&name.text, name.span);
-            if let Some(first) = drafts.iter().find(|draft| draft.name == name.text) {
+            if let Some(first) = named.get(&name.text).copied() {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));
                 self.report(
-                    diagnostic.label("again").also(first.span, "first here").help("a step's name is its name in expressions: rename one"),
+                    diagnostic.label("again").also(first, "first here").help("a step's name is its name in expressions: rename one"),
                 );
             }
             let at = drafts.len();
+            named.entry(name.text.clone()).or_insert(name.span);
             drafts.push(Draft { node, name: name.text, span: name.span, within });
             if node.name.text == "choose" {
                 let arms = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "when" | "otherwise"));
                 for (arm, child) in arms.enumerate() {
-                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts);
+                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts, named);
                 }
             }
         }
@@ -185,7 +197,7 @@ impl Context<'_> {
         let mut scope =
             self.input_scope(draft.input.as_deref()).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
         let mut states = Vec::new();
-        for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
+        for at in draft.index.in_scope(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
             scope = scope.with(&step.name, ty, marks);
