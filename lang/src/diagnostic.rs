@@ -37,6 +37,8 @@ pub struct Fix {
     pub title: String,
     /// The edits; they do not overlap.
     pub edits: Vec<Edit>,
+    /// Whether it can be made without asking: the mistake leaves no doubt of what is meant.
+    pub safe: bool,
 }
 
 /// A user's mistake: a code, an exact place, one sentence that stands alone, and help.
@@ -92,15 +94,28 @@ impl Diagnostic {
         self
     }
 
-    /// With a fix of one edit.
+    /// With a fix of one edit that leaves no doubt of what is meant.
     #[must_use]
-    pub fn fix(mut self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
-        self.fixes.push(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }] });
+    pub fn fix(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: true })
+    }
+
+    /// With a fix of one edit that a person should look at: it removes something, or settles what was open.
+    #[must_use]
+    pub fn proposal(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: false })
+    }
+
+    /// With a fix.
+    #[must_use]
+    pub fn with(mut self, fix: Fix) -> Self {
+        self.fixes.push(fix);
         self
     }
 }
 
-/// The nearest of `candidates` to `name` within a third of its length (at least one change), if any.
+/// The nearest of `candidates` to `name` within a third of its length (at least one change), if there is one and no other is as near:
+/// what is offered here is written by `check --fix`, which must not guess between two.
 ///
 /// Distance is Damerau–Levenshtein with adjacent transpositions (optimal string alignment).
 #[must_use]
@@ -108,16 +123,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let name: Vec<char> = name.chars().collect();
     let mut limit = (name.len() / 3).max(1);
     let mut rows = Rows::default();
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<&str> = None;
+    let mut tied = false;
     for candidate in candidates {
         let Some(distance) = rows.distance(&name, candidate, limit) else { continue };
-        // Only what is nearer, or as near and before it in order, can still win.
-        if best.is_none_or(|best| (distance, candidate) < best) {
-            best = Some((distance, candidate));
+        // Within a limit that only falls, what is not nearer than the best is as near.
+        tied = distance == limit && best.is_some_and(|best| tied || best != candidate);
+        if distance < limit || best.is_none() {
+            best = Some(candidate);
             limit = distance;
         }
     }
-    best.map(|(_, candidate)| candidate)
+    best.filter(|_| !tied)
 }
 
 /// Rows of the distance's table, kept from one candidate to the next.

@@ -2,6 +2,7 @@
 
 pub(crate) mod connector;
 pub(crate) mod context;
+pub(crate) mod control;
 pub(crate) mod declare;
 pub(crate) mod environment;
 pub(crate) mod flow;
@@ -12,6 +13,7 @@ pub(crate) mod join;
 pub(crate) mod model;
 pub(crate) mod order;
 pub(crate) mod policy;
+pub(crate) mod prove;
 pub(crate) mod rows;
 pub(crate) mod scenario;
 pub(crate) mod step;

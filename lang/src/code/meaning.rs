@@ -36,5 +36,9 @@ codes! {
     UNUSED_EVIDENCE = "TW0133", Warning, "evidence that nobody needs";
     TAINTED = "TW0134", Error, "text from outside decides too much";
     NO_RETENTION = "TW0135", Error, "a memory without retention";
+    NEVER_TRUE = "TW0191", Error, "a condition that never holds";
+    SHADOWED = "TW0192", Error, "a rule that others take everything from";
+    ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
+    STEERED = "TW0194", Error, "text from outside decides whether money moves";
     UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
 }

@@ -212,7 +212,11 @@ impl Context<'_> {
         self.report(match reserved {
             true => diagnostic.label("reserved").help("choose another name"),
             false => {
-                diagnostic.label("not snake_case").help(format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter"))
+                let help = format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter");
+                let diagnostic = diagnostic.label("not snake_case").help(help);
+                // The name of a field is also in the data that come from outside.
+                let possible = fixed.starts_with(|first: char| first.is_ascii_lowercase()) && !RESERVED.contains(&fixed.as_str());
+                if possible { diagnostic.proposal(format!("write `{fixed}`"), span, format!("\"{fixed}\"")) } else { diagnostic }
             }
         });
         false
@@ -259,7 +263,7 @@ impl Context<'_> {
                 diagnostic
                     .label("text, not an expression")
                     .help(format!("write {fixed} for its value, or `(str)` before it for the text"))
-                    .fix(format!("write {fixed}"), value.span, fixed),
+                    .proposal(format!("write {fixed}"), value.span, fixed),
             );
         }
     }

@@ -44,7 +44,9 @@ impl Context<'_> {
         let mut projects = nodes.iter().filter(|node| node.name.text == "project");
         let Some(project) = projects.next() else {
             let diagnostic = Diagnostic::new(&meaning::NO_PROJECT, end, "there is no `project` node in the repository");
-            self.report(diagnostic.label("nothing here").help("write `project \"my-shop\" { currency \"USD\" }` in tradewind.kdl"));
+            let manifest = "project \"my-shop\" { currency \"USD\" }";
+            let diagnostic = diagnostic.label("nothing here").help(format!("write `{manifest}` in tradewind.kdl"));
+            self.report(diagnostic.proposal("write a manifest", end, format!("{manifest}\n")));
             return;
         };
         for second in projects {
@@ -228,12 +230,27 @@ impl Context<'_> {
         let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.as_str());
         let known = PLAIN.iter().map(|(name, _)| *name).chain(declared);
         let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, format!("there is no type `{text}`")).label("unknown type");
+        let elsewhere = ELSEWHERE.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, ours)| *ours);
         let near = self.diagnostics.affords(self.declared.len());
-        let diagnostic = suggest_of(diagnostic, text, known, (at.span, "type"), near);
+        let diagnostic = match elsewhere {
+            Some(ours) => diagnostic.help(format!("it is called `{ours}` here")).fix(format!("write `{ours}`"), at.span, ours),
+            None => suggest_of(diagnostic, text, known, (at.span, "type"), near),
+        };
         self.report(diagnostic);
         None
     }
 }
+
+/// Names that other languages give to plain types.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("text", "string"),
+    ("str", "string"),
+    ("boolean", "bool"),
+    ("integer", "int"),
+    ("number", "double"),
+    ("float", "double"),
+    ("datetime", "timestamp"),
+];
 
 const PLAIN: &[(&str, Ty)] = &[
     ("bool", Ty::Bool),
@@ -244,6 +261,7 @@ const PLAIN: &[(&str, Ty)] = &[
     ("timestamp", Ty::Timestamp),
     ("duration", Ty::Duration),
     ("money", Ty::Money),
+    ("decimal", Ty::Decimal),
     ("json", Ty::Json),
 ];
 

@@ -1,6 +1,7 @@
 //! Flows: collecting steps, the scope of each, and the order in which they run.
 
 use super::context::{Context, name_of};
+use super::control::Steering;
 use super::index::Index;
 use super::model::WrittenRoute;
 use super::policy::run_type;
@@ -33,6 +34,8 @@ pub(crate) struct Lowered {
     /// What other steps see: optional where it may not run.
     pub(crate) seen: Ty,
     pub(crate) reads: BTreeSet<usize>,
+    /// What of outside text decides whether it, or what it gates, is done.
+    pub(crate) control: Vec<Steering>,
 }
 
 /// One flow under construction.
@@ -48,6 +51,11 @@ pub(crate) struct FlowDraft<'n> {
 }
 
 impl FlowDraft<'_> {
+    /// The arms around a step, outermost first.
+    pub(crate) fn arms(&self, within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
+        self.index.around(within)
+    }
+
     /// Steps that may be named from a place: those of the same arm and of the arms around it.
     pub(crate) fn visible(&self, from: Option<(usize, u16)>) -> Vec<usize> {
         self.index.visible(from)
@@ -79,6 +87,7 @@ impl Context<'_> {
             return None;
         }
         self.lower_steps(&mut draft);
+        self.check_control(&draft);
         let scope = self.flow_scope(&draft, None, None);
         let key = node
             .setting("key")
@@ -197,15 +206,19 @@ impl Context<'_> {
         let mut scope =
             self.input_scope(draft.input.as_deref()).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
         let mut states = Vec::new();
+        // What became of a step may be decided outside, though what is said of it is not outside text.
+        let mut known = plain;
         for at in draft.index.in_scope(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
+            let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
+            known = known.with(marks.choosing()).with(Marks { steered, ..plain });
             scope = scope.with(&step.name, ty, marks);
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
         }
-        scope.with("steps", Ty::Object(states), plain)
+        scope.with("steps", Ty::Object(states), known)
     }
 
     fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {

@@ -92,7 +92,8 @@ impl Index {
         }
     }
 
-    fn around(&self, from: Option<Arm>) -> Vec<Arm> {
+    /// The arms around a place, outermost first.
+    pub(crate) fn around(&self, from: Option<Arm>) -> Vec<Arm> {
         let mut arms = from.and_then(|(holder, _)| self.arms.get(holder).cloned()).unwrap_or_default();
         arms.extend(from);
         arms

@@ -7,6 +7,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Memory, Model};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::Ty;
 use std::sync::Arc;
 
@@ -111,7 +112,14 @@ impl Context<'_> {
         let total = node.children.last().is_some_and(|last| matches!(last.name.text.as_str(), "template" | "value" | "fail"));
         if !total {
             let diagnostic = Diagnostic::new(&meaning::ROUTE_NOT_TOTAL, node.name.span, "this route has no answer when every model fails");
-            self.report(diagnostic.label("its ladder has no floor").help("end it with `value`, `template` or `fail`"));
+            let diagnostic = diagnostic.label("its ladder has no floor").help("end it with `value`, `template` or `fail`");
+            self.report(match node.children.last().map(|last| last.span) {
+                Some(last) => {
+                    let behind = Span { start: last.end, ..last };
+                    diagnostic.proposal("end it with `fail`", behind, "; fail \"no model answered\"")
+                }
+                None => diagnostic,
+            });
         }
         self.check_unreachable_rungs(node);
         Some(WrittenRoute { needs, rungs })
@@ -130,7 +138,8 @@ impl Context<'_> {
             if let Some(floor) = floor {
                 let diagnostic =
                     Diagnostic::new(&meaning::UNREACHABLE, rung.name.span, format!("this `{}` is never reached", rung.name.text));
-                self.report(diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it"));
+                let diagnostic = diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it");
+                self.report(diagnostic.proposal("remove it", rung.span, ""));
             } else if rung.name.text != "candidate" {
                 floor = Some(rung.name.span);
             }

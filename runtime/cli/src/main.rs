@@ -10,6 +10,8 @@ mod inputs;
 mod listing;
 mod output;
 mod render;
+mod replace;
+mod report;
 mod repository;
 mod scenario;
 mod session;

@@ -45,15 +45,26 @@ impl Repository {
 
     /// Compiles it.
     pub(crate) fn compile(&self, environment: Option<&str>) -> Compiled {
-        let read = |path: &str| self.file(path);
-        let repository =
-            compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let (mut compiled, _) = compile::compile_after(&repository, compile::Generation::default(), threads);
-        for link in &self.unfollowed {
-            link.report(&mut compiled);
-        }
+        let mut compiled = self.with_texts(environment, |repository| {
+            let (compiled, _) = compile::compile_after(repository, compile::Generation::default(), threads);
+            compiled
+        });
+        self.note_links(&mut compiled);
         compiled
+    }
+
+    /// Adds what is to be said of links that were not followed.
+    pub(crate) fn note_links(&self, compiled: &mut Compiled) {
+        for link in &self.unfollowed {
+            link.report(compiled);
+        }
+    }
+
+    /// Hands its texts to a part of the front end.
+    pub(crate) fn with_texts<T>(&self, environment: Option<&str>, work: impl FnOnce(&compile::Repository<'_>) -> T) -> T {
+        let read = |path: &str| self.file(path);
+        work(&compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment })
     }
 
     /// The text of a file of the repository; a link out of it leads nowhere.
