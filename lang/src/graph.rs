@@ -1,7 +1,11 @@
-//! A flow as a graph for people and programs: text, Mermaid, Graphviz, JSON. It computes nothing new.
+//! A flow as a graph for people and programs: text, Mermaid, Graphviz, SVG, JSON. It computes nothing new.
 
-use crate::plan::{EffectKind, Flow, OnError, Plan, Step, StepId, StepKind};
+use crate::plan::{Flow, OnError, Plan, StepId, StepKind};
 use std::fmt::Write as _;
+
+mod place;
+mod svg;
+mod view;
 
 /// What a step does, in a word or two.
 #[must_use]
@@ -35,28 +39,8 @@ pub fn span(micros: i64) -> String {
     format!("{micros}us")
 }
 
-/// What holds an act: the policies that cover it, and whether it is staged.
-fn guards(plan: &Plan, step: &Step) -> Vec<String> {
-    let StepKind::Act { operation, stage, .. } = &step.kind else { return Vec::new() };
-    let kind = plan.operations.get(operation).map(|operation| match operation.effect {
-        EffectKind::Read => "read",
-        EffectKind::Reversible => "reversible",
-        EffectKind::Compensable => "compensable",
-        EffectKind::Irreversible => "irreversible",
-    });
-    let policies = plan.policies.values().filter(|policy| policy.on.contains(operation)).map(|policy| format!("policy {}", policy.name));
-    let staged = stage.iter().map(|stage| format!("staged to {}", stage.escalation.to));
-    kind.map(str::to_owned).into_iter().chain(policies).chain(staged).collect()
-}
-
 fn name_of(flow: &Flow, id: StepId) -> &str {
     flow.steps.get(usize::from(id.0)).map_or("?", |step| step.name.as_str())
-}
-
-fn errors(step: &Step) -> Vec<&'static str> {
-    let error = (step.on_error == OnError::Skip).then_some("on error: skip");
-    let denied = step.skip_denied.then_some("denied: skip");
-    error.into_iter().chain(denied).collect()
 }
 
 /// Lines for a terminal: each step with what it waits for and what guards it.
@@ -80,9 +64,8 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
             let names: Vec<&str> = step.depends.iter().map(|id| name_of(flow, *id)).collect();
             let _ = writeln!(out, "{indent}after {}", names.join(", "));
         }
-        let notes: Vec<String> = guards(plan, step).into_iter().chain(errors(step).into_iter().map(str::to_owned)).collect();
-        if !notes.is_empty() {
-            let _ = writeln!(out, "{indent}{}", notes.join("; "));
+        for note in view::guards(plan, step).into_iter().chain(view::bounds(plan, step)).chain(view::branches(plan, step)) {
+            let _ = writeln!(out, "{indent}{note}");
         }
     }
     out
@@ -91,25 +74,24 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
 /// Mermaid's flowchart.
 #[must_use]
 pub fn mermaid(plan: &Plan, flow: &Flow) -> String {
+    let view = view::of(plan, flow);
+    // Entities of Mermaid are numbers between `#` and `;`.
+    let quote = |text: &str| text.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;");
     let mut out = "flowchart TD\n".to_owned();
-    for (at, step) in flow.steps.iter().enumerate() {
-        let notes = guards(plan, step).into_iter().map(|note| format!("<br/>{note}")).collect::<String>();
-        let label = format!("{}<br/>{}{notes}", step.name, verb(&step.kind)).replace('"', "'");
-        let (open, close) = match step.kind {
-            StepKind::Act { .. } => ("[[", "]]"),
-            StepKind::Ask { .. } => ("[/", "/]"),
-            StepKind::Choose { .. } | StepKind::Reflect { .. } => ("{", "}"),
-            _ => ("[", "]"),
+    for (at, node) in view.nodes.iter().enumerate() {
+        let lines = node.lines.iter().map(|(_, line)| format!("<br/>{}", quote(line))).collect::<String>();
+        let (open, close) = match node.kind {
+            view::Kind::End => ("([", "])"),
+            view::Kind::Effect => ("[[", "]]"),
+            view::Kind::Gate => ("[/", "/]"),
+            view::Kind::Choose => ("{", "}"),
+            view::Kind::Arm => ("(", ")"),
+            view::Kind::Read | view::Kind::Decide => ("[", "]"),
         };
-        let _ = writeln!(out, "    s{at}{open}\"{label}\"{close}");
+        let _ = writeln!(out, "    n{at}{open}\"{}{lines}\"{close}", quote(&node.title));
     }
-    for (at, step) in flow.steps.iter().enumerate() {
-        for id in &step.depends {
-            let _ = writeln!(out, "    s{} --> s{at}", id.0);
-        }
-        if let Some((choose, arm)) = step.within {
-            let _ = writeln!(out, "    s{} -. \"arm {}\" .-> s{at}", choose.0, arm + 1);
-        }
+    for edge in &view.edges {
+        let _ = writeln!(out, "    n{} --> n{}", edge.from, edge.to);
     }
     out
 }
@@ -117,22 +99,32 @@ pub fn mermaid(plan: &Plan, flow: &Flow) -> String {
 /// Graphviz's language.
 #[must_use]
 pub fn dot(plan: &Plan, flow: &Flow) -> String {
+    let view = view::of(plan, flow);
     let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let mut out = format!("digraph \"{}\" {{\n    node [shape=box];\n", quote(&flow.name));
-    for (at, step) in flow.steps.iter().enumerate() {
-        let notes = guards(plan, step).into_iter().map(|note| format!("\\n{}", quote(&note))).collect::<String>();
-        let _ = writeln!(out, "    s{at} [label=\"{}\\n{}{notes}\"];", quote(&step.name), quote(&verb(&step.kind)));
+    let mut out = format!("digraph \"{}\" {{\n    node [shape=box, fontname=\"monospace\"];\n", quote(&flow.name));
+    for (at, node) in view.nodes.iter().enumerate() {
+        // `\l` ends a line that is set to the left.
+        let lines = node.lines.iter().map(|(_, line)| format!("{}\\l", quote(line))).collect::<String>();
+        let shape = match node.kind {
+            view::Kind::End | view::Kind::Arm => ", style=rounded",
+            view::Kind::Gate => ", peripheries=2",
+            view::Kind::Effect => ", style=bold",
+            view::Kind::Choose => ", style=diagonals",
+            view::Kind::Read | view::Kind::Decide => "",
+        };
+        let _ = writeln!(out, "    n{at} [label=\"{}\\n{lines}\"{shape}];", quote(&node.title));
     }
-    for (at, step) in flow.steps.iter().enumerate() {
-        for id in &step.depends {
-            let _ = writeln!(out, "    s{} -> s{at};", id.0);
-        }
-        if let Some((choose, arm)) = step.within {
-            let _ = writeln!(out, "    s{} -> s{at} [style=dashed, label=\"arm {}\"];", choose.0, arm + 1);
-        }
+    for edge in &view.edges {
+        let _ = writeln!(out, "    n{} -> n{};", edge.from, edge.to);
     }
     out.push_str("}\n");
     out
+}
+
+/// A picture that stands alone.
+#[must_use]
+pub fn svg(plan: &Plan, flow: &Flow) -> String {
+    svg::draw(plan, flow)
 }
 
 /// JSON, version 1.
@@ -146,10 +138,21 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
             "within": step.within.map(|(choose, arm)| serde_json::json!({ "choose": name_of(flow, choose), "arm": arm + 1 })),
             "when": step.when.as_ref().map(|when| when.source.clone()),
             "after": step.depends.iter().map(|id| name_of(flow, *id)).collect::<Vec<_>>(),
-            "guards": guards(plan, step),
+            "guards": view::guards(plan, step),
+            "bounds": view::bounds(plan, step),
+            "branches": view::branches(plan, step),
             "on_error": if step.on_error == OnError::Skip { "skip" } else { "fail" },
             "on_denied": if step.skip_denied { "skip" } else { "stop" },
         })
     });
-    serde_json::json!({ "version": 1, "flow": flow.name, "digest": plan.digest().to_string(), "steps": steps.collect::<Vec<_>>() })
+    serde_json::json!({
+        "version": 1,
+        "flow": flow.name,
+        "input": flow.input,
+        "digest": plan.digest().to_string(),
+        "deadline": flow.deadline.map(span),
+        "cost_cap": flow.cost_cap.map(|cap| cap.to_string()),
+        "models_cost_at_most": view::total_cost(plan, flow).map(|cost| cost.to_string()),
+        "steps": steps.collect::<Vec<_>>(),
+    })
 }

@@ -8,7 +8,7 @@ use tradewind_tests::stage::Stage;
 #[test]
 fn wrong_usage_has_an_exit_code_of_its_own() {
     let stage = Stage::empty(PROGRAM);
-    for wrong in [&["chek"][..], &[], &["run"], &["graph", "f", "--format", "svg"], &["run", "f", "--input", "x", "--in-flight", "0"]] {
+    for wrong in [&["chek"][..], &[], &["run"], &["graph", "f", "--format", "png"], &["run", "f", "--input", "x", "--in-flight", "0"]] {
         let ended = stage.run(wrong).exits(64);
         assert_eq!(ended.out, "", "{wrong:?}");
     }

@@ -4,6 +4,7 @@
 mod approvals;
 mod check;
 mod fixes;
+mod graphs;
 mod interrupt;
 mod layout;
 mod look;

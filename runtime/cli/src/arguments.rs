@@ -45,7 +45,7 @@ pub(crate) enum Command {
         code: Option<String>,
     },
     /// Print a flow as a graph: order, gates, policies, error branches.
-    #[command(after_help = "Example:\n  tradewind graph returns-triage --format mermaid")]
+    #[command(after_help = "Example:\n  tradewind graph returns-triage --format svg > returns-triage.svg")]
     Graph(Graph),
     /// Run a flow over the inputs of a file, to the end or until people are needed.
     #[command(after_help = "Example:\n  tradewind run returns-triage --input messages.jsonl")]
@@ -138,7 +138,7 @@ pub(crate) struct Graph {
     /// The flow.
     pub(crate) flow: String,
     /// How to print it.
-    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    #[arg(long, value_enum, default_value_t = GraphFormat::Human)]
     pub(crate) format: GraphFormat,
 }
 
@@ -153,7 +153,10 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
     /// For people, in a terminal.
-    Text,
+    #[value(alias = "text")]
+    Human,
+    /// A picture that stands alone.
+    Svg,
     /// Mermaid.
     Mermaid,
     /// Graphviz.
