@@ -3,6 +3,7 @@
 
 mod approvals;
 mod check;
+mod evaluate;
 mod fixes;
 mod graphs;
 mod interrupt;

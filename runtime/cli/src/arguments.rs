@@ -44,6 +44,11 @@ pub(crate) enum Command {
         /// Such as TW0126.
         code: Option<String>,
     },
+    /// Say what type and value an expression has, and why.
+    #[command(
+        after_help = "Example:\n  tradewind eval \"order.paid > '100 USD'\" --in returns-triage.refund --set 'order={\"paid\": \"120 USD\"}' --explain"
+    )]
+    Eval(Eval),
     /// Print a flow as a graph: order, gates, policies, error branches.
     #[command(after_help = "Example:\n  tradewind graph returns-triage --format svg > returns-triage.svg")]
     Graph(Graph),
@@ -131,6 +136,30 @@ pub(crate) struct Fmt {
     pub(crate) check: bool,
     /// Files to lay out; all of the repository by default.
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// CEL, with or without the `=` before it.
+    pub(crate) expression: String,
+    /// Where it stands: a flow behind its last step, or one of its steps.
+    #[arg(long = "in", value_name = "FLOW[.STEP]")]
+    pub(crate) location: Option<String>,
+    /// Show every part with its type and value, and the item that decided `exists` or `all`.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// The input of the flow; of several, the first.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// A value of a step, or of another name in scope.
+    #[arg(long, value_name = "NAME=JSON")]
+    pub(crate) set: Vec<String>,
+    /// Take the input and the values of steps from a run.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
