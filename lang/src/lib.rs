@@ -12,6 +12,7 @@ pub mod explain;
 pub mod expr;
 pub mod fix;
 pub mod graph;
+pub mod layout;
 pub mod literal;
 mod lower;
 pub mod money;

@@ -15,7 +15,10 @@ mod strings;
 pub mod tree;
 mod words;
 
+pub(crate) use findings::quoted;
 pub use format::format;
+pub(crate) use format::format_with;
+pub(crate) use lex::value_of;
 pub use load::{MAX_BYTES, load};
 
 #[cfg(test)]

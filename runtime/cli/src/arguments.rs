@@ -35,8 +35,8 @@ pub(crate) enum Command {
     /// Validate the repository and report every mistake.
     #[command(after_help = "Example:\n  tradewind check --format sarif > findings.sarif\n  tradewind check --fix")]
     Check(Check),
-    /// Lay out KDL files; comments are kept.
-    #[command(after_help = "Example:\n  tradewind fmt --check")]
+    /// Lay out KDL files and the expressions in them; comments are kept.
+    #[command(after_help = "Example:\n  tradewind fmt --check\n  tradewind fmt - < flow.kdl")]
     Fmt(Fmt),
     /// Print the page of a diagnostic code, or list the codes.
     #[command(after_help = "Example:\n  tradewind explain TW0126")]
@@ -131,10 +131,10 @@ pub(crate) enum TestFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Fmt {
-    /// Change nothing; exit with 2 and name the files that would change.
+    /// Change nothing; exit with 2, name the files that would change and show how.
     #[arg(long)]
     pub(crate) check: bool,
-    /// Files to lay out; all of the repository by default.
+    /// Files to lay out; all of the repository by default. `-` lays out standard input to standard output.
     pub(crate) files: Vec<PathBuf>,
 }
 

@@ -5,6 +5,7 @@ mod command;
 mod crash;
 mod describe;
 mod desk;
+mod difference;
 mod exit;
 mod inputs;
 mod output;
