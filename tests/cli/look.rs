@@ -37,7 +37,18 @@ fn a_code_is_explained_and_a_wrong_one_is_not() {
     }
     let all = stage.run(["explain"]).exits(0);
     assert!(all.out.lines().count() > 80, "{}", all.out);
-    let _ = stage.run(["explain", "TW9999"]).exits(64).says("TW0505");
+    assert_eq!(stage.run(["explain", "--list"]).exits(0).out, all.out);
+    for (wrong, instead) in [
+        ("TW9999", "`tradewind explain --list` lists them"),
+        ("126", "did you mean TW0126?"),
+        ("TWO126", "did you mean TW0126?"),
+        ("currencies", "TW0210 (two currencies in one computation)"),
+        ("", "lists them"),
+    ] {
+        let ended = stage.run(["explain", wrong]).exits(64).says("TW0505").says(instead);
+        assert_eq!(ended.out, "");
+    }
+    let _ = stage.run(["explain", "--list", "TW0126"]).exits(64);
 }
 
 #[test]

@@ -39,10 +39,13 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tradewind fmt --check\n  tradewind fmt - < flow.kdl")]
     Fmt(Fmt),
     /// Print the page of a diagnostic code, or list the codes.
-    #[command(after_help = "Example:\n  tradewind explain TW0126")]
+    #[command(after_help = "Example:\n  tradewind explain TW0126\n  tradewind explain --list")]
     Explain {
         /// Such as TW0126.
         code: Option<String>,
+        /// List every code with its title.
+        #[arg(long, conflicts_with = "code")]
+        list: bool,
     },
     /// Say what type and value an expression has, and why.
     #[command(

@@ -32,7 +32,7 @@ fn main() -> std::process::ExitCode {
     let exit = match &arguments.command {
         Command::Check(options) => command::check::run(place, options),
         Command::Fmt(options) => command::fmt::run(place, options),
-        Command::Explain { code } => command::explain::run(code.as_deref()),
+        Command::Explain { code, .. } => command::explain::run(code.as_deref()),
         Command::Eval(options) => command::eval::run(place, options),
         Command::Graph(options) => command::graph::run(place, options),
         Command::Run(options) => command::run::run(place, options),
