@@ -5,8 +5,10 @@
 //! for the order, and for the coordinates the least squares of the distances to neighbours under the gaps that must stay,
 //! which is an isotonic regression (pool adjacent violators).
 
-/// Space between two boxes of a layer.
+/// Space between two boxes of a layer, between a box and an arrow that passes, and between two such arrows.
 const GAP: f64 = 36.0;
+const BESIDE: f64 = 18.0;
+const BETWEEN: f64 = 6.0;
 /// Space between two layers.
 const LAYER: f64 = 56.0;
 /// Width of the lane of an arrow that passes a layer.
@@ -207,28 +209,35 @@ fn middle(at: usize, cells: &[Cell]) -> f64 {
 fn settle(row: &[usize], wanted: &[f64], cells: &mut [Cell]) {
     let mut offsets = Vec::with_capacity(row.len());
     let mut offset = 0.0;
-    let mut before: Option<f64> = None;
-    for at in row {
-        let width = cells.get(*at).map_or(0.0, |cell| cell.width);
-        if let Some(before) = before {
-            offset += f64::midpoint(before, width) + GAP;
+    let mut before: Option<(f64, bool)> = None;
+    let shape = |at: &usize| cells.get(*at).map_or((0.0, false), |cell| (cell.width, cell.is_lane()));
+    for (width, lane) in row.iter().map(shape) {
+        if let Some((other, other_lane)) = before {
+            let gap = match (lane, other_lane) {
+                (true, true) => BETWEEN,
+                (false, false) => GAP,
+                _ => BESIDE,
+            };
+            offset += f64::midpoint(other, width) + gap;
         }
         offsets.push(offset);
-        before = Some(width);
+        before = Some((width, lane));
     }
-    // Blocks of (sum, how many): each stands at its mean, and means rise.
-    let mut blocks: Vec<(f64, usize)> = Vec::new();
-    for (wanted, offset) in wanted.iter().zip(&offsets) {
-        blocks.push((wanted - offset, 1));
+    // Blocks of (weighted sum, weight, how many): each stands at its mean, and means rise. A bend in an arrow is worse than
+    // a box that is a little off.
+    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
+    for ((wanted, offset), (_, lane)) in wanted.iter().zip(&offsets).zip(row.iter().map(shape)) {
+        let weight = if lane { 4.0 } else { 1.0 };
+        blocks.push(((wanted - offset) * weight, weight, 1));
         while let [.., left, right] = blocks.as_slice()
-            && left.0 / left.1 as f64 > right.0 / right.1 as f64
+            && left.0 / left.1 > right.0 / right.1
         {
-            let joined = (left.0 + right.0, left.1 + right.1);
+            let joined = (left.0 + right.0, left.1 + right.1, left.2 + right.2);
             blocks.truncate(blocks.len() - 2);
             blocks.push(joined);
         }
     }
-    let means = blocks.iter().flat_map(|(sum, count)| std::iter::repeat_n(sum / *count as f64, *count));
+    let means: Vec<f64> = blocks.iter().flat_map(|(sum, weight, count)| std::iter::repeat_n(sum / weight, *count)).collect();
     for ((at, offset), mean) in row.iter().zip(&offsets).zip(means) {
         if let Some(cell) = cells.get_mut(*at) {
             cell.x = mean + offset;

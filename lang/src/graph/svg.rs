@@ -22,7 +22,7 @@ const MARGIN: f64 = 28.0;
 /// The picture.
 pub(crate) fn draw(plan: &Plan, flow: &Flow) -> String {
     let view = view::of(plan, flow);
-    let boxes: Vec<Boxed> = view.nodes.iter().map(|node| Boxed::of(node)).collect();
+    let boxes: Vec<Boxed> = view.nodes.iter().map(Boxed::of).collect();
     let sizes: Vec<(f64, f64)> = boxes.iter().map(|one| (one.width, one.height)).collect();
     let edges: Vec<(usize, usize)> = view.edges.iter().map(|edge| (edge.from, edge.to)).collect();
     let layout = place::place(&sizes, &edges);

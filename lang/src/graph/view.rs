@@ -182,7 +182,11 @@ fn step_node(plan: &Plan, step: &Step) -> Node {
         StepKind::Choose { .. } => Kind::Choose,
         _ => Kind::Decide,
     };
-    let mut lines = vec![(Note::Does, verb(&step.kind))];
+    let does = match &step.kind {
+        StepKind::Let { value } if !value.source.is_empty() => format!("= {}", source(value)),
+        kind => verb(kind),
+    };
+    let mut lines = vec![(Note::Does, does)];
     lines.extend(step.when.iter().map(|when| (Note::When, format!("when {}", source(when)))));
     lines.extend(guards(plan, step).into_iter().map(|guard| (Note::Guard, guard)));
     lines.extend(bounds(plan, step).into_iter().map(|bound| (Note::Bound, bound)));

@@ -181,12 +181,13 @@ fn refuse(mistakes: &[Diagnostic], sources: &SourceMap, format: Format) {
 
 fn print(text: &str, parts: &[Explained], options: &Eval) -> Exit {
     if options.format == Format::Json {
-        let whole = parts.first().map(as_json).unwrap_or_default();
-        let below: Vec<Json> = parts.iter().skip(1).map(as_json).collect();
-        say!(
-            "{}",
-            json!({ "version": 1, "expression": text, "type": whole["type"], "known": whole["known"], "value": whole["value"], "error": whole["error"], "decided": whole["decided"], "parts": below })
-        );
+        let mut whole = parts.first().map(as_json).unwrap_or_default();
+        if let Some(fields) = whole.as_object_mut() {
+            fields.insert("version".to_owned(), json!(1));
+            fields.insert("expression".to_owned(), json!(text));
+            fields.insert("parts".to_owned(), parts.iter().skip(1).map(as_json).collect());
+        }
+        say!("{whole}");
     } else {
         for part in parts {
             let indent = "  ".repeat(part.depth);
