@@ -37,6 +37,8 @@ pub struct Fix {
     pub title: String,
     /// The edits; they do not overlap.
     pub edits: Vec<Edit>,
+    /// Whether it can be made without asking: the mistake leaves no doubt of what is meant.
+    pub safe: bool,
 }
 
 /// A user's mistake: a code, an exact place, one sentence that stands alone, and help.
@@ -92,26 +94,42 @@ impl Diagnostic {
         self
     }
 
-    /// With a fix of one edit.
+    /// With a fix of one edit that leaves no doubt of what is meant.
     #[must_use]
-    pub fn fix(mut self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
-        self.fixes.push(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }] });
+    pub fn fix(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: true })
+    }
+
+    /// With a fix of one edit that a person should look at: it removes something, or settles what was open.
+    #[must_use]
+    pub fn proposal(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: false })
+    }
+
+    /// With a fix.
+    #[must_use]
+    pub fn with(mut self, fix: Fix) -> Self {
+        self.fixes.push(fix);
         self
     }
 }
 
-/// The nearest of `candidates` to `name` within a third of its length (at least one change), if any.
+/// The nearest of `candidates` to `name` within a third of its length (at least one change), if there is one and no other is as near:
+/// what is offered here is written by `check --fix`, which must not guess between two.
 ///
 /// Distance is Damerau–Levenshtein with adjacent transpositions (optimal string alignment).
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    let mut near: Vec<(usize, &str)> =
+        candidates.into_iter().map(|candidate| (distance(name, candidate), candidate)).filter(|(distance, _)| *distance <= limit).collect();
+    near.sort_unstable();
+    near.dedup();
+    match near.as_slice() {
+        [(best, _), (second, _), ..] if best == second => None,
+        [(_, candidate), ..] => Some(candidate),
+        [] => None,
+    }
 }
 
 fn distance(left: &str, right: &str) -> usize {

@@ -160,7 +160,7 @@ fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
     for surplus in node.arguments.iter().skip(if LISTS.contains(&name.as_str()) { usize::MAX } else { 1 }) {
         let message = format!("`{name}` takes one value, this is one too many");
         let diagnostic = Diagnostic::new(&meaning::SURPLUS_ARGUMENT, surplus.span, message).label("one too many");
-        found.push(diagnostic.help(format!("write `{name} VALUE`")).fix("remove it", surplus.span, ""));
+        found.push(diagnostic.help(format!("write `{name} VALUE`")).proposal("remove it", removal(node, surplus.span), ""));
     }
     for property in &node.properties {
         found.push(unknown_setting(&property.name.text, property.name.span, name, &[]));
@@ -204,7 +204,7 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
                 .help(format!("write `{name} {}`", rule.arguments.join(" "))),
         );
     }
-    // Where not all are given, those are that must be.
+    // With fewer values than words, it is the optional words that are left out: `setting "share" 0.2` gives no TYPE.
     let fewer = node.arguments.len() < rule.arguments.len();
     let words = rule.arguments.iter().filter(|word| !fewer || !word.ends_with(['?', '*']));
     for (word, value) in words.zip(&node.arguments) {
@@ -217,9 +217,24 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
             Diagnostic::new(&meaning::SURPLUS_ARGUMENT, surplus.span, format!("`{name}` takes {takes}, this is one too many"))
                 .label("one too many")
                 .help(format!("its form is `{name} {}`", rule.arguments.join(" ")).trim_end().to_owned())
-                .fix("remove it", surplus.span, ""),
+                .proposal("remove it", removal(node, surplus.span), ""),
         );
     }
+}
+
+/// A setting whole: a property with its value, or a child.
+fn entry(node: &Node, name: &crate::ast::Name) -> Span {
+    let property = node.properties.iter().find(|property| property.name.span == name.span);
+    let child = node.children.iter().find(|child| child.name.span == name.span);
+    property.map(|property| name.span.to(property.value.span)).or(child.map(|child| child.span)).unwrap_or(name.span)
+}
+
+/// An argument with the space before it.
+fn removal(node: &Node, surplus: Span) -> Span {
+    let ends = node.arguments.iter().map(|value| value.span).chain(node.properties.iter().map(|property| property.value.span));
+    let before = ends.chain([node.name.span]).map(|span| span.end).filter(|end| *end <= surplus.start).max();
+    // Something that is no entry may stand between: a comment, a block. Only a gap of one space is taken along.
+    Span { start: before.filter(|end| end + 1 == surplus.start).unwrap_or(surplus.start), ..surplus }
 }
 
 /// Names and texts are strings, a flag is `#true` or `#false`; a `VALUE` may be anything.
@@ -237,7 +252,17 @@ fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnosti
             _ => ("text", "put it in quotes"),
         };
         let message = format!("the {} of `{name}` must be {wanted}", word.to_lowercase());
-        found.push(Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help));
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help);
+        let quoted = match &value.scalar {
+            _ if word == "BOOL" => None,
+            Scalar::Int(number) => Some(format!("\"{number}\"")),
+            Scalar::Bool(flag) => Some(format!("\"{flag}\"")),
+            _ => None,
+        };
+        found.push(match quoted {
+            Some(quoted) => diagnostic.fix("put it in quotes", value.span, quoted),
+            None => diagnostic,
+        });
     }
 }
 
@@ -264,7 +289,8 @@ fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnost
                 Diagnostic::new(&meaning::DUPLICATE_SETTING, setting.span, format!("`{}` is given twice in this `{name}`", setting.text))
                     .label("again")
                     .also(first, "first here")
-                    .help("keep one of the two"),
+                    .help("keep one of the two")
+                    .proposal("remove it", entry(node, setting), ""),
             );
         }
     }

@@ -7,6 +7,7 @@ mod chars;
 mod entries;
 mod findings;
 mod format;
+mod known;
 pub mod lex;
 mod load;
 mod quotes;
@@ -16,7 +17,7 @@ pub mod tree;
 mod words;
 
 pub use format::format;
-pub use load::{MAX_BYTES, load};
+pub use load::{Loader, MAX_BYTES, load};
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,13 @@
 
 mod approvals;
 mod check;
+mod fixes;
 mod interrupt;
 mod layout;
+#[cfg(unix)]
+mod links;
 mod look;
+mod reports;
 mod run;
 mod scenarios;
 mod socket;

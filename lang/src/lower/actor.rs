@@ -28,7 +28,7 @@ impl Context<'_> {
         let scope = Scope::default().with("key", Ty::String, plain).with("run", run_type(), plain);
         let scope = scope.with("settings", self.settings_type(), plain);
         let draft = FlowDraft::alone(name, scope.clone(), routes);
-        let mut place = Place { draft: &draft, at: 0, scope: scope.clone(), reads: Vec::new() };
+        let mut place = Place { draft: &draft, at: 0, scope: scope.clone(), reads: Vec::new(), control: Vec::new() };
         let record = self.setting_reference(node, "type", "type");
         let route = self.route(node, "text", &place);
         let max_steps = self.bound(node, "max-steps", 1_000, "write `max-steps=6`: how many turns a message takes at most");
@@ -47,7 +47,7 @@ impl Context<'_> {
         let version = if node.setting("version").is_some() { self.count(node, "version", 1, 1_000_000)? } else { 1 };
         let record = record?;
         let answer = scope.with("answer", Ty::Record(record.clone()), plain);
-        let (requires, _) = self.requires(node, &answer);
+        let requires = self.requires(node, &answer).requires;
         let (talk, told) = talk?;
         let marks = marks.with(told);
         let (route, written) = route?;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, name_of};
 use super::model::WrittenRoute;
+use super::revise::Required;
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
@@ -48,7 +49,11 @@ impl Context<'_> {
         let key = place.note(key?).expr;
         let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), ..found.acting.clone() };
         let ty = Ty::Record(acting.record.clone());
-        Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, untrusted: reads_outside, pii: marks.pii, secret: false }))
+        Some((
+            StepKind::Agent(Box::new(acting)),
+            ty,
+            Marks { model: true, untrusted: reads_outside, pii: marks.pii, secret: false, steered: false },
+        ))
     }
 
     fn lower_agent_step(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -87,7 +92,7 @@ impl Context<'_> {
     fn agent_requires(&mut self, node: &Node, record: &str, place: &mut Place<'_, '_>) -> Vec<Require> {
         let Some(name) = name_of(node).map(|name| name.text) else { return Vec::new() };
         let scope = place.scope.clone().with(&name, Ty::Record(record.to_owned()), Marks::default());
-        let (requires, reads) = self.requires(node, &scope);
+        let Required { requires, reads, .. } = self.requires(node, &scope);
         place.reads.extend(reads.into_iter().filter(|(path, _)| path.split('.').next() != Some(name.as_str())));
         requires
     }

@@ -193,9 +193,16 @@ impl Context<'_> {
         let target = node.setting("target").cloned().and_then(|value| self.value(&value, &scope, Some(&Ty::String)));
         let target = target.map(|checked| note_fields(checked, &mut choosing));
         let money = node.first("money").and_then(|money| self.lower_money(money, &scope, &mut choosing));
-        self.choosing.insert(name.clone(), choosing);
         let unique: Vec<_> = node.list("unique").into_iter().cloned().collect();
-        let unique = unique.iter().filter_map(|value| self.value(value, &scope, None)).map(|checked| checked.expr).collect();
+        let unique = unique.iter().filter_map(|value| self.value(value, &scope, None));
+        let unique = unique.map(|checked| note_fields(checked, &mut choosing)).collect();
+        // The address says what is written to; and where no target is declared, any field may.
+        choosing.extend(request.iter().map(|field| field.name.clone()).filter(|name| path.contains(&format!("{{{name}}}"))));
+        let moves = money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
+        if target.is_none() && (moves || effect == EffectKind::Irreversible) {
+            choosing.extend(request.iter().filter(|field| !field.marks.untrusted).map(|field| field.name.clone()));
+        }
+        self.choosing.insert(name.clone(), choosing);
         let idempotent = node.first("idempotent").and_then(|idempotent| self.lower_idempotent(idempotent));
         let failures = self.lower_failures(node);
         let connector = connector.to_owned();

@@ -1,6 +1,7 @@
 //! What every lowering step shares: sources, declared names, and how values, references and files are read.
 //! It lowers no node itself.
 
+use super::found::Found;
 use crate::ast::{Literal, Name, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -19,9 +20,9 @@ pub(crate) struct Context<'a> {
     /// Every text.
     pub(crate) sources: SourceMap,
     /// Reads another file of the repository, by its path from the root.
-    pub(crate) read: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) read: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Every mistake so far.
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Found,
     /// The plan so far.
     pub(crate) plan: Plan,
     /// Where steps and rules stand.
@@ -38,9 +39,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
-            self.diagnostics.push(diagnostic);
-        }
+        self.diagnostics.report(diagnostic);
     }
 
     pub(crate) fn locate(&mut self, key: String, span: Span) {
@@ -213,7 +212,11 @@ impl Context<'_> {
         self.report(match reserved {
             true => diagnostic.label("reserved").help("choose another name"),
             false => {
-                diagnostic.label("not snake_case").help(format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter"))
+                let help = format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter");
+                let diagnostic = diagnostic.label("not snake_case").help(help);
+                // The name of a field is also in the data that come from outside.
+                let possible = fixed.starts_with(|first: char| first.is_ascii_lowercase()) && !RESERVED.contains(&fixed.as_str());
+                if possible { diagnostic.proposal(format!("write `{fixed}`"), span, format!("\"{fixed}\"")) } else { diagnostic }
             }
         });
         false
@@ -273,7 +276,7 @@ impl Context<'_> {
                 diagnostic
                     .label("text, not an expression")
                     .help(format!("write {fixed} for its value, or `(str)` before it for the text"))
-                    .fix(format!("write {fixed}"), value.span, fixed),
+                    .proposal(format!("write {fixed}"), value.span, fixed),
             );
         }
     }
@@ -284,12 +287,18 @@ impl Context<'_> {
         if value.annotation.as_ref().is_none_or(|annotation| annotation.text != "file") {
             return Some((text, None));
         }
-        let outside = text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| part == "..");
-        if let Some(read) = (!outside).then(|| (self.read)(&text)).flatten() {
-            return Some((read, Some(text)));
+        let read = self.repository_file(&text, value.span)?;
+        Some((read, Some(text)))
+    }
+
+    /// The text of a file of the repository, by its path from the root; one that leads outside is a mistake like one that is missing.
+    pub(crate) fn repository_file(&mut self, path: &str, span: Span) -> Option<String> {
+        let outside = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
+        if let Some(read) = (!outside).then(|| (self.read)(path)).flatten() {
+            return Some(read);
         }
         let why = if outside { "lies outside the repository" } else { "is not in the repository, or is not UTF-8 text" };
-        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, value.span, format!("the file `{text}` {why}"));
+        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, span, format!("the file `{path}` {why}"));
         self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
         None
     }

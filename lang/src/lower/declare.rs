@@ -71,7 +71,9 @@ impl Context<'_> {
         let mut projects = nodes.iter().filter(|node| node.name.text == "project");
         let Some(project) = projects.next() else {
             let diagnostic = Diagnostic::new(&meaning::NO_PROJECT, end, "there is no `project` node in the repository");
-            self.report(diagnostic.label("nothing here").help("write `project \"my-shop\" { currency \"USD\" }` in tradewind.kdl"));
+            let manifest = "project \"my-shop\" { currency \"USD\" }";
+            let diagnostic = diagnostic.label("nothing here").help(format!("write `{manifest}` in tradewind.kdl"));
+            self.report(diagnostic.proposal("write a manifest", end, format!("{manifest}\n")));
             return;
         };
         for second in projects {
@@ -91,14 +93,12 @@ impl Context<'_> {
                 }
             },
         }
-        if let Some(zone) = self.setting_text(project, "time-zone") {
-            self.plan.project.time_zone = zone;
-        }
+        self.lower_time_zone(project);
         self.check_requires(project);
         for setting in project.all("setting") {
             self.lower_setting(setting);
         }
-        self.lower_environment(project, environment);
+        self.lower_environments(project, environment);
     }
 
     fn check_requires(&mut self, project: &Node) {
@@ -136,68 +136,6 @@ impl Context<'_> {
         if self.declare("setting", &name.text, name.span) {
             self.settings.push((name.text.clone(), ty));
             self.plan.project.settings.insert(name.text, value);
-        }
-    }
-
-    fn lower_environment(&mut self, project: &Node, wanted: Option<&str>) {
-        let named = |name: &str| project.all("environment").find(|node| name_of(node).is_some_and(|of| of.text == name));
-        let chosen = match wanted {
-            Some(name) => named(name),
-            None => named("dev").or_else(|| project.first("environment")),
-        };
-        let Some(node) = chosen else {
-            if let Some(name) = wanted {
-                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, project.name.span, format!("there is no environment `{name}`"));
-                self.report(diagnostic.label("not among its environments").help("name one of the project's `environment` nodes"));
-            }
-            return;
-        };
-        let Some(name) = name_of(node) else { return };
-        self.plan.project.environment = name.text;
-        if let Some(store) = node.setting("store").cloned() {
-            self.lower_store(&store);
-        }
-        for setting in node.all("setting") {
-            self.override_setting(setting);
-        }
-        let Some(twins) = node.first("twins") else { return };
-        self.plan.project.twins = twins.argument(0).is_some_and(|value| value.scalar == Scalar::Bool(true));
-        for seed in twins.all("seed") {
-            let (Some(record), Some(file)) = (seed.argument(0).cloned(), seed.argument(1).cloned()) else { continue };
-            let Some(record) = self.reference(&record, "type") else { continue };
-            match self.file_or_text(&file) {
-                Some((_, Some(path))) => {
-                    self.plan.project.seeds.insert(record, path);
-                }
-                Some((_, None)) => {
-                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, file.span, "a seed is a file of the repository");
-                    self.report(diagnostic.label("not marked as a file").help("write `(file)` before it"));
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn lower_store(&mut self, value: &Literal) {
-        let Some(url) = self.text(value, "`store`") else { return };
-        let path = url.strip_prefix("surrealkv://");
-        let outside = path.is_some_and(|path| path.split('/').any(|part| part == ".."));
-        if outside || (path.is_none_or(str::is_empty) && url != "memory://") {
-            let why = if outside { "lies outside the repository" } else { "is no store of this version" };
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{url}` {why}")).label("not a store");
-            self.report(diagnostic.help("write `surrealkv://.tradewind/store`, or `memory://` to keep nothing"));
-            return;
-        }
-        self.plan.project.store = url;
-    }
-
-    fn override_setting(&mut self, node: &Node) {
-        let Some(name) = node.argument(0).cloned() else { return };
-        let Some(found) = self.reference(&name, "setting") else { return };
-        let Some(ty) = self.settings.iter().find(|(name, _)| *name == found).map(|(_, ty)| ty.clone()) else { return };
-        let Some(value) = node.arguments.last().cloned() else { return };
-        if let Some(value) = self.typed(&value, &ty) {
-            self.plan.project.settings.insert(found, value);
         }
     }
 
@@ -351,10 +289,25 @@ impl Context<'_> {
         let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.clone());
         let known: Vec<String> = PLAIN.iter().map(|(name, _)| (*name).to_owned()).chain(declared).collect();
         let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, format!("there is no type `{text}`")).label("unknown type");
-        self.report(suggest(diagnostic, text, &known, at.span, "type"));
+        let elsewhere = ELSEWHERE.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, ours)| *ours);
+        self.report(match elsewhere {
+            Some(ours) => diagnostic.help(format!("it is called `{ours}` here")).fix(format!("write `{ours}`"), at.span, ours),
+            None => suggest(diagnostic, text, &known, at.span, "type"),
+        });
         None
     }
 }
+
+/// Names that other languages give to plain types.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("text", "string"),
+    ("str", "string"),
+    ("boolean", "bool"),
+    ("integer", "int"),
+    ("number", "double"),
+    ("float", "double"),
+    ("datetime", "timestamp"),
+];
 
 const PLAIN: &[(&str, Ty)] = &[
     ("bool", Ty::Bool),
@@ -365,6 +318,7 @@ const PLAIN: &[(&str, Ty)] = &[
     ("timestamp", Ty::Timestamp),
     ("duration", Ty::Duration),
     ("money", Ty::Money),
+    ("decimal", Ty::Decimal),
     ("json", Ty::Json),
 ];
 

@@ -1,6 +1,7 @@
 //! Flows: collecting steps, the scope of each, and the order in which they run.
 
 use super::context::{Context, name_of};
+use super::control::Steering;
 use super::model::WrittenRoute;
 use super::policy::run_type;
 use crate::ast::Node;
@@ -12,7 +13,6 @@ use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Record, Ty};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// The verbs.
 pub(crate) const VERBS: &[&str] = &["let", "observe", "decide", "reflect", "ask", "agent", "act", "remember", "choose", "each", "wait"];
@@ -33,6 +33,8 @@ pub(crate) struct Lowered {
     /// What other steps see: optional where it may not run.
     pub(crate) seen: Ty,
     pub(crate) reads: BTreeSet<usize>,
+    /// What of outside text decides whether it, or what it gates, is done.
+    pub(crate) control: Vec<Steering>,
 }
 
 /// One flow under construction.
@@ -87,16 +89,7 @@ impl FlowDraft<'_> {
 }
 
 impl Context<'_> {
-    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>) {
-        for node in self.flows_in_order(nodes) {
-            let Some(name) = name_of(node) else { continue };
-            if let Some(flow) = self.lower_flow(node, &name.text, routes) {
-                self.plan.flows.insert(name.text, Arc::new(flow));
-            }
-        }
-    }
-
-    fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
+    pub(crate) fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
         self.locate(format!("flow:{name}"), node.span);
         let input = self.lower_input(node, name);
         let base = self.input_scope(input.as_deref());
@@ -110,6 +103,7 @@ impl Context<'_> {
             return None;
         }
         self.lower_steps(&mut draft);
+        self.check_control(&draft);
         let scope = self.flow_scope(&draft, None, None);
         let key = node
             .setting("key")
@@ -225,15 +219,19 @@ impl Context<'_> {
         let plain = Marks::default();
         let mut scope = draft.base.clone().with("run", run_type(), plain).with("settings", self.settings_type(), plain);
         let mut states = Vec::new();
+        // What became of a step may be decided outside, though what is said of it is not outside text.
+        let mut known = plain;
         for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
+            let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
+            known = known.with(marks.choosing()).with(Marks { steered, ..plain });
             scope = scope.with(&step.name, ty, marks);
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
         }
-        scope.with("steps", Ty::Object(states), plain)
+        scope.with("steps", Ty::Object(states), known)
     }
 
     pub(crate) fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {

@@ -4,7 +4,7 @@ use crate::ty::{Marks, Ty};
 use std::collections::BTreeMap;
 
 /// What is known so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Known {
     /// Type and marks of what a flow answers.
     pub(crate) outputs: BTreeMap<String, (Ty, Marks)>,

@@ -7,6 +7,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Digest;
 use crate::shape::Shaped;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Whether a node has a flag.
@@ -19,11 +20,14 @@ pub(crate) const LOCK: &str = "tradewind.lock";
 
 impl Context<'_> {
     /// The nodes that hold, in the order of their files.
-    pub(crate) fn layered(&mut self, nodes: Vec<Node>, environment: Option<&str>) -> Vec<Node> {
+    pub(crate) fn layered<'n>(&mut self, nodes: &'n [Node], environment: Option<&str>) -> Cow<'n, [Node]> {
+        if !nodes.iter().any(has_layers) {
+            return Cow::Borrowed(nodes);
+        }
         let locked = self.locked();
         let mut layered: Vec<Node> = Vec::new();
         let (upper, base): (Vec<Node>, Vec<Node>) =
-            nodes.into_iter().partition(|node| flagged(node, "override") || flagged(node, "extend"));
+            nodes.iter().cloned().partition(|node| flagged(node, "override") || flagged(node, "extend"));
         layered.extend(base);
         for node in upper {
             let Some(name) = name_of(&node) else { continue };
@@ -54,7 +58,7 @@ impl Context<'_> {
                 }
             }
         }
-        self.in_environment(layered, environment)
+        Cow::Owned(self.in_environment(layered, environment))
     }
 
     /// A base with parts added and replaced.
@@ -165,6 +169,14 @@ impl Context<'_> {
         }
         nodes
     }
+}
+
+/// Whether a node replaces or extends another one, or is a project with an environment that changes some.
+fn has_layers(node: &Node) -> bool {
+    let changes = |child: &Node| matches!(child.name.text.as_str(), "model" | "route" | "connector");
+    flagged(node, "override")
+        || flagged(node, "extend")
+        || node.name.text == "project" && node.all("environment").any(|environment| environment.children.iter().any(changes))
 }
 
 /// Settings of the change stand for those of the base; so do children, all of a name at once.

@@ -7,6 +7,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Memory, Model};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::Ty;
 use std::sync::Arc;
 
@@ -70,14 +71,7 @@ impl Context<'_> {
             return None;
         };
         let path = self.text(&rows, "`rows`")?;
-        if (self.read)(&path).is_none() {
-            let diagnostic = Diagnostic::new(
-                &meaning::MISSING_FILE,
-                rows.span,
-                format!("the file `{path}` is not in the repository, or is not UTF-8 text"),
-            );
-            self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
-        }
+        self.repository_file(&path, rows.span);
         let label = self.setting_text(node, "label").unwrap_or_else(|| "label".to_owned());
         let price = match node.first("price").and_then(|price| price.argument(0)).cloned() {
             Some(price) => self.money(&price)?,
@@ -147,7 +141,14 @@ impl Context<'_> {
         let total = matches!(last, Some("template" | "value" | "person" | "fail"));
         if !total {
             let diagnostic = Diagnostic::new(&meaning::ROUTE_NOT_TOTAL, node.name.span, "this route has no answer when every model fails");
-            self.report(diagnostic.label("its ladder has no floor").help("end it with `value`, `template`, `person` or `fail`"));
+            let diagnostic = diagnostic.label("its ladder has no floor").help("end it with `value`, `template`, `person` or `fail`");
+            self.report(match node.children.last().map(|last| last.span) {
+                Some(last) => {
+                    let behind = Span { start: last.end, ..last };
+                    diagnostic.proposal("end it with `fail`", behind, "; fail \"no model answered\"")
+                }
+                None => diagnostic,
+            });
         }
         self.check_unreachable_rungs(node);
         let terms = self.route_terms(node);
@@ -183,7 +184,8 @@ impl Context<'_> {
             if let Some(floor) = floor {
                 let diagnostic =
                     Diagnostic::new(&meaning::UNREACHABLE, rung.name.span, format!("this `{}` is never reached", rung.name.text));
-                self.report(diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it"));
+                let diagnostic = diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it");
+                self.report(diagnostic.proposal("remove it", rung.span, ""));
             } else if !matches!(rung.name.text.as_str(), "candidate" | "cached" | "person") {
                 floor = Some(rung.name.span);
             }

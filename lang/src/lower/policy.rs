@@ -1,12 +1,14 @@
 //! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
 
 use super::context::{Context, name_of};
+use super::prove::Written;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope};
 use crate::plan::{Deny, Escalate, Escalation, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
@@ -75,7 +77,30 @@ impl Context<'_> {
                 _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
             }
         }
+        self.prove_policy(node, &policy, &scope);
         policy
+    }
+
+    /// Rules that never decide: `deny` comes before `escalate`, whatever their order in the file.
+    fn prove_policy(&mut self, node: &Node, policy: &Policy, scope: &Scope) {
+        let span = |kind: &str, name: &str| {
+            let rule = node.all(kind).find(|rule| rule.argument(0).and_then(Literal::text) == Some(name));
+            rule.and_then(|rule| rule.setting("when")).map_or(node.name.span, |when| when.span)
+        };
+        let written = |kind: &str, name: &str, when| Written { name: format!("`{kind} {name}`"), span: span(kind, name), when };
+        let denies: Vec<Written<'_>> = policy.denies.iter().map(|rule| written("deny", &rule.name, &rule.when)).collect();
+        let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
+        for rule in denies.iter().chain(&escalates) {
+            self.prove_says_something(scope, rule);
+        }
+        for rule in &denies {
+            self.prove_possible(scope, rule);
+        }
+        for rule in &escalates {
+            if !self.prove_possible(scope, rule) {
+                self.prove_not_shadowed(scope, rule, &denies.iter().collect::<Vec<_>>(), "denies it first");
+            }
+        }
     }
 
     fn lower_need(&mut self, node: &Node) -> Option<Need> {
@@ -232,7 +257,8 @@ impl Context<'_> {
             let span = node.setting("quorum").map_or(node.name.span, |value| value.span);
             let diagnostic =
                 Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but the team has {members}"));
-            self.report(diagnostic.label("can never be reached").help("lower it, or add members to the team"));
+            let diagnostic = diagnostic.label("can never be reached").help("lower it, or add members to the team");
+            self.report(diagnostic.proposal(format!("write {members}"), span, members.to_string()));
         }
         let batch = match node.setting("batch").cloned() {
             Some(word) => self.word(&word, "`batch`", &["run"]).is_some(),
@@ -253,7 +279,11 @@ impl Context<'_> {
                 format!("this `{kind}` does not say what happens when nobody answers"),
             );
             let choice = if kind == "ask" { "`stop` or `skip`" } else { "`deny`, `skip` or `stop`" };
-            self.report(diagnostic.label("no `on-timeout`").help(format!("write `on-timeout=` with {choice}")));
+            let strictest = if kind == "ask" { "stop" } else { "deny" };
+            let name = node.argument(0).map_or(node.name.span, |name| name.span);
+            let behind = Span { start: name.end, ..name };
+            let diagnostic = diagnostic.label("no `on-timeout`").help(format!("write `on-timeout=` with {choice}"));
+            self.report(diagnostic.proposal(format!("write `on-timeout={strictest}`"), behind, format!(" on-timeout={strictest}")));
             return None;
         };
         let choice: &[&str] = if kind == "ask" { &["stop", "skip"] } else { &["approve", "deny", "skip", "stop"] };
@@ -270,7 +300,7 @@ impl Context<'_> {
         if let (OnTimeout::Approve, Some(operation)) = (chosen, guarded) {
             let message = format!("silence cannot approve `{}`: it moves money or cannot be taken back", operation.name);
             let diagnostic = Diagnostic::new(&meaning::APPROVED_BY_SILENCE, value.span, message).label("approves when nobody looks");
-            self.report(diagnostic.help("write `on-timeout=deny`").fix("write `deny`", value.span, "deny"));
+            self.report(diagnostic.help("write `on-timeout=deny`").proposal("write `deny`", value.span, "deny"));
         }
         Some(chosen)
     }

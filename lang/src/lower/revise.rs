@@ -1,8 +1,10 @@
 //! Critics, and `reflect` of a draft: requirements, a model's judgement, what must be grounded; and bounded revisions.
 
 use super::context::{Context, name_of};
+use super::control::Steering;
 use super::flow::FlowDraft;
 use super::model::WrittenRoute;
+use super::prove::Written;
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
@@ -21,20 +23,39 @@ pub(crate) fn revises(node: &Node) -> bool {
     settings || node.first("critic").is_some() || node.first("escalate").is_some()
 }
 
+/// What a node requires.
+#[derive(Default)]
+pub(crate) struct Required {
+    pub(crate) requires: Vec<Require>,
+    pub(crate) reads: Vec<(String, Span)>,
+    /// What is said of whether they hold.
+    pub(crate) marks: Marks,
+    /// Requirements that rest on outside text.
+    pub(crate) control: Vec<Steering>,
+}
+
 impl Context<'_> {
     /// The `require` children of a node, and what they read.
-    pub(crate) fn requires(&mut self, node: &Node, scope: &Scope) -> (Vec<Require>, Vec<(String, Span)>) {
-        let (mut requires, mut reads) = (Vec::new(), Vec::new());
+    pub(crate) fn requires(&mut self, node: &Node, scope: &Scope) -> Required {
+        let mut required = Required::default();
+        let mut spans = Vec::new();
         for require in node.all("require").collect::<Vec<_>>() {
             let Some(when) = require.argument(0).cloned() else { continue };
-            let code = self.setting_text(require, "code").unwrap_or_else(|| format!("requirement-{}", requires.len() + 1));
+            let code = self.setting_text(require, "code").unwrap_or_else(|| format!("requirement-{}", required.requires.len() + 1));
             let message = self.setting_text(require, "message");
             if let Some(checked) = self.condition(&when, scope) {
-                reads.extend(checked.reads);
-                requires.push(Require { when: checked.expr, code, message });
+                spans.push(when.span);
+                required.marks = required.marks.with(checked.marks.choosing());
+                required.control.extend(Steering::of(&checked, when.span));
+                required.reads.extend(checked.reads);
+                required.requires.push(Require { when: checked.expr, code, message });
             }
         }
-        (requires, reads)
+        let written = required.requires.iter().zip(spans);
+        let written: Vec<Written<'_>> =
+            written.map(|(require, span)| Written { name: format!("requirement `{}`", require.code), span, when: &require.when }).collect();
+        self.prove_requirements(scope, node.name.span, &written);
+        required
     }
 
     pub(crate) fn lower_critics(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>) {
@@ -57,7 +78,7 @@ impl Context<'_> {
         };
         let plain = Marks::default();
         let scope = Scope::default().with(&variable, Ty::Record(of.clone()), plain).with("settings", self.settings_type(), plain);
-        let (requires, _) = self.requires(node, &scope);
+        let requires = self.requires(node, &scope).requires;
         let judge = node.first("judge").and_then(|judge| self.lower_judge(judge, name, scope.clone(), routes));
         let mut grounded = Vec::new();
         for value in node.first("grounded").map(|grounded| grounded.list("in")).unwrap_or_default().into_iter().cloned().collect::<Vec<_>>()
@@ -80,7 +101,7 @@ impl Context<'_> {
 
     fn lower_judge(&mut self, node: &Node, critic: &str, scope: Scope, routes: &BTreeMap<String, WrittenRoute>) -> Option<Judge> {
         let draft = FlowDraft::alone(critic, scope.clone(), routes);
-        let mut place = Place { draft: &draft, at: 0, scope, reads: Vec::new() };
+        let mut place = Place { draft: &draft, at: 0, scope, reads: Vec::new(), control: Vec::new() };
         let (route, written) = self.route(node, "text", &place)?;
         let min = match node.setting("min").cloned() {
             Some(value) => match self.typed(&value, &Ty::Double)? {
@@ -113,7 +134,8 @@ impl Context<'_> {
             self.check_critic(&name, &value, of.as_ref());
             critics.push(name);
         }
-        let (requires, reads) = self.requires(node, &place.scope);
+        let Required { requires, reads, control, .. } = self.requires(node, &place.scope);
+        place.control.extend(control);
         place.reads.extend(reads);
         if critics.is_empty() && node.first("require").is_none() {
             self.missing(node, "critic or require", "write `critic \"NAME\"`, or `require \"CONDITION\" code=\"…\"`: what must hold");

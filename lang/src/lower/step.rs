@@ -1,8 +1,10 @@
 //! A step: its common settings, and its one verb. The verbs that only compute or look are here.
 
 use super::context::Context;
+use super::control::Steering;
 use super::flow::{FlowDraft, Lowered};
 use super::model::{WrittenRoute, WrittenRung};
+use super::prove::Written;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -23,9 +25,16 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) at: usize,
     pub(crate) scope: Scope,
     pub(crate) reads: Vec<(String, Span)>,
+    /// Conditions that rest on outside text.
+    pub(crate) control: Vec<Steering>,
 }
 
 impl Place<'_, '_> {
+    /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
+    pub(crate) fn steer(&mut self, checked: &Checked, span: Span) {
+        self.control.extend(Steering::of(checked, span));
+    }
+
     /// Notes what an expression reads and returns it.
     pub(crate) fn note(&mut self, checked: Checked) -> Checked {
         self.reads.extend(checked.reads.iter().cloned());
@@ -37,7 +46,7 @@ impl Context<'_> {
     pub(crate) fn lower_step(&mut self, at: usize, draft: &FlowDraft<'_>) -> Option<Lowered> {
         let step = draft.drafts.get(at)?;
         let scope = self.flow_scope(draft, step.within, Some(at));
-        let mut place = Place { draft, at, scope, reads: Vec::new() };
+        let mut place = Place { draft, at, scope, reads: Vec::new(), control: Vec::new() };
         let node = step.node;
         self.locate(format!("flow:{}.{}", draft.name, step.name), step.span);
         let when = match node
@@ -47,6 +56,11 @@ impl Context<'_> {
         {
             Some(when) => {
                 let checked = self.condition(&when, &place.scope).map(|checked| place.note(checked));
+                if let Some(checked) = &checked {
+                    place.steer(checked, when.span);
+                    let name = format!("`{}`", step.name);
+                    self.prove_possible(&place.scope, &Written { name, span: when.span, when: &checked.expr });
+                }
                 // The step runs only where its condition held: `when="has(x)"` makes `x` present.
                 if let Some(checked) = &checked {
                     place.scope = std::mem::take(&mut place.scope).knowing(checked.proves.clone());
@@ -80,14 +94,16 @@ impl Context<'_> {
         if when.as_ref().is_some_and(Option::is_none) {
             return None;
         }
-        let when = when.flatten().map(|checked| checked.expr);
+        let when = when.flatten();
+        let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
+        let when = when.map(|checked| checked.expr);
         // Of a loop, an item is left out, not the list.
         let skips = on_error == OnError::Skip && !matches!(kind, StepKind::Each(_));
         let may_be_absent = when.is_some() || skips || skip_denied || self.silence_skips(&kind);
         let seen = if may_be_absent { ty.clone().optional() } else { ty.clone() };
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
-        Some(Lowered { step, marks, seen, reads })
+        Some(Lowered { step, marks, seen, reads, control: place.control })
     }
 
     /// Whether the step is left out when nobody answers in time.
@@ -192,8 +208,10 @@ impl Context<'_> {
             return None;
         }
         let request = self.request_bindings(node, &operation, &place.scope);
+        // What is found is the provider's own, but which of its records it is may be decided outside.
+        let marks = request.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks.choosing()));
         let request = request.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
-        Some((StepKind::Call { operation: name, request }, operation.response.clone(), Marks::default()))
+        Some((StepKind::Call { operation: name, request }, operation.response.clone(), marks))
     }
 
     fn lower_recall(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -208,9 +226,10 @@ impl Context<'_> {
             return None;
         };
         let subject = self.value(&subject, &place.scope, Some(&Ty::String))?;
-        let subject = place.note(subject).expr;
+        let subject = place.note(subject);
+        let (marks, subject) = (subject.marks.choosing(), subject.expr);
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
-        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), Marks::default()))
+        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), marks))
     }
 
     pub(crate) fn lower_decide(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -230,7 +249,8 @@ impl Context<'_> {
     }
 
     fn lower_rules(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut spans = Vec::new();
         let (mut ty, mut marks): (Option<Ty>, Marks) = (None, Marks::default());
         let mut complete = true;
         for rule in node.all("rule").collect::<Vec<_>>() {
@@ -247,10 +267,14 @@ impl Context<'_> {
                 continue;
             };
             let (when, value) = (place.note(when), place.note(value));
+            spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
-            marks = marks.with(value.marks);
+            marks = marks.with(value.marks).with(when.marks.choosing());
             rules.push(Rule { name, when: when.expr, value: value.expr });
         }
+        let written: Vec<Written<'_>> =
+            rules.iter().zip(spans).map(|(rule, span)| Written { name: format!("rule `{}`", rule.name), span, when: &rule.when }).collect();
+        self.prove_ladder(&place.scope, &written);
         let Some(otherwise) = node.first("otherwise").and_then(|node| node.setting("value")).cloned() else {
             let diagnostic =
                 Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "these rules do not say what holds when none of them does");
@@ -365,15 +389,19 @@ impl Context<'_> {
             Some(word) => self.word(&word, "`else`", &["continue", "stop"])? == "continue",
             None => false,
         };
-        let (requires, reads) = self.requires(node, &place.scope);
-        place.reads.extend(reads);
+        let required = self.requires(node, &place.scope);
+        place.reads.extend(required.reads);
+        if !go_on {
+            place.control.extend(required.control);
+        }
+        let (requires, marks) = (required.requires, required.marks);
         let complete = requires.len() == node.all("require").count();
         if node.first("require").is_none() {
             self.missing(node, "require", "write `require \"CONDITION\" code=\"…\"`: what must hold");
             return None;
         }
         let ty = Ty::Object(vec![("passed".to_owned(), Ty::Bool), ("codes".to_owned(), Ty::List(Box::new(Ty::String)))]);
-        complete.then_some((StepKind::Reflect { requires, go_on }, ty, Marks::default()))
+        complete.then_some((StepKind::Reflect { requires, go_on }, ty, marks))
     }
 }
 

@@ -22,8 +22,8 @@ fn begins(node: &Node, found: &mut BTreeSet<String>) {
 }
 
 impl Context<'_> {
-    /// Flows, those that others start first: what they answer is then known. Flows that start each other never end.
-    pub(crate) fn flows_in_order<'n>(&mut self, nodes: &'n [Node]) -> Vec<&'n Node> {
+    /// Flows in waves, those that others start first: what they answer is then known. Flows that start each other never end.
+    pub(crate) fn flows_in_order<'n>(&mut self, nodes: &'n [Node]) -> Vec<Vec<&'n Node>> {
         let flows: Vec<&Node> = nodes.iter().filter(|node| node.name.text == "flow").collect();
         let mut waiting: Vec<(&Node, BTreeSet<String>)> = Vec::new();
         for node in flows {
@@ -31,15 +31,15 @@ impl Context<'_> {
             begins(node, &mut needed);
             waiting.push((node, needed));
         }
-        let mut order = Vec::new();
+        let mut order: Vec<Vec<&Node>> = Vec::new();
         loop {
             let open: BTreeSet<String> = waiting.iter().filter_map(|(node, _)| name_of(node)).map(|name| name.text).collect();
             let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, needed)| needed.is_disjoint(&open));
-            order.extend(ready.iter().map(|(node, _)| *node));
             waiting = rest;
             if ready.is_empty() {
                 break;
             }
+            order.push(ready.iter().map(|(node, _)| *node).collect());
         }
         if let Some(((first, _), others)) = waiting.split_first() {
             let diagnostic = Diagnostic::new(&meaning::CYCLE, first.name.span, "these flows start each other, and would never end");
@@ -47,7 +47,8 @@ impl Context<'_> {
                 others.iter().fold(diagnostic.label("starts"), |diagnostic, (node, _)| diagnostic.also(node.name.span, "starts"));
             self.report(diagnostic.help("let one of them `emit` an event that triggers the other, under a `concurrency` key"));
         }
-        order.extend(waiting.iter().map(|(node, _)| *node));
+        // One after the other, as each of them knows only what came before.
+        order.extend(waiting.iter().map(|(node, _)| vec![*node]));
         order
     }
 

@@ -2,13 +2,15 @@
 
 use super::connector::object_of;
 use super::context::{Context, suggest};
+use super::prove::Written;
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Name, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Scope};
+use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
 
 impl Context<'_> {
@@ -31,8 +33,11 @@ impl Context<'_> {
                     fix.edits.iter_mut().for_each(|edit| edit.text = edit.text.trim_matches('"').to_owned());
                     fix
                 });
-                let fixes = fixes.collect();
-                self.report(Diagnostic { fixes, ..diagnostic });
+                let fixes: Vec<_> = fixes.collect();
+                let diagnostic = Diagnostic { fixes, ..diagnostic };
+                // A child that gives it has its value behind a space, not behind `=`: both go.
+                let whole = name.span.to(value.span);
+                self.report(if diagnostic.fixes.is_empty() { diagnostic.proposal("remove it", whole, "") } else { diagnostic });
                 continue;
             };
             if let Some(checked) = self.value(value, scope, Some(&field.ty)) {
@@ -64,11 +69,13 @@ impl Context<'_> {
         let operation = self.plan.operations.get(&name)?.clone();
         if operation.effect == EffectKind::Read {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, value.span, format!("`{name}` only reads, so it is not an act"));
-            self.report(diagnostic.label("a read").help("write `observe` instead of `act`"));
+            let diagnostic = diagnostic.label("a read").help("write `observe` instead of `act`");
+            self.report(diagnostic.fix("write `observe`", node.name.span, "observe"));
             return None;
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound);
+        self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
@@ -159,7 +166,8 @@ impl Context<'_> {
                 self.report(
                     Diagnostic::new(&meaning::UNUSED_EVIDENCE, name.span, message)
                         .label("nobody looks at it")
-                        .help("remove it, or let a policy `needs` it"),
+                        .help("remove it, or let a policy `needs` it")
+                        .proposal("remove it", name.span.to(value.span), ""),
                 );
             }
             if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
@@ -301,6 +309,8 @@ impl Context<'_> {
         let mut arms = Vec::new();
         let mut outputs: Vec<Vec<(String, Checked)>> = Vec::new();
         let mut closed: Option<&Node> = None;
+        let mut conditions: Vec<(Expr, Span)> = Vec::new();
+        let mut chosen = Marks::default();
         let mut complete = true;
         for (number, child) in children.iter().enumerate() {
             if let Some(otherwise) = closed {
@@ -311,7 +321,11 @@ impl Context<'_> {
             }
             let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
                 ("when", Some(when)) => match self.condition(&when, &place.scope) {
-                    Some(checked) => Some(place.note(checked).expr),
+                    Some(checked) => {
+                        place.steer(&checked, when.span);
+                        chosen = chosen.with(checked.marks.choosing());
+                        Some(place.note(checked).expr)
+                    }
                     None => {
                         complete = false;
                         None
@@ -327,16 +341,20 @@ impl Context<'_> {
             let scope = self.flow_scope(place.draft, arm, None);
             let output = self.lower_output(child, &scope);
             place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
+            conditions.extend(when.clone().zip(child.argument(0).map(|when| when.span)));
             arms.push(Arm { when, output: Vec::new() });
             outputs.push(output);
         }
+        let written: Vec<Written<'_>> =
+            conditions.iter().map(|(when, span)| Written { name: format!("the arm `{}`", when.source), span: *span, when }).collect();
+        self.prove_ladder(&place.scope, &written);
         if closed.is_none() {
             let diagnostic =
                 Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "this `choose` does not say what happens when no condition holds");
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise { }` as its last child"));
             return None;
         }
-        let marks = outputs.iter().flatten().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let marks = outputs.iter().flatten().fold(chosen, |marks, (_, checked)| marks.with(checked.marks));
         let ty = Self::join_outputs(&mut outputs);
         for (arm, output) in arms.iter_mut().zip(outputs) {
             arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();

@@ -185,9 +185,11 @@ impl Reader<'_> {
         if !key.kind.is_text() {
             let message = format!("{} is not a property's name", shown(self.written(key)));
             let mistake = self.findings.mistake(&code::BAD_NAME, key.start, key.end, message);
-            self.findings.keep(mistake.label("a value, not a name").help("a property is a name, `=` and a value"));
             // The value goes with it: as an argument it would only cause another mistake.
-            self.findings.hide(key.start, found.map_or(equals.end, |value| value.end));
+            let end = found.map_or(equals.end, |value| value.end);
+            let mistake = mistake.label("a value, not a name").help("a property is a name, `=` and a value");
+            self.findings.keep(mistake.proposal("remove it", self.findings.span(key.start, end), ""));
+            self.findings.hide(key.start, end);
             self.at += usize::from(found.is_some());
             return None;
         }
@@ -195,9 +197,10 @@ impl Reader<'_> {
             let message = format!("missing value of {}", shown(self.written(key)));
             let mistake = self.findings.mistake(&code::MISSING_VALUE, key.start, equals.end, message);
             let help = "write the value right after the `=`; empty text is `\"\"`";
-            self.findings.keep(mistake.label("nothing follows the `=`").help(help));
             let end = self.at.checked_sub(1).and_then(|at| self.tree.tokens.get(at)).map_or(equals.end, |token| token.end);
             let end = if annotation.is_some() { end } else { equals.end };
+            let mistake = mistake.label("nothing follows the `=`").help(help);
+            self.findings.keep(mistake.proposal("remove it", self.findings.span(key.start, end), ""));
             self.findings.hide(key.start, end);
             return None;
         }
@@ -238,7 +241,7 @@ impl Reader<'_> {
         }
         let mistake = self.findings.mistake(&code::BAD_ANNOTATION, open.start, end, "broken annotation");
         let help = "an annotation is one word in parentheses right before a value: `(file)\"reply.md\"`";
-        self.findings.keep(mistake.label("not `(name)`").help(help));
+        self.findings.keep(mistake.label("not `(name)`").help(help).proposal("remove it", self.findings.span(open.start, end), ""));
         self.findings.hide(open.start, end);
         None
     }
@@ -248,7 +251,8 @@ impl Reader<'_> {
         let close = self.tree.tokens.get(..self.at).unwrap_or(&[]).iter().rev().find(|token| token.kind == TokenKind::CloseParen);
         let end = close.map_or(open.end, |token| token.end);
         let mistake = self.findings.mistake(&code::BAD_ANNOTATION, open.start, end, "annotation without a value");
-        self.findings.keep(mistake.label("nothing follows it").help("an annotation stands right before the value or node it belongs to"));
+        let mistake = mistake.label("nothing follows it").help("an annotation stands right before the value or node it belongs to");
+        self.findings.keep(mistake.proposal("remove it", self.findings.span(open.start, end), ""));
         self.findings.hide(open.start, end);
     }
 

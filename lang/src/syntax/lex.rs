@@ -197,7 +197,13 @@ impl<'a> Lexer<'a> {
         };
         let mistake =
             self.findings.mistake(&code::UNEXPECTED_CHARACTER, self.at, end, format!("unexpected {}", shown(&character.to_string())));
-        self.findings.keep(mistake.label("nothing begins with this").help(help));
+        let span = self.findings.span(self.at, end);
+        let mistake = mistake.label("nothing begins with this").help(help);
+        // A list is the same list without its brackets; what any other character was for, nobody knows.
+        self.findings.keep(match character {
+            '[' | ']' => mistake.fix("remove it", span, ""),
+            _ => mistake.proposal("remove it", span, ""),
+        });
         self.findings.repair(self.at, end, " ");
         self.push(TokenKind::Unknown, character.len_utf8());
     }

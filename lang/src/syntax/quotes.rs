@@ -99,6 +99,13 @@ impl Lexer<'_> {
             ),
         };
         let mut mistake = self.findings.mistake(code, fault.start, fault.end, message).label(label).help(help);
+        if fault.kind == FaultKind::OpeningLine
+            && let Some(token) = self.tokens.last().copied()
+            && !self.text.get(token.start..token.end).unwrap_or("").contains(is_newline)
+        {
+            let whole = self.findings.span(token.start, token.end);
+            mistake = mistake.fix("use one quote", whole, quoted(&decode(self.text, token).text));
+        }
         if fault.kind == FaultKind::UnknownEscape {
             mistake = mistake.fix("write the backslash twice", span, format!("\\{written}"));
         }

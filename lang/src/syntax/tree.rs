@@ -202,7 +202,8 @@ impl Reader<'_> {
     pub(super) fn nothing_left_out(&mut self, slash: Token) {
         let mistake = self.findings.mistake(&code::NOTHING_LEFT_OUT, slash.start, slash.end, "nothing follows `/-`");
         let help = "`/-` takes out the node, argument, property or block right after it; for text, use `//`";
-        self.findings.keep(mistake.label("leaves nothing out").help(help));
+        let span = self.findings.span(slash.start, slash.end);
+        self.findings.keep(mistake.label("leaves nothing out").help(help).fix("remove it", span, ""));
         self.findings.hide(slash.start, slash.end);
     }
 

@@ -66,11 +66,15 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
                 format!("the template cannot be read: {}", detail.replace("end of variable block", "`}}`").replace("end of block", "`%}`")),
             );
             let place = checker.line(range.start);
-            checker.diagnostics.push(
-                diagnostic
-                    .label(place)
-                    .help("holes are `{{ path }}`, blocks `{% if path %}…{% endif %}` and `{% for item in path %}…{% endfor %}`"),
-            );
+            let help = "holes are `{{ path }}`, blocks `{% if path %}…{% endif %}` and `{% for item in path %}…{% endfor %}`";
+            let diagnostic = diagnostic.label(place).help(help);
+            let open = text.rfind("{{").is_some_and(|at| !text.get(at..).unwrap_or("").contains("}}"));
+            // In a file of its own there is no place to edit.
+            let own = literal.text() == Some(text);
+            checker.diagnostics.push(match open && own {
+                true => diagnostic.proposal("close the hole", checker.span(text.len(), text.len()), " }}"),
+                false => diagnostic,
+            });
         }
     }
     let Checker { diagnostics, reads, marks, .. } = checker;
@@ -309,7 +313,7 @@ impl Checker<'_> {
     fn comparison(&mut self, one: &Shown, other: &Shown, left: &Expr<'_>, right: &Expr<'_>, plain: bool) {
         for shown in [one, other] {
             self.settle(shown);
-            if let Ty::Money | Ty::Timestamp | Ty::Duration = &shown.ty {
+            if let Ty::Money | Ty::Decimal | Ty::Timestamp | Ty::Duration = &shown.ty {
                 let (quoted, ty) = (self.quoted(shown.place), shown.ty.clone());
                 self.report(&codes::TEMPLATE_FORM, shown.place, format!("a template does not compare {ty}, and {quoted} is")).help =
                     Some("compare it in a `let` step and name the step here".to_owned());
@@ -438,11 +442,7 @@ impl Checker<'_> {
         let marks = arguments.iter().fold(of.marks, |marks, argument| marks.with(argument.marks));
         let Some(known) = FILTERS.iter().find(|known| known.name == name) else {
             let names: Vec<&str> = FILTERS.iter().map(|known| known.name).collect();
-            let help = match nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", listed(&names)),
-            };
-            self.report(&codes::TEMPLATE_FILTER, place, format!("there is no filter `{name}`")).help = Some(help);
+            self.missing(&codes::TEMPLATE_FILTER, place, name, &names, &format!("there is no filter `{name}`"), "there are");
             return Shown { ty: Ty::Unknown, marks, path: None, place };
         };
         if name != "default" {

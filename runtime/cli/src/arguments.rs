@@ -33,7 +33,7 @@ pub(crate) struct Place {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Validate the repository and report every mistake.
-    #[command(after_help = "Example:\n  tradewind check --format json")]
+    #[command(after_help = "Example:\n  tradewind check --format sarif > findings.sarif\n  tradewind check --fix")]
     Check(Check),
     /// Lay out KDL files; comments are kept.
     #[command(after_help = "Example:\n  tradewind fmt --check")]
@@ -51,7 +51,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tradewind run returns-triage --input messages.jsonl")]
     Run(Run),
     /// Run the scenarios of the repository on the real engine with twins.
-    #[command(after_help = "Example:\n  tradewind test refund")]
+    #[command(after_help = "Example:\n  tradewind test refund\n  tradewind test --format junit > scenarios.xml")]
     Test(Test),
     /// List runs, or show one.
     #[command(after_help = "Example:\n  tradewind runs --status waiting\n  tradewind runs show 3f2a91")]
@@ -85,11 +85,46 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// How to report.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub(crate) format: CheckFormat,
     /// Exit with 2 when there are warnings.
     #[arg(long)]
     pub(crate) deny_warnings: bool,
+    /// Mend what can be mended without doubt; `--fix=all` makes proposals come true as well.
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "safe")]
+    pub(crate) fix: Option<Fixes>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fixes {
+    /// Those that leave no doubt of what is meant.
+    Safe,
+    /// Those that a person should look at, too.
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people.
+    Human,
+    /// For programs; has a version.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// JUnit's XML, for continuous integration.
+    Junit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people.
+    Human,
+    /// For programs; has a version.
+    Json,
+    /// JUnit's XML, for continuous integration.
+    Junit,
 }
 
 #[derive(Debug, Args)]
@@ -156,8 +191,8 @@ pub(crate) struct Test {
     /// Only scenarios whose name contains this.
     pub(crate) filter: Option<String>,
     /// How to report.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = TestFormat::Human)]
+    pub(crate) format: TestFormat,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! Diagnostics and failures for people (miette) and for programs (JSON). It decides nothing.
+//! Diagnostics and failures for people (miette). It decides nothing; formats for programs are in `report.rs`.
 
 use crate::exit::Failure;
 use crate::output::{printable, tell};
@@ -148,30 +148,6 @@ pub(crate) fn summary(errors: usize, warnings: usize) -> String {
         (0, warnings) => plural(warnings, "warning"),
         (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
     }
-}
-
-/// Every diagnostic as JSON, version 1.
-pub(crate) fn diagnostics_as_json(compiled: &Compiled) -> serde_json::Value {
-    let place = |span: Span| {
-        let (line, column) = compiled.sources.line_column(span);
-        serde_json::json!({ "path": compiled.sources.path(span), "line": line, "column": column, "start": span.start, "end": span.end })
-    };
-    let each = compiled.diagnostics.iter().map(|found| {
-        serde_json::json!({
-            "code": found.code.id,
-            "severity": if found.severity() == Severity::Error { "error" } else { "warning" },
-            "message": found.message,
-            "label": found.label,
-            "at": place(found.span),
-            "also": found.secondary.iter().map(|label| serde_json::json!({ "text": label.text, "at": place(label.span) })).collect::<Vec<_>>(),
-            "help": found.help,
-            "fixes": found.fixes.iter().map(|fix| serde_json::json!({
-                "title": fix.title,
-                "edits": fix.edits.iter().map(|edit| serde_json::json!({ "at": place(edit.span), "text": edit.text })).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
-        })
-    });
-    serde_json::json!({ "version": 1, "diagnostics": each.collect::<Vec<_>>() })
 }
 
 /// A command's failure on standard error.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tradewind_connectors::twin::{Fault, FaultKind, TwinConnectors, TwinWorld};
-use tradewind_engine::approval::{PendingApproval, Verdict};
+use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
 use tradewind_engine::ports::{BoxFuture, Classification, Models};
@@ -185,7 +185,7 @@ impl Stage<'_> {
             Expectation::Denied { what, count } => {
                 let rules =
                     self.events(|kind| if let EventKind::EffectDenied { rule, .. } = kind { Some(rule.clone()) } else { None }).await?;
-                let found = rules.iter().filter(|rule| *rule == what).count();
+                let found = rules.iter().filter(|rule| is_denied_by(rule, what)).count();
                 compare(found, *count, &format!("denials by `{what}`"), &format!("denied by: {}", rules.join(", ")))
             }
             Expectation::Output(fields) => self.check_output(fields).await,

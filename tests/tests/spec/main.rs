@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod codes;
+mod fixes;
 mod reference;
 
 use std::fmt::Write as _;
@@ -20,8 +21,8 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Compiles an example with the standard library; the default manifest stands in where it has none of its own.
-fn compiled(files: &[(String, String)], manifest: bool) -> Compiled {
+/// Hands an example with the standard library to a part of the front end; the default manifest stands in where it has none of its own.
+fn with_repository<T>(files: &[(String, String)], manifest: bool, work: impl FnOnce(&Repository<'_>) -> T) -> T {
     let kdl = |path: &str| Path::new(path).extension().is_some_and(|extension| extension == "kdl");
     let (mut configuration, others): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(path, _)| kdl(path));
     let own = configuration.iter().any(|(_, text)| text.lines().any(|line| line.trim_start().starts_with("project")));
@@ -32,7 +33,12 @@ fn compiled(files: &[(String, String)], manifest: bool) -> Compiled {
         let given = others.iter().find(|(of, _)| of == path).map(|(_, text)| text.clone());
         given.or_else(|| FILES.iter().find(|(of, _)| *of == path).map(|(_, text)| (*text).to_owned()))
     };
-    compile::compile(&Repository { configuration: &configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment: None })
+    work(&Repository { configuration: &configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment: None })
+}
+
+/// Compiles an example.
+fn compiled(files: &[(String, String)], manifest: bool) -> Compiled {
+    with_repository(files, manifest, compile::compile)
 }
 
 /// `CODE line:column message`, a line each; `clean` where there is nothing. A file other than `main` is named.

@@ -107,6 +107,8 @@ fn near_misses_come_with_a_fix() {
         ("ordr.paid > '1 USD'", "ordr", "order"),
         ("order.pad > '1 USD'", "pad", "paid"),
         ("sise(found) > 0", "sise", "size"),
+        ("math.gretest(status, 1) > 0", "gretest", "greatest"),
+        ("found.dstinct().size() > 0", "dstinct", "distinct"),
         ("verdict.kind == 'complant'", "'complant'", "'complaint'"),
         ("status = 3", "=", "=="),
     ] {
@@ -148,7 +150,7 @@ fn what_is_too_long_or_too_deep_is_refused_before_it_is_parsed() {
     for text in [
         format!("{}status{}", "(1 + ".repeat(30), ")".repeat(30)),
         format!("{}1{}", "[".repeat(40), "]".repeat(40)),
-        format!("{}found{}", "found.map(x, ".repeat(20), ")".repeat(20)),
+        format!("{}found{}", "[status].map(x, ".repeat(20), ")".repeat(20)),
         format!("name{}", " + name".repeat(100)),
         format!("body{}", ".a".repeat(100)),
         "true ? 1 : ".repeat(40) + "1",

@@ -1,29 +1,83 @@
-//! `check`: every mistake of the repository, or a line that says it is fine.
+//! `check`: every mistake of the repository in one of five formats, or a line that says it is fine. With `--fix` it mends first what
+//! it can, and reports what is left.
 
-use crate::arguments::{Check, Format, Place};
-use crate::exit::{Exit, Outcome};
-use crate::output::say;
+use crate::arguments::{Check, CheckFormat, Fixes, Place};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{self, say, tell};
 use crate::render;
+use crate::replace::replace;
+use crate::report::{self, Findings};
 use crate::repository::Repository;
+use serde_json::json;
+use tradewind_lang::compile::Compiled;
+use tradewind_lang::fix::{Fixed, mend};
 
 pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
     let repository = Repository::open(place)?;
-    let compiled = repository.compile(place.environment.as_deref());
+    let environment = place.environment.as_deref();
+    let (compiled, fixed) = match options.fix {
+        Some(which) => mended(&repository, environment, which)?,
+        None => (repository.compile(environment), Vec::new()),
+    };
     let (errors, warnings) = render::counts(&compiled);
-    match options.format {
-        Format::Json => say!("{}", render::diagnostics_as_json(&compiled)),
-        Format::Human => {
-            render::diagnostics(&compiled);
-            if let Some(plan) = &compiled.plan {
-                let (files, flows, policies) = (repository.configuration.len(), plan.flows.len(), plan.policies.len());
-                say!("{files} files, {flows} flows, {policies} policies: no mistake; plan {}", plan.digest().short());
-            }
-        }
-    }
+    print(&repository, &compiled, &fixed, options);
     Ok(match (errors, warnings) {
         (0, 0) => Exit::Fine,
         (0, _) if options.deny_warnings => Exit::Changes,
         (0, _) => Exit::Fine,
         _ => Exit::Mistakes,
     })
+}
+
+/// Mends the files, and returns what is left and what was done.
+fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> Result<(Compiled, Vec<Fixed>), Failure> {
+    let mut mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
+    for ((path, old), (_, new)) in repository.configuration.iter().zip(&mended.configuration) {
+        if old != new {
+            replace(&repository.root.join(path), old, new)?;
+        }
+    }
+    repository.note_links(&mut mended.compiled);
+    Ok((mended.compiled, mended.fixed))
+}
+
+fn print(repository: &Repository, compiled: &Compiled, fixed: &[Fixed], options: &Check) {
+    let prefix = report::prefix(&repository.root);
+    let findings = Findings { compiled, prefix: &prefix, files: &repository.configuration, deny_warnings: options.deny_warnings };
+    let done: Vec<String> = fixed.iter().map(told).collect();
+    match options.format {
+        CheckFormat::Human => done.iter().for_each(|line| say!("{line}")),
+        CheckFormat::Json => {}
+        // These formats have no place for what is no longer there.
+        CheckFormat::Sarif | CheckFormat::Github | CheckFormat::Junit => done.iter().for_each(|line| tell!("{line}")),
+    }
+    match options.format {
+        CheckFormat::Human => {
+            render::diagnostics(compiled);
+            if let Some(plan) = &compiled.plan {
+                let (files, flows, policies) = (repository.configuration.len(), plan.flows.len(), plan.policies.len());
+                say!("{files} files, {flows} flows, {policies} policies: no mistake; plan {}", plan.digest().short());
+            }
+        }
+        CheckFormat::Json => {
+            let each = fixed.iter().map(|fixed| {
+                json!({ "code": fixed.code.id, "path": fixed.path, "line": fixed.line, "column": fixed.column, "title": fixed.title })
+            });
+            say!("{}", report::json::report(&findings, options.fix.map(|_| each.collect())));
+        }
+        CheckFormat::Sarif => {
+            let sarif = report::sarif::report(&findings);
+            if sarif.left_out > 0 {
+                tell!("{} diagnostics are left out: a SARIF run holds no more", sarif.left_out);
+            }
+            say!("{:#}", sarif.log);
+        }
+        CheckFormat::Github => output::write(format_args!("{}", report::github::report(&findings))),
+        CheckFormat::Junit => output::write(format_args!("{}", report::junit::report(&findings))),
+    }
+}
+
+/// `fixed flows/a.kdl:4:5: TW0102: write `currency``.
+fn told(fixed: &Fixed) -> String {
+    format!("fixed {}:{}:{}: {}: {}", fixed.path, fixed.line, fixed.column, fixed.code.id, fixed.title)
 }

@@ -4,8 +4,9 @@ use crate::arguments::{Fmt, Place};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{say, tell};
 use crate::render;
+use crate::replace::replace;
 use crate::repository::Repository;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tradewind_lang::code::run;
 use tradewind_lang::source::SourceMap;
 use tradewind_lang::syntax;
@@ -23,7 +24,7 @@ pub(crate) fn run(place: &Place, options: &Fmt) -> Outcome {
         } else if formatted != *text {
             changed += 1;
             if !options.check {
-                write(&root.join(path), &formatted)?;
+                replace(&root.join(path), text, &formatted)?;
             }
             say!("{path}");
         }
@@ -49,15 +50,4 @@ fn files(place: &Place, options: &Fmt) -> Result<(PathBuf, Vec<(String, String)>
         files.push((path.to_string_lossy().into_owned(), text));
     }
     Ok((PathBuf::new(), files))
-}
-
-/// Writes beside the file and renames, so that a full disk or a kill leaves the old text or the new one.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let beside = path.with_extension("kdl.new");
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| {
-        // What could not be renamed is of no use to anybody.
-        let _ = std::fs::remove_file(&beside);
-        Failure::new(Exit::Tool, &run::CANNOT_WRITE, format!("`{}` cannot be written: {error}", path.display()))
-    })
 }

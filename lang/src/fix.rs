@@ -1,0 +1,262 @@
+//! Mending a repository by the fixes of its diagnostics, in rounds, until nothing changes. It writes no file, and keeps no change
+//! that leaves more mistakes than there were.
+
+use crate::code::Code;
+use crate::compile::{Compiled, Repository, compile};
+use crate::diagnostic::{Diagnostic, Edit, Fix, Severity};
+use crate::source::{SourceId, SourceMap, Span};
+use std::collections::BTreeSet;
+
+/// Fixes that touch each other are made in different rounds; so many there are at most.
+const ROUNDS: usize = 32;
+/// How often one fix is tried alone after several together had made matters worse.
+const TRIALS: usize = 256;
+
+/// A fix that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// The file.
+    pub path: String,
+    /// The line it stood in when it was mended, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The kind of mistake.
+    pub code: Code,
+    /// What was done, in the imperative.
+    pub title: String,
+}
+
+/// A repository after mending.
+#[derive(Debug)]
+pub struct Mended {
+    /// Every configuration file, mended or as it was, in the order given.
+    pub configuration: Vec<(String, String)>,
+    /// What was done, in the order it was done.
+    pub fixed: Vec<Fixed>,
+    /// What the mended texts compile to: the mistakes that are left.
+    pub compiled: Compiled,
+}
+
+/// A fix by what it is about, wherever that moves.
+type Identity = (&'static str, String, String, String);
+
+/// Mends a repository. With `all`, proposals are made as well as fixes that leave no doubt.
+#[must_use]
+pub fn mend(repository: &Repository<'_>, all: bool) -> Mended {
+    let mut mending = Mending {
+        repository,
+        all,
+        texts: repository.configuration.to_vec(),
+        fixed: Vec::new(),
+        refused: BTreeSet::new(),
+        seen: BTreeSet::new(),
+        trials: 0,
+    };
+    let mut compiled = mending.compile(repository.configuration);
+    mending.seen.insert(mending.texts.clone());
+    for _ in 0..ROUNDS {
+        let chosen = mending.choose(&compiled);
+        if chosen.is_empty() {
+            break;
+        }
+        compiled = mending.round(compiled, &chosen);
+    }
+    Mended { configuration: mending.texts, fixed: mending.fixed, compiled }
+}
+
+struct Mending<'a> {
+    repository: &'a Repository<'a>,
+    all: bool,
+    texts: Vec<(String, String)>,
+    fixed: Vec<Fixed>,
+    /// What made matters worse.
+    refused: BTreeSet<Identity>,
+    /// Every state that was reached, so that two fixes which undo each other come to an end.
+    seen: BTreeSet<Vec<(String, String)>>,
+    trials: usize,
+}
+
+/// A diagnostic and one of its fixes, by their places.
+type Choice = (usize, usize);
+
+impl Mending<'_> {
+    fn compile(&self, configuration: &[(String, String)]) -> Compiled {
+        let Repository { library, read, environment, .. } = *self.repository;
+        compile(&Repository { configuration, library, read, environment })
+    }
+
+    /// The first fix of each diagnostic that may be made and touches none before it.
+    fn choose(&self, compiled: &Compiled) -> Vec<Choice> {
+        let mut taken: Vec<Span> = Vec::new();
+        let mut chosen = Vec::new();
+        for (at, found) in compiled.diagnostics.iter().enumerate() {
+            let possible = found.fixes.iter().enumerate().filter(|(_, fix)| {
+                (self.all || fix.safe)
+                    && fix.edits.iter().all(|edit| self.own(edit.span.source).is_some())
+                    && !self.refused.contains(&identity(found, fix, &compiled.sources))
+            });
+            for (which, fix) in possible {
+                if fix.edits.iter().all(|edit| !taken.iter().any(|other| touches(edit.span, *other))) {
+                    taken.extend(fix.edits.iter().map(|edit| edit.span));
+                    chosen.push((at, which));
+                    break;
+                }
+            }
+        }
+        chosen
+    }
+
+    /// Which of the texts a source is; none for the standard library.
+    fn own(&self, source: SourceId) -> Option<usize> {
+        let at = usize::try_from(source.0).ok()?.checked_sub(self.repository.library.len())?;
+        (at < self.texts.len()).then_some(at)
+    }
+
+    /// All of the chosen at once; where that is worse, one by one.
+    fn round(&mut self, compiled: Compiled, chosen: &[Choice]) -> Compiled {
+        match self.attempt(&compiled, chosen) {
+            Some(after) => after,
+            None if chosen.len() > 1 => self.one_by_one(compiled, chosen),
+            None => {
+                self.refuse(&compiled, chosen);
+                compiled
+            }
+        }
+    }
+
+    fn one_by_one(&mut self, compiled: Compiled, chosen: &[Choice]) -> Compiled {
+        for choice in chosen {
+            let single = std::slice::from_ref(choice);
+            self.trials += 1;
+            if self.trials > TRIALS {
+                self.refuse(&compiled, chosen);
+                break;
+            }
+            match self.attempt(&compiled, single) {
+                // The others are looked at again in the next round: their places have moved.
+                Some(after) => return after,
+                None => self.refuse(&compiled, single),
+            }
+        }
+        compiled
+    }
+
+    fn refuse(&mut self, compiled: &Compiled, chosen: &[Choice]) {
+        for (found, fix) in chosen.iter().filter_map(|choice| of(compiled, *choice)) {
+            self.refused.insert(identity(found, fix, &compiled.sources));
+        }
+    }
+
+    /// Makes fixes; keeps them, and returns what they compile to, only where that is no worse.
+    fn attempt(&mut self, before: &Compiled, chosen: &[Choice]) -> Option<Compiled> {
+        let made: Vec<(&Diagnostic, &Fix)> = chosen.iter().filter_map(|choice| of(before, *choice)).collect();
+        let mut texts = self.texts.clone();
+        for (at, (_, text)) in texts.iter_mut().enumerate() {
+            let mut edits: Vec<&Edit> = made.iter().flat_map(|(_, fix)| &fix.edits).collect();
+            edits.retain(|edit| self.own(edit.span.source) == Some(at));
+            *text = edited(text, &edits);
+        }
+        if self.seen.contains(&texts) {
+            return None;
+        }
+        let after = self.compile(&texts);
+        // Of several, each must take its own mistake away: otherwise one could hide what another makes worse.
+        let errors = if made.len() < 2 { 0 } else { made.iter().filter(|(found, _)| found.severity() == Severity::Error).count() };
+        let (most, warnings) = weight(before);
+        if weight(&after) > (most.saturating_sub(errors), warnings) {
+            return None;
+        }
+        self.fixed.extend(made.iter().map(|(found, fix)| {
+            let (line, column) = before.sources.line_column(found.span);
+            Fixed { path: before.sources.path(found.span).to_owned(), line, column, code: found.code, title: fix.title.clone() }
+        }));
+        self.seen.insert(texts.clone());
+        self.texts = texts;
+        Some(after)
+    }
+}
+
+fn of(compiled: &Compiled, (found, fix): Choice) -> Option<(&Diagnostic, &Fix)> {
+    let found = compiled.diagnostics.get(found)?;
+    Some((found, found.fixes.get(fix)?))
+}
+
+fn identity(found: &Diagnostic, fix: &Fix, sources: &SourceMap) -> Identity {
+    (found.code.id, sources.path(found.span).to_owned(), found.message.clone(), fix.title.clone())
+}
+
+/// Errors first, then warnings.
+fn weight(compiled: &Compiled) -> (usize, usize) {
+    let errors = compiled.diagnostics.iter().filter(|found| found.severity() == Severity::Error).count();
+    (errors, compiled.diagnostics.len() - errors)
+}
+
+/// Whether two changes share a byte, or meet.
+fn touches(left: Span, right: Span) -> bool {
+    left.source == right.source && left.start <= right.end && right.start <= left.end
+}
+
+/// A text with edits made; they do not overlap. One that does not fit the text is left out.
+#[must_use]
+pub fn edited(text: &str, edits: &[&Edit]) -> String {
+    let mut sorted: Vec<&&Edit> = edits.iter().collect();
+    sorted.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut at = 0;
+    for edit in sorted {
+        let (start, end) = (edit.span.start as usize, edit.span.end as usize);
+        let Some(before) = text.get(at..start).filter(|_| text.get(start..end).is_some()) else { continue };
+        out.push_str(before);
+        out.push_str(&edit.text);
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or(""));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{edited, mend};
+    use crate::compile::Repository;
+    use crate::diagnostic::Edit;
+    use crate::source::{SourceId, Span};
+
+    fn mended(text: &str, all: bool) -> (String, Vec<String>, usize) {
+        let configuration = vec![("tradewind.kdl".to_owned(), text.to_owned())];
+        let read = |_: &str| None;
+        let mended = mend(&Repository { configuration: &configuration, library: &[], read: &read, environment: None }, all);
+        let fixed = mended.fixed.iter().map(|fixed| format!("{} {}:{} {}", fixed.code.id, fixed.line, fixed.column, fixed.title));
+        (mended.configuration[0].1.clone(), fixed.collect(), mended.compiled.diagnostics.len())
+    }
+
+    #[test]
+    fn edits_are_made_in_the_order_of_the_text() {
+        let edit = |start, end, text: &str| Edit { span: Span::new(SourceId(0), start, end), text: text.to_owned() };
+        assert_eq!(edited("abcdef", &[&edit(4, 5, "E"), &edit(0, 1, ""), &edit(2, 2, "-")]), "b-cdEf");
+        assert_eq!(edited("abc", &[&edit(2, 9, "x")]), "abc");
+    }
+
+    #[test]
+    fn mistakes_behind_mistakes_are_mended_in_rounds() {
+        let text = "projct \"example\" { curency \"USD\" }\nenum \"e\" 'one' \"two\"\n";
+        let (after, fixed, left) = mended(text, false);
+        assert_eq!((after.as_str(), left), ("project \"example\" { currency \"USD\" }\nenum \"e\" \"one\" \"two\"\n", 0), "{fixed:?}");
+        assert_eq!(fixed.len(), 3, "{fixed:?}");
+    }
+
+    #[test]
+    fn what_removes_something_is_only_done_when_asked_for() {
+        let text = "project \"example\" \"again\" { currency \"USD\" }\n";
+        assert_eq!(mended(text, false), (text.to_owned(), Vec::new(), 1));
+        assert_eq!(mended(text, true).0, "project \"example\" { currency \"USD\" }\n");
+    }
+
+    #[test]
+    fn what_would_leave_more_mistakes_is_not_done() {
+        // Written right, the node would be looked into, and two mistakes would be there instead of one.
+        let text = "project \"example\" { currency \"USD\" }\npolcy \"x\"\n";
+        let (after, fixed, left) = mended(text, true);
+        assert_eq!((after.as_str(), left), (text, 1), "{fixed:?}");
+    }
+}

@@ -1,0 +1,97 @@
+//! Which codes have a fix. A code may come onto the list and never leave it; whatever a fix leaves behind, it mends what it is for.
+
+use super::with_repository;
+use std::collections::BTreeSet;
+use tradewind_lang::code::{self, Code};
+use tradewind_lang::fix::mend;
+use tradewind_tests::markdown::{self, Block};
+
+/// Codes whose wrong example is mended without a doubt.
+const SAFE: &[&str] = &[
+    "TW0003", "TW0004", "TW0005", "TW0006", "TW0007", "TW0008", "TW0009", "TW0010", "TW0011", "TW0012", "TW0013", "TW0015", "TW0016",
+    "TW0018", "TW0019", "TW0021", "TW0101", "TW0102", "TW0107", "TW0110", "TW0111", "TW0120", "TW0201", "TW0202", "TW0203", "TW0204",
+    "TW0208", "TW0209", "TW0216", "TW0232",
+];
+
+/// Codes whose wrong example is mended when proposals are asked for, too.
+const PROPOSED: &[&str] = &[
+    "TW0014", "TW0017", "TW0020", "TW0103", "TW0105", "TW0108", "TW0112", "TW0115", "TW0118", "TW0123", "TW0124", "TW0126", "TW0127",
+    "TW0128", "TW0133", "TW0211", "TW0230",
+];
+
+/// Codes of the configuration for which no edit can be computed, and what only a person knows.
+const HOPELESS: &[(&str, &str)] = &[
+    ("TW0001", "how to split a file"),
+    ("TW0002", "what the depth was for"),
+    ("TW0022", "unknown by its nature"),
+    ("TW0023", "stands for other mistakes"),
+    ("TW0104", "the missing name"),
+    ("TW0106", "the missing value"),
+    ("TW0109", "which of two is meant"),
+    ("TW0113", "needs another program"),
+    ("TW0114", "which file is meant"),
+    ("TW0116", "what belongs in it"),
+    ("TW0117", "who the person is"),
+    ("TW0119", "the missing value"),
+    ("TW0121", "which wait is too many"),
+    ("TW0122", "the missing answer"),
+    ("TW0125", "which of two is meant"),
+    ("TW0129", "the missing policy"),
+    ("TW0130", "the missing policy"),
+    ("TW0131", "the business key"),
+    ("TW0132", "the missing evidence"),
+    ("TW0134", "the trusted value"),
+    ("TW0135", "how long is long enough"),
+    ("TW0205", "which conversion is meant"),
+    ("TW0206", "which conversion is meant"),
+    ("TW0207", "what holds when it is absent"),
+    ("TW0210", "the rate"),
+    ("TW0212", "the right arguments"),
+    ("TW0213", "how to name the parts"),
+    ("TW0214", "another name"),
+    ("TW0215", "the pattern that is meant"),
+    ("TW0217", "which path is meant"),
+    ("TW0231", "where to compute it"),
+    ("TW0233", "which field is meant"),
+];
+
+/// The share of the other codes that must have one, in percent.
+const TARGET: usize = 60;
+
+fn wrong_examples() -> Vec<(Code, Block)> {
+    let of = |code: Code| {
+        let blocks = markdown::blocks(code.page);
+        blocks.into_iter().find(|block| block.heading == "Wrong" && block.language == "kdl").map(|block| (code, block))
+    };
+    code::all().into_iter().filter_map(of).collect()
+}
+
+/// Whether the code is gone once the example is mended.
+fn mends(code: Code, block: &Block, all: bool) -> bool {
+    let files = [("example.kdl".to_owned(), block.text.clone())];
+    with_repository(&files, block.argument != "without-manifest", |repository| {
+        let after = mend(repository, all);
+        let is = |other: Code| other.id == code.id;
+        after.fixed.iter().any(|fixed| is(fixed.code)) && !after.compiled.diagnostics.iter().any(|found| is(found.code))
+    })
+}
+
+#[test]
+fn codes_that_have_a_fix_keep_it_and_most_have_one() {
+    let (mut safe, mut proposed) = (BTreeSet::new(), BTreeSet::new());
+    for (code, block) in wrong_examples() {
+        if mends(code, &block, false) {
+            safe.insert(code.id);
+        } else if mends(code, &block, true) {
+            proposed.insert(code.id);
+        }
+    }
+    let listed = |list: &[&'static str]| list.iter().copied().collect::<BTreeSet<&str>>();
+    assert_eq!((&safe, &proposed), (&listed(SAFE), &listed(PROPOSED)), "a new fix is added to its list; none may go");
+    let configuration = code::all().into_iter().filter(|code| !code.id.starts_with("TW05")).count();
+    let possible = configuration - HOPELESS.len();
+    let found = safe.len() + proposed.len();
+    assert!(found * 100 >= possible * TARGET, "{found} of {possible} codes have a fix, fewer than {TARGET} %");
+    let both: Vec<_> = HOPELESS.iter().filter(|(id, _)| safe.contains(id) || proposed.contains(id)).collect();
+    assert!(both.is_empty(), "these have a fix after all: {both:?}");
+}
