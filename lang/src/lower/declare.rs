@@ -155,6 +155,7 @@ impl Context<'_> {
             }
             let hours = node.setting("hours").cloned().and_then(|hours| self.working_hours(&hours));
             let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
+            self.locate(format!("team:{}", name.text), node.span);
             self.plan.teams.insert(name.text, Team { members, notify, hours, owner });
         }
     }

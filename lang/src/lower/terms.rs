@@ -57,6 +57,12 @@ impl Context<'_> {
         let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
         let label = self.setting_text(node, "place");
         let not_before = node.setting("not-before").cloned().and_then(|value| self.value(&value, &place.scope, Some(&Ty::Timestamp)));
+        if let (Some(checked), Some(value)) = (&not_before, node.setting("not-before"))
+            && checked.marks.untrusted
+        {
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, "text from outside chooses when this is sent");
+            self.report(diagnostic.label("derived from outside text").help("bound it with `between(x, lo, hi)`"));
+        }
         Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
     }
 
