@@ -117,6 +117,7 @@ impl Context<'_> {
             self.report(diagnostic.help("a step's name is its name in expressions: rename one"));
         }
         self.lower_steps(&mut draft);
+        self.check_control(&draft);
         let depends = super::order::depends(&draft);
         self.report_cycles(&draft, &depends);
         finished(draft.lowered, depends)
