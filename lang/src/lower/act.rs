@@ -81,6 +81,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("effect", effect.clone(), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                place.steer(&checked, condition.span);
                 if checked.marks.untrusted {
                     let diagnostic = Diagnostic::new(&meaning::TAINTED, condition.span, "text from outside chooses what is taken back");
                     self.report(diagnostic.label("derived from outside text").help("bound it with `among(x, own_list)`"));

@@ -52,7 +52,7 @@ impl Context<'_> {
         Some((
             StepKind::Agent(Box::new(acting)),
             ty,
-            Marks { model: true, untrusted: reads_outside, pii: marks.pii, secret: false, steered: false },
+            Marks { model: true, untrusted: reads_outside, pii: marks.pii, secret: false, steered: marks.steered },
         ))
     }
 

@@ -9,7 +9,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
-use crate::plan::{EffectKind, MoneyDirection, Operation, Policy, Stage, StepKind};
+use crate::plan::{EffectKind, MoneyDirection, Operation, Policy, Stage, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
@@ -47,14 +47,18 @@ impl Context<'_> {
     /// An effect that moves money or cannot be taken back, and that outside text leads to, needs a cap or a person.
     pub(crate) fn check_control(&mut self, draft: &FlowDraft<'_>) {
         for (at, lowered) in &draft.lowered {
-            let StepKind::Act { operation, stage, .. } = &lowered.step.kind else { continue };
+            let (operation, stage) = match &lowered.step.kind {
+                StepKind::Act { operation, stage, .. } => (operation, stage),
+                StepKind::Undo(undo) => (&undo.by, &undo.stage),
+                _ => continue,
+            };
             let Some(operation) = self.plan.operations.get(operation).cloned() else { continue };
             let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
             if !money && operation.effect != EffectKind::Irreversible {
                 continue;
             }
             let steering = leading_to(draft, *at);
-            if steering.is_empty() || self.is_capped(&operation.name, stage.as_ref()) {
+            if steering.is_empty() || self.is_capped(&operation.name, stage.as_ref(), &draft.name) {
                 continue;
             }
             let Some(step) = draft.drafts.get(*at) else { continue };
@@ -70,10 +74,12 @@ impl Context<'_> {
     }
 
     /// Whether a limit bounds it however often it is reached, or a person sees every one.
-    fn is_capped(&self, operation: &str, stage: Option<&Stage>) -> bool {
+    fn is_capped(&self, operation: &str, stage: Option<&Stage>, flow: &str) -> bool {
         let always = |tree: &Tree| matches!(tree, Tree::Constant(Value::Bool(true)));
-        let caps = |policy: &Policy| !policy.limits.is_empty() || policy.escalates.iter().any(|rule| always(&rule.when.root));
-        let covered = self.plan.policies.values().filter(|policy| policy.on.iter().any(|on| on == operation)).any(|policy| caps(policy));
+        // A limit with a condition of its own counts only some.
+        let limits = |policy: &Policy| policy.limits.iter().any(|limit| limit.condition.is_none());
+        let caps = |policy: &Policy| limits(policy) || policy.escalates.iter().any(|rule| always(&rule.when.root));
+        let covered = self.plan.policies.values().filter(|policy| policy.covers(operation, flow)).any(|policy| caps(policy));
         covered || stage.is_some_and(|stage| stage.when.is_none())
     }
 }
@@ -91,7 +97,11 @@ fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
     let within = draft.drafts.get(at).and_then(|step| step.within);
     // One inside an arm gates what follows its `choose`, too.
     for before in 0..at {
-        let stops = |kind: &StepKind| matches!(kind, StepKind::Reflect { go_on: false, .. });
+        let stops = |kind: &StepKind| match kind {
+            StepKind::Reflect { go_on, .. } => !go_on,
+            StepKind::Revise(revise) => revise.otherwise == Unaccepted::Stop,
+            _ => false,
+        };
         if draft.lowered.get(&before).is_some_and(|lowered| stops(&lowered.step.kind)) {
             add(before);
         }

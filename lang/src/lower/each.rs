@@ -98,8 +98,13 @@ impl Context<'_> {
             Some(key) => self.value(&key, &inside, None).map(|checked| place.note(checked).expr),
             None => None,
         };
+        let mut picked = Marks::default();
         let condition = match node.setting("where").cloned() {
-            Some(condition) => self.condition(&condition, &inside).map(|checked| place.note(checked).expr),
+            Some(condition) => self.condition(&condition, &inside).map(|checked| {
+                place.steer(&checked, condition.span);
+                picked = checked.marks.choosing();
+                place.note(checked).expr
+            }),
             None => None,
         };
         let parallel = if node.setting("max-parallel").is_some() { self.count(node, "max-parallel", 1, 10_000) } else { Some(1) };
@@ -115,7 +120,7 @@ impl Context<'_> {
         let body = Arm { when: None, output: output.into_iter().map(|(name, checked)| (name, checked.expr)).collect() };
         // Which items there are, and how many, comes from whoever made the list.
         let items = place.note(checked?);
-        let marks = marks.with(Marks { untrusted: items.own.untrusted, ..Marks::default() });
+        let marks = marks.with(picked).with(items.own);
         let each =
             Each { items: items.expr, item: variables.item, index: variables.index, key, condition, max: max?, parallel: parallel?, body };
         Some((StepKind::Each(Box::new(each)), Ty::List(Box::new(ty)), marks))

@@ -22,9 +22,12 @@ impl Context<'_> {
         let value = node.argument(0)?.clone();
         let name = self.reference(&value, "memory")?;
         let memory = self.plan.memories.get(&name)?.clone();
-        let part = |context: &mut Self, setting: &str, ty: Ty, place: &mut Place<'_, '_>| {
+        let mut marks = Marks::default();
+        let mut part = |context: &mut Self, setting: &str, ty: Ty, place: &mut Place<'_, '_>| {
             let value = node.setting(setting).cloned()?;
-            context.value(&value, &place.scope, Some(&ty)).map(|checked| place.note(checked).expr)
+            let checked = context.value(&value, &place.scope, Some(&ty))?;
+            marks = marks.with(checked.marks.choosing());
+            Some(place.note(checked).expr)
         };
         let subject = part(self, "subject", Ty::String, place);
         let query = part(self, "query", Ty::String, place);
@@ -37,6 +40,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("fact", Ty::Record(memory.record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                marks = marks.with(checked.marks.choosing());
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("fact")).cloned());
                 Some(checked.expr)
             }
@@ -51,7 +55,6 @@ impl Context<'_> {
         };
         let most = self.most(node, all)?;
         let fresh = if node.setting("fresh").is_some() { Some(self.span_of_time(node, "fresh")?) } else { None };
-        let marks = Marks::default();
         let search = Search { memory: name, subject, query, condition, most, all, fresh, as_of };
         Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.record.clone()))), marks))
     }

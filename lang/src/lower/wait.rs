@@ -71,6 +71,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                place.steer(&checked, condition.span);
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());
                 Some(checked.expr)
             }
