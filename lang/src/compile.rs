@@ -43,6 +43,8 @@ pub struct Compiled {
     pub sources: SourceMap,
     /// Every mistake, in order of place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What `tradewind.lock` must hold: each part that is replaced, and the digest of what it was made against.
+    pub lock: String,
 }
 
 impl Compiled {
@@ -72,25 +74,37 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
         declared: BTreeMap::new(),
         choosing: BTreeMap::new(),
         settings: Vec::new(),
+        known: crate::lower::known::Known::default(),
     };
     let texts = add_sources(&mut context.sources, repository);
     let texts: Vec<(SourceId, &str)> = texts.iter().map(|(source, text)| (*source, &**text)).collect();
     let mut files = Files::read(&texts, previous, threads);
-    let nodes = files.nodes.as_slice();
-    let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
     context.diagnostics.extend(std::mem::take(&mut files.found));
-    context.declare_all(nodes);
-    context.lower_types(nodes);
-    context.lower_project(nodes, repository.environment, end);
-    context.lower_teams(nodes);
-    context.lower_connectors(nodes);
-    context.lower_models(nodes);
-    let routes = context.lower_routes(nodes);
-    context.lower_memories(nodes);
-    context.lower_policies(nodes);
-    context.lower_flows(nodes, &routes, threads);
-    context.check_rows(nodes);
-    let scenarios = context.lower_scenarios(nodes);
+    let nodes = context.layered(&files.nodes, repository.environment);
+    let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
+    context.declare_all(&nodes);
+    context.lower_types(&nodes);
+    context.lower_project(&nodes, repository.environment, end);
+    context.lower_holdings(&nodes, repository.environment);
+    context.lower_teams(&nodes);
+    context.lower_connectors(&nodes);
+    context.lower_events(&nodes);
+    context.lower_models(&nodes);
+    let routes = context.lower_routes(&nodes);
+    context.lower_memories(&nodes);
+    context.lower_series(&nodes);
+    context.lower_metrics(&nodes);
+    context.lower_slos(&nodes);
+    context.lower_rollouts(&nodes);
+    context.lower_policies(&nodes);
+    context.lower_critics(&nodes, &routes);
+    context.lower_actors(&nodes, &routes);
+    context.note_acts(&nodes);
+    context.lower_flows(&nodes, &routes, threads);
+    context.lower_migrations(&nodes);
+    context.check_rows(&nodes);
+    let scenarios = context.lower_scenarios(&nodes);
+    drop(nodes);
     (finish(context, scenarios), files.into_generation())
 }
 
@@ -107,10 +121,11 @@ fn add_sources(sources: &mut SourceMap, repository: &Repository<'_>) -> Vec<(Sou
 }
 
 fn finish(context: Context<'_>, scenarios: Vec<Scenario>) -> Compiled {
+    let lock = context.lock_text();
     let Context { sources, diagnostics, plan, locations, .. } = context;
     let mut diagnostics = diagnostics.into_list();
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.source, diagnostic.span.start, diagnostic.code.id));
-    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics };
+    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics, lock };
     if !compiled.has_errors() {
         compiled.plan = Some(plan);
     }
@@ -127,6 +142,9 @@ fn empty_plan() -> Plan {
         store: "surrealkv://.tradewind/store".to_owned(),
         twins: false,
         seeds: BTreeMap::new(),
+        exchanges: Vec::new(),
+        secrets: BTreeMap::new(),
+        accounts: BTreeMap::new(),
     };
     Plan {
         format: PLAN_FORMAT,
@@ -140,6 +158,14 @@ fn empty_plan() -> Plan {
         memories: BTreeMap::new(),
         policies: BTreeMap::new(),
         flows: BTreeMap::new(),
+        events: BTreeMap::new(),
+        series: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        slos: BTreeMap::new(),
+        rollouts: BTreeMap::new(),
+        critics: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        migrations: BTreeMap::new(),
     }
 }
 

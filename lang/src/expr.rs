@@ -89,12 +89,22 @@ impl Scope {
 pub trait Resolve {
     /// The value of a variable; `None` where it has none.
     fn resolve(&self, name: &str) -> Option<Value>;
+
+    /// The same without a copy, where the value is kept somewhere; `None` says nothing of whether there is one.
+    fn lend(&self, name: &str) -> Option<&Value> {
+        let _ = name;
+        None
+    }
 }
 
 /// The fields of a record as variables.
 impl Resolve for crate::value::Record {
     fn resolve(&self, name: &str) -> Option<Value> {
         self.get(name).cloned()
+    }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        self.get(name)
     }
 }
 
@@ -116,6 +126,8 @@ pub struct Checked {
     pub expr: Expr,
     /// The union of the marks of everything it reads.
     pub marks: Marks,
+    /// The same without the marks of the fields of its own value: those come when a field is read.
+    pub own: Marks,
     /// Each path it reads, such as `order.paid` or `input`, and where it says so.
     pub reads: Vec<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].

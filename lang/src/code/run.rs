@@ -20,6 +20,7 @@ codes! {
     STORE_FAILED = "TW0517", Error, "the store failed";
     TWIN_FAILED = "TW0520", Error, "the twin cannot be started";
     MODEL_FAILED = "TW0521", Error, "a model cannot be used";
+    NOT_RUNNABLE = "TW0522", Error, "a flow that this version cannot run yet";
     UNKNOWN_RUN = "TW0530", Error, "there is no such run";
     UNKNOWN_APPROVAL = "TW0531", Error, "nothing waits under that name";
     APPROVAL_REFUSED = "TW0532", Error, "this person or answer cannot decide";

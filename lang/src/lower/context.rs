@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) choosing: BTreeMap<String, Vec<String>>,
     /// Types of `settings.NAME`.
     pub(crate) settings: Vec<(String, Ty)>,
+    /// What has been learnt beside the plan.
+    pub(crate) known: super::known::Known,
 }
 
 impl Context<'_> {
@@ -233,13 +235,25 @@ impl Context<'_> {
 
     /// A value of a place: CEL after `=`, anything else a literal typed by the place.
     pub(crate) fn value(&mut self, value: &Literal, scope: &Scope, expected: Option<&Ty>) -> Option<Checked> {
+        if super::secret::is_secret(value) {
+            let diagnostic = Diagnostic::new(&meaning::SECRET_WRITTEN, value.span, "a secret cannot stand here");
+            self.report(
+                diagnostic
+                    .label("would be opened too early")
+                    .help("name it in an account of the environment, a model, or a trigger's `auth`"),
+            );
+            return None;
+        }
         if let Scalar::String(text) = &value.scalar {
-            if let Some(source) = text.strip_prefix('=') {
+            let as_written = value.annotation.as_ref().is_some_and(|annotation| annotation.text == "str");
+            if let Some(source) = text.strip_prefix('=').filter(|_| !as_written) {
                 let (checked, found) = expr::check(source, value, 1, scope, &self.plan.types, expected);
                 found.into_iter().for_each(|diagnostic| self.report(diagnostic));
                 return checked;
             }
-            self.warn_path(text, value, scope, expected);
+            if !as_written {
+                self.warn_path(text, value, scope, expected);
+            }
         }
         let ty = match (expected, &value.scalar) {
             (Some(Ty::Optional(inner)), scalar) if *scalar != Scalar::Null => (**inner).clone(),
@@ -247,7 +261,8 @@ impl Context<'_> {
             (Some(ty), _) => ty.clone(),
         };
         let constant = self.typed(value, &ty)?;
-        Some(Checked { expr: Expr::constant(constant, ty), marks: Marks::default(), reads: Vec::new(), proves: Vec::new() })
+        let marks = Marks::default();
+        Some(Checked { expr: Expr::constant(constant, ty), marks, own: marks, reads: Vec::new(), proves: Vec::new() })
     }
 
     /// A plain string that is a path in scope was probably meant as an expression.
@@ -317,7 +332,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Values that every expression of a flow has.
-const GIVEN: &[&str] = &["input", "run", "settings", "steps"];
+const GIVEN: &[&str] = &["input", "run", "settings", "steps", "failure"];
 
 fn type_of(scalar: &Scalar) -> Ty {
     match scalar {

@@ -23,6 +23,17 @@ pub(crate) struct Steering {
     pub(crate) path: String,
 }
 
+impl Steering {
+    /// Where a condition or a choice rests on outside text.
+    pub(crate) fn of(checked: &Checked, span: Span) -> Option<Self> {
+        checked
+            .marks
+            .choosing()
+            .steered
+            .then(|| Self { span, path: checked.reads.first().map(|(path, _)| path.clone()).unwrap_or_default() })
+    }
+}
+
 impl Context<'_> {
     /// Notes target and amount that were chosen by outside text among trusted values.
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {

@@ -25,11 +25,21 @@ impl Context<'_> {
                 "policy" => "policy",
                 "flow" => "flow",
                 "scenario" => "scenario",
+                "series" => "series",
+                "critic" => "critic",
+                "agent" => "agent",
+                "rollout" => "rollout",
+                "metric" => "metric",
+                "slo" => "slo",
+                "migration" => "migration",
                 _ => continue,
             };
             let Some(name) = name_of(node) else { continue };
             self.declare(kind, &name.text, name.span);
             if kind == "connector" {
+                for event in node.all("event").filter_map(name_of) {
+                    self.declare("event", &format!("{}.{}", name.text, event.text), event.span);
+                }
                 for operation in node.all("operation") {
                     if let Some(operation) = name_of(operation) {
                         self.declare("operation", &format!("{}.{}", name.text, operation.text), operation.span);
@@ -37,6 +47,23 @@ impl Context<'_> {
                 }
             }
         }
+    }
+
+    /// The record that stands for a file or an image, declared where something names it.
+    pub(crate) fn asset(&mut self) -> String {
+        let field = |name: &str, ty: Ty| Field {
+            name: name.to_owned(),
+            ty,
+            marks: Marks::default(),
+            default: None,
+            min: None,
+            max: None,
+            label: None,
+        };
+        let fields = vec![field("digest", Ty::String), field("media_type", Ty::String), field("bytes", Ty::Int)];
+        let record = Record { version: 1, subject: None, fields };
+        self.plan.types.records.entry(super::talk::ASSET.to_owned()).or_insert(record);
+        super::talk::ASSET.to_owned()
     }
 
     /// The manifest: exactly one `project`.
@@ -120,8 +147,36 @@ impl Context<'_> {
                 let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the team `{}` has no member", name.text));
                 self.report(diagnostic.label("nobody could decide").help("write `member \"ana@shop.example\"` in it"));
             }
-            self.plan.teams.insert(name.text, Team { members });
+            let notify = node.setting("notify").cloned().and_then(|word| self.word(&word, "`notify`", &["email", "none"]));
+            for member in node.all("member").collect::<Vec<_>>() {
+                member.setting("notify").cloned().and_then(|word| self.word(&word, "`notify`", &["email", "none"]));
+            }
+            let hours = node.setting("hours").cloned().and_then(|hours| self.working_hours(&hours));
+            let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
+            self.plan.teams.insert(name.text, Team { members, notify, hours, owner });
         }
+    }
+
+    /// `mon-fri 08:00-18:00`.
+    fn working_hours(&mut self, value: &Literal) -> Option<String> {
+        const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        let text = self.text(value, "`hours`")?;
+        let time = |text: &str| {
+            text.len() == 5
+                && text.split_once(':').is_some_and(|(hour, minute)| {
+                    hour.parse::<u8>().is_ok_and(|hour| hour <= 24) && minute.parse::<u8>().is_ok_and(|minute| minute < 60)
+                })
+        };
+        let day = |text: &str| DAYS.contains(&text);
+        let read = text.split_once(' ').is_some_and(|(days, hours)| {
+            let days = days.split(',').all(|days| day(days) || days.split_once('-').is_some_and(|(from, to)| day(from) && day(to)));
+            days && hours.split_once('-').is_some_and(|(from, to)| time(from) && time(to))
+        });
+        if !read {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{text}` are no working hours"));
+            self.report(diagnostic.label("cannot be read").help("write `hours=\"mon-fri 08:00-18:00\"`"));
+        }
+        read.then_some(text)
     }
 
     pub(crate) fn lower_types(&mut self, nodes: &[Node]) {
@@ -220,6 +275,9 @@ impl Context<'_> {
         }
         if let Some((_, ty)) = PLAIN.iter().find(|(name, _)| *name == text) {
             return Some(ty.clone());
+        }
+        if text == super::talk::ASSET {
+            return Some(Ty::Record(self.asset()));
         }
         if self.declared.contains_key(&("enum", text.to_owned())) {
             return Some(Ty::Enum(text.to_owned()));

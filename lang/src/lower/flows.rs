@@ -1,5 +1,5 @@
 //! All flows of a repository, in parallel: none sees what another one adds to the plan, and what they add is put together in the
-//! order of the nodes. It lowers no step itself.
+//! order of the nodes. Flows that others start come before those. It lowers no step itself.
 
 use super::context::{Context, name_of};
 use super::found::Found;
@@ -8,7 +8,7 @@ use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
 use crate::parallel;
 use crate::plan::{Flow, Locations, Route};
-use crate::ty::Record;
+use crate::ty::{Marks, Record, Ty};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use std::sync::Arc;
 struct Outcome {
     name: String,
     flow: Option<Flow>,
+    /// Type and marks of what it answers, for the flows that start it.
+    output: Option<(Ty, Marks)>,
     /// The type of its input, where the flow declares it itself.
     records: Vec<(String, Record)>,
     routes: BTreeMap<String, Arc<Route>>,
@@ -26,16 +28,18 @@ struct Outcome {
 impl Context<'_> {
     /// Lowers every flow, on so many threads.
     pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
-        let flows: Vec<&Node> = nodes.iter().filter(|node| node.name.text == "flow").collect();
-        let shared = &*self;
-        let lowered = parallel::each(threads, &flows, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
-        for outcome in lowered.into_iter().flatten() {
-            self.diagnostics.extend(outcome.found);
-            self.locations.0.extend(outcome.locations.0);
-            self.plan.types.records.extend(outcome.records);
-            self.plan.routes.extend(outcome.routes);
-            if let Some(flow) = outcome.flow {
-                self.plan.flows.insert(outcome.name, Arc::new(flow));
+        for wave in self.flows_in_order(nodes) {
+            let shared = &*self;
+            let lowered = parallel::each(threads, &wave, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
+            for outcome in lowered.into_iter().flatten() {
+                self.diagnostics.extend(outcome.found);
+                self.locations.0.extend(outcome.locations.0);
+                self.plan.types.records.extend(outcome.records);
+                self.plan.routes.extend(outcome.routes);
+                self.known.outputs.extend(outcome.output.map(|output| (outcome.name.clone(), output)));
+                if let Some(flow) = outcome.flow {
+                    self.plan.flows.insert(outcome.name, Arc::new(flow));
+                }
             }
         }
     }
@@ -51,6 +55,7 @@ impl Context<'_> {
             declared: self.declared.clone(),
             choosing: self.choosing.clone(),
             settings: self.settings.clone(),
+            known: self.known.clone(),
         }
     }
 
@@ -64,6 +69,7 @@ impl Context<'_> {
         self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
         Some(Outcome {
             flow,
+            output: self.known.outputs.get(&name).cloned(),
             records: own.into_iter().collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),

@@ -41,6 +41,8 @@ impl Index {
             let (mut names, mut words) = (BTreeSet::new(), BTreeSet::new());
             mentioned(step.node, draft, &mut names, Glance::Names);
             mentioned(step.node, draft, &mut words, Glance::Words);
+            // The list of a loop is typed wherever its items are.
+            words.extend(step.within.and_then(|(holder, _)| index.words.get(holder)).into_iter().flatten().cloned());
             index.mentioned.push(names);
             index.words.push(words);
         }

@@ -19,7 +19,7 @@ impl Context<'_> {
         self.typed_bindings(node, &operation.request, scope, &operation.name, "parameter")
     }
 
-    fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
+    pub(crate) fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
         let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut bound = Vec::new();
         for (name, value) in &pairs {
@@ -57,7 +57,13 @@ impl Context<'_> {
     }
 
     pub(crate) fn lower_act(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
-        let call = self.one_of(node, &["call"])?;
+        let call = self.one_of(node, &["call", "flow", "undo", "emit"])?;
+        match call.name.text.as_str() {
+            "flow" => return self.lower_begin(node, call, place),
+            "undo" => return self.lower_undo(node, call, place),
+            "emit" => return self.lower_emit(node, call, place),
+            _ => {}
+        }
         let value = call.argument(0)?.clone();
         let name = self.reference(&value, "operation")?;
         let operation = self.plan.operations.get(&name)?.clone();
@@ -97,7 +103,7 @@ impl Context<'_> {
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
 
-    fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
+    pub(crate) fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
         let escalation = self.escalation(node, std::slice::from_ref(&operation.name));
         let when = match node.setting("when").cloned() {
             Some(when) => {
@@ -123,7 +129,7 @@ impl Context<'_> {
     }
 
     /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
-    fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
+    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
         let covering = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name));
         let mut fields: Vec<Field> = Vec::new();
         let mut differing: Vec<String> = Vec::new();
@@ -187,7 +193,7 @@ impl Context<'_> {
     }
 
     /// Money and what cannot be taken back must be covered by a policy, or staged.
-    fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
+    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
         let covered = self.plan.policies.values().any(|policy| policy.on.contains(&operation.name));
         let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
         let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);
@@ -257,8 +263,12 @@ impl Context<'_> {
 
     pub(crate) fn lower_remember(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let memory = self.setting_reference(node, "in", "memory")?;
-        let record = self.plan.memories.get(&memory)?.record.clone();
+        let found = self.plan.memories.get(&memory)?.clone();
+        let record = found.record.clone();
         let fields = self.plan.types.records.get(&record)?.fields.clone();
+        if node.first("-").is_some() || (found.subject.is_empty() && node.setting("subject").is_none()) {
+            return self.lower_facts(node, place, &found);
+        }
         let Some(subject) = node.setting("subject").cloned() else {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
             return None;
@@ -279,7 +289,7 @@ impl Context<'_> {
     }
 
     /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
-    fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+    pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {

@@ -26,8 +26,9 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     let repository = Repository::open(place)?;
     let compiled = repository.compile(place.environment.as_deref());
     render::diagnostics(&compiled);
-    let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
+    let Some(plan) = compiled.plan.clone() else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;
+    crate::lacking::check(&compiled, &plan, flow)?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
     let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan))?;
     super::block_on(work(&repository, plan, options, lines, rejects))?
