@@ -68,14 +68,17 @@ pub fn mend(repository: &Repository<'_>, all: bool) -> Mended {
 struct Mending<'a> {
     repository: &'a Repository<'a>,
     all: bool,
-    texts: Vec<(String, String)>,
+    texts: Texts,
     fixed: Vec<Fixed>,
     /// What made matters worse.
     refused: BTreeSet<Identity>,
     /// Every state that was reached, so that two fixes which undo each other come to an end.
-    seen: BTreeSet<Vec<(String, String)>>,
+    seen: BTreeSet<Texts>,
     trials: usize,
 }
+
+/// Paths and texts.
+type Texts = Vec<(String, String)>;
 
 /// A diagnostic and one of its fixes, by their places.
 type Choice = (usize, usize);
@@ -113,31 +116,30 @@ impl Mending<'_> {
         (at < self.texts.len()).then_some(at)
     }
 
-    /// All of the chosen at once; where that is worse, one by one.
+    /// All of the chosen at once, where each takes its mistake away and brings none; otherwise those that alone make nothing worse.
     fn round(&mut self, compiled: Compiled, chosen: &[Choice]) -> Compiled {
-        match self.attempt(&compiled, chosen) {
-            Some(after) => after,
-            None if chosen.len() > 1 => self.one_by_one(compiled, chosen),
-            None => {
-                self.refuse(&compiled, chosen);
-                compiled
+        let errors = chosen.iter().filter_map(|choice| of(&compiled, *choice)).filter(|(found, _)| found.severity() == Severity::Error);
+        let (before, solved) = (weight(&compiled).0, errors.count());
+        if let Some((texts, after)) = self.attempt(&compiled, chosen)
+            && weight(&after).0 + solved <= before
+        {
+            return self.keep(&compiled, chosen, texts, after);
+        }
+        let mut good = Vec::new();
+        for choice in chosen {
+            self.trials += 1;
+            let single = std::slice::from_ref(choice);
+            if self.trials <= TRIALS && self.attempt(&compiled, single).is_some() {
+                good.push(*choice);
+            } else {
+                self.refuse(&compiled, single);
             }
         }
-    }
-
-    fn one_by_one(&mut self, compiled: Compiled, chosen: &[Choice]) -> Compiled {
-        for choice in chosen {
-            let single = std::slice::from_ref(choice);
-            self.trials += 1;
-            if self.trials > TRIALS {
-                self.refuse(&compiled, chosen);
-                break;
+        while !good.is_empty() {
+            if let Some((texts, after)) = self.attempt(&compiled, &good) {
+                return self.keep(&compiled, &good, texts, after);
             }
-            match self.attempt(&compiled, single) {
-                // The others are looked at again in the next round: their places have moved.
-                Some(after) => return after,
-                None => self.refuse(&compiled, single),
-            }
+            good.pop();
         }
         compiled
     }
@@ -148,12 +150,12 @@ impl Mending<'_> {
         }
     }
 
-    /// Makes fixes; keeps them, and returns what they compile to, only where that is no worse.
-    fn attempt(&mut self, before: &Compiled, chosen: &[Choice]) -> Option<Compiled> {
-        let made: Vec<(&Diagnostic, &Fix)> = chosen.iter().filter_map(|choice| of(before, *choice)).collect();
+    /// The texts with fixes made and what they compile to, only where that is new and no worse.
+    fn attempt(&self, before: &Compiled, chosen: &[Choice]) -> Option<(Texts, Compiled)> {
+        let made: Vec<&Fix> = chosen.iter().filter_map(|choice| Some(of(before, *choice)?.1)).collect();
         let mut texts = self.texts.clone();
         for (at, (_, text)) in texts.iter_mut().enumerate() {
-            let mut edits: Vec<&Edit> = made.iter().flat_map(|(_, fix)| &fix.edits).collect();
+            let mut edits: Vec<&Edit> = made.iter().flat_map(|fix| &fix.edits).collect();
             edits.retain(|edit| self.own(edit.span.source) == Some(at));
             *text = edited(text, &edits);
         }
@@ -162,18 +164,23 @@ impl Mending<'_> {
         }
         let after = self.compile(&texts);
         // Of several, each must take its own mistake away: otherwise one could hide what another makes worse.
-        let errors = if made.len() < 2 { 0 } else { made.iter().filter(|(found, _)| found.severity() == Severity::Error).count() };
+        let errors = if made.len() < 2 {
+            0
+        } else {
+            chosen.iter().filter_map(|choice| of(before, *choice)).filter(|(found, _)| found.severity() == Severity::Error).count()
+        };
         let (most, warnings) = weight(before);
-        if weight(&after) > (most.saturating_sub(errors), warnings) {
-            return None;
-        }
-        self.fixed.extend(made.iter().map(|(found, fix)| {
+        (weight(&after) <= (most.saturating_sub(errors), warnings)).then_some((texts, after))
+    }
+
+    fn keep(&mut self, before: &Compiled, chosen: &[Choice], texts: Texts, after: Compiled) -> Compiled {
+        self.fixed.extend(chosen.iter().filter_map(|choice| of(before, *choice)).map(|(found, fix)| {
             let (line, column) = before.sources.line_column(found.span);
             Fixed { path: before.sources.path(found.span).to_owned(), line, column, code: found.code, title: fix.title.clone() }
         }));
         self.seen.insert(texts.clone());
         self.texts = texts;
-        Some(after)
+        after
     }
 }
 

@@ -16,7 +16,10 @@ mod strings;
 pub mod tree;
 mod words;
 
+pub(crate) use findings::quoted;
 pub use format::format;
+pub(crate) use format::format_with;
+pub(crate) use lex::value_of;
 pub use load::{Loader, MAX_BYTES, load};
 
 #[cfg(test)]

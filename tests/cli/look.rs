@@ -8,7 +8,7 @@ use tradewind_tests::stage::Stage;
 #[test]
 fn wrong_usage_has_an_exit_code_of_its_own() {
     let stage = Stage::empty(PROGRAM);
-    for wrong in [&["chek"][..], &[], &["run"], &["graph", "f", "--format", "svg"], &["run", "f", "--input", "x", "--in-flight", "0"]] {
+    for wrong in [&["chek"][..], &[], &["run"], &["graph", "f", "--format", "png"], &["run", "f", "--input", "x", "--in-flight", "0"]] {
         let ended = stage.run(wrong).exits(64);
         assert_eq!(ended.out, "", "{wrong:?}");
     }
@@ -20,7 +20,7 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
 fn every_command_has_help_with_an_example() {
     let stage = Stage::empty(PROGRAM);
     for command in
-        ["check", "fmt", "explain", "graph", "run", "test", "runs", "log", "approvals", "models", "lock", "licenses", "completions"]
+        ["check", "fmt", "explain", "eval", "graph", "run", "test", "runs", "log", "approvals", "models", "lock", "licenses", "completions"]
     {
         let ended = stage.run([command, "--help"]).exits(0);
         assert!(ended.out.contains("Example:\n  tradewind "), "{command}: {}", ended.out);
@@ -37,7 +37,18 @@ fn a_code_is_explained_and_a_wrong_one_is_not() {
     }
     let all = stage.run(["explain"]).exits(0);
     assert!(all.out.lines().count() > 80, "{}", all.out);
-    let _ = stage.run(["explain", "TW9999"]).exits(64).says("TW0505");
+    assert_eq!(stage.run(["explain", "--list"]).exits(0).out, all.out);
+    for (wrong, instead) in [
+        ("TW9999", "`tradewind explain --list` lists them"),
+        ("126", "did you mean TW0126?"),
+        ("TWO126", "did you mean TW0126?"),
+        ("currencies", "TW0210 (two currencies in one computation)"),
+        ("", "lists them"),
+    ] {
+        let ended = stage.run(["explain", wrong]).exits(64).says("TW0505").says(instead);
+        assert_eq!(ended.out, "");
+    }
+    let _ = stage.run(["explain", "--list", "TW0126"]).exits(64);
 }
 
 #[test]

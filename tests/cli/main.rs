@@ -3,7 +3,9 @@
 
 mod approvals;
 mod check;
+mod evaluate;
 mod fixes;
+mod graphs;
 mod interrupt;
 mod layout;
 #[cfg(unix)]

@@ -34,9 +34,14 @@ fn a_reflect_inside_an_arm_gates_what_follows_the_choose() {
     );
     let expected = "  look: choose among 2
     sure: reflect on 1 requirements, else stop [look arm 1]
+        not met: the flow stops
   pay: act payments.refund.create
       after look
-      irreversible; policy refunds";
+      irreversible
+      policy refunds: limit daily of 100.00 USD in 1d
+      tried 5 times, 10s each
+      error: the run fails
+      denied: the flow stops";
     assert_eq!(graph, expected);
 }
 

@@ -70,6 +70,8 @@ impl Context<'_> {
     pub(crate) fn lower_project(&mut self, nodes: &[Node], environment: Option<&str>, end: Span) {
         let mut projects = nodes.iter().filter(|node| node.name.text == "project");
         let Some(project) = projects.next() else {
+            // It belongs into the file that makes a folder a repository, where there is one.
+            let end = self.sources.iter().find(|(_, source)| source.path == "tradewind.kdl").map_or(end, |(id, _)| Span::new(id, 0, 0));
             let diagnostic = Diagnostic::new(&meaning::NO_PROJECT, end, "there is no `project` node in the repository");
             let manifest = "project \"my-shop\" { currency \"USD\" }";
             let diagnostic = diagnostic.label("nothing here").help(format!("write `{manifest}` in tradewind.kdl"));
@@ -153,6 +155,7 @@ impl Context<'_> {
             }
             let hours = node.setting("hours").cloned().and_then(|hours| self.working_hours(&hours));
             let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
+            self.locate(format!("team:{}", name.text), node.span);
             self.plan.teams.insert(name.text, Team { members, notify, hours, owner });
         }
     }

@@ -86,9 +86,9 @@ impl Context<'_> {
         self.locate(format!("flow:{name}"), node.span);
         let input = self.lower_input(node, name);
         let base = self.input_scope(input.as_deref());
-        let mut draft =
-            FlowDraft { name: name.to_owned(), base, input, drafts: Vec::new(), lowered: BTreeMap::new(), routes, index: Index::default() };
-        self.collect(&node.children, None, &mut draft.drafts);
+        let mut draft = FlowDraft { input, ..FlowDraft::alone(name, base, routes) };
+        self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
+        draft.index = Index::of(&draft);
         if draft.drafts.is_empty() {
             let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the flow `{name}` has no step"));
             self.report(diagnostic.label("does nothing").help("write a step, such as `let \"greeting\" \"hello\"`"));
@@ -131,7 +131,6 @@ impl Context<'_> {
     /// where a step read one that was not lowered yet, its types and marks were unknown, and all is lowered again in the order
     /// of what was really read.
     pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
-        draft.index = Index::of(draft);
         let mut order = super::order::lowering_order(draft);
         let before = self.diagnostics.len();
         loop {
@@ -189,26 +188,33 @@ impl Context<'_> {
         Some(name)
     }
 
-    pub(crate) fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
+    pub(crate) fn collect<'n>(
+        &mut self,
+        nodes: &'n [Node],
+        within: Option<(usize, u16)>,
+        drafts: &mut Vec<Draft<'n>>,
+        named: &mut BTreeMap<String, Span>,
+    ) {
         for node in nodes.iter().filter(|node| VERBS.contains(&node.name.text.as_str())) {
             let Some(name) = name_of(node) else { continue };
             self.step_name_allowed(&name.text, name.span);
-            if let Some(first) = drafts.iter().find(|draft| draft.name == name.text) {
+            if let Some(first) = named.get(&name.text).copied() {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));
                 self.report(
-                    diagnostic.label("again").also(first.span, "first here").help("a step's name is its name in expressions: rename one"),
+                    diagnostic.label("again").also(first, "first here").help("a step's name is its name in expressions: rename one"),
                 );
             }
             let at = drafts.len();
+            named.entry(name.text.clone()).or_insert(name.span);
             drafts.push(Draft { node, name: name.text, span: name.span, within });
             if node.name.text == "each" {
-                self.collect(&node.children, Some((at, 0)), drafts);
+                self.collect(&node.children, Some((at, 0)), drafts, named);
             }
             if node.name.text == "choose" {
                 let arms = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "when" | "otherwise"));
                 for (arm, child) in arms.enumerate() {
-                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts);
+                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts, named);
                 }
             }
         }

@@ -2,7 +2,9 @@
 //! Without it every step would look at all others, and a flow of thousands of steps would take minutes.
 
 use super::flow::FlowDraft;
-use super::order::{Glance, mentioned};
+use super::order::{Glance, mentioned, mentioned_in};
+use crate::ast::Literal;
+use crate::shape::Shaped;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A step's place among the arms of `choose` steps: the step and the number of its arm.
@@ -41,8 +43,14 @@ impl Index {
             let (mut names, mut words) = (BTreeSet::new(), BTreeSet::new());
             mentioned(step.node, draft, &mut names, Glance::Names);
             mentioned(step.node, draft, &mut words, Glance::Words);
-            // The list of a loop is typed wherever its items are.
-            words.extend(step.within.and_then(|(holder, _)| index.words.get(holder)).into_iter().flatten().cloned());
+            // What an item of a loop is follows from the list that the loop goes over.
+            for (outer, _) in index.arms.last().into_iter().flatten() {
+                let node = draft.drafts.get(*outer).map(|step| step.node).filter(|node| node.name.text == "each");
+                if let Some(text) = node.and_then(|node| node.setting("in")).and_then(Literal::text) {
+                    mentioned_in(text, &mut names, Glance::Names);
+                    mentioned_in(text, &mut words, Glance::Words);
+                }
+            }
             index.mentioned.push(names);
             index.words.push(words);
         }

@@ -67,16 +67,7 @@ pub(crate) fn cycles(depends: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
 /// Names that the step's texts mention, without parsing them: good enough to choose an order of typing.
 fn guess(draft: &FlowDraft<'_>, at: usize) -> BTreeSet<usize> {
     let Some(step) = draft.drafts.get(at) else { return BTreeSet::new() };
-    let mut names = BTreeSet::new();
-    // What an item of a loop is follows from the list that the loop goes over.
-    for (outer, _) in draft.arms(step.within) {
-        let node = draft.drafts.get(outer).map(|step| step.node).filter(|node| node.name.text == "each");
-        if let Some(text) = node.and_then(|node| node.setting("in")).and_then(Literal::text) {
-            mentioned_in(text, &mut names, Glance::Names);
-        }
-    }
-    let names = draft.index.mentioned(at).chain(names.iter().map(String::as_str));
-    let named = draft.index.named(names, step.within).into_iter().filter(|other| *other != at);
+    let named = draft.index.named(draft.index.mentioned(at), step.within).into_iter().filter(|other| *other != at);
     let inside = if draft.index.is_holder(at) { draft.drafts.len() } else { 0 };
     let inner = (0..inside).filter(|other| is_inside(draft, *other, at));
     named.chain(inner).collect()
@@ -122,7 +113,7 @@ pub(super) enum Glance {
 }
 
 /// Words of an expression; of a template, those inside its braces.
-fn mentioned_in(text: &str, names: &mut BTreeSet<String>, glance: Glance) {
+pub(super) fn mentioned_in(text: &str, names: &mut BTreeSet<String>, glance: Glance) {
     if glance == Glance::Words {
         let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty());
         return names.extend(words.map(str::to_owned));

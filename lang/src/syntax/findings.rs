@@ -98,7 +98,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// `text` as a quoted KDL string on one line.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut written = String::with_capacity(text.len() + 2);
     written.push('"');
     for character in text.chars() {

@@ -1,4 +1,5 @@
 //! The one way a file is laid out. It changes whitespace, newlines and `;` only, and nothing in a file that has mistakes.
+//! What stands in a string is laid out by who knows what it is: `layout.rs` hands in the strings that it rewrites.
 
 use super::chars::is_newline;
 use super::lex::{Token, TokenKind};
@@ -6,6 +7,7 @@ use super::load::too_large;
 use super::tree::{self, Tree};
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceId;
+use std::collections::BTreeMap;
 
 /// How wide a line may be that holds a whole block.
 const WIDTH: usize = 120;
@@ -13,6 +15,11 @@ const WIDTH: usize = 120;
 /// The text in its canonical layout; unchanged, with the mistakes, where it has any.
 #[must_use]
 pub fn format(text: &str) -> (String, Vec<Diagnostic>) {
+    format_with(text, &|_| BTreeMap::new())
+}
+
+/// The same, with some tokens written otherwise: by their first byte.
+pub(crate) fn format_with(text: &str, rewrite: &dyn Fn(&Tree) -> BTreeMap<usize, String>) -> (String, Vec<Diagnostic>) {
     if let Some(refused) = too_large(SourceId(0), text) {
         return (text.to_owned(), vec![refused]);
     }
@@ -20,22 +27,29 @@ pub fn format(text: &str) -> (String, Vec<Diagnostic>) {
     if !mistakes.is_empty() {
         return (text.to_owned(), mistakes);
     }
-    let mut writer = Writer::new(text, &tree.tokens);
+    let rewritten = rewrite(&tree);
+    let mut writer = Writer::new(text, &tree.tokens, &rewritten);
     for at in 0..tree.tokens.len() {
         writer.token(at);
     }
     let laid_out = writer.end();
     // A formatter must never lose a word or move one to another node: should it ever want to, the file stays as it is.
     let (again, _) = tree::parse(SourceId(0), &laid_out);
-    let same = essence(text, &tree.tokens) == essence(&laid_out, &again.tokens) && shape(&tree) == shape(&again);
+    let nothing = BTreeMap::new();
+    let same = essence(text, &tree.tokens, &rewritten) == essence(&laid_out, &again.tokens, &nothing) && shape(&tree) == shape(&again);
     (if same { laid_out } else { text.to_owned() }, Vec::new())
 }
 
 /// What formatting must keep: every token but whitespace, newlines, continuations and `;`.
-fn essence<'a>(text: &'a str, tokens: &[Token]) -> Vec<&'a str> {
+fn essence<'a>(text: &'a str, tokens: &[Token], rewritten: &'a BTreeMap<usize, String>) -> Vec<&'a str> {
     let layout = [TokenKind::Space, TokenKind::Newline, TokenKind::Semicolon, TokenKind::Continuation, TokenKind::Mark];
     let kept = tokens.iter().filter(|token| !layout.contains(&token.kind));
-    kept.map(|token| text.get(token.start..token.end).unwrap_or("").trim_end()).collect()
+    kept.map(|token| written(text, *token, rewritten).trim_end()).collect()
+}
+
+/// A token as it is to be written.
+fn written<'a>(text: &'a str, token: Token, rewritten: &'a BTreeMap<usize, String>) -> &'a str {
+    rewritten.get(&token.start).map_or_else(|| text.get(token.start..token.end).unwrap_or(""), String::as_str)
 }
 
 /// What else it must keep: which node stands in which, and how many entries each has.
@@ -68,6 +82,7 @@ struct Continuation<'a> {
 struct Writer<'a> {
     text: &'a str,
     tokens: &'a [Token],
+    rewritten: &'a BTreeMap<usize, String>,
     /// For each `{`: its `}`.
     partners: Vec<Option<usize>>,
     out: String,
@@ -87,7 +102,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(text: &'a str, tokens: &'a [Token]) -> Self {
+    fn new(text: &'a str, tokens: &'a [Token], rewritten: &'a BTreeMap<usize, String>) -> Self {
         let mut partners = vec![None; tokens.len()];
         let mut open = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
@@ -104,6 +119,7 @@ impl<'a> Writer<'a> {
         Self {
             text,
             tokens,
+            rewritten,
             partners,
             out: String::with_capacity(text.len() + text.len() / 8),
             depth: 0,
@@ -118,7 +134,7 @@ impl<'a> Writer<'a> {
     }
 
     fn written(&self, token: Token) -> &'a str {
-        self.text.get(token.start..token.end).unwrap_or("")
+        written(self.text, token, self.rewritten)
     }
 
     fn token(&mut self, at: usize) {

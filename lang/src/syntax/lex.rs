@@ -96,6 +96,11 @@ pub(super) fn read(source: SourceId, text: &str) -> (Vec<Token>, Findings) {
     (lexer.tokens, lexer.findings)
 }
 
+/// The text that a text token stands for; empty for any other.
+pub(crate) fn value_of(text: &str, token: Token) -> String {
+    decode(text, token).text
+}
+
 /// The value of a text token; empty for any other.
 pub(super) fn decode(text: &str, token: Token) -> Decoded {
     let written = text.get(token.start..token.end).unwrap_or("");

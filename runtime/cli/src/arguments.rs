@@ -35,17 +35,25 @@ pub(crate) enum Command {
     /// Validate the repository and report every mistake.
     #[command(after_help = "Example:\n  tradewind check --format sarif > findings.sarif\n  tradewind check --fix")]
     Check(Check),
-    /// Lay out KDL files; comments are kept.
-    #[command(after_help = "Example:\n  tradewind fmt --check")]
+    /// Lay out KDL files and the expressions in them; comments are kept.
+    #[command(after_help = "Example:\n  tradewind fmt --check\n  tradewind fmt - < flow.kdl")]
     Fmt(Fmt),
     /// Print the page of a diagnostic code, or list the codes.
-    #[command(after_help = "Example:\n  tradewind explain TW0126")]
+    #[command(after_help = "Example:\n  tradewind explain TW0126\n  tradewind explain --list")]
     Explain {
         /// Such as TW0126.
         code: Option<String>,
+        /// List every code with its title.
+        #[arg(long, conflicts_with = "code")]
+        list: bool,
     },
+    /// Say what type and value an expression has, and why.
+    #[command(
+        after_help = "Example:\n  tradewind eval \"order.paid > '100 USD'\" --in returns-triage.refund --set 'order={\"paid\": \"120 USD\"}' --explain"
+    )]
+    Eval(Eval),
     /// Print a flow as a graph: order, gates, policies, error branches.
-    #[command(after_help = "Example:\n  tradewind graph returns-triage --format mermaid")]
+    #[command(after_help = "Example:\n  tradewind graph returns-triage --format svg > returns-triage.svg")]
     Graph(Graph),
     /// Run a flow over the inputs of a file, to the end or until people are needed.
     #[command(after_help = "Example:\n  tradewind run returns-triage --input messages.jsonl")]
@@ -129,11 +137,35 @@ pub(crate) enum TestFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Fmt {
-    /// Change nothing; exit with 2 and name the files that would change.
+    /// Change nothing; exit with 2, name the files that would change and show how.
     #[arg(long)]
     pub(crate) check: bool,
-    /// Files to lay out; all of the repository by default.
+    /// Files to lay out; all of the repository by default. `-` lays out standard input to standard output.
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// CEL, with or without the `=` before it.
+    pub(crate) expression: String,
+    /// Where it stands: a flow behind its last step, or one of its steps.
+    #[arg(long = "in", value_name = "FLOW[.STEP]")]
+    pub(crate) location: Option<String>,
+    /// Show every part with its type and value, and the item that decided `exists` or `all`.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// The input of the flow; of several, the first.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// A value of a step, or of another name in scope.
+    #[arg(long, value_name = "NAME=JSON")]
+    pub(crate) set: Vec<String>,
+    /// Take the input and the values of steps from a run.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -141,7 +173,7 @@ pub(crate) struct Graph {
     /// The flow.
     pub(crate) flow: String,
     /// How to print it.
-    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    #[arg(long, value_enum, default_value_t = GraphFormat::Human)]
     pub(crate) format: GraphFormat,
 }
 
@@ -156,7 +188,10 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
     /// For people, in a terminal.
-    Text,
+    #[value(alias = "text")]
+    Human,
+    /// A picture that stands alone.
+    Svg,
     /// Mermaid.
     Mermaid,
     /// Graphviz.

@@ -5,6 +5,7 @@ mod command;
 mod crash;
 mod describe;
 mod desk;
+mod difference;
 mod exit;
 mod inputs;
 mod lacking;
@@ -33,7 +34,8 @@ fn main() -> std::process::ExitCode {
     let exit = match &arguments.command {
         Command::Check(options) => command::check::run(place, options),
         Command::Fmt(options) => command::fmt::run(place, options),
-        Command::Explain { code } => command::explain::run(code.as_deref()),
+        Command::Explain { code, .. } => command::explain::run(code.as_deref()),
+        Command::Eval(options) => command::eval::run(place, options),
         Command::Graph(options) => command::graph::run(place, options),
         Command::Run(options) => command::run::run(place, options),
         Command::Test(options) => command::test::run(place, options),

@@ -1,6 +1,6 @@
 //! Standard output and standard error. A reader that has gone, as in `tradewind log | head`, is nobody's mistake: the command ends
 //! quietly. A command writes data last: what must be kept is kept before it. No control character of anybody's text gets through to
-//! standard output: it could hide an amount, or move the cursor over one.
+//! standard output: it could hide an amount, or move the cursor over one. Only a filter hands back what it was given as it is.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,7 +32,11 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
 /// Writes text of several lines.
 pub(crate) fn write(text: fmt::Arguments<'_>) {
     let text = text.to_string();
-    let text = escaped(&text, |character| character != '\n' && is_unprintable(character));
+    verbatim(&escaped(&text, |character| character != '\n' && is_unprintable(character)));
+}
+
+/// Writes text as it is: what a filter was given, and is read by a program.
+pub(crate) fn verbatim(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => {}

@@ -3,8 +3,11 @@
 use super::with_repository;
 use std::collections::BTreeSet;
 use tradewind_lang::code::{self, Code};
+use tradewind_lang::compile::Compiled;
+use tradewind_lang::diagnostic::Severity;
 use tradewind_lang::fix::mend;
 use tradewind_tests::markdown::{self, Block};
+use tradewind_tests::random::Random;
 
 /// Codes whose wrong example is mended without a doubt.
 const SAFE: &[&str] = &[
@@ -94,4 +97,35 @@ fn codes_that_have_a_fix_keep_it_and_most_have_one() {
     assert!(found * 100 >= possible * TARGET, "{found} of {possible} codes have a fix, fewer than {TARGET} %");
     let both: Vec<_> = HOPELESS.iter().filter(|(id, _)| safe.contains(id) || proposed.contains(id)).collect();
     assert!(both.is_empty(), "these have a fix after all: {both:?}");
+}
+
+fn errors(compiled: &Compiled) -> usize {
+    compiled.diagnostics.iter().filter(|found| found.severity() == Severity::Error).count()
+}
+
+#[test]
+fn whatever_the_text_mending_comes_to_an_end_and_leaves_no_more_mistakes() {
+    const PIECES: &[&str] =
+        &["\"", "{", "}", "[", "'", "true", " when=\"a.b\"", "=", "/*", "(str", "/-", "\\q", "\n", "x=1 x=2 ", "1u", "#tru"];
+    let mut random = Random::of(3);
+    for (code, block) in wrong_examples() {
+        let mut text = block.text.clone();
+        for _ in 0..2 {
+            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let at = places[usize::try_from(random.below(places.len() as u64)).unwrap()];
+            text.insert_str(at, PIECES[usize::try_from(random.below(PIECES.len() as u64)).unwrap()]);
+        }
+        let mended = |text: &str| {
+            with_repository(&[("example.kdl".to_owned(), text.to_owned())], true, |repository| {
+                let before = errors(&tradewind_lang::compile::compile(repository));
+                let after = mend(repository, true);
+                let left = errors(&after.compiled);
+                assert!(left <= before, "{}: {before} errors became {left}\n{text}\n---\n{:?}", code.id, after.configuration.last());
+                (after.configuration.last().unwrap().1.clone(), after.fixed.len())
+            })
+        };
+        let (once, _) = mended(&text);
+        let (twice, again) = mended(&once);
+        assert!(again == 0 || twice != once, "{}: mending goes on for ever\n{once}", code.id);
+    }
 }

@@ -32,10 +32,17 @@ pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
 /// Mends the files, and returns what is left and what was done.
 fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> Result<(Compiled, Vec<Fixed>), Failure> {
     let mut mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
+    let mut written: Vec<&str> = Vec::new();
     for ((path, old), (_, new)) in repository.configuration.iter().zip(&mended.configuration) {
-        if old != new {
-            replace(&repository.root.join(path), old, new)?;
+        if old == new {
+            continue;
         }
+        if let Err(failure) = replace(&repository.root.join(path), old, new) {
+            // What was done before must not go unsaid.
+            mended.fixed.iter().filter(|fixed| written.contains(&fixed.path.as_str())).for_each(|fixed| tell!("{}", told(fixed)));
+            return Err(failure);
+        }
+        written.push(path);
     }
     repository.note_links(&mut mended.compiled);
     Ok((mended.compiled, mended.fixed))

@@ -17,9 +17,10 @@ pub(crate) fn run(place: &Place, options: &Graph) -> Outcome {
     let Some(plan) = &compiled.plan else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| unknown_flow(plan, &options.flow))?;
     match options.format {
-        GraphFormat::Text => output::write(format_args!("{}", graph::text(plan, flow))),
+        GraphFormat::Human => output::write(format_args!("{}", graph::text(plan, flow))),
         GraphFormat::Mermaid => output::write(format_args!("{}", graph::mermaid(plan, flow))),
         GraphFormat::Dot => output::write(format_args!("{}", graph::dot(plan, flow))),
+        GraphFormat::Svg => output::write(format_args!("{}", graph::svg(plan, flow))),
         GraphFormat::Json => say!("{}", graph::json(plan, flow)),
     }
     Ok(Exit::Fine)

@@ -35,7 +35,7 @@ pub(crate) fn report(findings: &Findings<'_>) -> Sarif {
         "name": "Tradewind",
         "version": env!("CARGO_PKG_VERSION"),
         "semanticVersion": env!("CARGO_PKG_VERSION"),
-        "rules": rules.iter().map(|code| rule(code)).collect::<Vec<_>>(),
+        "rules": rules.iter().map(rule).collect::<Vec<_>>(),
     });
     let run = json!({
         "tool": { "driver": driver },

@@ -1,0 +1,346 @@
+//! What an expression is and why: its type and value where it stands, those of each of its parts, and of a macro the item that decided.
+//! It works on the text, so that each part can be shown as it was written; it changes nothing and knows no store.
+
+use crate::ast::{Literal, Scalar};
+use crate::diagnostic::Diagnostic;
+use crate::expr::{self, Checked, EvalError, Scope};
+use crate::plan::{Escalation, Flow, LimitElse, OnError, OnTimeout, Plan, Step, StepKind};
+use crate::source::{SourceId, Span};
+use crate::ty::{Marks, Ty, TypeTable};
+use crate::value::{Record, Value};
+use crate::written::{self, Form, Part};
+use std::collections::BTreeSet;
+
+/// Most parts that are explained; a macro in a macro explains those of one item only.
+const MOST: usize = 400;
+
+/// Values that are known, by the name of their variable.
+pub type Known = Record;
+
+/// What an expression, or a part of it, comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// As written.
+    pub text: String,
+    /// How deep it stands; the whole is 0.
+    pub depth: usize,
+    /// Its type.
+    pub ty: Ty,
+    /// Its value; nothing where a value that it reads is not known.
+    pub value: Option<Result<Value, EvalError>>,
+    /// Of a macro: which item decided, or what came of all.
+    pub decided: Option<Decided>,
+}
+
+/// What decided a macro.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// The item's place from 0; nothing where no single item decided.
+    pub index: Option<usize>,
+    /// The item.
+    pub item: Option<Value>,
+    /// In words.
+    pub why: String,
+}
+
+/// What a place of a flow may name: where a step stands, or behind all steps.
+#[must_use]
+pub fn scope_of(plan: &Plan, flow: &Flow, at: Option<usize>) -> Scope {
+    let plain = Marks::default();
+    let run = Ty::Object(vec![("id".to_owned(), Ty::String), ("now".to_owned(), Ty::Timestamp), ("flow".to_owned(), Ty::String)]);
+    let settings = plan.project.settings.iter().map(|(name, value)| (name.clone(), type_of(value))).collect();
+    let mut scope = Scope::default().with("input", Ty::Record(flow.input.clone()), plain).with("run", run, plain).with(
+        "settings",
+        Ty::Object(settings),
+        plain,
+    );
+    let own = at.and_then(|at| flow.steps.get(at));
+    let around = arms(flow, own);
+    let mut states = Vec::new();
+    for (_, step) in flow.steps.iter().enumerate().filter(|(other, _)| Some(*other) != at) {
+        if !around.starts_with(&arms(flow, Some(step))) {
+            continue;
+        }
+        let absent = step.when.is_some() || step.on_error == OnError::Skip || step.skip_denied || silence_skips(plan, step);
+        let ty = if absent { step.ty.clone().optional() } else { step.ty.clone() };
+        scope = scope.with(&step.name, ty, plain);
+        let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
+        states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String)]).collect())));
+    }
+    let scope = scope.with("steps", Ty::Object(states), plain);
+    // The step runs only where its condition holds: what that proves is known in it.
+    let proves = own.and_then(|own| own.when.as_ref()).and_then(|when| {
+        let text = when.source.as_str();
+        let literal = literal_of(text, SourceId(0));
+        expr::check(text, &literal, 0, &scope, &plan.types, None).0.map(|checked| checked.proves)
+    });
+    scope.knowing(proves.unwrap_or_default())
+}
+
+/// A text that stands alone in a source, as a literal.
+fn literal_of(text: &str, source: SourceId) -> Literal {
+    Literal { scalar: Scalar::String(text.to_owned()), annotation: None, span: Span::new(source, 0, text.len()), offsets: vec![(0, 0)] }
+}
+
+/// What an expression of no flow may name.
+#[must_use]
+pub fn bare_scope(plan: &Plan) -> Scope {
+    let settings = plan.project.settings.iter().map(|(name, value)| (name.clone(), type_of(value))).collect();
+    Scope::default().with("settings", Ty::Object(settings), Marks::default())
+}
+
+/// The arms around a step, outermost first.
+fn arms(flow: &Flow, step: Option<&Step>) -> Vec<(u16, u16)> {
+    let mut found = Vec::new();
+    let mut within = step.and_then(|step| step.within);
+    while let Some((choose, arm)) = within {
+        found.push((choose.0, arm));
+        within = flow.steps.get(usize::from(choose.0)).and_then(|step| step.within);
+    }
+    found.reverse();
+    found
+}
+
+/// Whether the step is left out when nobody answers in time.
+fn silence_skips(plan: &Plan, step: &Step) -> bool {
+    let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
+    match &step.kind {
+        StepKind::Ask { escalation, .. } => skips(escalation),
+        StepKind::Act { operation, stage, .. } => {
+            let covering: Vec<_> = plan.policies.values().filter(|policy| policy.on.contains(operation)).collect();
+            let asked = covering.iter().flat_map(|policy| &policy.escalates).any(|rule| skips(&rule.escalation));
+            let beyond = |otherwise: &LimitElse| matches!(otherwise, LimitElse::Escalate(escalation) if skips(escalation));
+            let over = covering.iter().flat_map(|policy| &policy.limits).any(|limit| beyond(&limit.otherwise));
+            asked || over || stage.as_ref().is_some_and(|stage| skips(&stage.escalation))
+        }
+        _ => false,
+    }
+}
+
+fn type_of(value: &Value) -> Ty {
+    match value {
+        Value::Null => Ty::Null,
+        Value::Bool(_) => Ty::Bool,
+        Value::Int(_) => Ty::Int,
+        Value::Double(_) => Ty::Double,
+        Value::String(_) => Ty::String,
+        Value::Bytes(_) => Ty::Bytes,
+        Value::Timestamp(_) => Ty::Timestamp,
+        Value::Duration(_) => Ty::Duration,
+        Value::Money(_) => Ty::Money,
+        Value::Decimal(_) => Ty::Decimal,
+        // Values that only expressions hold do not come from outside.
+        Value::UInt(_) | Value::Type(_) | Value::Optional(_) | Value::Map(_) => Ty::Unknown,
+        Value::List(items) => Ty::List(Box::new(items.first().map_or(Ty::Unknown, type_of))),
+        Value::Record(record) => Ty::Object(record.0.iter().map(|(name, value)| (name.to_string(), type_of(value))).collect()),
+    }
+}
+
+/// Checks an expression that stands alone in a source, and says what it comes to: the whole first, then its parts where `parts`.
+///
+/// # Errors
+/// The mistakes of the expression; their spans are bytes of `source`.
+pub fn explain(
+    text: &str,
+    source: SourceId,
+    scope: &Scope,
+    types: &TypeTable,
+    known: &Known,
+    parts: bool,
+) -> Result<(Vec<Explained>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let literal = literal_of(text, source);
+    let (checked, found) = expr::check(text, &literal, 0, scope, types, None);
+    let Some(checked) = checked else { return Err(found) };
+    let mut explainer = Explainer { text, literal: &literal, types, found: Vec::new() };
+    match written::parse(text).filter(|_| parts) {
+        Some(tree) => explainer.part(&tree, 0, scope, known),
+        None => explainer.push(text.trim(), 0, checked, known),
+    }
+    Ok((explainer.found, found))
+}
+
+struct Explainer<'a> {
+    text: &'a str,
+    literal: &'a Literal,
+    types: &'a TypeTable,
+    found: Vec<Explained>,
+}
+
+impl Explainer<'_> {
+    fn written(&self, part: &Part) -> &str {
+        self.text.get(part.start..part.end).unwrap_or("")
+    }
+
+    /// A part by itself. Where its type comes from what stands around it, it has none of its own.
+    fn check(&self, part: &Part, scope: &Scope) -> Option<Checked> {
+        expr::check(self.written(part), self.literal, part.start, scope, self.types, None).0
+    }
+
+    fn push(&mut self, text: &str, depth: usize, checked: Checked, known: &Known) {
+        let value = is_known(&checked, known).then(|| checked.expr.evaluate(known));
+        self.found.push(Explained { text: text.to_owned(), depth, ty: checked.expr.ty, value, decided: None });
+    }
+
+    /// A part, and below it what it is made of.
+    fn part(&mut self, part: &Part, depth: usize, scope: &Scope, known: &Known) {
+        if self.found.len() >= MOST {
+            return;
+        }
+        let inner = match &part.form {
+            Form::Group(inner) => return self.part(inner, depth, scope, known),
+            Form::Literal => return,
+            _ => depth + 1,
+        };
+        let checked = self.check(part, scope);
+        let shown = checked.is_some();
+        if let Some(checked) = checked {
+            let text = self.written(part).to_owned();
+            self.push(&text, depth, checked, known);
+        }
+        let inner = if shown { inner } else { depth };
+        match &part.form {
+            Form::Literal | Form::Name | Form::Field(_) | Form::Group(_) => {}
+            Form::Index(of, index) => self.all(&[of, index], inner, scope, known),
+            Form::Unary(of) => self.part(of, inner, scope, known),
+            Form::Binary(sign, left, right) => {
+                self.part(left, inner, scope, known);
+                // Behind `has(x) &&` the value is known to be there.
+                let proven = if sign == "&&" { self.knowing(left, scope) } else { scope.clone() };
+                self.part(right, inner, &proven, known);
+            }
+            Form::Choice(condition, one, other) => {
+                self.part(condition, inner, scope, known);
+                let taken = self.check(condition, scope).filter(|checked| is_known(checked, known));
+                let taken = taken.map(|checked| checked.expr.evaluate(known));
+                // Only the side that counts, once it is known which.
+                if !matches!(taken, Some(Ok(Value::Bool(false)))) {
+                    let proven = self.knowing(condition, scope);
+                    self.part(one, inner, &proven, known);
+                }
+                if !matches!(taken, Some(Ok(Value::Bool(true)))) {
+                    self.part(other, inner, scope, known);
+                }
+            }
+            Form::Collection(items) => items.iter().for_each(|item| self.part(item, inner, scope, known)),
+            Form::Call(on, name, arguments) => match (on, arguments.as_slice()) {
+                (Some(range), [variable, body, ..]) if is_macro(name) && variable.form == Form::Name => {
+                    let at = self.found.len().checked_sub(1).filter(|_| shown);
+                    self.part(range, inner, scope, known);
+                    self.macro_of(name, range, variable, body, (inner, at), scope, known);
+                }
+                (None, [_]) if name == "has" => {}
+                (on, arguments) => {
+                    on.iter().for_each(|on| self.part(on, inner, scope, known));
+                    arguments.iter().for_each(|argument| self.part(argument, inner, scope, known));
+                }
+            },
+        }
+    }
+
+    fn all(&mut self, parts: &[&Part], depth: usize, scope: &Scope, known: &Known) {
+        parts.iter().for_each(|part| self.part(part, depth, scope, known));
+    }
+
+    /// The scope where a condition holds.
+    fn knowing(&self, condition: &Part, scope: &Scope) -> Scope {
+        let proves = self.check(condition, scope).map(|checked| checked.proves).unwrap_or_default();
+        scope.clone().knowing(proves)
+    }
+
+    /// What decided a macro, and the parts of its condition for the item that did.
+    #[expect(clippy::too_many_arguments, reason = "a macro has that many parts")]
+    fn macro_of(
+        &mut self,
+        name: &str,
+        range: &Part,
+        variable: &Part,
+        body: &Part,
+        (depth, at): (usize, Option<usize>),
+        scope: &Scope,
+        known: &Known,
+    ) {
+        let Some(checked) = self.check(range, scope) else { return };
+        let (item_ty, values) = items(&checked, is_known(&checked, known).then(|| checked.expr.evaluate(known)));
+        let variable = self.written(variable).to_owned();
+        let inner = scope.clone().with(&variable, item_ty, Marks::default());
+        let Some(values) = values else { return self.part(body, depth, &inner, known) };
+        let Some(condition) = self.check(body, &inner) else { return };
+        let with = |item: &Value| {
+            let mut known = known.clone();
+            known.set(&variable, item.clone());
+            known
+        };
+        let outcome = |item: &Value| {
+            let known = with(item);
+            is_known(&condition, &known).then(|| condition.expr.evaluate(&known))
+        };
+        let outcomes: Vec<Option<Result<Value, EvalError>>> = values.iter().map(outcome).collect();
+        let decided = decided(name, &values, &outcomes);
+        let item = decided.item.clone();
+        if let Some(slot) = at.and_then(|at| self.found.get_mut(at)) {
+            slot.decided = Some(decided);
+        }
+        match item {
+            Some(item) => self.part(body, depth, &inner, &with(&item)),
+            None if values.is_empty() => {}
+            None => self.part(body, depth, &inner, known),
+        }
+    }
+}
+
+fn is_macro(name: &str) -> bool {
+    matches!(name, "all" | "exists" | "exists_one" | "map" | "filter")
+}
+
+/// The type of the items of a range, and the items where they are known.
+fn items(range: &Checked, value: Option<Result<Value, EvalError>>) -> (Ty, Option<Vec<Value>>) {
+    let ty = match &range.expr.ty {
+        Ty::List(item) => (**item).clone(),
+        Ty::Map(_) => Ty::String,
+        _ => Ty::Json,
+    };
+    let values = match value {
+        Some(Ok(Value::List(items))) => Some(items.to_vec()),
+        Some(Ok(Value::Record(record))) => Some(record.0.iter().map(|(name, _)| Value::String(name.clone())).collect()),
+        _ => None,
+    };
+    (ty, values)
+}
+
+/// Which item decided a macro.
+fn decided(name: &str, values: &[Value], outcomes: &[Option<Result<Value, EvalError>>]) -> Decided {
+    let is = |truth: bool| move |outcome: &Option<Result<Value, EvalError>>| matches!(outcome, Some(Ok(Value::Bool(own))) if *own == truth);
+    let first = |truth: bool| outcomes.iter().position(is(truth));
+    let holding = outcomes.iter().filter(|outcome| is(true)(outcome)).count();
+    let (count, all) = (values.len(), if values.len() == 1 { "the one item".to_owned() } else { format!("all {} items", values.len()) });
+    let (index, why) = match name {
+        _ if count == 0 => (None, "there are no items".to_owned()),
+        "exists" => match first(true) {
+            Some(at) => (Some(at), format!("item {at} holds")),
+            None => (None, format!("none of {count} holds")),
+        },
+        "all" => match first(false) {
+            Some(at) => (Some(at), format!("item {at} does not hold")),
+            None => (None, format!("{all} hold")),
+        },
+        "exists_one" if holding == 1 => (first(true), format!("only item {} holds", first(true).unwrap_or(0))),
+        "exists_one" | "filter" => (None, format!("{holding} of {count} hold")),
+        _ => (None, format!("made of {count} items")),
+    };
+    Decided { index, item: index.and_then(|index| values.get(index)).cloned(), why }
+}
+
+/// Whether every variable that an expression reads has a known value; of `steps`, those that it names.
+fn is_known(checked: &Checked, known: &Known) -> bool {
+    let mut roots = BTreeSet::new();
+    for (path, _) in &checked.reads {
+        let mut parts = path.split('.');
+        let root = parts.next().unwrap_or("");
+        let step = if root == "steps" { parts.next() } else { None };
+        roots.insert((root, step));
+    }
+    roots.into_iter().all(|(root, step)| match (known.get(root), step) {
+        (Some(steps), Some(step)) => steps.get(step).is_some(),
+        (value, _) => value.is_some(),
+    })
+}
