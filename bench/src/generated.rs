@@ -28,7 +28,7 @@ route "kind" needs=classify {
 policy "refunds" owner="support" {
     on "payments.refund.create"
     needs "order" shop.order
-    needs "confidence" double default=0.0
+    needs "confidence" double default=0.0 untrusted
     deny "over-order" when="effect.amount > evidence.order.paid" message="{{ effect.amount }} is more than was paid"
     limit "per-order" sum="=effect.amount" max="=evidence.order.paid" by="=effect.order_id"
     escalate "large" when="effect.amount > '500 USD'" to="support" within="8h" on-timeout=deny
@@ -38,6 +38,8 @@ policy "replies" owner="support" {
     limit "flood" count=20000 per="24h"
 }
 "#;
+
+const ROWS: &str = "{\"text\": \"It broke.\", \"kind\": \"complaint\"}\n";
 
 /// One flow; `NUMBER` is its own.
 const FLOW: &str = r#"// A customer wrote about an order: refund, answer, or ask a person. Number NUMBER.
@@ -93,16 +95,40 @@ flow "triage-NUMBER" {
 }
 "#;
 
-/// The files of a repository with so many flows, ten to a file, and how many lines they have.
+/// A flow whose steps have names that no other flow has, so that hardly an expression repeats.
+fn varied(flow: &str) -> String {
+    let mut text = flow.replace("shop.order", "SHOP");
+    for (word, renamed) in [
+        ("\"order\"", "\"order_NUMBER\""),
+        ("=order\"", "=order_NUMBER\""),
+        ("order.", "order_NUMBER."),
+        ("sure", "sure_NUMBER"),
+        ("verdict", "verdict_NUMBER"),
+        ("remedy", "remedy_NUMBER"),
+        ("person", "person_NUMBER"),
+        ("kind.", "kind_NUMBER."),
+        ("decide \"kind\"", "decide \"kind_NUMBER\""),
+        ("Thank you", "For NUMBER times, thank you"),
+        ("\"late\"", "\"late NUMBER\""),
+        ("complaint in time", "complaint NUMBER in time"),
+    ] {
+        text = text.replace(word, renamed);
+    }
+    text.replace("SHOP", "shop.order")
+}
+
+/// The files of a repository with so many flows, ten to a file, and how many lines they have. `different`: flows have step names and
+/// texts of their own, as those of different people have; otherwise only their types and routes differ.
 #[must_use]
-pub fn repository(flows: usize) -> (Vec<(String, String)>, usize) {
-    let mut files = vec![("tradewind.kdl".to_owned(), MANIFEST.to_owned()), ("rows.jsonl".to_owned(), String::new())];
+pub fn repository(flows: usize, different: bool) -> (Vec<(String, String)>, usize) {
+    let flow = if different { varied(FLOW) } else { FLOW.to_owned() };
+    let mut files = vec![("tradewind.kdl".to_owned(), MANIFEST.to_owned()), ("rows.jsonl".to_owned(), ROWS.to_owned())];
     let mut number = 0;
     while number < flows {
         let mut text = String::new();
         let path = format!("flows/part-{:04}.kdl", number / 10);
         for _ in 0..10.min(flows - number) {
-            let _ = write!(text, "{}", FLOW.replace("NUMBER", &format!("{number:05}")));
+            let _ = write!(text, "{}", flow.replace("NUMBER", &format!("{number:05}")));
             number += 1;
         }
         files.push((path, text));
@@ -133,7 +159,11 @@ mod tests {
 
     #[test]
     fn a_generated_repository_has_no_mistake() {
-        let (files, lines) = repository(12);
+        without_mistake(repository(12, false));
+        without_mistake(repository(12, true));
+    }
+
+    fn without_mistake((files, lines): (Vec<(String, String)>, usize)) {
         let read = |path: &str| files.iter().find(|(other, _)| other == path).map(|(_, text)| text.clone());
         let configuration: Vec<(String, String)> = files.iter().filter(|(path, _)| path.ends_with(".kdl")).cloned().collect();
         let repository = Repository { configuration: &configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment: None };

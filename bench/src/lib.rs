@@ -1,6 +1,7 @@
 //! What the benchmarks share: workloads, measures, the machine. Nothing here is part of the product.
 
 pub mod closed_loop;
+pub mod decision;
 pub mod five_steps;
 pub mod generated;
 pub mod latency;

@@ -1,8 +1,8 @@
 //! The front end's entry: texts in; diagnostics, and a plan where there is no error, out.
 
-use crate::ast::Node;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lower::context::Context;
+use crate::lower::found::Found;
 use crate::money::Currency;
 use crate::plan::{Locations, PLAN_FORMAT, Plan, Project};
 use crate::scenario::Scenario;
@@ -11,6 +11,12 @@ use crate::source::{SourceId, SourceMap, Span};
 use crate::syntax;
 use crate::ty::TypeTable;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+mod files;
+
+use files::Files;
+pub use files::Generation;
 
 /// A repository as texts.
 pub struct Repository<'a> {
@@ -19,7 +25,7 @@ pub struct Repository<'a> {
     /// The standard library: path, text. Always in scope.
     pub library: &'a [(&'a str, &'a str)],
     /// Reads another text file of the repository by its path from the root.
-    pub read: &'a dyn Fn(&str) -> Option<String>,
+    pub read: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// The environment; `dev`, or the first, where absent.
     pub environment: Option<&'a str>,
 }
@@ -37,6 +43,8 @@ pub struct Compiled {
     pub sources: SourceMap,
     /// Every mistake, in order of place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What `tradewind.lock` must hold: each part that is replaced, and the digest of what it was made against.
+    pub lock: String,
 }
 
 impl Compiled {
@@ -47,53 +55,77 @@ impl Compiled {
     }
 }
 
-/// Compiles a repository. Never fails: mistakes are in the result, and one mistake hides no other.
+/// Compiles a repository on this thread. Never fails: mistakes are in the result, and one mistake hides no other.
 #[must_use]
 pub fn compile(repository: &Repository<'_>) -> Compiled {
+    compile_after(repository, Generation::default(), 1).0
+}
+
+/// Compiles a repository on so many threads, and does not read again what the compilation before read from the same text.
+/// Neither has any influence on what it ends in. The second result is for the next compilation.
+#[must_use]
+pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads: usize) -> (Compiled, Generation) {
     let mut context = Context {
         sources: SourceMap::default(),
         read: repository.read,
-        diagnostics: Vec::new(),
+        diagnostics: Found::default(),
         plan: empty_plan(),
         locations: Locations::default(),
         declared: BTreeMap::new(),
         choosing: BTreeMap::new(),
         settings: Vec::new(),
+        known: crate::lower::known::Known::default(),
     };
-    let nodes = load(&mut context, repository);
+    let texts = add_sources(&mut context.sources, repository);
+    let texts: Vec<(SourceId, &str)> = texts.iter().map(|(source, text)| (*source, &**text)).collect();
+    let mut files = Files::read(&texts, previous, threads);
+    context.diagnostics.extend(std::mem::take(&mut files.found));
+    let nodes = context.layered(&files.nodes, repository.environment);
     let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
-    context.diagnostics.extend(shape::check(&nodes));
     context.declare_all(&nodes);
     context.lower_types(&nodes);
     context.lower_project(&nodes, repository.environment, end);
+    context.lower_holdings(&nodes, repository.environment);
     context.lower_teams(&nodes);
     context.lower_connectors(&nodes);
+    context.lower_events(&nodes);
     context.lower_models(&nodes);
     let routes = context.lower_routes(&nodes);
     context.lower_memories(&nodes);
+    context.lower_series(&nodes);
+    context.lower_metrics(&nodes);
+    context.lower_slos(&nodes);
+    context.lower_rollouts(&nodes);
     context.lower_policies(&nodes);
-    context.lower_flows(&nodes, &routes);
+    context.lower_critics(&nodes, &routes);
+    context.lower_actors(&nodes, &routes);
+    context.note_acts(&nodes);
+    context.lower_flows(&nodes, &routes, threads);
+    context.lower_migrations(&nodes);
+    context.check_rows(&nodes);
     let scenarios = context.lower_scenarios(&nodes);
-    finish(context, scenarios)
+    drop(nodes);
+    (finish(context, scenarios), files.into_generation())
 }
 
-fn load(context: &mut Context<'_>, repository: &Repository<'_>) -> Vec<Node> {
-    let library = repository.library.iter().map(|(path, text)| (format!("stdlib/{path}"), (*text).to_owned()));
-    let own = repository.configuration.iter().cloned();
-    let mut nodes = Vec::new();
+/// The library's files, then the repository's own.
+fn add_sources(sources: &mut SourceMap, repository: &Repository<'_>) -> Vec<(SourceId, Arc<str>)> {
+    let library = repository.library.iter().map(|(path, text)| (format!("stdlib/{path}"), *text));
+    let own = repository.configuration.iter().map(|(path, text)| (path.clone(), text.as_str()));
+    let mut texts = Vec::new();
     for (path, text) in library.chain(own) {
-        let id = context.sources.add(path, text.as_str());
-        let (loaded, found) = syntax::load(id, &text);
-        context.diagnostics.extend(found);
-        nodes.extend(loaded);
+        let text: Arc<str> = text.into();
+        texts.push((sources.add(path, text.clone()), text));
     }
-    nodes
+    texts
 }
 
 fn finish(context: Context<'_>, scenarios: Vec<Scenario>) -> Compiled {
-    let Context { sources, mut diagnostics, plan, locations, .. } = context;
+    let lock = context.lock_text();
+    let Context { sources, diagnostics, plan, locations, .. } = context;
+    let mut diagnostics = diagnostics.into_list();
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.source, diagnostic.span.start, diagnostic.code.id));
-    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics };
+    let mut compiled = Compiled { plan: None, locations, scenarios, sources, diagnostics, lock };
     if !compiled.has_errors() {
         compiled.plan = Some(plan);
     }
@@ -110,6 +142,9 @@ fn empty_plan() -> Plan {
         store: "surrealkv://.tradewind/store".to_owned(),
         twins: false,
         seeds: BTreeMap::new(),
+        exchanges: Vec::new(),
+        secrets: BTreeMap::new(),
+        accounts: BTreeMap::new(),
     };
     Plan {
         format: PLAN_FORMAT,
@@ -123,6 +158,14 @@ fn empty_plan() -> Plan {
         memories: BTreeMap::new(),
         policies: BTreeMap::new(),
         flows: BTreeMap::new(),
+        events: BTreeMap::new(),
+        series: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        slos: BTreeMap::new(),
+        rollouts: BTreeMap::new(),
+        critics: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        migrations: BTreeMap::new(),
     }
 }
 

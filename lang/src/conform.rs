@@ -83,6 +83,12 @@ pub fn to_json(value: &Value) -> Json {
         Value::Timestamp(micros) => Json::from(literal::timestamp_text(*micros)),
         Value::Duration(micros) => Json::from(literal::duration_text(*micros)),
         Value::Money(money) => Json::from(money.to_string()),
+        Value::Decimal(number) => Json::from(number.to_string()),
+        // The kinds below stay inside expressions; they are shown for the sake of messages.
+        Value::UInt(number) => Json::from(*number),
+        Value::Type(name) => Json::from(&**name),
+        Value::Optional(of) => of.as_deref().map_or(Json::Null, to_json),
+        Value::Map(entries) => Json::Array(entries.iter().map(|(key, value)| Json::Array(vec![to_json(key), to_json(value)])).collect()),
         Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
         Value::Record(record) => Json::Object(record.0.iter().map(|(name, value)| (name.to_string(), to_json(value))).collect()),
     }
@@ -148,12 +154,16 @@ impl<'a> Reader<'a> {
                 None => self.problem(format!("must be int, is {number}")),
             },
             (Ty::Double, Json::Number(number)) => Value::Double(number.as_f64().unwrap_or(f64::NAN)),
-            (Ty::String | Ty::Enum(_) | Ty::Money | Ty::Timestamp | Ty::Duration, Json::String(text)) => {
+            (Ty::String | Ty::Enum(_) | Ty::Money | Ty::Decimal | Ty::Timestamp | Ty::Duration, Json::String(text)) => {
                 match literal::read(text, ty, self.types, None) {
                     Ok(value) => value,
                     Err(reason) => self.problem(reason),
                 }
             }
+            (Ty::Decimal, Json::Number(number)) => match literal::decimal(&number.to_string()) {
+                Some(number) => Value::Decimal(number),
+                None => self.problem(format!("must be decimal, is {number}")),
+            },
             (Ty::Bytes, Json::String(text)) => match unbase64(text) {
                 Some(bytes) => Value::Bytes(bytes.into()),
                 None => self.problem("must be bytes in base64"),
@@ -179,6 +189,8 @@ impl<'a> Reader<'a> {
             }
             (Ty::Null, _) => self.mismatch(json, "null"),
             (Ty::Money, _) => self.mismatch(json, "money such as \"12.30 USD\""),
+            (Ty::Decimal, _) => self.mismatch(json, "a decimal such as \"12.50\""),
+            (Ty::UInt | Ty::Type | Ty::Dyn | Ty::Keyed(..), _) => self.problem("stands where only values of declared types may"),
             (Ty::Timestamp, _) => self.mismatch(json, "a timestamp such as \"2026-01-31T09:00:00Z\""),
             (Ty::Duration, _) => self.mismatch(json, "a duration such as \"30d\""),
             (Ty::List(_), _) => self.mismatch(json, "a list"),
@@ -229,6 +241,7 @@ impl<'a> Reader<'a> {
             Value::Int(number) => (*number as f64, "is"),
             Value::Double(number) => (*number, "is"),
             Value::Money(money) => (money.amount.to_f64().unwrap_or(f64::NAN), "is"),
+            Value::Decimal(number) => (number.to_f64().unwrap_or(f64::NAN), "is"),
             Value::String(text) => (text.chars().count() as f64, "has length"),
             Value::List(items) => (items.len() as f64, "has length"),
             _ => return,

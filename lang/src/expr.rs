@@ -9,9 +9,13 @@ use serde::{Deserialize, Serialize};
 
 mod borrowed;
 mod check;
+mod collection;
+mod convert;
+mod cost;
 mod evaluate;
 mod function;
 pub(crate) mod native;
+mod number;
 mod operate;
 mod outline;
 mod parse;
@@ -19,9 +23,25 @@ pub(crate) mod select;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 
-pub use function::Function;
-pub use tree::{Comparison, Expected, Operation, Over, Tree};
+pub use cost::BUDGET;
+pub use function::{Function, listing};
+pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
+
+/// By which rules an expression is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect<'a> {
+    /// The operators': a literal is read by its place, an int meets a double, nothing is untyped.
+    Operators,
+    /// The CEL specification's: `dyn`, maps with keys of any kind, lists of several types, no conversion unasked.
+    Cel {
+        /// The name before which names are looked up first; may be empty.
+        container: &'a str,
+        /// Whether types are checked before a run, or left to it.
+        checked: bool,
+    },
+}
 
 /// A variable that an expression may name.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +116,8 @@ pub struct Checked {
     pub expr: Expr,
     /// The union of the marks of everything it reads.
     pub marks: Marks,
+    /// The same without the marks of the fields of its own value: those come when a field is read.
+    pub own: Marks,
     /// Each path it reads, such as `order.paid` or `input`, and where it says so.
     pub reads: Vec<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
@@ -114,7 +136,20 @@ pub fn check(
     types: &TypeTable,
     expected: Option<&Ty>,
 ) -> (Option<Checked>, Vec<Diagnostic>) {
-    check::check(text, literal, offset, scope, types, expected)
+    check::check(Dialect::Operators, text, literal, offset, scope, types, expected)
+}
+
+/// Checks CEL text by the rules of a dialect; see [`check`].
+pub fn check_as(
+    dialect: Dialect<'_>,
+    text: &str,
+    literal: &Literal,
+    offset: usize,
+    scope: &Scope,
+    types: &TypeTable,
+    expected: Option<&Ty>,
+) -> (Option<Checked>, Vec<Diagnostic>) {
+    check::check(dialect, text, literal, offset, scope, types, expected)
 }
 
 impl Expr {
@@ -122,6 +157,13 @@ impl Expr {
     #[must_use]
     pub fn constant(value: Value, ty: Ty) -> Self {
         Self { source: String::new(), ty, root: Tree::Constant(value) }
+    }
+
+    /// The most steps that an evaluation takes, where a list whose length only a run knows has 200 items.
+    /// [`BUDGET`] ends an evaluation.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        cost::cost(&self.root)
     }
 
     /// Its value.

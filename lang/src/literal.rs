@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::money::{Currency, Money};
 use crate::ty::{Ty, TypeTable};
 use crate::value::Value;
+use rust_decimal::Decimal;
 
 /// Microseconds of each unit of a duration, the longest names first.
 const UNITS: &[(&str, i64)] = &[
@@ -27,7 +28,7 @@ const UNITS: &[(&str, i64)] = &[
 pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) -> Result<Value, String> {
     let wrong = |kind: &str, like: &str| format!("`{}` is no {kind}; write it like {like}", shortened(text));
     match ty {
-        Ty::String | Ty::Json | Ty::Unknown => Ok(Value::string(text)),
+        Ty::String | Ty::Json | Ty::Dyn | Ty::Unknown => Ok(Value::string(text)),
         Ty::Bool => match text {
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
@@ -40,13 +41,16 @@ pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) 
             let plain = || Money::parse(&format!("{text} {}", currency?.as_str()));
             Money::parse(text).or_else(plain).map(Value::Money).ok_or_else(|| wrong("money", "`100 USD`"))
         }
+        Ty::Decimal => decimal(text).map(Value::Decimal).ok_or_else(|| wrong("decimal", "`12.50`")),
+        Ty::UInt => text.parse().map(Value::UInt).map_err(|_| wrong("uint", "`12`")),
+        Ty::Type => Err(format!("`{}` is no type", shortened(text))),
         Ty::Duration => duration(text).map(Value::Duration).ok_or_else(|| wrong("duration", "`30d`, `4h` or `1h30m`")),
         Ty::Timestamp => timestamp(text).map(Value::Timestamp).ok_or_else(|| wrong("timestamp", "`2026-01-31T09:00:00Z`")),
         Ty::Optional(inner) => read(text, inner, types, currency),
         Ty::Enum(name) => member(text, name, types),
         Ty::Null => Err(format!("`{}` stands where nothing may stand", shortened(text))),
         Ty::List(_) => Err("a list is written as several values".to_owned()),
-        Ty::Map(_) | Ty::Record(_) | Ty::Object(_) => Err(format!("`{}` is text, {ty} has fields", shortened(text))),
+        Ty::Map(_) | Ty::Keyed(..) | Ty::Record(_) | Ty::Object(_) => Err(format!("`{}` is text, {ty} has fields", shortened(text))),
     }
 }
 
@@ -66,6 +70,10 @@ pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Opti
         (Scalar::Int(number), Ty::Int | Ty::Json | Ty::Unknown) => Ok(Value::Int(*number)),
         #[expect(clippy::cast_precision_loss, reason = "an int meets double as double")]
         (Scalar::Int(number), Ty::Double) => Ok(Value::Double(*number as f64)),
+        (Scalar::Int(number), Ty::Decimal) => Ok(Value::Decimal(Decimal::from(*number))),
+        (Scalar::Double(_), Ty::Decimal) => {
+            Err(wrong("a number with a point is no exact decimal".to_owned()).help("write it in quotes: `\"12.50\"`"))
+        }
         (Scalar::Double(number), Ty::Double | Ty::Json | Ty::Unknown) => Ok(Value::Double(*number)),
         (Scalar::Bool(truth), Ty::Bool | Ty::Json | Ty::Unknown) => Ok(Value::Bool(*truth)),
         (Scalar::Int(number), Ty::Money) => {
@@ -173,6 +181,17 @@ fn double(text: &str) -> Option<f64> {
         None => return None,
     };
     number.is_finite().then_some(number)
+}
+
+/// An exact decimal number such as `-12.50`: digits with at most one point between them, at most 28 of them.
+#[must_use]
+pub fn decimal(text: &str) -> Option<Decimal> {
+    let plain = text.strip_prefix('-').unwrap_or(text);
+    let digits = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if !digits || plain.starts_with('.') || plain.ends_with('.') {
+        return None;
+    }
+    Decimal::from_str_exact(text).ok()
 }
 
 /// Microseconds of `30d`, `250ms`, `1h30m`, `1.5h`, `-5m`; a day is 24 hours, a year 365 days.

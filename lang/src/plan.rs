@@ -3,13 +3,25 @@
 //! A plan holds no spans, so that its digest changes with meaning and not with white space;
 //! where each step was written is kept beside it, in [`Locations`].
 
+mod api;
 mod contract;
+mod document;
 mod flow;
+mod model;
 mod policy;
+mod runnable;
+mod terms;
+mod verb;
 
+pub use api::*;
 pub use contract::*;
+pub use document::*;
 pub use flow::*;
+pub use model::*;
 pub use policy::*;
+pub use runnable::*;
+pub use terms::*;
+pub use verb::*;
 
 use crate::expr::Expr;
 use crate::money::{Currency, Money};
@@ -21,7 +33,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The format of [`Plan`]; counted up when an older binary could not read a newer plan.
-pub const PLAN_FORMAT: u32 = 1;
+pub const PLAN_FORMAT: u32 = 2;
 
 /// A span of time in microseconds.
 pub type Micros = i64;
@@ -78,6 +90,30 @@ pub struct Plan {
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// Flows by name.
     pub flows: BTreeMap<String, Arc<Flow>>,
+    /// Events of connectors by full name.
+    #[serde(default)]
+    pub events: BTreeMap<String, Arc<Event>>,
+    /// Series by name.
+    #[serde(default)]
+    pub series: BTreeMap<String, Arc<Series>>,
+    /// Metrics by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, Arc<Metric>>,
+    /// Objectives by name.
+    #[serde(default)]
+    pub slos: BTreeMap<String, Arc<Slo>>,
+    /// Rollouts by name.
+    #[serde(default)]
+    pub rollouts: BTreeMap<String, Arc<Rollout>>,
+    /// Critics by name.
+    #[serde(default)]
+    pub critics: BTreeMap<String, Arc<Critic>>,
+    /// Agents that flows address by key, by name.
+    #[serde(default)]
+    pub agents: BTreeMap<String, Arc<Actor>>,
+    /// Migrations by name.
+    #[serde(default)]
+    pub migrations: BTreeMap<String, Arc<Migration>>,
 }
 
 impl Plan {
@@ -136,6 +172,15 @@ pub struct Project {
     pub twins: bool,
     /// What the twins hold at first: record name (such as `shop.order`) to a JSONL file of the repository.
     pub seeds: BTreeMap<String, String>,
+    /// Rates of exchange: so much of one currency is so much of another.
+    #[serde(default)]
+    pub exchanges: Vec<(Money, Money)>,
+    /// Where the secrets of the chosen environment come from, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Accounts of the chosen environment, by `CONNECTOR.NAME`.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, Account>,
 }
 
 /// The `team` node.
@@ -143,6 +188,15 @@ pub struct Project {
 pub struct Team {
     /// Addresses of members.
     pub members: Vec<String>,
+    /// How its members are told: `email`, or none.
+    #[serde(default)]
+    pub notify: Option<String>,
+    /// When they work: days, and minutes of the day in the project's time zone.
+    #[serde(default)]
+    pub hours: Option<String>,
+    /// The team that answers for it.
+    #[serde(default)]
+    pub owner: Option<String>,
 }
 
 /// A `model` node.
@@ -150,14 +204,17 @@ pub struct Team {
 pub struct Model {
     /// Name.
     pub name: String,
-    /// `linear` is the only provider of this version.
+    /// `linear` learns from rows of the repository; every other provider is [`Model::remote`].
     pub provider: String,
     /// Labelled rows, a file of the repository, for `linear`.
     pub rows: String,
     /// Which label of the rows it learns.
     pub label: String,
-    /// Cost of a call.
+    /// Cost of a call; of a remote model, what a call costs beside its tokens.
     pub price: Money,
+    /// How it is reached over a network.
+    #[serde(default)]
+    pub remote: Option<Remote>,
 }
 
 /// A `route` node.
@@ -165,10 +222,13 @@ pub struct Model {
 pub struct Route {
     /// Name.
     pub name: String,
-    /// `classify` or `text`.
+    /// `classify`, `text` or `image`.
     pub needs: String,
     /// The ladder: tried in order, the last cannot fail.
     pub rungs: Vec<Rung>,
+    /// Terms beside the ladder.
+    #[serde(default)]
+    pub terms: RouteTerms,
 }
 
 /// One rung of a route's ladder.
@@ -191,6 +251,16 @@ pub enum Rung {
         /// The confidence it claims, 0 to 1.
         confidence: f64,
     },
+    /// Answer what was answered before.
+    Cached {
+        /// How old the answer may be.
+        max_age: Micros,
+    },
+    /// Ask a person.
+    Person {
+        /// To whom, how long, and then what.
+        escalation: Escalation,
+    },
     /// Give up with a message.
     Fail {
         /// For people.
@@ -207,12 +277,15 @@ pub struct Memory {
     pub tier: String,
     /// Record type of a fact.
     pub record: String,
-    /// Field of the record that names the subject.
+    /// Field of the record that names the subject; empty for a memory about nobody.
     pub subject: String,
     /// How long a fact is kept; `None` for ever.
     pub retention: Option<Micros>,
     /// At most so many facts for each subject; the oldest go first.
     pub cap: Option<u32>,
+    /// How its facts are kept and found.
+    #[serde(default)]
+    pub terms: MemoryTerms,
 }
 
 /// Where steps and rules were written: `flow.step` or `policy.rule` to path and line. Beside the plan, not in its digest.

@@ -1,6 +1,7 @@
 //! Scenarios as data: what `tradewind test` runs on the real engine with twins. Not part of the plan.
 
 use crate::expr::Expr;
+use crate::money::Money;
 use crate::plan::Micros;
 use crate::value::Value;
 
@@ -15,8 +16,10 @@ pub struct Scenario {
     pub flow: String,
     /// The clock at the start.
     pub at: Micros,
-    /// The flow's input.
+    /// The flow's input; `Null` where its trigger gives it.
     pub input: Value,
+    /// What memories, series, earlier effects and rollouts held before it.
+    pub before: Vec<Before>,
     /// Records that the twins hold at first: record type, fields.
     pub twins: Vec<(String, Value)>,
     /// Answers of models by step: the fields given.
@@ -47,6 +50,124 @@ pub enum FaultKind {
     TimeoutAfterSend,
     /// The provider answers this HTTP status and does nothing.
     Status(u16),
+    /// It is done, and the answer comes so much later.
+    Delay(Micros),
+}
+
+/// What was there before a scenario; ages in microseconds before its start.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Before {
+    /// Facts of a memory.
+    Facts {
+        /// The memory.
+        memory: String,
+        /// Age and record of each.
+        facts: Vec<(Micros, Value)>,
+    },
+    /// Points of a series.
+    Points {
+        /// The series.
+        series: String,
+        /// Age and record of each.
+        points: Vec<(Micros, Value)>,
+    },
+    /// An effect of an earlier run.
+    Effect(PastEffect),
+    /// The stage of a rollout.
+    Rollout {
+        /// The rollout.
+        rollout: String,
+        /// The share that gets the treatment.
+        share: Option<f64>,
+        /// Units and their arms.
+        assigned: Vec<(String, String)>,
+    },
+}
+
+/// An effect of an earlier run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastEffect {
+    /// Full name of the operation.
+    pub operation: String,
+    /// The flow that had it.
+    pub flow: String,
+    /// Its act.
+    pub step: String,
+    /// How long ago.
+    pub age: Micros,
+    /// Request fields.
+    pub request: Vec<(String, Value)>,
+    /// Fields of what was there before it.
+    pub before: Vec<(String, Value)>,
+}
+
+/// What happens in a scenario that this version checks and cannot play yet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Beyond {
+    /// An event comes.
+    Event {
+        /// Its name.
+        event: String,
+        /// What it carries.
+        payload: Value,
+        /// So long after what stands before it.
+        after: Micros,
+    },
+    /// The process ends at once, and begins again.
+    Crash,
+    /// The run is taken back.
+    Undo,
+}
+
+/// What is expected in a scenario that this version checks and cannot look for yet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExpectedBeyond {
+    /// An effect, or its undo, was refused.
+    Refused {
+        /// Full name of the operation.
+        operation: String,
+        /// The code of the refusal.
+        code: Option<String>,
+    },
+    /// The run cost no more than this.
+    Cost {
+        /// Most.
+        max: Money,
+    },
+}
+
+impl Scenario {
+    /// What this version checks and cannot play yet, in the words of the language; empty for a scenario that plays.
+    #[must_use]
+    pub fn not_playable(&self) -> Vec<&'static str> {
+        let mut found: Vec<&'static str> = Vec::new();
+        if self.input == Value::Null {
+            found.push("a scenario without an `input`");
+        }
+        found.extend(self.before.iter().map(|before| match before {
+            Before::Facts { .. } => "`given memory`",
+            Before::Points { .. } => "`given series`",
+            Before::Effect(_) => "`given effect`",
+            Before::Rollout { .. } => "`given rollout`",
+        }));
+        found.extend(self.faults.iter().filter(|fault| matches!(fault.kind, FaultKind::Delay(_))).map(|_| "`fault delay`"));
+        for action in &self.actions {
+            match action {
+                Action::Beyond(Beyond::Event { .. }) => found.push("`event` of a scenario"),
+                Action::Beyond(Beyond::Crash) => found.push("`crash`"),
+                Action::Beyond(Beyond::Undo) => found.push("`undo` of a scenario"),
+                Action::Expect(expected) => found.extend(expected.iter().filter_map(|(expected, _)| match expected {
+                    Expectation::Beyond(ExpectedBeyond::Refused { .. }) => Some("`refused`"),
+                    Expectation::Beyond(ExpectedBeyond::Cost { .. }) => Some("`cost`"),
+                    _ => None,
+                })),
+                _ => {}
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 }
 
 /// One line of a scenario after `given`.
@@ -62,6 +183,10 @@ pub enum Action {
         what: String,
         /// An address.
         by: String,
+        /// Parameters that they change.
+        edits: Vec<(String, Value)>,
+        /// So long after what stands before it.
+        after: Micros,
     },
     /// A person denies.
     Deny {
@@ -79,6 +204,8 @@ pub enum Action {
         /// The answer's fields.
         fields: Value,
     },
+    /// What this version cannot play yet.
+    Beyond(Beyond),
     /// Everything that must hold now, with the line of each.
     Expect(Vec<(Expectation, usize)>),
 }
@@ -113,4 +240,6 @@ pub enum Expectation {
     Output(Vec<(String, Value)>),
     /// A condition over `steps`.
     That(Expr),
+    /// What this version cannot look for yet.
+    Beyond(ExpectedBeyond),
 }

@@ -187,9 +187,10 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
                 .help(format!("write `{name} {}`", rule.arguments.join(" "))),
         );
     }
-    for (word, value) in
-        rule.arguments.iter().zip(&node.arguments).take(if node.arguments.len() < rule.arguments.len() { least } else { usize::MAX })
-    {
+    // With fewer values than words, it is the optional words that are left out: `setting "share" 0.2` gives no TYPE.
+    let fewer = node.arguments.len() < rule.arguments.len();
+    let words = rule.arguments.iter().filter(|word| !fewer || !word.ends_with(['?', '*']));
+    for (word, value) in words.zip(&node.arguments) {
         check_kind(name, word.trim_end_matches(['?', '*', '+']), value, found);
     }
     let Some(most) = rule.most() else { return };
@@ -223,12 +224,16 @@ fn removal(node: &Node, surplus: Span) -> Span {
 fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnostic>) {
     let fits = match word {
         "VALUE" => true,
+        "COUNT" => matches!(value.scalar, Scalar::Int(_)),
         "BOOL" => matches!(value.scalar, Scalar::Bool(_)),
         _ => matches!(value.scalar, Scalar::String(_)),
     };
     if !fits {
-        let help = if word == "BOOL" { "write #true or #false".to_owned() } else { "put it in quotes".to_owned() };
-        let wanted = if word == "BOOL" { "a flag" } else { "text" };
+        let (wanted, help) = match word {
+            "BOOL" => ("a flag", "write #true or #false"),
+            "COUNT" => ("a whole number", "write it without quotes"),
+            _ => ("text", "put it in quotes"),
+        };
         let message = format!("the {} of `{name}` must be {wanted}", word.to_lowercase());
         let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label(format!("not {wanted}")).help(help);
         let quoted = match &value.scalar {
@@ -245,12 +250,14 @@ fn check_kind(name: &str, word: &str, value: &Literal, found: &mut Vec<Diagnosti
 }
 
 /// Settings that take several values; every other takes one.
-const LISTS: &[&str] = &["after", "editable", "unique", "ignore"];
+const LISTS: &[&str] = &["after", "editable", "unique", "ignore", "by", "in", "fulltext"];
 
 fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
     let known: Vec<&str> = rule.settings.iter().map(String::as_str).collect();
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-    let repeatable = |name: &str| rule.children.iter().any(|child| child == name);
+    // What is a setting and a node of its own stands once; but a `when` of a `choose` is an arm.
+    let both = |name: &str| name != "when" && rule.settings.iter().any(|setting| setting == name);
+    let repeatable = |name: &str| rule.children.iter().any(|child| child == name) && !both(name);
     // A child is a setting by its name, or, where any name may stand, by having a value.
     let is_setting = |child: &&Node| {
         let name = child.name.text.as_str();

@@ -7,6 +7,7 @@ mod chars;
 mod entries;
 mod findings;
 mod format;
+mod known;
 pub mod lex;
 mod load;
 mod quotes;
@@ -19,7 +20,7 @@ pub(crate) use findings::quoted;
 pub use format::format;
 pub(crate) use format::format_with;
 pub(crate) use lex::value_of;
-pub use load::{MAX_BYTES, load};
+pub use load::{Loader, MAX_BYTES, load};
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,12 @@ pub enum Ty {
     Duration,
     /// An exact amount of one currency.
     Money,
+    /// An exact decimal number.
+    Decimal,
+    /// 64-bit whole number without a sign; inside expressions only.
+    UInt,
+    /// The type of types: what `type(x)` gives; inside expressions only.
+    Type,
     /// Anything a connector's answer may hold; enters a flow only through a declared type.
     Json,
     /// The value of `null` alone.
@@ -31,6 +37,8 @@ pub enum Ty {
     List(Box<Ty>),
     /// Values of one type by text.
     Map(Box<Ty>),
+    /// Values of one type by keys that are not (all) text; inside expressions only.
+    Keyed(Box<Ty>, Box<Ty>),
     /// A value that may be absent.
     Optional(Box<Ty>),
     /// One of the declared values of the enum of this name; a string at run time.
@@ -39,7 +47,10 @@ pub enum Ty {
     Record(String),
     /// A record without a name: a step's result, a request, `run`.
     Object(Vec<(String, Ty)>),
-    /// What follows a mistake that was already reported; agrees with everything.
+    /// CEL's `dyn`: whatever a run finds. The operators' language has no such values.
+    Dyn,
+    /// What follows a mistake that was already reported, and what nothing says yet, as with the items of `[]`;
+    /// agrees with everything and gives way to it.
     Unknown,
 }
 
@@ -48,7 +59,7 @@ impl Ty {
     #[must_use]
     pub fn optional(self) -> Self {
         match self {
-            Self::Optional(_) | Self::Unknown | Self::Json => self,
+            Self::Optional(_) | Self::Unknown | Self::Dyn | Self::Json => self,
             other => Self::Optional(Box::new(other)),
         }
     }
@@ -65,11 +76,16 @@ impl fmt::Display for Ty {
             Self::Timestamp => "timestamp",
             Self::Duration => "duration",
             Self::Money => "money",
+            Self::Decimal => "decimal",
+            Self::UInt => "uint",
+            Self::Type => "type",
             Self::Json => "json",
             Self::Null => "null",
+            Self::Dyn => "dyn",
             Self::Unknown => "unknown",
             Self::List(item) => return write!(out, "list<{item}>"),
             Self::Map(item) => return write!(out, "map<string, {item}>"),
+            Self::Keyed(key, item) => return write!(out, "map<{key}, {item}>"),
             Self::Optional(item) => return write!(out, "{item}?"),
             Self::Enum(name) | Self::Record(name) => name,
             Self::Object(fields) => {
@@ -92,9 +108,17 @@ pub struct Marks {
     pub untrusted: bool,
     /// Said by a model.
     pub model: bool,
+    /// Which of several trusted values it is was decided by text from outside: a branch, a look-up, a bounded choice.
+    pub steered: bool,
 }
 
 impl Marks {
+    /// What a choice between values by something with these marks says of the one that was chosen.
+    #[must_use]
+    pub fn choosing(self) -> Self {
+        Self { steered: self.untrusted || self.steered, ..Self::default() }
+    }
+
     /// Both together.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
@@ -103,6 +127,7 @@ impl Marks {
             secret: self.secret || other.secret,
             untrusted: self.untrusted || other.untrusted,
             model: self.model || other.model,
+            steered: self.steered || other.steered,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Values at run time: what expressions compute, inputs hold and the log keeps. Cheap to clone.
 
 use crate::money::Money;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,10 +26,20 @@ pub enum Value {
     Duration(i64),
     /// Exact money.
     Money(Money),
+    /// An exact decimal number.
+    Decimal(Decimal),
+    /// A whole number without a sign; inside expressions only.
+    UInt(u64),
+    /// A type, by the name that CEL gives it; inside expressions only.
+    Type(Arc<str>),
+    /// CEL's optional, which tells a null that is there from nothing; inside expressions only.
+    Optional(Option<Arc<Value>>),
     /// A list.
     List(Arc<Vec<Value>>),
     /// A record or map; keys in the order of the type, or as received.
     Record(Arc<Record>),
+    /// A map whose keys are not all text, in the order written; inside expressions only.
+    Map(Arc<Vec<(Value, Value)>>),
 }
 
 /// Named values. Few names: a linear search is fastest.

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use tradewind_lang::code::syntax as code;
 use tradewind_lang::layout::format;
 use tradewind_lang::source::SourceId;
-use tradewind_lang::syntax::load;
 use tradewind_lang::syntax::tree::parse;
+use tradewind_lang::syntax::{Loader, load};
 
 /// Where our tree differs from the suite: the case, whether we accept it, and why.
 const OURS: [(&str, bool, &str); 1] =
@@ -99,6 +99,23 @@ fn accepted_cases_load_and_keep_their_meaning_when_formatted() {
         let (again, mistakes) = load(SourceId(0), &once);
         assert!(mistakes.is_empty(), "{name}: {mistakes:#?}");
         assert_eq!(plain(&nodes), plain(&again), "{name}: formatting changed the meaning");
+    }
+}
+
+#[test]
+fn forms_and_values_give_what_whole_nodes_give() {
+    let mut texts: Vec<(String, String)> = cases().unwrap_or_default();
+    let mut random = Random(0x7777_0000_1234_5678);
+    for round in 0..20000 {
+        let length = 1 + random.below(16);
+        texts.push((format!("round {round}"), soup(&mut random, length)));
+    }
+    // One loader for all, so that what it remembers of one text meets the next.
+    let (mut loader, mut whole) = (Loader::default(), Loader::of_whole_nodes());
+    for (name, text) in &texts {
+        // As text: a NaN is not equal to itself.
+        let (by_forms, as_whole) = (loader.load(SourceId(7), text), whole.load(SourceId(7), text));
+        assert_eq!(format!("{by_forms:?}"), format!("{as_whole:?}"), "{name}: {text:?}");
     }
 }
 

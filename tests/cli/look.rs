@@ -20,7 +20,7 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
 fn every_command_has_help_with_an_example() {
     let stage = Stage::empty(PROGRAM);
     for command in
-        ["check", "fmt", "explain", "eval", "graph", "run", "test", "runs", "log", "approvals", "models", "licenses", "completions"]
+        ["check", "fmt", "explain", "eval", "graph", "run", "test", "runs", "log", "approvals", "models", "lock", "licenses", "completions"]
     {
         let ended = stage.run([command, "--help"]).exits(0);
         assert!(ended.out.contains("Example:\n  tradewind "), "{command}: {}", ended.out);

@@ -8,6 +8,8 @@ mod fixes;
 mod graphs;
 mod interrupt;
 mod layout;
+#[cfg(unix)]
+mod links;
 mod look;
 mod reports;
 mod run;

@@ -36,4 +36,16 @@ codes! {
     UNUSED_EVIDENCE = "TW0133", Warning, "evidence that nobody needs";
     TAINTED = "TW0134", Error, "text from outside decides too much";
     NO_RETENTION = "TW0135", Error, "a memory without retention";
+    NEVER_TRUE = "TW0191", Error, "a condition that never holds";
+    SHADOWED = "TW0192", Error, "a rule that others take everything from";
+    ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
+    STEERED = "TW0194", Error, "text from outside decides whether money moves";
+    UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
+    NO_BOUND = "TW0150", Error, "something that could go on for ever";
+    NOT_UNDOABLE = "TW0151", Error, "an effect that cannot be taken back";
+    NOT_CLEARED = "TW0152", Error, "personal text for a model that is not cleared";
+    SECRET_TOLD = "TW0153", Error, "a secret for a model";
+    AGENT_TOO_FREE = "TW0154", Error, "an agent that could do too much";
+    SECRET_WRITTEN = "TW0155", Error, "a secret in the wrong place";
+    BASE_CHANGED = "TW0156", Warning, "the base of a replacement has changed";
 }

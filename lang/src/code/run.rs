@@ -20,9 +20,11 @@ codes! {
     STORE_FAILED = "TW0517", Error, "the store failed";
     TWIN_FAILED = "TW0520", Error, "the twin cannot be started";
     MODEL_FAILED = "TW0521", Error, "a model cannot be used";
+    NOT_RUNNABLE = "TW0522", Error, "a flow that this version cannot run yet";
     UNKNOWN_RUN = "TW0530", Error, "there is no such run";
     UNKNOWN_APPROVAL = "TW0531", Error, "nothing waits under that name";
     APPROVAL_REFUSED = "TW0532", Error, "this person or answer cannot decide";
     LOG_BROKEN = "TW0540", Error, "the log's chain does not hold";
+    LINK = "TW0541", Warning, "a link that is not followed";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

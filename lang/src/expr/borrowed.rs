@@ -3,6 +3,7 @@
 
 use super::EvalError;
 use super::evaluate::failure;
+use super::operate::MAX_TEXT;
 use crate::value::{Record, Value};
 use cel_interpreter::objects::{Key, Map};
 use cel_interpreter::{Context, Env, Program, Value as Cel, extensions};
@@ -12,8 +13,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 /// The standard functions and the strings extension, built once.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
-    // Two extensions of one name could clash, one cannot.
-    let _ = environment.add_extension(extensions::strings);
+    // Extensions of one name could clash, these do not: their functions have names of their own.
+    for extension in [extensions::strings, extensions::math, extensions::encoders] {
+        let _ = environment.add_extension(extension);
+    }
     Arc::new(environment)
 });
 
@@ -24,6 +27,7 @@ const ARGUMENTS: [&str; 5] = ["a0", "a1", "a2", "a3", "a4"];
 
 /// Calls a function of the crate; `member`: on its first argument.
 pub(super) fn call(name: &str, member: bool, arguments: &[Value]) -> Result<Value, EvalError> {
+    bounded(name, arguments)?;
     let program = program(name, member, arguments.len())?;
     let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
     for (variable, argument) in ARGUMENTS.iter().zip(arguments) {
@@ -32,6 +36,50 @@ pub(super) fn call(name: &str, member: bool, arguments: &[Value]) -> Result<Valu
     match program.execute(&context) {
         Ok(value) => taken(&value),
         Err(error) => failure(format!("`{name}`: {}", crate::literal::shortened(&error.to_string()))),
+    }
+}
+
+/// Refuses what would copy or build more text than an expression may.
+fn bounded(name: &str, arguments: &[Value]) -> Result<(), EvalError> {
+    let mut left = MAX_TEXT;
+    let fits = arguments.iter().all(|argument| weighs(argument, &mut left));
+    let fits = fits
+        && match (name, arguments) {
+            ("replace", [Value::String(text), Value::String(from), Value::String(to), ..]) => {
+                let times = if from.is_empty() { text.len() + 1 } else { text.matches(&**from).count() };
+                times.saturating_mul(to.len()).saturating_add(text.len()) <= MAX_TEXT
+            }
+            ("join", [Value::List(items), Value::String(between)]) => items.len().saturating_mul(between.len()) <= MAX_TEXT,
+            // Each character may become an item.
+            ("split", [Value::String(text), ..]) => text.len() <= 100_000,
+            // A precision of more than three digits writes nothing but zeros.
+            ("format", [Value::String(text), ..]) => {
+                let mut digits = 0;
+                text.bytes().all(|byte| {
+                    digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+                    digits <= 3
+                }) || !text.contains("%.")
+            }
+            _ => true,
+        };
+    if fits { Ok(()) } else { failure(format!("`{name}` would build too long a text")) }
+}
+
+/// Takes the size of a value from what is left; false where that is not enough.
+fn weighs(value: &Value, left: &mut usize) -> bool {
+    let own = match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
+    };
+    let Some(rest) = left.checked_sub(own) else { return false };
+    *left = rest;
+    match value {
+        Value::List(items) => items.iter().all(|item| weighs(item, left)),
+        Value::Record(record) => record.0.iter().all(|(_, value)| weighs(value, left)),
+        Value::Map(entries) => entries.iter().all(|(key, value)| weighs(key, left) && weighs(value, left)),
+        Value::Optional(Some(value)) => weighs(value, left),
+        _ => true,
     }
 }
 
@@ -63,12 +111,36 @@ fn given(value: &Value) -> Cel {
         Value::Timestamp(micros) => instant(*micros),
         Value::Duration(micros) => span(*micros),
         Value::Money(money) => Cel::String(Arc::new(money.to_string())),
+        Value::Decimal(number) => Cel::String(Arc::new(number.to_string())),
+        Value::UInt(number) => Cel::UInt(*number),
+        Value::Type(name) => type_value(name),
+        Value::Optional(_) => Cel::Null,
+        Value::Map(entries) => {
+            let map = entries.iter().filter_map(|(key, value)| Some((key_given(key)?, given(value)))).collect();
+            Cel::Map(Map { map: Arc::new(map) })
+        }
         Value::List(items) => Cel::List(Arc::new(items.iter().map(given).collect())),
         Value::Record(record) => {
             let map = record.0.iter().map(|(key, value)| (Key::String(Arc::new(key.to_string())), given(value))).collect();
             Cel::Map(Map { map: Arc::new(map) })
         }
     }
+}
+
+fn key_given(key: &Value) -> Option<Key> {
+    Some(match key {
+        Value::Int(number) => Key::Int(*number),
+        Value::UInt(number) => Key::Uint(*number),
+        Value::Bool(truth) => Key::Bool(*truth),
+        Value::String(text) => Key::String(Arc::new(text.to_string())),
+        _ => return None,
+    })
+}
+
+/// The crate's own value of a type's name.
+fn type_value(name: &str) -> Cel {
+    let Ok(program) = ENVIRONMENT.compile(name) else { return Cel::Null };
+    program.execute(&Context::with_env(Arc::clone(&ENVIRONMENT))).unwrap_or(Cel::Null)
 }
 
 /// The crate's instant; it reads RFC 3339 itself, so that its clock library stays its own affair.
@@ -92,10 +164,7 @@ fn taken(value: &Cel) -> Result<Value, EvalError> {
         Cel::Null => Value::Null,
         Cel::Bool(truth) => Value::Bool(*truth),
         Cel::Int(number) => Value::Int(*number),
-        Cel::UInt(number) => match i64::try_from(*number) {
-            Ok(number) => Value::Int(number),
-            Err(_) => return failure("a number is beyond its range"),
-        },
+        Cel::UInt(number) => Value::UInt(*number),
         Cel::Float(number) => Value::Double(*number),
         Cel::String(text) => Value::string(text.as_str()),
         Cel::Bytes(bytes) => Value::Bytes(bytes.as_slice().into()),

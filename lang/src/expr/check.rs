@@ -2,14 +2,17 @@
 //! A mistake makes its part `Ty::Unknown`, which agrees with everything, so that it is reported once.
 
 mod call;
+mod cel;
 mod each;
 mod fit;
 mod operator;
+mod optional;
+mod pairs;
 mod path;
 
 use super::parse::{Parsed, parse};
 use super::tree::Tree;
-use super::{Checked, Expr, Scope};
+use super::{Checked, Dialect, Expr, Scope, cost};
 use crate::ast::Literal;
 use crate::code::{Code, expression as codes};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -17,7 +20,7 @@ use crate::literal::shortened;
 use crate::source::Span;
 use crate::ty::{Marks, Ty, TypeTable};
 use crate::value::Value;
-use cel_interpreter::common::ast::{EntryExpr, Expr as Node, IdedEntryExpr, IdedExpr, LiteralValue};
+use cel_interpreter::common::ast::{EntryExpr, Expr as Node, IdedEntryExpr, IdedExpr, ListExpr, LiteralValue};
 use std::sync::Arc;
 
 /// Bytes `start..end` of the expression's text.
@@ -53,6 +56,7 @@ struct Local {
 }
 
 struct Checker<'a> {
+    dialect: Dialect<'a>,
     text: &'a str,
     literal: &'a Literal,
     offset: usize,
@@ -68,6 +72,7 @@ struct Checker<'a> {
 
 /// See [`super::check`].
 pub(super) fn check(
+    dialect: Dialect<'_>,
     text: &str,
     literal: &Literal,
     offset: usize,
@@ -80,6 +85,7 @@ pub(super) fn check(
         Err(diagnostics) => return (None, diagnostics),
     };
     let mut checker = Checker {
+        dialect,
         text,
         literal,
         offset,
@@ -96,14 +102,18 @@ pub(super) fn check(
         Some(expected) => checker.fit(typed, expected),
         None => typed,
     };
-    let marks = checker.whole(&typed);
+    let (marks, own) = (checker.whole(&typed), typed.marks);
+    checker.stays_inside(&typed);
     let proves = checker.facts(&parsed.root, true).into_iter().filter(|path| scope.get(path::root(path)).is_some()).collect();
+    let mut root = typed.tree;
+    cost::fold(&mut root);
+    checker.affordable(&root, typed.range);
     let Checker { diagnostics, reads, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
-    let expr = Expr { source: text.to_owned(), ty: typed.ty, root: typed.tree };
-    (Some(Checked { expr, marks, reads, proves }), diagnostics)
+    let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
+    (Some(Checked { expr, marks, own, reads, proves }), diagnostics)
 }
 
 impl Typed {
@@ -150,17 +160,80 @@ impl Checker<'_> {
         (open.0, self.parsed.outline.close(open.0).unwrap_or(open.1))
     }
 
+    /// Whether CEL's own rules hold instead of the operators'.
+    fn cel(&self) -> bool {
+        matches!(self.dialect, Dialect::Cel { .. })
+    }
+
+    /// Whether types are left to the run.
+    fn unchecked(&self) -> bool {
+        matches!(self.dialect, Dialect::Cel { checked: false, .. })
+    }
+
+    /// The name before which names are looked up first.
+    fn container(&self) -> &str {
+        if let Dialect::Cel { container, .. } = self.dialect { container } else { "" }
+    }
+
+    /// Says so where a run may not finish the work.
+    fn affordable(&mut self, tree: &Tree, range: Range) {
+        let most = cost::cost(tree);
+        if most > cost::BUDGET {
+            let message = format!("the expression may take {most} steps, a run gives it {}", cost::BUDGET);
+            let diagnostic = self.report(&codes::COST, range, message);
+            diagnostic.label = "loops in loops".to_owned();
+            diagnostic.help = Some("make the inner list shorter first, with a `let` step or `filter`".to_owned());
+        }
+    }
+
+    /// The value of an operator's expression goes on into a flow, where some types have no place.
+    fn stays_inside(&mut self, typed: &Typed) {
+        fn inside(ty: &Ty) -> bool {
+            match ty {
+                Ty::UInt | Ty::Type | Ty::Keyed(..) => true,
+                Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => inside(inner),
+                Ty::Object(fields) => fields.iter().any(|(_, ty)| inside(ty)),
+                _ => false,
+            }
+        }
+        if !self.cel() && inside(&typed.ty) {
+            let (quoted, ty) = (self.quoted(typed.range), typed.ty.clone());
+            let help = if ty == Ty::UInt { "write `int(…)`" } else { "compare it, or take from it what is needed" };
+            let diagnostic = self.report(&codes::UNSUPPORTED, typed.range, format!("{quoted} is {ty}, which no step can hold"));
+            *diagnostic = diagnostic.clone().label(format!("is {ty}")).help(help);
+        }
+    }
+
     /// The node, its type, its tree.
     fn part(&mut self, node: &IdedExpr) -> Typed {
+        let typed = self.part_of(node);
+        if self.cel() {
+            // CEL reads no literal by its place; unchecked, everything is `dyn`.
+            let ty = if self.unchecked() { Ty::Dyn } else { typed.ty };
+            return Typed { form: Form::Plain, ty, ..typed };
+        }
+        typed
+    }
+
+    fn part_of(&mut self, node: &IdedExpr) -> Typed {
         let token = self.token(node);
         match &node.expr {
             Node::Literal(literal) => self.constant(literal, token),
+            Node::Ident(_) | Node::Select(_) if self.cel() => self.cel_path(node),
             Node::Ident(_) | Node::Select(_) => self.path(node),
             Node::Call(call) => match &call.target {
                 None => self.operator(&call.func_name, &call.args, token).unwrap_or_else(|| self.call(call, token)),
                 Some(_) => self.call(call, token),
             },
-            Node::List(list) => self.list(&list.elements, token),
+            Node::List(list) if self.cel() => {
+                let range = self.brackets(token);
+                self.cel_list(list, range)
+            }
+            Node::List(list) => self.list(list, token),
+            Node::Map(map) if self.cel() => {
+                let range = self.brackets(token);
+                self.cel_map(&map.entries, range)
+            }
             Node::Map(map) => self.map(&map.entries, token),
             Node::Struct(message) => {
                 let name = message.type_name.clone();
@@ -199,6 +272,7 @@ impl Checker<'_> {
             }
             LiteralValue::Bytes(bytes) => plain(Value::Bytes(bytes.inner().into()), Ty::Bytes, token),
             LiteralValue::Null => plain(Value::Null, Ty::Null, token),
+            LiteralValue::UInt(number) if self.cel() => plain(Value::UInt(*number.inner()), Ty::UInt, token),
             LiteralValue::UInt(_) => {
                 let quoted = self.quoted(token);
                 let signed = quoted.trim_matches('`').trim_end_matches(['u', 'U']).to_owned();
@@ -211,9 +285,13 @@ impl Checker<'_> {
         }
     }
 
-    fn list(&mut self, elements: &[IdedExpr], token: Range) -> Typed {
+    fn list(&mut self, list: &ListExpr, token: Range) -> Typed {
         let range = self.brackets(token);
-        let items: Vec<Typed> = elements.iter().map(|element| self.part(element)).collect();
+        let optional = |at: usize| list.optional_indices.contains(&at);
+        let mut items: Vec<Typed> = list.elements.iter().map(|element| self.part(element)).collect();
+        for (_, item) in items.iter_mut().enumerate().filter(|(at, _)| optional(*at)) {
+            *item = self.maybe(item.clone());
+        }
         let mut item_ty = Ty::Unknown;
         let mut first: Option<Typed> = None;
         for item in &items {
@@ -237,7 +315,19 @@ impl Checker<'_> {
                 }
             }
         }
-        self.listed(items, &item_ty, range)
+        let typed = self.listed(items, &item_ty, range);
+        match typed.tree {
+            Tree::List(trees) if !list.optional_indices.is_empty() => {
+                let trees = trees.into_iter().enumerate().map(|(at, tree)| (tree, optional(at)));
+                Typed { tree: Tree::Items(trees.collect()), form: Form::Plain, ..typed }
+            }
+            tree => Typed { tree, ..typed },
+        }
+    }
+
+    /// A part of a literal that is left out where it is absent.
+    fn maybe(&mut self, part: Typed) -> Typed {
+        Typed { ty: self.left_out(&part), tree: fit::lenient(part.tree), form: Form::Plain, ..part }
     }
 
     /// A list literal whose items become `item_ty`.
@@ -258,6 +348,7 @@ impl Checker<'_> {
         let range = self.brackets(token);
         let mut fields = Vec::new();
         let mut pairs = Vec::new();
+        let (mut optional, mut any_optional) = (Vec::new(), false);
         let mut marks = Marks::default();
         for entry in entries {
             let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
@@ -267,11 +358,16 @@ impl Checker<'_> {
                 let (quoted, ty) = (self.quoted(key.range), key.ty.clone());
                 self.report(&codes::TYPE, key.range, format!("{quoted} is {ty}, the key of a map is string")).label = format!("is {ty}");
             }
-            let value = self.part(&entry.value);
+            let mut value = self.part(&entry.value);
+            if entry.optional {
+                any_optional = true;
+                value = self.maybe(value);
+            }
             marks = marks.with(self.whole(&key)).with(self.whole(&value));
             if let Form::Text(name) = &key.form {
                 fields.push((name.to_string(), value.ty.clone()));
             }
+            optional.push(entry.optional);
             pairs.push((key.tree, value));
         }
         let (first, rest) = (pairs.first().map(|(_, value)| value.clone()), pairs.iter().skip(1));
@@ -283,7 +379,7 @@ impl Checker<'_> {
             _ if pairs.is_empty() => Ty::Map(Box::new(Ty::Unknown)),
             Some(ty) => Ty::Map(Box::new(ty)),
             // Values of several types under constant keys are a record without a name.
-            None if fields.len() == pairs.len() => Ty::Object(fields),
+            None if fields.len() == pairs.len() && !any_optional => Ty::Object(fields),
             None => {
                 self.report(&codes::TYPE, range, "a map holds values of several types").help =
                     Some("give its keys as constants, or its values one type".to_owned());
@@ -294,7 +390,12 @@ impl Checker<'_> {
             Ty::Map(item) => (key, self.fit(value, &item.as_ref().clone()).tree),
             _ => (key, value.tree),
         });
-        let tree = Tree::Map(pairs.collect());
+        let pairs: Vec<(Tree, Tree)> = pairs.collect();
+        let tree = if any_optional {
+            Tree::Entries(pairs.into_iter().zip(optional).map(|((key, value), optional)| (key, value, optional)).collect())
+        } else {
+            Tree::Map(pairs)
+        };
         Typed::new(tree, ty, range, marks)
     }
 }

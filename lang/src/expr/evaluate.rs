@@ -1,14 +1,14 @@
 //! The value of a typed tree. Bounded: every node evaluated inside a macro counts as work.
 //! It trusts the checker for types, and still fails with a sentence, never with a panic.
 
+mod gather;
+
+use super::cost::BUDGET;
 use super::operate::{arithmetic, compare, contains_value, expect, negate, widen};
 use super::tree::{Over, Tree};
-use super::{EvalError, Resolve, borrowed, native};
+use super::{EvalError, Resolve, borrowed, collection, native};
 use crate::value::{Record, Value};
 use std::sync::Arc;
-
-/// Nodes evaluated, and items built, before an evaluation is given up.
-const MAX_WORK: u64 = 1_000_000;
 
 /// The state of one evaluation.
 pub(super) struct Evaluation<'a> {
@@ -30,7 +30,7 @@ pub(super) fn failure<T>(sentence: impl Into<String>) -> Result<T, EvalError> {
 impl Evaluation<'_> {
     fn spend(&mut self, work: usize) -> Result<(), EvalError> {
         self.work = self.work.saturating_add(work as u64);
-        if self.work > MAX_WORK { failure("the expression takes more than a million steps") } else { Ok(()) }
+        if self.work > BUDGET { failure("the expression takes more than a million steps") } else { Ok(()) }
     }
 
     fn value(&mut self, tree: &Tree) -> Result<Value, EvalError> {
@@ -81,12 +81,14 @@ impl Evaluation<'_> {
                 self.spend(length(&list))?;
                 contains_value(&item, &list).map(Value::Bool)
             }
-            Tree::Index(of, index) => index_of(&self.value(of)?, &self.value(index)?),
+            Tree::Index(of, index) => collection::index(&self.value(of)?, &self.value(index)?),
             Tree::List(items) => Ok(Value::List(Arc::new(self.values(items)?))),
             Tree::Map(entries) => self.map(entries),
             Tree::Call(function, arguments) => {
                 let arguments = self.values(arguments)?;
-                native::call(*function, &arguments)
+                let value = native::call(*function, &arguments)?;
+                self.spend(length(&value))?;
+                Ok(value)
             }
             Tree::Cel(name, member, arguments) => {
                 let arguments = self.values(arguments)?;
@@ -95,6 +97,7 @@ impl Evaluation<'_> {
                 Ok(value)
             }
             Tree::Each { over, range, when, make } => self.each(*over, range, when.as_deref(), make.as_deref()),
+            other => self.cel_value(other),
         }
     }
 
@@ -138,6 +141,7 @@ impl Evaluation<'_> {
         let items: Arc<Vec<Value>> = match self.value(range)? {
             Value::List(items) => items,
             Value::Record(record) => Arc::new(record.0.iter().map(|(key, _)| Value::String(key.clone())).collect()),
+            Value::Map(entries) => Arc::new(entries.iter().map(|(key, _)| key.clone()).collect()),
             _ => return failure("a macro goes over a list or a map only"),
         };
         let place = self.locals.len();
@@ -191,26 +195,9 @@ fn length(value: &Value) -> usize {
     match value {
         Value::List(items) => items.len(),
         Value::String(text) => text.len() / 64,
+        Value::Bytes(bytes) => bytes.len() / 64,
         Value::Record(record) => record.0.len(),
+        Value::Map(entries) => entries.len(),
         _ => 0,
-    }
-}
-
-fn index_of(of: &Value, index: &Value) -> Result<Value, EvalError> {
-    match (of, index) {
-        (Value::List(items), Value::Int(at)) => match usize::try_from(*at).ok().and_then(|at| items.get(at)) {
-            Some(item) => Ok(item.clone()),
-            None => failure(format!("there is no item {at} in a list of {}", items.len())),
-        },
-        (Value::List(_), Value::Double(at)) if at.fract() == 0.0 && at.abs() < 1e15 =>
-        {
-            #[expect(clippy::cast_possible_truncation, reason = "a whole number below 10^15 by the guard")]
-            index_of(of, &Value::Int(*at as i64))
-        }
-        (Value::Record(record), Value::String(key)) => match record.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => failure(format!("there is no `{key}` in the map")),
-        },
-        _ => failure("only a list or a map has items"),
     }
 }

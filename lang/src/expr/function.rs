@@ -29,6 +29,33 @@ pub enum Function {
     Abs,
     Among,
     Between,
+    ToUInt,
+    ToDecimal,
+    TypeOf,
+    CelText,
+    CelDuration,
+    Milliseconds,
+    Has,
+    OptionalIndex,
+    Plainly,
+    OptionalOf,
+    OptionalOfNonZero,
+    OptionalNone,
+    HasValue,
+    OptionalValue,
+    UnwrapOptionals,
+    First,
+    Last,
+    Range,
+    Slice,
+    Flatten,
+    Sort,
+    SortBy,
+    Distinct,
+    Reverse,
+    SetContains,
+    SetEquivalent,
+    SetIntersects,
 }
 
 /// What an argument or a result may be.
@@ -55,6 +82,20 @@ pub(super) enum Shape {
     Strings,
     /// A list of anything.
     Anys,
+    /// Anything at all.
+    Any,
+    UInt,
+    Decimal,
+    /// The type of types.
+    Type,
+    /// A list of whole numbers.
+    Ints,
+    /// An optional of the type that is the same everywhere in a call.
+    Maybe,
+    /// A list of such optionals.
+    Maybes,
+    /// A list of lists; as a result, a list of what those hold.
+    Nested,
 }
 
 /// How a function is called.
@@ -116,6 +157,11 @@ pub(super) static TABLE: &[Signature] = table! {
     Plain "timestamp"(Plain) -> Timestamp ours(Function::ToTimestamp);
     Plain "money"(String) -> Money ours(Function::ToMoney);
     Plain "money"(Double, String) -> Money ours(Function::ToMoney);
+    Plain "uint"(Plain) -> UInt ours(Function::ToUInt);
+    Plain "decimal"(Plain) -> Decimal ours(Function::ToDecimal);
+    Plain "type"(Any) -> Type ours(Function::TypeOf);
+    Plain "round"(Decimal) -> Decimal ours(Function::Round);
+    Plain "round"(Decimal, Int) -> Decimal ours(Function::Round);
     Plain "round"(Money) -> Money ours(Function::Round);
     Plain "round"(Money, Int) -> Money ours(Function::Round);
     Plain "round"(Double) -> Double ours(Function::Round);
@@ -129,6 +175,7 @@ pub(super) static TABLE: &[Signature] = table! {
     Plain "abs"(Double) -> Double ours(Function::Abs);
     Plain "abs"(Money) -> Money ours(Function::Abs);
     Plain "abs"(Duration) -> Duration ours(Function::Abs);
+    Plain "abs"(Decimal) -> Decimal ours(Function::Abs);
     Plain "among"(Same, Sames) -> Same ours(Function::Among);
     Plain "between"(Same, Same, Same) -> Same ours(Function::Between);
     Both "matches"(String, String) -> Bool CEL;
@@ -169,14 +216,143 @@ pub(super) static TABLE: &[Signature] = table! {
     Member "getSeconds"(Duration) -> Int CEL;
     Member "getMilliseconds"(Timestamp) -> Int CEL;
     Member "getMilliseconds"(Timestamp, String) -> Int CEL;
+    Member "getMilliseconds"(Duration) -> Int ours(Function::Milliseconds);
+    Plain "strings.quote"(String) -> String CEL;
+    Plain "base64.encode"(Bytes) -> String CEL;
+    Plain "base64.decode"(String) -> Bytes CEL;
+    Plain "math.abs"(Int) -> Int CEL;
+    Plain "math.abs"(UInt) -> UInt CEL;
+    Plain "math.abs"(Double) -> Double CEL;
+    Plain "math.sign"(Int) -> Int CEL;
+    Plain "math.sign"(UInt) -> UInt CEL;
+    Plain "math.sign"(Double) -> Double CEL;
+    Plain "math.ceil"(Double) -> Double CEL;
+    Plain "math.floor"(Double) -> Double CEL;
+    Plain "math.round"(Double) -> Double CEL;
+    Plain "math.trunc"(Double) -> Double CEL;
+    Plain "math.sqrt"(Int) -> Double CEL;
+    Plain "math.sqrt"(UInt) -> Double CEL;
+    Plain "math.sqrt"(Double) -> Double CEL;
+    Plain "math.isNaN"(Double) -> Bool CEL;
+    Plain "math.isInf"(Double) -> Bool CEL;
+    Plain "math.isFinite"(Double) -> Bool CEL;
+    Plain "math.bitAnd"(Int, Int) -> Int CEL;
+    Plain "math.bitAnd"(UInt, UInt) -> UInt CEL;
+    Plain "math.bitOr"(Int, Int) -> Int CEL;
+    Plain "math.bitOr"(UInt, UInt) -> UInt CEL;
+    Plain "math.bitXor"(Int, Int) -> Int CEL;
+    Plain "math.bitXor"(UInt, UInt) -> UInt CEL;
+    Plain "math.bitNot"(Int) -> Int CEL;
+    Plain "math.bitNot"(UInt) -> UInt CEL;
+    Plain "math.bitShiftLeft"(Int, Int) -> Int CEL;
+    Plain "math.bitShiftLeft"(UInt, Int) -> UInt CEL;
+    Plain "math.bitShiftRight"(Int, Int) -> Int CEL;
+    Plain "math.bitShiftRight"(UInt, Int) -> UInt CEL;
+    Member "first"(Sames) -> Maybe ours(Function::First);
+    Member "last"(Sames) -> Maybe ours(Function::Last);
+    Plain "lists.range"(Int) -> Ints ours(Function::Range);
+    Member "slice"(Sames, Int, Int) -> Sames ours(Function::Slice);
+    Member "flatten"(Nested) -> Nested ours(Function::Flatten);
+    Member "flatten"(Anys, Int) -> Anys ours(Function::Flatten);
+    Member "sort"(Sames) -> Sames ours(Function::Sort);
+    Member "distinct"(Sames) -> Sames ours(Function::Distinct);
+    Member "reverse"(String) -> String CEL;
+    Member "reverse"(Sames) -> Sames ours(Function::Reverse);
+    Plain "sets.contains"(Sames, Sames) -> Bool ours(Function::SetContains);
+    Plain "sets.equivalent"(Sames, Sames) -> Bool ours(Function::SetEquivalent);
+    Plain "sets.intersects"(Sames, Sames) -> Bool ours(Function::SetIntersects);
+    Plain "optional.of"(Same) -> Maybe ours(Function::OptionalOf);
+    Plain "optional.ofNonZeroValue"(Same) -> Maybe ours(Function::OptionalOfNonZero);
+    Plain "optional.none"() -> Maybe ours(Function::OptionalNone);
+    Plain "optional.unwrap"(Maybes) -> Sames ours(Function::UnwrapOptionals);
+    Member "unwrapOpt"(Maybes) -> Sames ours(Function::UnwrapOptionals);
 };
 
-/// What is not in the table but is called like a function.
-pub(super) const SPECIAL: &[&str] = &["has", "or", "orValue", "all", "exists", "exists_one", "existsOne", "map", "filter"];
+/// What is not in the table but is called like a function: its name, how it is written, and what it gives.
+pub(super) const SPECIAL: &[(&str, &str, &str)] = &[
+    ("has", "has(path)", "whether there is a value"),
+    ("or", "path.or(value)", "the value, or this one where it is absent"),
+    ("orValue", "path.orValue(value)", "the same"),
+    ("hasValue", "path.hasValue()", "whether there is a value"),
+    ("value", "path.value()", "the value, where it is known to be there"),
+    ("optMap", "path.optMap(value, made)", "what is made of the value, absent where it is"),
+    ("optFlatMap", "path.optFlatMap(value, made)", "the same, where what is made may be absent"),
+    ("all", "list.all(item, condition)", "whether all hold"),
+    ("exists", "list.exists(item, condition)", "whether one holds"),
+    ("exists_one", "list.exists_one(item, condition)", "whether exactly one holds"),
+    ("existsOne", "list.existsOne(item, condition)", "the same"),
+    ("map", "list.map(item, made)", "a list of what is made; with a condition before it, of the items that hold"),
+    ("filter", "list.filter(item, condition)", "the items that hold"),
+    ("sortBy", "list.sortBy(item, key)", "the items in the order of their keys"),
+    ("transformList", "list.transformList(index, item, made)", "a list of what is made; with a condition before it, of what holds"),
+    ("transformMap", "map.transformMap(key, value, made)", "the same keys with what is made"),
+    ("transformMapEntry", "map.transformMapEntry(key, value, {key: made})", "the maps that are made, in one"),
+    ("cel.bind", "cel.bind(name, value, made)", "what is made with the value under a name"),
+    ("math.greatest", "math.greatest(one, other)", "the greatest of any count of numbers, or of a list"),
+    ("math.least", "math.least(one, other)", "the least of them"),
+    ("dyn", "dyn(value)", "the value without its type; not in the operators' language"),
+];
+
+/// Whether a name is of something that is not in the table.
+pub(super) fn special(name: &str) -> bool {
+    SPECIAL.iter().any(|(special, ..)| *special == name)
+}
 
 /// The names of all functions, each once.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let mut last = "";
     let table = TABLE.iter().map(|signature| signature.name).filter(move |name| std::mem::replace(&mut last, name) != *name);
-    table.chain(SPECIAL.iter().copied())
+    table.chain(SPECIAL.iter().map(|(name, ..)| *name))
+}
+
+impl Signature {
+    /// How it is written, such as `string.split(string, int)`.
+    pub(super) fn usage(&self) -> String {
+        let words: Vec<&str> = self.takes.iter().map(|shape| shape.word()).collect();
+        match (self.style, words.split_first()) {
+            (Style::Member, Some((receiver, rest))) => format!("{receiver}.{}({})", self.name, rest.join(", ")),
+            _ => format!("{}({})", self.name, words.join(", ")),
+        }
+    }
+}
+
+impl Shape {
+    /// The word for it in messages and in the reference.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::UInt => "uint",
+            Self::Double => "double",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            Self::Money => "money",
+            Self::Decimal => "decimal",
+            Self::Type => "type",
+            Self::Any => "any value",
+            Self::Plain => "value",
+            Self::Sized => "text or list",
+            Self::Same => "T",
+            Self::Sames => "list<T>",
+            Self::Maybe => "T?",
+            Self::Maybes => "list<T?>",
+            Self::Strings => "list<string>",
+            Self::Ints => "list<int>",
+            Self::Anys => "list",
+            Self::Nested => "list<list>",
+        }
+    }
+}
+
+/// Every function and macro as the reference lists it: how it is written, and what it gives.
+#[must_use]
+pub fn listing() -> Vec<(String, String)> {
+    let functions = TABLE.iter().map(|row| {
+        let gives = if row.gives == Shape::Nested { "list" } else { row.gives.word() };
+        (row.usage(), gives.to_owned())
+    });
+    let special = SPECIAL.iter().map(|(_, usage, gives)| ((*usage).to_owned(), (*gives).to_owned()));
+    functions.chain(special).collect()
 }

@@ -4,12 +4,14 @@ use super::EvalError;
 use super::evaluate::failure;
 use super::function::Function;
 use super::operate::{equal, order, widen};
+use super::{collection, convert};
 use crate::literal;
 use crate::money::{Currency, Money};
 use crate::value::Value;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// The value of a function of these arguments.
 pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value, EvalError> {
@@ -37,6 +39,10 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value, Eva
             let amount = money.amount.round_dp_with_strategy(places(*digits)?, RoundingStrategy::MidpointNearestEven);
             Ok(Value::Money(Money { amount, ..*money }))
         }
+        (Function::Round, [Value::Decimal(number)]) => Ok(Value::Decimal(number.round())),
+        (Function::Round, [Value::Decimal(number), Value::Int(digits)]) => {
+            Ok(Value::Decimal(number.round_dp_with_strategy(places(*digits)?, RoundingStrategy::MidpointNearestEven)))
+        }
         (Function::Round, [Value::Double(number)]) => Ok(Value::Double(number.round_ties_even())),
         (Function::Round, [Value::Double(number), Value::Int(digits)]) => rounded(*number, places(*digits)?),
         (Function::Ending, [Value::Money(money), Value::String(ending)]) => price_ending(*money, ending),
@@ -46,12 +52,51 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value, Eva
         (Function::Among, [of, Value::List(list)]) if list.iter().any(|item| equal(of, item)) => Ok(of.clone()),
         (Function::Among, [of, Value::List(_)]) => failure(format!("{} is not among the allowed values", shown(of))),
         (Function::Between, [of, low, high]) => between(of, low, high),
+        (Function::ToUInt, [of]) => convert::to_uint(of),
+        (Function::ToDecimal, [of]) => convert::to_decimal(of),
+        (Function::TypeOf, [of]) => Ok(convert::type_of(of)),
+        (Function::CelText, [of]) => convert::cel_text(of),
+        (Function::CelDuration, [of]) => convert::cel_duration(of),
+        (Function::Milliseconds, [Value::Duration(micros)]) => Ok(convert::milliseconds(*micros)),
+        _ => collections(function, arguments),
+    }
+}
+
+/// Functions of lists, sets and optionals.
+fn collections(function: Function, arguments: &[Value]) -> Result<Value, EvalError> {
+    match (function, arguments) {
+        (Function::Has, [of, key]) => collection::has(of, key),
+        (Function::OptionalIndex, [of, key]) => collection::optional_index(of, key),
+        (Function::Plainly, [of]) => Ok(collection::held(of).unwrap_or(Value::Null)),
+        (Function::OptionalOf, [of]) => Ok(Value::Optional(Some(Arc::new(of.clone())))),
+        (Function::OptionalOfNonZero, [of]) => Ok(collection::non_zero(of)),
+        (Function::OptionalNone, []) => Ok(Value::Optional(None)),
+        (Function::HasValue, [of]) => Ok(Value::Bool(collection::held(of).is_some())),
+        (Function::OptionalValue, [of]) => collection::held(of).map_or_else(|| failure("an optional has no value"), Ok),
+        (Function::UnwrapOptionals, [Value::List(items)]) => Ok(Value::list(items.iter().filter_map(collection::held))),
+        (Function::First, [Value::List(items)]) => Ok(Value::Optional(items.first().cloned().map(Arc::new))),
+        (Function::Last, [Value::List(items)]) => Ok(Value::Optional(items.last().cloned().map(Arc::new))),
+        (Function::Range, [Value::Int(count)]) => collection::range(*count),
+        (Function::Slice, [Value::List(items), Value::Int(from), Value::Int(to)]) => collection::slice(items, *from, *to),
+        (Function::Flatten, [Value::List(items)]) => collection::flatten(items, 1),
+        (Function::Flatten, [Value::List(items), Value::Int(depth)]) => collection::flatten(items, *depth),
+        (Function::Sort, [Value::List(items)]) => collection::sort_by(items, items),
+        (Function::SortBy, [Value::List(items), Value::List(keys)]) => collection::sort_by(items, keys),
+        (Function::Distinct, [Value::List(items)]) => collection::distinct(items),
+        (Function::Reverse, [Value::List(items)]) => Ok(Value::list(items.iter().rev().cloned())),
+        (Function::SetContains, [Value::List(left), Value::List(right)]) => Ok(Value::Bool(collection::contains_all(left, right))),
+        (Function::SetEquivalent, [Value::List(left), Value::List(right)]) => {
+            Ok(Value::Bool(collection::contains_all(left, right) && collection::contains_all(right, left)))
+        }
+        (Function::SetIntersects, [Value::List(left), Value::List(right)]) => {
+            Ok(Value::Bool(left.iter().any(|item| right.iter().any(|other| equal(item, other)))))
+        }
         _ => failure("a function does not take such values"),
     }
 }
 
 /// A value in a sentence.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match to_text(value) {
         Ok(Value::String(text)) => format!("`{}`", literal::shortened(&text)),
         _ => "a value".to_owned(),
@@ -64,6 +109,7 @@ fn size(of: &Value) -> Result<Value, EvalError> {
         Value::Bytes(bytes) => bytes.len(),
         Value::List(items) => items.len(),
         Value::Record(record) => record.0.len(),
+        Value::Map(entries) => entries.len(),
         _ => return failure("only text, a list or a map has a size"),
     };
     Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
@@ -72,6 +118,8 @@ fn size(of: &Value) -> Result<Value, EvalError> {
 fn to_int(of: &Value) -> Result<Value, EvalError> {
     let number = match of {
         Value::Int(number) => Some(*number),
+        Value::UInt(number) => i64::try_from(*number).ok(),
+        Value::Decimal(number) => number.trunc().to_i64(),
         // Strictly inside 2^63, as CEL has it: the bounds themselves are not exact as doubles.
         Value::Double(number) if *number > -9_223_372_036_854_775_808.0 && *number < 9_223_372_036_854_775_808.0 => number.trunc().to_i64(),
         Value::String(text) => text.parse().ok(),
@@ -86,6 +134,11 @@ fn to_double(of: &Value) -> Result<Value, EvalError> {
     match of {
         Value::Int(_) => Ok(widen(of.clone())),
         Value::Double(_) => Ok(of.clone()),
+        #[expect(clippy::cast_precision_loss, reason = "as CEL's own conversion of uint to double")]
+        Value::UInt(number) => Ok(Value::Double(*number as f64)),
+        Value::Decimal(number) => {
+            number.to_f64().map_or_else(|| failure("a number is beyond its range"), |number| Ok(Value::Double(number)))
+        }
         Value::String(text) => match text.parse() {
             Ok(number) => Ok(Value::Double(number)),
             Err(_) => failure(format!("{} is no number", shown(of))),
@@ -102,6 +155,9 @@ pub(crate) fn to_text(of: &Value) -> Result<Value, EvalError> {
     Ok(Value::string(match of {
         Value::String(text) => return Ok(Value::String(text.clone())),
         Value::Int(number) => number.to_string(),
+        Value::UInt(number) => number.to_string(),
+        Value::Decimal(number) => number.to_string(),
+        Value::Type(name) => name.to_string(),
         Value::Double(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
         Value::Money(money) => money.to_string(),
@@ -111,7 +167,9 @@ pub(crate) fn to_text(of: &Value) -> Result<Value, EvalError> {
             Ok(text) => text.to_owned(),
             Err(_) => return failure("bytes are no UTF-8 text"),
         },
-        Value::Null | Value::List(_) | Value::Record(_) => return failure("a list or a record has no text"),
+        Value::Null | Value::List(_) | Value::Record(_) | Value::Map(_) | Value::Optional(_) => {
+            return failure("a list or a record has no text");
+        }
     }))
 }
 
@@ -210,6 +268,7 @@ fn absolute(of: &Value) -> Result<Value, EvalError> {
     match of {
         Value::Int(number) => number.checked_abs().map_or_else(|| failure("a number is beyond its range"), |number| Ok(Value::Int(number))),
         Value::Double(number) => Ok(Value::Double(number.abs())),
+        Value::Decimal(number) => Ok(Value::Decimal(number.abs())),
         Value::Money(money) => Ok(Value::Money(Money { amount: money.amount.abs(), ..*money })),
         Value::Duration(micros) => {
             micros.checked_abs().map_or_else(|| failure("a duration is beyond its range"), |micros| Ok(Value::Duration(micros)))

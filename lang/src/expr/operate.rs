@@ -2,17 +2,18 @@
 
 use super::EvalError;
 use super::evaluate::failure;
+use super::number;
 use super::tree::{Comparison, Expected, Operation};
 use crate::literal;
 use crate::money::Money;
 use crate::value::Value;
 use rust_decimal::Decimal;
-use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::prelude::FromPrimitive;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Longest text that an expression may build, in bytes.
-const MAX_TEXT: usize = 16 * 1024 * 1024;
+pub(super) const MAX_TEXT: usize = 16 * 1024 * 1024;
 
 fn overflow<T>() -> Result<T, EvalError> {
     failure("a number is beyond its range")
@@ -55,6 +56,13 @@ pub(super) fn arithmetic(what: Operation, left: Value, right: Value) -> Result<V
         (Value::Double(left), Value::Double(right)) => doubles(what, left, right),
         (left @ Value::Int(_), Value::Double(right)) => arithmetic(what, widen(left), Value::Double(right)),
         (Value::Double(left), right @ Value::Int(_)) => arithmetic(what, Value::Double(left), widen(right)),
+        (Value::UInt(left), Value::UInt(right)) => number::unsigned(what, left, right),
+        (Value::Decimal(left), right) if number::exact(&right).is_some() => {
+            number::decimals(what, left, number::exact(&right).unwrap_or_default())
+        }
+        (left, Value::Decimal(right)) if number::exact(&left).is_some() => {
+            number::decimals(what, number::exact(&left).unwrap_or_default(), right)
+        }
         (Value::Money(left), Value::Money(right)) => match what {
             Operation::Add => amount(left, right, left.plus(right)),
             Operation::Subtract => amount(left, right, left.minus(right)),
@@ -106,6 +114,7 @@ fn doubles(what: Operation, left: f64, right: f64) -> Result<Value, EvalError> {
 fn scaled(what: Operation, money: Money, number: &Value) -> Result<Value, EvalError> {
     let factor = match number {
         Value::Int(number) => Decimal::from_i64(*number),
+        Value::Decimal(number) => Some(*number),
         // The unit amount turns a double into the decimal that is written the same way.
         Value::Double(number) => Money { amount: Decimal::ONE, ..money }.times(*number).map(|money| money.amount),
         _ => return failure("money is scaled by a number only"),
@@ -137,6 +146,7 @@ fn joined(left: &Value, right: &Value) -> Result<Value, EvalError> {
     match (left, right) {
         (Value::String(left), Value::String(right)) if left.len() + right.len() > MAX_TEXT => failure("a text grows beyond 16 MB"),
         (Value::String(left), Value::String(right)) => Ok(Value::string(format!("{left}{right}"))),
+        (Value::Bytes(left), Value::Bytes(right)) if left.len() + right.len() > MAX_TEXT => failure("bytes grow beyond 16 MB"),
         (Value::Bytes(left), Value::Bytes(right)) => Ok(Value::Bytes(left.iter().chain(right.iter()).copied().collect())),
         (Value::List(left), Value::List(right)) => Ok(Value::List(Arc::new(left.iter().chain(right.iter()).cloned().collect()))),
         _ => failure("an operator does not take such values"),
@@ -148,6 +158,7 @@ pub(super) fn negate(value: Value) -> Result<Value, EvalError> {
     match value {
         Value::Int(number) => whole(number.checked_neg()),
         Value::Double(number) => Ok(Value::Double(-number)),
+        Value::Decimal(number) => Ok(Value::Decimal(-number)),
         Value::Duration(micros) => span(micros.checked_neg()),
         Value::Money(money) => Ok(Value::Money(Money { amount: -money.amount, ..money })),
         _ => failure("`-` takes a number, money or a duration"),
@@ -188,8 +199,15 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Result<bo
 /// Whether two values are equal; numbers by value, whatever their type.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Int(left), Value::Double(right)) => mixed(*left, *right) == Some(Ordering::Equal),
-        (Value::Double(left), Value::Int(right)) => mixed(*right, *left) == Some(Ordering::Equal),
+        (Value::Int(left), Value::Int(right)) => left == right,
+        (Value::Int(_) | Value::UInt(_) | Value::Double(_) | Value::Decimal(_), _) => {
+            number::order(left, right).is_some_and(|order| order == Some(Ordering::Equal))
+        }
+        (Value::Optional(Some(left)), Value::Optional(Some(right))) => equal(left, right),
+        (Value::Map(left), Value::Map(right)) => {
+            let same = |(key, value): &(Value, Value)| entry(right, key).is_some_and(|other| equal(value, other));
+            left.len() == right.len() && left.iter().all(same)
+        }
         (Value::List(left), Value::List(right)) => {
             left.len() == right.len() && left.iter().zip(right.iter()).all(|(left, right)| equal(left, right))
         }
@@ -205,9 +223,10 @@ pub(super) fn equal(left: &Value, right: &Value) -> bool {
 pub(super) fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, EvalError> {
     Ok(match (left, right) {
         (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
-        (Value::Double(left), Value::Double(right)) => left.partial_cmp(right),
-        (Value::Int(left), Value::Double(right)) => mixed(*left, *right),
-        (Value::Double(left), Value::Int(right)) => mixed(*right, *left).map(Ordering::reverse),
+        (Value::Int(_) | Value::UInt(_) | Value::Double(_) | Value::Decimal(_), _) => match number::order(left, right) {
+            Some(order) => order,
+            None => return failure("two values of different kinds have no order"),
+        },
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
         (Value::Bytes(left), Value::Bytes(right)) => Some(left.cmp(right)),
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
@@ -220,20 +239,18 @@ pub(super) fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, Eva
     })
 }
 
-/// The exact order of a whole number and a double.
-fn mixed(left: i64, right: f64) -> Option<Ordering> {
-    if right.is_nan() {
-        return None;
+/// The value of a key in a map of any keys.
+pub(super) fn entry<'a>(entries: &'a [(Value, Value)], key: &Value) -> Option<&'a Value> {
+    entries.iter().find(|(other, _)| equal(key, other)).map(|(_, value)| value)
+}
+
+/// `left what right` as CEL has it: numbers of two types do not meet.
+pub(super) fn dynamic(what: Operation, left: Value, right: Value) -> Result<Value, EvalError> {
+    match (&left, &right) {
+        (Value::Int(_), Value::Double(_)) | (Value::Double(_), Value::Int(_)) => failure("an operator does not take such values"),
+        (Value::Duration(_), Value::Int(_)) | (Value::Int(_), Value::Duration(_)) => failure("an operator does not take such values"),
+        _ => arithmetic(what, left, right),
     }
-    // 2^63 is a double; every double below it in size truncates into 64 bits.
-    if right >= 9_223_372_036_854_775_808.0 {
-        return Some(Ordering::Less);
-    }
-    if right < -9_223_372_036_854_775_808.0 {
-        return Some(Ordering::Greater);
-    }
-    let truncated = right.trunc().to_i64()?;
-    Some(left.cmp(&truncated).then_with(|| 0.0.partial_cmp(&right.fract()).unwrap_or(Ordering::Equal)))
 }
 
 /// Whether a list holds a value, or a map a key.
@@ -242,6 +259,7 @@ pub(super) fn contains_value(item: &Value, list: &Value) -> Result<bool, EvalErr
         (Value::List(items), _) => Ok(items.iter().any(|other| equal(item, other))),
         (Value::Record(record), Value::String(key)) => Ok(record.get(key).is_some()),
         (Value::Record(_), _) => Ok(false),
+        (Value::Map(entries), key) => Ok(entry(entries, key).is_some()),
         _ => failure("`in` looks into a list or a map only"),
     }
 }
@@ -256,6 +274,7 @@ pub(super) fn expect(expected: Expected, value: Value, path: &str) -> Result<Val
         | (Expected::Double, value @ Value::Double(_))
         | (Expected::String, value @ Value::String(_))
         | (Expected::Money, value @ Value::Money(_))
+        | (Expected::Decimal, value @ Value::Decimal(_))
         | (Expected::Timestamp, value @ Value::Timestamp(_))
         | (Expected::Duration, value @ Value::Duration(_)) => Ok(value),
         (Expected::Double, value @ Value::Int(_)) => Ok(widen(value)),
@@ -266,6 +285,11 @@ pub(super) fn expect(expected: Expected, value: Value, path: &str) -> Result<Val
         (Expected::Duration, Value::String(text)) => {
             literal::duration(&text).map_or_else(|| wrong("duration"), |micros| Ok(Value::Duration(micros)))
         }
+        (Expected::Decimal, Value::String(text)) => {
+            literal::decimal(&text).map_or_else(|| wrong("decimal"), |number| Ok(Value::Decimal(number)))
+        }
+        (Expected::Decimal, Value::Int(number)) => Ok(Value::Decimal(number.into())),
+        (Expected::Decimal, _) => wrong("decimal"),
         (Expected::Bool, _) => wrong("bool"),
         (Expected::Int, _) => wrong("int"),
         (Expected::Double, _) => wrong("number"),

@@ -42,7 +42,8 @@ pub(super) fn parse(text: &str, literal: &Literal, offset: usize) -> Result<Pars
         let message = format!("the expression nests {} levels deep, at most {MAX_DEPTH} are read", outline.depth);
         return Err(vec![Diagnostic::new(&codes::TOO_LARGE, whole(), message).help("name its parts with `let` steps")]);
     }
-    let parser = cel_interpreter::Env::default().with_optional_support(false).parser();
+    // The default environment has no macros to expand.
+    let parser = cel_interpreter::Env::default().parser().enable_optional_syntax(true).enable_ident_escape_syntax(true);
     match parser.parse_with_source_info(text) {
         Ok((root, offsets)) => Ok(Parsed { root, offsets, outline }),
         Err(errors) => Err(complaints(text, literal, offset, &errors.errors)),

@@ -17,7 +17,7 @@ pub(crate) enum Selected {
 /// Selects a field of a type.
 pub(crate) fn select(ty: &Ty, field: &str, types: &TypeTable) -> Selected {
     match ty {
-        Ty::Unknown => Selected::Field(Ty::Unknown, Marks::default()),
+        Ty::Unknown | Ty::Dyn => Selected::Field(ty.clone(), Marks::default()),
         Ty::Json => Selected::Field(Ty::Json, Marks::default()),
         Ty::Map(value) => Selected::Field(value.as_ref().clone(), Marks::default()),
         Ty::Optional(inner) => match select(inner, field, types) {

@@ -150,6 +150,7 @@ fn the_conditions_of_the_shipped_flow_hold() {
     }
 }
 
+mod cel;
 mod mistakes;
 mod property;
 mod worth;

@@ -63,6 +63,47 @@ pub enum Tree {
     Call(Function, Vec<Tree>),
     /// A function that the `cel` crate evaluates: its name, whether it is called on its first argument, the arguments.
     Cel(Arc<str>, bool, Vec<Tree>),
+    /// A variable as CEL has it: null is a value, and only no value at all an error.
+    Bound(Arc<str>),
+    /// What has no value: an error of this sentence.
+    Fail(Arc<str>),
+    /// Arithmetic on parts whose types only a run knows: an int does not meet a double.
+    Dynamic(Operation, Box<Tree>, Box<Tree>),
+    /// A value, and what is made of it as the innermost local.
+    Bind(Box<Tree>, Box<Tree>),
+    /// What is made of the value of an optional as the innermost local; nothing stays nothing.
+    OptionalMap {
+        /// The optional.
+        of: Box<Tree>,
+        /// What is made of its value.
+        make: Box<Tree>,
+        /// Whether that is an optional itself.
+        flat: bool,
+    },
+    /// An optional where it has a value, or the second.
+    OrElse {
+        /// The optional.
+        first: Box<Tree>,
+        /// What holds without a value.
+        second: Box<Tree>,
+        /// Whether the value itself is wanted.
+        value: bool,
+    },
+    /// `[a, ?b]`: an item may be an optional that is left out.
+    Items(Vec<(Tree, bool)>),
+    /// `{a: b, ?c: d}`: keys of any kind, and a value may be an optional that is left out.
+    Entries(Vec<(Tree, Tree, bool)>),
+    /// A macro with two variables: index and item, or key and value.
+    Pairs {
+        /// What is made of them.
+        gather: Gather,
+        /// The list or map.
+        range: Box<Tree>,
+        /// The condition.
+        when: Option<Box<Tree>>,
+        /// What is made of a pair.
+        make: Option<Box<Tree>>,
+    },
     /// A macro over a list or the keys of a map.
     Each {
         /// What is made of the items.
@@ -89,6 +130,23 @@ pub enum Over {
     Map,
     /// The items that hold.
     Filter,
+}
+
+/// What a macro with two variables makes of a list or a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gather {
+    /// Whether all hold.
+    All,
+    /// Whether one holds.
+    Exists,
+    /// Whether exactly one holds.
+    ExistsOne,
+    /// A list of what is made.
+    List,
+    /// The same keys with what is made.
+    Map,
+    /// The maps that are made, in one.
+    Entries,
 }
 
 /// How two values are compared.
@@ -136,6 +194,8 @@ pub enum Expected {
     String,
     /// `12.30 USD`.
     Money,
+    /// An exact decimal.
+    Decimal,
     /// RFC 3339.
     Timestamp,
     /// `30d`.
@@ -144,7 +204,7 @@ pub enum Expected {
 
 impl Tree {
     /// The path that a tree of variables and fields reads, for messages.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Variable { name, .. } => name.to_string(),
             Self::Select { of, field, .. } => match of.describe() {

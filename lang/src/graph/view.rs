@@ -86,7 +86,9 @@ pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
         }
     }
     for (at, step) in flow.steps.iter().enumerate() {
-        let own = step.within.and_then(|(choose, arm)| arms.get(usize::from(choose.0))?.get(usize::from(arm)).copied());
+        // In a choice it stands behind its arm; in a loop, behind the loop itself.
+        let around = |choose: usize, arm: usize| arms.get(choose)?.get(arm).copied().or(Some(choose + 1));
+        let own = step.within.and_then(|(choose, arm)| around(usize::from(choose.0), usize::from(arm)));
         edges.extend(own.map(|from| Edge { from, to: at + 1 }));
         for id in &step.depends {
             let inside = |step: &Step| within(flow, step, usize::from(id.0));
@@ -122,10 +124,12 @@ fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
 
 /// The boxes that a step ends in: itself, or for a choice the last of each of its ways.
 fn last_of(flow: &Flow, at: usize, arms: &[Vec<usize>]) -> Vec<usize> {
-    let ways = arms.get(at).map(Vec::as_slice).unwrap_or_default();
-    if ways.is_empty() {
-        return vec![at + 1];
-    }
+    let loops = [at + 1];
+    let ways = match arms.get(at).map(Vec::as_slice) {
+        Some(ways) if !ways.is_empty() => ways,
+        // A loop is one way; a step without inner ones ends in itself.
+        _ => &loops,
+    };
     let mut found = Vec::new();
     for (arm, node) in ways.iter().enumerate() {
         let members = flow
@@ -176,10 +180,11 @@ fn necessary(edges: &BTreeSet<Edge>, nodes: usize) -> Vec<Edge> {
 
 fn step_node(plan: &Plan, step: &Step) -> Node {
     let kind = match &step.kind {
-        StepKind::Call { .. } | StepKind::Recall { .. } => Kind::Read,
-        StepKind::Reflect { .. } | StepKind::Ask { .. } => Kind::Gate,
+        StepKind::Call { .. } | StepKind::Recall { .. } | StepKind::Search(_) | StepKind::Measure(_) => Kind::Read,
+        StepKind::Reflect { .. } | StepKind::Ask { .. } | StepKind::Revise(_) | StepKind::Wait(_) => Kind::Gate,
         StepKind::Act { .. } | StepKind::Remember { .. } => Kind::Effect,
-        StepKind::Choose { .. } => Kind::Choose,
+        StepKind::Facts(_) | StepKind::Begin(_) | StepKind::Undo(_) | StepKind::Emit(_) | StepKind::Agent(_) => Kind::Effect,
+        StepKind::Choose { .. } | StepKind::Each(_) => Kind::Choose,
         _ => Kind::Decide,
     };
     let does = match &step.kind {
@@ -293,6 +298,7 @@ pub(crate) fn branches(plan: &Plan, step: &Step) -> Vec<String> {
     // What only computes hardly ever fails; that it would end the run is said where something outside is asked.
     let inside = matches!(step.kind, StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Choose { .. });
     match step.on_error {
+        OnError::Undo => found.push("error: undo what was done".to_owned()),
         OnError::Skip => found.push("error: skip".to_owned()),
         OnError::Fail if !inside => found.push("error: the run fails".to_owned()),
         OnError::Fail => {}

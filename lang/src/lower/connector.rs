@@ -13,12 +13,15 @@ use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000;
 
+/// Methods of HTTP that an operation may have.
+pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 /// A record type made of fields, as a variable's type.
 pub(crate) fn object_of(fields: &[Field]) -> Ty {
     Ty::Object(fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect())
 }
 
-fn answer_scope() -> Scope {
+pub(crate) fn answer_scope() -> Scope {
     Scope::default().with("status", Ty::Int, Marks::default()).with("body", Ty::Json, Marks::default()).with(
         "headers",
         Ty::Map(Box::new(Ty::String)),
@@ -30,7 +33,7 @@ fn effect_type() -> Ty {
     Ty::Object(vec![("key".to_owned(), Ty::String), ("sent_at".to_owned(), Ty::Timestamp)])
 }
 
-fn request_scope(fields: &[Field]) -> Scope {
+pub(crate) fn request_scope(fields: &[Field]) -> Scope {
     Scope::default().with("request", object_of(fields), Marks::default()).with("effect", effect_type(), Marks::default())
 }
 
@@ -41,6 +44,7 @@ impl Context<'_> {
             let Some(connector) = self.lower_connector(node, &name.text) else { continue };
             self.plan.connectors.insert(name.text, Arc::new(connector));
         }
+        self.with_account(&[]);
         // Requests first, so that a lookup may name an operation that stands further down.
         let operations: Vec<(String, &Node)> = nodes
             .iter()
@@ -58,12 +62,14 @@ impl Context<'_> {
         for (connector, node) in &operations {
             let Some(name) = name_of(node) else { continue };
             let full = format!("{connector}.{}", name.text);
+            self.lower_reversal(node, &full);
             let Some(lookup) = node.first("lookup") else { continue };
             let lowered = self.lower_lookup(lookup, &full);
             if let Some(operation) = self.plan.operations.get_mut(&full) {
                 Arc::make_mut(operation).lookup = lowered;
             }
         }
+        self.lower_contracts(nodes);
     }
 
     fn lower_connector(&mut self, node: &Node, name: &str) -> Option<Connector> {
@@ -72,9 +78,11 @@ impl Context<'_> {
             self.missing(node, "base-url", "write `base-url \"https://api.shop.example\"`");
             return None;
         };
-        let base_url = self.text(&base, "`base-url`")?;
-        let host = host_of(&base_url);
-        if host.is_none() {
+        let written = self.text(&base, "`base-url`")?;
+        let terms = self.connector_terms(node, &base);
+        let host = host_of(&written).filter(|_| terms.base_url.is_none());
+        let base_url = if terms.base_url.is_some() { String::new() } else { written.clone() };
+        if host.is_none() && terms.base_url.is_none() {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, base.span, format!("`{base_url}` is not an http address"));
             self.report(diagnostic.label("no scheme and host").help("write it as `https://host/path`"));
         }
@@ -85,17 +93,21 @@ impl Context<'_> {
             .iter()
             .filter_map(|host| host.text().map(str::to_owned))
             .collect();
+        if hosts.is_empty() && terms.base_url.is_some() {
+            self.missing(node, "hosts", "write `base-url \"…\" { hosts \"*.shop.example\" }`: which addresses an account may have");
+        }
         if hosts.is_empty() {
             hosts.extend(host);
         }
-        let headers = self.header_bindings(node, &Scope::default().with("effect", effect_type(), Marks::default()));
+        let scope = self.account_in(Scope::default().with("effect", effect_type(), Marks::default()));
+        let headers = self.header_bindings(node, &scope);
         let timeout = node.first("timeout");
         let connect_timeout = timeout.and_then(|timeout| self.span_of_time(timeout, "connect")).unwrap_or(2 * SECOND);
         let total_timeout = timeout.and_then(|timeout| self.span_of_time(timeout, "total")).unwrap_or(15 * SECOND);
         let retry = self.lower_retry(node);
         let failures = self.lower_failures(node);
         let version = self.setting_text(node, "version").unwrap_or_default();
-        Some(Connector { name: name.to_owned(), version, base_url, hosts, headers, connect_timeout, total_timeout, retry, failures })
+        Some(Connector { name: name.to_owned(), version, base_url, hosts, headers, connect_timeout, total_timeout, retry, failures, terms })
     }
 
     fn lower_retry(&mut self, node: &Node) -> Retry {
@@ -111,7 +123,7 @@ impl Context<'_> {
         Retry { max, from, to: to.max(from), when }
     }
 
-    fn lower_failures(&mut self, node: &Node) -> Vec<Failure> {
+    pub(crate) fn lower_failures(&mut self, node: &Node) -> Vec<Failure> {
         let scope = answer_scope();
         let mut failures = Vec::new();
         for child in node.all("failure") {
@@ -146,7 +158,7 @@ impl Context<'_> {
     }
 
     /// Names bound to values of any type: query parameters, bodies.
-    fn free_bindings(&mut self, node: Option<&Node>, scope: &Scope) -> Bindings {
+    pub(crate) fn free_bindings(&mut self, node: Option<&Node>, scope: &Scope) -> Bindings {
         let pairs: Vec<_> =
             node.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.text.clone(), value.clone())).collect();
         pairs.into_iter().filter_map(|(name, value)| self.value(&value, scope, None).map(|checked| (name, checked.expr))).collect()
@@ -156,25 +168,41 @@ impl Context<'_> {
         let name = format!("{connector}.{}", name_of(node)?.text);
         let effect = self.effect_kind(node)?;
         let request = node.first("request").map(|request| self.lower_fields(request, &name)).unwrap_or_default();
-        let scope = request_scope(&request);
-        let Some(http) = node.first("http") else {
-            self.missing(node, "http", "write `http GET \"/orders/{id}\"`");
-            return None;
+        let fields = self.account_fields(connector);
+        self.with_account(&fields);
+        let scope = self.account_in(request_scope(&request));
+        let empty = Node { children: Vec::new(), arguments: Vec::new(), properties: Vec::new(), ..node.clone() };
+        let http = match node.first("http") {
+            Some(http) => http,
+            None if node.first("graphql").is_some() || node.first("batch").is_some() => &empty,
+            None => {
+                self.missing(node, "http", "write `http GET \"/orders/{id}\"`, or `graphql (file)\"…\"`");
+                return None;
+            }
         };
-        let method =
-            http.argument(0).cloned().and_then(|method| self.word(&method, "a method", &["GET", "POST", "PUT", "PATCH", "DELETE"]))?;
-        let path = self.lower_path(http, &request)?;
+        let (method, path) = match http.argument(0).cloned() {
+            Some(method) => (self.word(&method, "a method", METHODS)?, self.lower_path(http, &request)?),
+            None => ("POST".to_owned(), String::new()),
+        };
         let query = self.free_bindings(http.first("query"), &scope);
         let body = self.free_bindings(http.first("body"), &scope);
         let headers = self.header_bindings(http, &scope);
+        let terms = self.operation_terms(node, &request, &scope);
         let (response, at) = self.lower_response(node);
         let mut choosing = Vec::new();
         let target = node.setting("target").cloned().and_then(|value| self.value(&value, &scope, Some(&Ty::String)));
         let target = target.map(|checked| note_fields(checked, &mut choosing));
         let money = node.first("money").and_then(|money| self.lower_money(money, &scope, &mut choosing));
-        self.choosing.insert(name.clone(), choosing);
         let unique: Vec<_> = node.list("unique").into_iter().cloned().collect();
-        let unique = unique.iter().filter_map(|value| self.value(value, &scope, None)).map(|checked| checked.expr).collect();
+        let unique = unique.iter().filter_map(|value| self.value(value, &scope, None));
+        let unique = unique.map(|checked| note_fields(checked, &mut choosing)).collect();
+        // The address says what is written to; and where no target is declared, any field may.
+        choosing.extend(request.iter().map(|field| field.name.clone()).filter(|name| path.contains(&format!("{{{name}}}"))));
+        let moves = money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
+        if target.is_none() && (moves || effect == EffectKind::Irreversible) {
+            choosing.extend(request.iter().filter(|field| !field.marks.untrusted).map(|field| field.name.clone()));
+        }
+        self.choosing.insert(name.clone(), choosing);
         let idempotent = node.first("idempotent").and_then(|idempotent| self.lower_idempotent(idempotent));
         let failures = self.lower_failures(node);
         let connector = connector.to_owned();
@@ -196,6 +224,7 @@ impl Context<'_> {
             idempotent,
             failures,
             lookup: None,
+            terms,
         };
         self.check_money_story(node, &operation);
         Some(operation)
@@ -214,7 +243,7 @@ impl Context<'_> {
         })
     }
 
-    fn lower_path(&mut self, http: &Node, request: &[Field]) -> Option<String> {
+    pub(crate) fn lower_path(&mut self, http: &Node, request: &[Field]) -> Option<String> {
         let value = http.argument(1)?.clone();
         let path = self.text(&value, "a path")?;
         let mut rest = path.as_str();
@@ -279,7 +308,7 @@ impl Context<'_> {
             return None;
         };
         let scope = request_scope(&own.request);
-        let name = call.argument(0).cloned().and_then(|value| self.reference(&value, "operation"))?;
+        let name = call.argument(0).cloned().and_then(|value| self.operation_of(&value, &own.connector))?;
         let read = self.plan.operations.get(&name)?.clone();
         if read.effect != EffectKind::Read {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, call.span, format!("a lookup calls a read operation, `{name}` is none"));
@@ -288,6 +317,10 @@ impl Context<'_> {
         let request = self.request_bindings(call, &read, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         let run = Ty::Object(vec![("now".to_owned(), Ty::Timestamp), ("id".to_owned(), Ty::String), ("flow".to_owned(), Ty::String)]);
         let found = scope.with("found", read.response.clone(), Marks::default()).with("run", run, Marks::default());
+        let found = match own.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)) {
+            Some(before) => found.with("before", before.response.clone(), Marks::default()),
+            None => found,
+        };
         let Some(done) = node.first("done") else {
             self.missing(node, "done", "write `done when=\"size(found) > 0\"`");
             return None;

@@ -1,6 +1,7 @@
 //! What every lowering step shares: sources, declared names, and how values, references and files are read.
 //! It lowers no node itself.
 
+use super::found::Found;
 use crate::ast::{Literal, Name, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -19,9 +20,9 @@ pub(crate) struct Context<'a> {
     /// Every text.
     pub(crate) sources: SourceMap,
     /// Reads another file of the repository, by its path from the root.
-    pub(crate) read: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) read: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Every mistake so far.
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Found,
     /// The plan so far.
     pub(crate) plan: Plan,
     /// Where steps and rules stand.
@@ -32,13 +33,13 @@ pub(crate) struct Context<'a> {
     pub(crate) choosing: BTreeMap<String, Vec<String>>,
     /// Types of `settings.NAME`.
     pub(crate) settings: Vec<(String, Ty)>,
+    /// What has been learnt beside the plan.
+    pub(crate) known: super::known::Known,
 }
 
 impl Context<'_> {
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
-            self.diagnostics.push(diagnostic);
-        }
+        self.diagnostics.report(diagnostic);
     }
 
     pub(crate) fn locate(&mut self, key: String, span: Span) {
@@ -232,13 +233,25 @@ impl Context<'_> {
 
     /// A value of a place: CEL after `=`, anything else a literal typed by the place.
     pub(crate) fn value(&mut self, value: &Literal, scope: &Scope, expected: Option<&Ty>) -> Option<Checked> {
+        if super::secret::is_secret(value) {
+            let diagnostic = Diagnostic::new(&meaning::SECRET_WRITTEN, value.span, "a secret cannot stand here");
+            self.report(
+                diagnostic
+                    .label("would be opened too early")
+                    .help("name it in an account of the environment, a model, or a trigger's `auth`"),
+            );
+            return None;
+        }
         if let Scalar::String(text) = &value.scalar {
-            if let Some(source) = text.strip_prefix('=') {
+            let as_written = value.annotation.as_ref().is_some_and(|annotation| annotation.text == "str");
+            if let Some(source) = text.strip_prefix('=').filter(|_| !as_written) {
                 let (checked, found) = expr::check(source, value, 1, scope, &self.plan.types, expected);
                 found.into_iter().for_each(|diagnostic| self.report(diagnostic));
                 return checked;
             }
-            self.warn_path(text, value, scope, expected);
+            if !as_written {
+                self.warn_path(text, value, scope, expected);
+            }
         }
         let ty = match (expected, &value.scalar) {
             (Some(Ty::Optional(inner)), scalar) if *scalar != Scalar::Null => (**inner).clone(),
@@ -246,7 +259,8 @@ impl Context<'_> {
             (Some(ty), _) => ty.clone(),
         };
         let constant = self.typed(value, &ty)?;
-        Some(Checked { expr: Expr::constant(constant, ty), marks: Marks::default(), reads: Vec::new(), proves: Vec::new() })
+        let marks = Marks::default();
+        Some(Checked { expr: Expr::constant(constant, ty), marks, own: marks, reads: Vec::new(), proves: Vec::new() })
     }
 
     /// A plain string that is a path in scope was probably meant as an expression.
@@ -273,12 +287,18 @@ impl Context<'_> {
         if value.annotation.as_ref().is_none_or(|annotation| annotation.text != "file") {
             return Some((text, None));
         }
-        let outside = text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| part == "..");
-        if let Some(read) = (!outside).then(|| (self.read)(&text)).flatten() {
-            return Some((read, Some(text)));
+        let read = self.repository_file(&text, value.span)?;
+        Some((read, Some(text)))
+    }
+
+    /// The text of a file of the repository, by its path from the root; one that leads outside is a mistake like one that is missing.
+    pub(crate) fn repository_file(&mut self, path: &str, span: Span) -> Option<String> {
+        let outside = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
+        if let Some(read) = (!outside).then(|| (self.read)(path)).flatten() {
+            return Some(read);
         }
         let why = if outside { "lies outside the repository" } else { "is not in the repository, or is not UTF-8 text" };
-        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, value.span, format!("the file `{text}` {why}"));
+        let diagnostic = Diagnostic::new(&meaning::MISSING_FILE, span, format!("the file `{path}` {why}"));
         self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
         None
     }
@@ -310,7 +330,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Values that every expression of a flow has.
-const GIVEN: &[&str] = &["input", "run", "settings", "steps"];
+const GIVEN: &[&str] = &["input", "run", "settings", "steps", "failure"];
 
 fn type_of(scalar: &Scalar) -> Ty {
     match scalar {

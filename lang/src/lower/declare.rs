@@ -25,11 +25,21 @@ impl Context<'_> {
                 "policy" => "policy",
                 "flow" => "flow",
                 "scenario" => "scenario",
+                "series" => "series",
+                "critic" => "critic",
+                "agent" => "agent",
+                "rollout" => "rollout",
+                "metric" => "metric",
+                "slo" => "slo",
+                "migration" => "migration",
                 _ => continue,
             };
             let Some(name) = name_of(node) else { continue };
             self.declare(kind, &name.text, name.span);
             if kind == "connector" {
+                for event in node.all("event").filter_map(name_of) {
+                    self.declare("event", &format!("{}.{}", name.text, event.text), event.span);
+                }
                 for operation in node.all("operation") {
                     if let Some(operation) = name_of(operation) {
                         self.declare("operation", &format!("{}.{}", name.text, operation.text), operation.span);
@@ -37,6 +47,23 @@ impl Context<'_> {
                 }
             }
         }
+    }
+
+    /// The record that stands for a file or an image, declared where something names it.
+    pub(crate) fn asset(&mut self) -> String {
+        let field = |name: &str, ty: Ty| Field {
+            name: name.to_owned(),
+            ty,
+            marks: Marks::default(),
+            default: None,
+            min: None,
+            max: None,
+            label: None,
+        };
+        let fields = vec![field("digest", Ty::String), field("media_type", Ty::String), field("bytes", Ty::Int)];
+        let record = Record { version: 1, subject: None, fields };
+        self.plan.types.records.entry(super::talk::ASSET.to_owned()).or_insert(record);
+        super::talk::ASSET.to_owned()
     }
 
     /// The manifest: exactly one `project`.
@@ -68,14 +95,12 @@ impl Context<'_> {
                 }
             },
         }
-        if let Some(zone) = self.setting_text(project, "time-zone") {
-            self.plan.project.time_zone = zone;
-        }
+        self.lower_time_zone(project);
         self.check_requires(project);
         for setting in project.all("setting") {
             self.lower_setting(setting);
         }
-        self.lower_environment(project, environment);
+        self.lower_environments(project, environment);
     }
 
     fn check_requires(&mut self, project: &Node) {
@@ -116,68 +141,6 @@ impl Context<'_> {
         }
     }
 
-    fn lower_environment(&mut self, project: &Node, wanted: Option<&str>) {
-        let named = |name: &str| project.all("environment").find(|node| name_of(node).is_some_and(|of| of.text == name));
-        let chosen = match wanted {
-            Some(name) => named(name),
-            None => named("dev").or_else(|| project.first("environment")),
-        };
-        let Some(node) = chosen else {
-            if let Some(name) = wanted {
-                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, project.name.span, format!("there is no environment `{name}`"));
-                self.report(diagnostic.label("not among its environments").help("name one of the project's `environment` nodes"));
-            }
-            return;
-        };
-        let Some(name) = name_of(node) else { return };
-        self.plan.project.environment = name.text;
-        if let Some(store) = node.setting("store").cloned() {
-            self.lower_store(&store);
-        }
-        for setting in node.all("setting") {
-            self.override_setting(setting);
-        }
-        let Some(twins) = node.first("twins") else { return };
-        self.plan.project.twins = twins.argument(0).is_some_and(|value| value.scalar == Scalar::Bool(true));
-        for seed in twins.all("seed") {
-            let (Some(record), Some(file)) = (seed.argument(0).cloned(), seed.argument(1).cloned()) else { continue };
-            let Some(record) = self.reference(&record, "type") else { continue };
-            match self.file_or_text(&file) {
-                Some((_, Some(path))) => {
-                    self.plan.project.seeds.insert(record, path);
-                }
-                Some((_, None)) => {
-                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, file.span, "a seed is a file of the repository");
-                    self.report(diagnostic.label("not marked as a file").help("write `(file)` before it"));
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn lower_store(&mut self, value: &Literal) {
-        let Some(url) = self.text(value, "`store`") else { return };
-        let path = url.strip_prefix("surrealkv://");
-        let outside = path.is_some_and(|path| path.split('/').any(|part| part == ".."));
-        if outside || (path.is_none_or(str::is_empty) && url != "memory://") {
-            let why = if outside { "lies outside the repository" } else { "is no store of this version" };
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{url}` {why}")).label("not a store");
-            self.report(diagnostic.help("write `surrealkv://.tradewind/store`, or `memory://` to keep nothing"));
-            return;
-        }
-        self.plan.project.store = url;
-    }
-
-    fn override_setting(&mut self, node: &Node) {
-        let Some(name) = node.argument(0).cloned() else { return };
-        let Some(found) = self.reference(&name, "setting") else { return };
-        let Some(ty) = self.settings.iter().find(|(name, _)| *name == found).map(|(_, ty)| ty.clone()) else { return };
-        let Some(value) = node.arguments.last().cloned() else { return };
-        if let Some(value) = self.typed(&value, &ty) {
-            self.plan.project.settings.insert(found, value);
-        }
-    }
-
     pub(crate) fn lower_teams(&mut self, nodes: &[Node]) {
         for node in nodes.iter().filter(|node| node.name.text == "team") {
             let Some(name) = name_of(node) else { continue };
@@ -186,8 +149,36 @@ impl Context<'_> {
                 let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the team `{}` has no member", name.text));
                 self.report(diagnostic.label("nobody could decide").help("write `member \"ana@shop.example\"` in it"));
             }
-            self.plan.teams.insert(name.text, Team { members });
+            let notify = node.setting("notify").cloned().and_then(|word| self.word(&word, "`notify`", &["email", "none"]));
+            for member in node.all("member").collect::<Vec<_>>() {
+                member.setting("notify").cloned().and_then(|word| self.word(&word, "`notify`", &["email", "none"]));
+            }
+            let hours = node.setting("hours").cloned().and_then(|hours| self.working_hours(&hours));
+            let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
+            self.plan.teams.insert(name.text, Team { members, notify, hours, owner });
         }
+    }
+
+    /// `mon-fri 08:00-18:00`.
+    fn working_hours(&mut self, value: &Literal) -> Option<String> {
+        const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        let text = self.text(value, "`hours`")?;
+        let time = |text: &str| {
+            text.len() == 5
+                && text.split_once(':').is_some_and(|(hour, minute)| {
+                    hour.parse::<u8>().is_ok_and(|hour| hour <= 24) && minute.parse::<u8>().is_ok_and(|minute| minute < 60)
+                })
+        };
+        let day = |text: &str| DAYS.contains(&text);
+        let read = text.split_once(' ').is_some_and(|(days, hours)| {
+            let days = days.split(',').all(|days| day(days) || days.split_once('-').is_some_and(|(from, to)| day(from) && day(to)));
+            days && hours.split_once('-').is_some_and(|(from, to)| time(from) && time(to))
+        });
+        if !read {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{text}` are no working hours"));
+            self.report(diagnostic.label("cannot be read").help("write `hours=\"mon-fri 08:00-18:00\"`"));
+        }
+        read.then_some(text)
     }
 
     pub(crate) fn lower_types(&mut self, nodes: &[Node]) {
@@ -287,6 +278,9 @@ impl Context<'_> {
         if let Some((_, ty)) = PLAIN.iter().find(|(name, _)| *name == text) {
             return Some(ty.clone());
         }
+        if text == super::talk::ASSET {
+            return Some(Ty::Record(self.asset()));
+        }
         if self.declared.contains_key(&("enum", text.to_owned())) {
             return Some(Ty::Enum(text.to_owned()));
         }
@@ -325,6 +319,7 @@ const PLAIN: &[(&str, Ty)] = &[
     ("timestamp", Ty::Timestamp),
     ("duration", Ty::Duration),
     ("money", Ty::Money),
+    ("decimal", Ty::Decimal),
     ("json", Ty::Json),
 ];
 

@@ -1,6 +1,7 @@
 //! Flows: collecting steps, the scope of each, and the order in which they run.
 
 use super::context::{Context, name_of};
+use super::control::Steering;
 use super::model::WrittenRoute;
 use super::policy::run_type;
 use crate::ast::Node;
@@ -12,10 +13,9 @@ use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Record, Ty};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// The verbs.
-pub(crate) const VERBS: &[&str] = &["let", "observe", "decide", "reflect", "ask", "act", "remember", "choose"];
+pub(crate) const VERBS: &[&str] = &["let", "observe", "decide", "reflect", "ask", "agent", "act", "remember", "choose", "each", "wait"];
 
 /// A step as written.
 pub(crate) struct Draft<'n> {
@@ -33,11 +33,15 @@ pub(crate) struct Lowered {
     /// What other steps see: optional where it may not run.
     pub(crate) seen: Ty,
     pub(crate) reads: BTreeSet<usize>,
+    /// What of outside text decides whether it, or what it gates, is done.
+    pub(crate) control: Vec<Steering>,
 }
 
 /// One flow under construction.
 pub(crate) struct FlowDraft<'n> {
     pub(crate) name: String,
+    /// What every place of it may name beside its steps.
+    pub(crate) base: Scope,
     /// The record type of its input; absent where it could not be read, which hides no mistake of a step.
     pub(crate) input: Option<String>,
     pub(crate) drafts: Vec<Draft<'n>>,
@@ -45,9 +49,16 @@ pub(crate) struct FlowDraft<'n> {
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
 }
 
+impl<'n> FlowDraft<'n> {
+    /// A place outside any flow, such as a critic's, that tells a model something.
+    pub(crate) fn alone(name: &str, base: Scope, routes: &'n BTreeMap<String, WrittenRoute>) -> Self {
+        Self { name: name.to_owned(), base, input: None, drafts: Vec::new(), lowered: BTreeMap::new(), routes }
+    }
+}
+
 impl FlowDraft<'_> {
     /// The arms around a step, outermost first.
-    fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
+    pub(crate) fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
         let mut arms = Vec::new();
         while let Some(arm) = within {
             arms.push(arm);
@@ -78,18 +89,11 @@ impl FlowDraft<'_> {
 }
 
 impl Context<'_> {
-    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>) {
-        for node in nodes.iter().filter(|node| node.name.text == "flow") {
-            let Some(name) = name_of(node) else { continue };
-            if let Some(flow) = self.lower_flow(node, &name.text, routes) {
-                self.plan.flows.insert(name.text, Arc::new(flow));
-            }
-        }
-    }
-
-    fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
+    pub(crate) fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
+        self.locate(format!("flow:{name}"), node.span);
         let input = self.lower_input(node, name);
-        let mut draft = FlowDraft { name: name.to_owned(), input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
+        let base = self.input_scope(input.as_deref());
+        let mut draft = FlowDraft { name: name.to_owned(), base, input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
         self.collect(&node.children, None, &mut draft.drafts);
         if draft.drafts.is_empty() {
             let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the flow `{name}` has no step"));
@@ -99,13 +103,16 @@ impl Context<'_> {
             return None;
         }
         self.lower_steps(&mut draft);
+        self.check_control(&draft);
         let scope = self.flow_scope(&draft, None, None);
         let key = node
             .setting("key")
             .cloned()
             .and_then(|key| self.value(&key, &self.input_scope(draft.input.as_deref()), None))
             .map(|checked| checked.expr);
-        let output = self.lower_output(node, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        let output = self.lower_output(node, &scope);
+        self.know_output(name, &output);
+        let output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         let summary = self.setting_text(node, "summary").unwrap_or_default();
         let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
         let cost_cap = node.setting("cost-cap").cloned().and_then(|cap| self.money(&cap));
@@ -114,19 +121,22 @@ impl Context<'_> {
         if cyclic || draft.lowered.len() < draft.drafts.len() {
             return None;
         }
+        let terms = self.lower_terms(node, &draft);
         let FlowDraft { input, lowered, .. } = draft;
-        let mut steps: Vec<Step> = Vec::new();
-        for (lowered, depends) in lowered.into_values().zip(depends) {
-            let depends = depends.into_iter().filter_map(|at| u16::try_from(at).ok()).map(StepId).collect();
-            steps.push(Step { depends, ..lowered.step });
-        }
-        Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, steps, output })
+        let steps = finished(lowered, depends);
+        Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, terms, steps, output })
+    }
+
+    fn know_output(&mut self, name: &str, output: &[(String, crate::expr::Checked)]) {
+        let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let ty = Ty::Object(output.iter().map(|(name, checked)| (name.clone(), checked.expr.ty.clone())).collect());
+        self.known.outputs.insert(name.to_owned(), (ty, marks));
     }
 
     /// Lowers every step after those that it reads. Which those are is only known afterwards, so the first order is a guess;
     /// where a step read one that was not lowered yet, its types and marks were unknown, and all is lowered again in the order
     /// of what was really read.
-    fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
+    pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
         let mut order = super::order::lowering_order(draft);
         let before = self.diagnostics.len();
         loop {
@@ -149,9 +159,16 @@ impl Context<'_> {
     }
 
     fn lower_input(&mut self, node: &Node, flow: &str) -> Option<String> {
+        // A clock has nothing to give: a flow that only a clock starts has no input.
         let Some(input) = node.first("input") else {
-            self.missing(node, "input", "write `input \"TYPE\"`, or `input { field \"id\" string }`");
-            return None;
+            let timed = |trigger: &Node| trigger.property("every").is_some() || trigger.property("cron").is_some();
+            if node.first("trigger").is_none() || !node.all("trigger").all(timed) {
+                self.missing(node, "input", "write `input \"TYPE\"`, or `input { field \"id\" string }`");
+                return None;
+            }
+            let name = format!("{flow}.input");
+            self.plan.types.records.insert(name.clone(), Record { version: 1, subject: None, fields: Vec::new() });
+            return Some(name);
         };
         if let Some(name) = input.argument(0).cloned() {
             return self.reference(&name, "type");
@@ -162,7 +179,7 @@ impl Context<'_> {
         Some(name)
     }
 
-    fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
+    pub(crate) fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
         for node in nodes.iter().filter(|node| VERBS.contains(&node.name.text.as_str())) {
             let Some(name) = name_of(node) else { continue };
             self.step_name_allowed(&name.text, name.span);
@@ -175,6 +192,9 @@ impl Context<'_> {
             }
             let at = drafts.len();
             drafts.push(Draft { node, name: name.text, span: name.span, within });
+            if node.name.text == "each" {
+                self.collect(&node.children, Some((at, 0)), drafts);
+            }
             if node.name.text == "choose" {
                 let arms = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "when" | "otherwise"));
                 for (arm, child) in arms.enumerate() {
@@ -184,29 +204,37 @@ impl Context<'_> {
         }
     }
 
-    fn input_scope(&self, input: Option<&str>) -> Scope {
+    pub(crate) fn input_scope(&self, input: Option<&str>) -> Scope {
         let ty = input.map_or(Ty::Unknown, |record| Ty::Record(record.to_owned()));
         Scope::default().with("input", ty, Marks::default())
     }
 
     /// What a place of a flow may name. `own`: the step that stands there, which may not name itself.
     pub(crate) fn flow_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
+        self.loops_around(draft, within).iter().fold(self.steps_scope(draft, within, own), |scope, variables| variables.add(scope))
+    }
+
+    /// The same without the variables of the loops around it.
+    pub(crate) fn steps_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
         let plain = Marks::default();
-        let mut scope =
-            self.input_scope(draft.input.as_deref()).with("run", run_type(), plain).with("settings", self.settings_type(), plain);
+        let mut scope = draft.base.clone().with("run", run_type(), plain).with("settings", self.settings_type(), plain);
         let mut states = Vec::new();
+        // What became of a step may be decided outside, though what is said of it is not outside text.
+        let mut known = plain;
         for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
+            let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
+            known = known.with(marks.choosing()).with(Marks { steered, ..plain });
             scope = scope.with(&step.name, ty, marks);
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
         }
-        scope.with("steps", Ty::Object(states), plain)
+        scope.with("steps", Ty::Object(states), known)
     }
 
-    fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {
+    pub(crate) fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {
         let cycles = super::order::cycles(&super::order::with_inner(draft, depends));
         for cycle in &cycles {
             let mut steps = cycle.iter().filter_map(|at| draft.drafts.get(*at));
@@ -222,4 +250,14 @@ impl Context<'_> {
         }
         !cycles.is_empty()
     }
+}
+
+/// Steps with what they wait for.
+pub(crate) fn finished(lowered: BTreeMap<usize, Lowered>, depends: Vec<BTreeSet<usize>>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (lowered, depends) in lowered.into_values().zip(depends) {
+        let depends = depends.into_iter().filter_map(|at| u16::try_from(at).ok()).map(StepId).collect();
+        steps.push(Step { depends, ..lowered.step });
+    }
+    steps
 }

@@ -44,7 +44,7 @@ fn widen(expr: &mut Expr, ty: &Ty) {
     }
 }
 
-fn join(left: &Ty, right: &Ty) -> Ty {
+pub(crate) fn join(left: &Ty, right: &Ty) -> Ty {
     match (left, right) {
         (left, right) if left == right => left.clone(),
         (Ty::Unknown, other) | (other, Ty::Unknown) => other.clone(),

@@ -17,14 +17,27 @@ pub(crate) enum WrittenRung {
     Candidate(String),
     Template { text: String, literal: Literal },
     Value { label: Literal, confidence: f64 },
+    Cached(i64),
+    Person(crate::plan::Escalation),
     Fail(String),
 }
+
+/// The children of a route that are rungs of its ladder.
+pub(crate) const RUNGS: &[&str] = &["candidate", "cached", "template", "value", "person", "fail"];
 
 /// A route as written.
 #[derive(Debug, Clone)]
 pub(crate) struct WrittenRoute {
     pub(crate) needs: String,
     pub(crate) rungs: Vec<WrittenRung>,
+    pub(crate) terms: crate::plan::RouteTerms,
+}
+
+impl WrittenRoute {
+    /// The models that it may ask.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &String> {
+        self.rungs.iter().filter_map(|rung| if let WrittenRung::Candidate(model) = rung { Some(model) } else { None })
+    }
 }
 
 impl Context<'_> {
@@ -42,20 +55,16 @@ impl Context<'_> {
             self.missing(node, "provider", "write `provider=linear`: a classifier learned from labelled rows");
             return None;
         };
-        let provider = self.word(&provider, "`provider`", &["linear"])?;
+        let provider = self.word(&provider, "`provider`", super::provider::PROVIDERS)?;
+        if provider != "linear" {
+            return self.lower_remote(node, name, provider);
+        }
         let Some(rows) = node.setting("rows").cloned() else {
             self.missing(node, "rows", "write `rows=\"data/rows.jsonl\"`: labelled rows of the repository");
             return None;
         };
         let path = self.text(&rows, "`rows`")?;
-        if (self.read)(&path).is_none() {
-            let diagnostic = Diagnostic::new(
-                &meaning::MISSING_FILE,
-                rows.span,
-                format!("the file `{path}` is not in the repository, or is not UTF-8 text"),
-            );
-            self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
-        }
+        self.repository_file(&path, rows.span);
         let label = self.setting_text(node, "label").unwrap_or_else(|| "label".to_owned());
         let price = match node.first("price").and_then(|price| price.argument(0)).cloned() {
             Some(price) => self.money(&price)?,
@@ -67,7 +76,7 @@ impl Context<'_> {
         for can in node.list("can") {
             self.word(&can.clone(), "`can`", &["classify"]);
         }
-        Some(Model { name: name.to_owned(), provider, rows: path, label, price })
+        Some(Model { name: name.to_owned(), provider, rows: path, label, price, remote: None })
     }
 
     pub(crate) fn lower_routes(&mut self, nodes: &[Node]) -> std::collections::BTreeMap<String, WrittenRoute> {
@@ -86,14 +95,18 @@ impl Context<'_> {
             self.missing(node, "needs", "write `needs=classify` or `needs=text`");
             return None;
         };
-        let needs = self.word(&needs, "`needs`", &["classify", "text"])?;
+        let needs = self.word(&needs, "`needs`", &["classify", "text", "image"])?;
         let mut rungs = Vec::new();
         for child in &node.children {
+            if child.name.text == "cached" {
+                rungs.extend(self.cached_rung(child).map(WrittenRung::Cached));
+            }
             let Some(value) = child.argument(0).cloned() else { continue };
             match child.name.text.as_str() {
                 "candidate" => {
-                    self.check_needs(&needs, "classify", child, "a `linear` model classifies");
-                    rungs.extend(self.reference(&value, "model").map(WrittenRung::Candidate));
+                    let model = self.reference(&value, "model");
+                    self.check_candidate(&needs, child, model.as_deref());
+                    rungs.extend(model.map(WrittenRung::Candidate));
                 }
                 "template" => {
                     self.check_needs(&needs, "text", child, "a template writes text");
@@ -111,15 +124,17 @@ impl Context<'_> {
                     }
                     rungs.push(WrittenRung::Value { label: value, confidence: claimed.unwrap_or(0.0) });
                 }
+                "person" => rungs.extend(self.route_person(child, &value).map(WrittenRung::Person)),
                 "fail" => rungs.extend(self.text(&value, "a message").map(WrittenRung::Fail)),
                 _ => {}
             }
         }
         // As written: a rung that could not be read was reported, and is a floor all the same.
-        let total = node.children.last().is_some_and(|last| matches!(last.name.text.as_str(), "template" | "value" | "fail"));
+        let last = node.children.iter().rev().map(|child| child.name.text.as_str()).find(|name| RUNGS.contains(name));
+        let total = matches!(last, Some("template" | "value" | "person" | "fail"));
         if !total {
             let diagnostic = Diagnostic::new(&meaning::ROUTE_NOT_TOTAL, node.name.span, "this route has no answer when every model fails");
-            let diagnostic = diagnostic.label("its ladder has no floor").help("end it with `value`, `template` or `fail`");
+            let diagnostic = diagnostic.label("its ladder has no floor").help("end it with `value`, `template`, `person` or `fail`");
             self.report(match node.children.last().map(|last| last.span) {
                 Some(last) => {
                     let behind = Span { start: last.end, ..last };
@@ -129,7 +144,24 @@ impl Context<'_> {
             });
         }
         self.check_unreachable_rungs(node);
-        Some(WrittenRoute { needs, rungs })
+        let terms = self.route_terms(node);
+        Some(WrittenRoute { needs, rungs, terms })
+    }
+
+    /// A candidate can do what the route needs.
+    fn check_candidate(&mut self, needs: &str, rung: &Node, model: Option<&str>) {
+        let remote = model.and_then(|model| self.plan.models.get(model)).and_then(|model| model.remote.clone());
+        match remote {
+            Some(remote) if !remote.can.iter().any(|word| word == needs) => {
+                let message = format!("the route needs {needs}, which `{}` cannot do", model.unwrap_or_default());
+                let diagnostic = Diagnostic::new(&meaning::ROUTE_MISMATCH, rung.name.span, message).label("cannot do it");
+                self.report(diagnostic.help(format!("remove it, or write `can {needs}` in the model")));
+            }
+            Some(_) => {}
+            // A model that could not be read was reported; one that learns from rows classifies.
+            None if model.is_some_and(|model| !self.plan.models.contains_key(model)) => {}
+            None => self.check_needs(needs, "classify", rung, "a `linear` model classifies"),
+        }
     }
 
     fn check_needs(&mut self, needs: &str, offers: &str, rung: &Node, why: &str) {
@@ -141,13 +173,13 @@ impl Context<'_> {
 
     fn check_unreachable_rungs(&mut self, node: &Node) {
         let mut floor = None;
-        for rung in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "candidate" | "template" | "value" | "fail")) {
+        for rung in node.children.iter().filter(|child| RUNGS.contains(&child.name.text.as_str())) {
             if let Some(floor) = floor {
                 let diagnostic =
                     Diagnostic::new(&meaning::UNREACHABLE, rung.name.span, format!("this `{}` is never reached", rung.name.text));
                 let diagnostic = diagnostic.label("never tried").also(floor, "this always answers").help("put it before, or remove it");
                 self.report(diagnostic.proposal("remove it", rung.span, ""));
-            } else if rung.name.text != "candidate" {
+            } else if !matches!(rung.name.text.as_str(), "candidate" | "cached" | "person") {
                 floor = Some(rung.name.span);
             }
         }
@@ -162,7 +194,7 @@ impl Context<'_> {
         }
     }
 
-    fn lower_memory(&mut self, node: &Node, name: &str) -> Option<Memory> {
+    pub(crate) fn lower_memory(&mut self, node: &Node, name: &str) -> Option<Memory> {
         let tier = match node.setting("tier").cloned() {
             Some(tier) => self.word(&tier, "`tier`", &["session", "working", "long-term"])?,
             None => {
@@ -171,13 +203,20 @@ impl Context<'_> {
             }
         };
         let record = self.setting_reference(node, "record", "type")?;
-        let Some(subject) = node.setting("subject").cloned() else {
-            self.missing(node, "subject", "write `subject=\"customer_id\"`: the field that says whose facts these are");
-            return None;
-        };
-        let subject_name = self.text(&subject, "`subject`")?;
         let fields = self.plan.types.records.get(&record).map(|record| record.fields.clone()).unwrap_or_default();
-        if !fields.iter().any(|field| field.name == subject_name && field.ty == Ty::String) {
+        let personal = fields.iter().any(|field| field.marks.pii);
+        let subject = match node.setting("subject").cloned() {
+            Some(subject) => Some((self.text(&subject, "`subject`")?, subject)),
+            None if personal => {
+                self.missing(node, "subject", "write `subject=\"customer_id\"`: the field that says whose facts these are");
+                return None;
+            }
+            None => None,
+        };
+        let whose = subject.clone();
+        if let Some((subject_name, subject)) = whose
+            && !fields.iter().any(|field| field.name == subject_name && field.ty == Ty::String)
+        {
             let known: Vec<String> = fields.iter().filter(|field| field.ty == Ty::String).map(|field| field.name.clone()).collect();
             let diagnostic =
                 Diagnostic::new(&meaning::UNKNOWN_NAME, subject.span, format!("`{record}` has no text field `{subject_name}`"))
@@ -198,6 +237,8 @@ impl Context<'_> {
             }
         };
         let cap = node.setting("cap").is_some().then(|| self.count(node, "cap", 1, 1_000_000)).flatten();
-        Some(Memory { name: name.to_owned(), tier, record, subject: subject_name, retention, cap })
+        let terms = self.memory_terms(node, &fields);
+        let subject = subject.map(|(name, _)| name).unwrap_or_default();
+        Some(Memory { name: name.to_owned(), tier, record, subject, retention, cap, terms })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::flow::{Draft, FlowDraft};
 use crate::ast::{Literal, Node};
+use crate::shape::Shaped;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::BTreeSet;
@@ -68,6 +69,13 @@ fn guess(draft: &FlowDraft<'_>, at: usize) -> BTreeSet<usize> {
     let Some(step) = draft.drafts.get(at) else { return BTreeSet::new() };
     let mut names = BTreeSet::new();
     mentioned(step.node, draft, &mut names);
+    // What an item of a loop is follows from the list that the loop goes over.
+    for (outer, _) in draft.arms(step.within) {
+        let node = draft.drafts.get(outer).map(|step| step.node).filter(|node| node.name.text == "each");
+        if let Some(text) = node.and_then(|node| node.setting("in")).and_then(Literal::text) {
+            mentioned_in(text, &mut names);
+        }
+    }
     let inner = (0..draft.drafts.len()).filter(|other| is_inside(draft, *other, at));
     let visible = draft.visible(step.within);
     let named = visible.into_iter().filter(|other| *other != at && draft.drafts.get(*other).is_some_and(|step| names.contains(&step.name)));
@@ -154,7 +162,7 @@ pub(crate) fn depends(draft: &FlowDraft<'_>) -> Vec<BTreeSet<usize>> {
         let mut previous: Option<usize> = None;
         let mut gates: Vec<usize> = Vec::new();
         for (at, step) in draft.drafts.iter().enumerate().filter(|(_, step)| step.within == scope) {
-            if holds(draft, at, step, &["act", "ask", "remember"]) {
+            if holds(draft, at, step, &["act", "ask", "remember", "wait", "agent"]) {
                 if let Some(own) = depends.get_mut(at) {
                     own.extend(gates.iter().copied().chain(previous));
                 }

@@ -1,6 +1,7 @@
 //! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
 
 use super::context::{Context, name_of};
+use super::prove::Written;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -31,7 +32,8 @@ impl Context<'_> {
     fn lower_policy(&mut self, node: &Node, name: &str) -> Policy {
         let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
         let on: Vec<Literal> = node.list("on").into_iter().cloned().collect();
-        if on.is_empty() {
+        let (kinds, flows) = self.covered_kinds(node);
+        if on.is_empty() && !node.all("on").any(|on| on.property("kind").is_some() || on.property("flow").is_some()) {
             self.missing(node, "on", "write `on \"CONNECTOR.OPERATION\"`: what it covers");
         }
         let mut covered: Vec<String> = Vec::new();
@@ -49,10 +51,11 @@ impl Context<'_> {
             }
             covered.push(operation);
         }
-        let on = covered;
+        let on = self.widened(covered, &kinds, &flows);
         let needs: Vec<Need> = node.all("needs").collect::<Vec<_>>().into_iter().filter_map(|need| self.lower_need(need)).collect();
         let scope = self.policy_scope(&on, &needs);
-        let mut policy = Policy { name: name.to_owned(), owner, on, needs, denies: Vec::new(), limits: Vec::new(), escalates: Vec::new() };
+        let mut policy =
+            Policy { name: name.to_owned(), owner, on, flows, needs, denies: Vec::new(), limits: Vec::new(), escalates: Vec::new() };
         let mut names: Vec<String> = Vec::new();
         if !node.children.iter().any(|child| matches!(child.name.text.as_str(), "deny" | "limit" | "escalate")) {
             let diagnostic =
@@ -74,7 +77,30 @@ impl Context<'_> {
                 _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
             }
         }
+        self.prove_policy(node, &policy, &scope);
         policy
+    }
+
+    /// Rules that never decide: `deny` comes before `escalate`, whatever their order in the file.
+    fn prove_policy(&mut self, node: &Node, policy: &Policy, scope: &Scope) {
+        let span = |kind: &str, name: &str| {
+            let rule = node.all(kind).find(|rule| rule.argument(0).and_then(Literal::text) == Some(name));
+            rule.and_then(|rule| rule.setting("when")).map_or(node.name.span, |when| when.span)
+        };
+        let written = |kind: &str, name: &str, when| Written { name: format!("`{kind} {name}`"), span: span(kind, name), when };
+        let denies: Vec<Written<'_>> = policy.denies.iter().map(|rule| written("deny", &rule.name, &rule.when)).collect();
+        let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
+        for rule in denies.iter().chain(&escalates) {
+            self.prove_says_something(scope, rule);
+        }
+        for rule in &denies {
+            self.prove_possible(scope, rule);
+        }
+        for rule in &escalates {
+            if !self.prove_possible(scope, rule) {
+                self.prove_not_shadowed(scope, rule, &denies.iter().collect::<Vec<_>>(), "denies it first");
+            }
+        }
     }
 
     fn lower_need(&mut self, node: &Node) -> Option<Need> {
@@ -104,6 +130,10 @@ impl Context<'_> {
         let evidence = Ty::Object(needs.iter().map(|need| (need.name.clone(), need.ty.clone())).collect());
         let plain = Marks::default();
         let scope = Scope::default().with("effect", effect, plain).with("action", action, plain).with("evidence", evidence, plain);
+        let scope = match self.before_type(on) {
+            Some(before) => scope.with("before", before, plain),
+            None => scope,
+        };
         scope.with("settings", self.settings_type(), plain).with("run", run_type(), plain)
     }
 
@@ -171,7 +201,9 @@ impl Context<'_> {
         let by = node.setting("by").cloned().and_then(|by| self.value(&by, scope, None)).map(|checked| checked.expr);
         let window = self.limit_window(node);
         let escalates = node.setting("else").and_then(Literal::text) == Some("escalate");
-        for unused in ["to", "within", "on-timeout", "quorum"].into_iter().filter(|name| !escalates && node.setting(name).is_some()) {
+        for unused in
+            ["to", "within", "on-timeout", "quorum", "batch"].into_iter().filter(|name| !escalates && node.setting(name).is_some())
+        {
             let span = node.setting(unused).map_or(node.span, |value| value.span);
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{unused}` says nothing in a limit that denies"));
             self.report(diagnostic.label("not used").help("write `else=escalate` to ask people, or leave it out"));
@@ -183,7 +215,8 @@ impl Context<'_> {
                 _ => LimitElse::Deny,
             },
         };
-        Some(Limit { name, measure, max, by, window, otherwise })
+        let condition = node.setting("where").cloned().and_then(|condition| self.condition(&condition, scope)).map(|checked| checked.expr);
+        Some(Limit { name, measure, max, by, condition, window, otherwise })
     }
 
     /// What bounds the effect must not come from outside: evidence marked so cannot be a limit's `max`, `by` or `sum`.
@@ -227,7 +260,11 @@ impl Context<'_> {
             let diagnostic = diagnostic.label("can never be reached").help("lower it, or add members to the team");
             self.report(diagnostic.proposal(format!("write {members}"), span, members.to_string()));
         }
-        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum })
+        let batch = match node.setting("batch").cloned() {
+            Some(word) => self.word(&word, "`batch`", &["run"]).is_some(),
+            None => false,
+        };
+        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum, batch })
     }
 
     fn on_timeout(&mut self, node: &Node, on: &[String]) -> Option<OnTimeout> {

@@ -25,22 +25,17 @@ impl Context<'_> {
         };
         let flow_name = self.reference(&flow, "flow")?;
         let flow = self.plan.flows.get(&flow_name)?.clone();
-        let at = match node.setting("at").cloned() {
-            Some(value) => match self.typed(&value, &Ty::Timestamp)? {
-                Value::Timestamp(micros) => micros,
-                _ => 0,
-            },
+        let at = self.scenario_begins(node)?;
+        let given = node.first("given");
+        let input = match given.and_then(|given| given.first("input")) {
+            Some(input) => self.record_of(input, &flow.input)?,
+            None if self.fed_by_trigger(&flow) => Value::Null,
             None => {
-                self.missing(node, "at", "write `at \"2026-11-02T09:00:00Z\"`: the clock at its start");
+                self.missing(node, "given input", "write `given { input { … } }`");
                 return None;
             }
         };
-        let given = node.first("given");
-        let Some(input) = given.and_then(|given| given.first("input")) else {
-            self.missing(node, "given input", "write `given { input { … } }`");
-            return None;
-        };
-        let input = self.record_of(input, &flow.input)?;
+        let before = given.map(|given| self.lower_before_scenario(given)).unwrap_or_default();
         let mut twins = Vec::new();
         for twin in given.map(|given| given.all("twin").collect::<Vec<_>>()).unwrap_or_default() {
             let Some(record) = twin.argument(0).cloned().and_then(|record| self.reference(&record, "type")) else { continue };
@@ -61,7 +56,7 @@ impl Context<'_> {
         let actions = self.lower_actions(node, &flow);
         let (line, _) = self.sources.line_column(name.span);
         let location = (self.sources.path(name.span).to_owned(), line);
-        Some(Scenario { name: name.text, location, flow: flow_name, at, input, twins, mocks, faults, actions })
+        Some(Scenario { name: name.text, location, flow: flow_name, at, input, before, twins, mocks, faults, actions })
     }
 
     /// A record given field by field; defaults fill in, everything else must be given.
@@ -89,7 +84,7 @@ impl Context<'_> {
         Some(Value::Record(Arc::new(complete)))
     }
 
-    fn fields_of(&mut self, node: &Node, fields: &[Field], of: &str) -> Vec<(String, Value)> {
+    pub(crate) fn fields_of(&mut self, node: &Node, fields: &[Field], of: &str) -> Vec<(String, Value)> {
         let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut given = Vec::new();
         for (name, value) in pairs {
@@ -109,7 +104,7 @@ impl Context<'_> {
         given
     }
 
-    fn step_name(&mut self, value: &Literal, flow: &Flow) -> Option<String> {
+    pub(crate) fn step_name(&mut self, value: &Literal, flow: &Flow) -> Option<String> {
         let name = self.text(value, "a step's name")?;
         if flow.steps.iter().any(|step| step.name == name) {
             return Some(name);
@@ -153,7 +148,7 @@ impl Context<'_> {
         mocks
     }
 
-    fn object_fields(&self, ty: &Ty) -> Vec<Field> {
+    pub(crate) fn object_fields(&self, ty: &Ty) -> Vec<Field> {
         let field = |name: &String, ty: &Ty| Field {
             name: name.clone(),
             ty: ty.clone(),
@@ -175,13 +170,18 @@ impl Context<'_> {
         let operation = self.reference(&operation, "operation")?;
         let times = if node.setting("times").is_some() { self.count(node, "times", 1, 1_000)? } else { 1 };
         let kind = match (node.setting("timeout").cloned(), node.setting("status").cloned()) {
+            (None, None) if node.setting("delay").is_some() => FaultKind::Delay(self.span_of_time(node, "delay")?),
+            _ if node.setting("delay").is_some() => {
+                self.missing(node, "one fault", "write `timeout=after-send`, `status=503` or `delay=\"3s\"`: one of the three");
+                return None;
+            }
             (Some(word), None) => match self.word(&word, "`timeout`", &["before-send", "after-send"])?.as_str() {
                 "before-send" => FaultKind::TimeoutBeforeSend,
                 _ => FaultKind::TimeoutAfterSend,
             },
             (None, Some(_)) => FaultKind::Status(u16::try_from(self.count(node, "status", 400, 599)?).ok()?),
             _ => {
-                self.missing(node, "timeout or status", "write `timeout=after-send` or `status=503`: one of the two");
+                self.missing(node, "timeout or status", "write `timeout=after-send`, `status=503` or `delay=\"3s\"`: one of them");
                 return None;
             }
         };
@@ -198,7 +198,12 @@ impl Context<'_> {
                     Value::Duration(micros) => Some(Action::Advance(micros)),
                     _ => None,
                 }),
-                "approve" => what(self).zip(self.by(child)).map(|(what, by)| Action::Approve { what, by }),
+                "approve" => what(self).zip(self.by(child)).map(|(what, by)| {
+                    let edits = self.edits(child, &what, flow);
+                    let after = if child.property("after").is_some() { self.span_of_time(child, "after").unwrap_or(0) } else { 0 };
+                    Action::Approve { what, by, edits, after }
+                }),
+                "event" | "crash" | "undo" => self.lower_beyond(child).map(Action::Beyond),
                 "deny" => what(self).zip(self.by(child)).map(|(what, by)| Action::Deny { what, by }),
                 "answer" => self.lower_answer(child, flow),
                 "expect" => Some(Action::Expect(self.lower_expect(child, flow))),
@@ -245,6 +250,7 @@ impl Context<'_> {
                     what.map(|what| Expectation::Denied { what, count })
                 }
                 "output" => self.expect_output(child, flow),
+                "refused" | "cost" => self.expect_beyond(child).map(Expectation::Beyond),
                 "that" => child
                     .argument(0)
                     .cloned()

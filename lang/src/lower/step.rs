@@ -1,16 +1,17 @@
 //! A step: its common settings, and its one verb. The verbs that only compute or look are here.
 
 use super::context::Context;
+use super::control::Steering;
 use super::flow::{FlowDraft, Lowered};
 use super::model::{WrittenRoute, WrittenRung};
+use super::prove::Written;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Scope};
-use crate::plan::{EffectKind, Escalation, LimitElse, OnError, OnTimeout, Require, Route, Rule, Rung, Step, StepKind};
+use crate::plan::{EffectKind, Escalation, LimitElse, OnError, OnTimeout, Route, Rule, Rung, Step, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
-use crate::template;
 use crate::ty::{Marks, Ty};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,9 +25,16 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) at: usize,
     pub(crate) scope: Scope,
     pub(crate) reads: Vec<(String, Span)>,
+    /// Conditions that rest on outside text.
+    pub(crate) control: Vec<Steering>,
 }
 
 impl Place<'_, '_> {
+    /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
+    pub(crate) fn steer(&mut self, checked: &Checked, span: Span) {
+        self.control.extend(Steering::of(checked, span));
+    }
+
     /// Notes what an expression reads and returns it.
     pub(crate) fn note(&mut self, checked: Checked) -> Checked {
         self.reads.extend(checked.reads.iter().cloned());
@@ -38,7 +46,7 @@ impl Context<'_> {
     pub(crate) fn lower_step(&mut self, at: usize, draft: &FlowDraft<'_>) -> Option<Lowered> {
         let step = draft.drafts.get(at)?;
         let scope = self.flow_scope(draft, step.within, Some(at));
-        let mut place = Place { draft, at, scope, reads: Vec::new() };
+        let mut place = Place { draft, at, scope, reads: Vec::new(), control: Vec::new() };
         let node = step.node;
         self.locate(format!("flow:{}.{}", draft.name, step.name), step.span);
         let when = match node
@@ -48,6 +56,11 @@ impl Context<'_> {
         {
             Some(when) => {
                 let checked = self.condition(&when, &place.scope).map(|checked| place.note(checked));
+                if let Some(checked) = &checked {
+                    place.steer(checked, when.span);
+                    let name = format!("`{}`", step.name);
+                    self.prove_possible(&place.scope, &Written { name, span: when.span, when: &checked.expr });
+                }
                 // The step runs only where its condition held: `when="has(x)"` makes `x` present.
                 if let Some(checked) = &checked {
                     place.scope = std::mem::take(&mut place.scope).knowing(checked.proves.clone());
@@ -58,13 +71,22 @@ impl Context<'_> {
         };
         let verb = self.lower_verb(node, &mut place);
         let on_error = match node.property("on-error").or_else(|| node.setting("on-error")).cloned() {
-            Some(word) if self.word(&word, "`on-error`", &["fail", "skip"])? == "skip" => OnError::Skip,
-            _ => OnError::Fail,
+            Some(word) => match self.word(&word, "`on-error`", &["fail", "skip", "undo"])?.as_str() {
+                "skip" => OnError::Skip,
+                "undo" => OnError::Undo,
+                _ => OnError::Fail,
+            },
+            None => OnError::Fail,
         };
         let skip_denied = match node.setting("on-denied").cloned() {
             Some(word) => self.word(&word, "`on-denied`", &["stop", "skip"])? == "skip",
             None => false,
         };
+        let bounds = self.lower_bounds(node, &mut place);
+        let loops = self.loops_around(draft, step.within);
+        let used = loops.iter().filter(|variables| place.reads.iter().any(|(path, _)| variables.names(path)));
+        let through: Vec<_> = used.flat_map(|variables| variables.reads.iter().cloned()).collect();
+        place.reads.extend(through);
         let mut reads = draft.steps_read(&place.reads, step.within);
         reads.extend(self.lower_after(node, draft, step.within));
         reads.remove(&at);
@@ -72,12 +94,16 @@ impl Context<'_> {
         if when.as_ref().is_some_and(Option::is_none) {
             return None;
         }
-        let when = when.flatten().map(|checked| checked.expr);
-        let may_be_absent = when.is_some() || on_error == OnError::Skip || skip_denied || self.silence_skips(&kind);
+        let when = when.flatten();
+        let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
+        let when = when.map(|checked| checked.expr);
+        // Of a loop, an item is left out, not the list.
+        let skips = on_error == OnError::Skip && !matches!(kind, StepKind::Each(_));
+        let may_be_absent = when.is_some() || skips || skip_denied || self.silence_skips(&kind);
         let seen = if may_be_absent { ty.clone().optional() } else { ty.clone() };
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
-        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, kind, ty };
-        Some(Lowered { step, marks, seen, reads })
+        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
+        Some(Lowered { step, marks, seen, reads, control: place.control })
     }
 
     /// Whether the step is left out when nobody answers in time.
@@ -85,17 +111,23 @@ impl Context<'_> {
         let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
         match kind {
             StepKind::Ask { escalation, .. } => skips(escalation),
-            StepKind::Act { operation, stage, .. } => {
-                let covering = self.plan.policies.values().filter(|policy| policy.on.contains(operation));
-                let asked = covering.clone().flat_map(|policy| policy.escalates.iter().map(|rule| &rule.escalation));
-                let over = covering.flat_map(|policy| policy.limits.iter()).filter_map(|limit| match &limit.otherwise {
-                    LimitElse::Escalate(escalation) => Some(escalation),
-                    LimitElse::Deny => None,
-                });
-                asked.chain(over).chain(stage.iter().map(|stage| &stage.escalation)).any(skips)
-            }
+            StepKind::Wait(wait) => wait.on_timeout == Some(OnTimeout::Skip),
+            StepKind::Revise(revise) => matches!(&revise.otherwise, Unaccepted::Escalate(escalation) if skips(escalation)),
+            StepKind::Act { operation, stage, .. } => self.effect_skips(operation, stage.as_ref()),
+            StepKind::Undo(undo) => self.effect_skips(&undo.by, undo.stage.as_ref()),
             _ => false,
         }
+    }
+
+    fn effect_skips(&self, operation: &str, stage: Option<&crate::plan::Stage>) -> bool {
+        let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
+        let covering = self.plan.policies.values().filter(|policy| policy.on.iter().any(|on| on == operation));
+        let asked = covering.clone().flat_map(|policy| policy.escalates.iter().map(|rule| &rule.escalation));
+        let over = covering.flat_map(|policy| policy.limits.iter()).filter_map(|limit| match &limit.otherwise {
+            LimitElse::Escalate(escalation) => Some(escalation),
+            LimitElse::Deny => None,
+        });
+        asked.chain(over).chain(stage.iter().map(|stage| &stage.escalation)).any(skips)
     }
 
     fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
@@ -126,15 +158,19 @@ impl Context<'_> {
                 let checked = place.note(checked);
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, checked.marks))
             }
-            "observe" => match self.one_of(node, &["call", "recall"])? {
+            "observe" => match self.one_of(node, &["call", "recall", "measure"])? {
                 call if call.name.text == "call" => self.lower_observe_call(call, place),
-                recall => self.lower_recall(recall, place),
+                recall if recall.name.text == "recall" => self.lower_recall(recall, place),
+                measure => self.lower_measure(measure, place),
             },
             "decide" => self.lower_decide(node, place),
             "reflect" => self.lower_reflect(node, place),
             "ask" => self.lower_ask(node, place),
             "act" => self.lower_act(node, place),
             "remember" => self.lower_remember(node, place),
+            "each" => self.lower_each(node, place),
+            "wait" => self.lower_wait(node, place),
+            "agent" => self.lower_agent(node, place),
             _ => self.lower_choose(node, place),
         }
     }
@@ -172,11 +208,16 @@ impl Context<'_> {
             return None;
         }
         let request = self.request_bindings(node, &operation, &place.scope);
+        // What is found is the provider's own, but which of its records it is may be decided outside.
+        let marks = request.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks.choosing()));
         let request = request.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
-        Some((StepKind::Call { operation: name, request }, operation.response.clone(), Marks::default()))
+        Some((StepKind::Call { operation: name, request }, operation.response.clone(), marks))
     }
 
     fn lower_recall(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        if super::search::searches(node) {
+            return self.lower_search(node, place);
+        }
         let value = node.argument(0)?.clone();
         let memory = self.reference(&value, "memory")?;
         let record = self.plan.memories.get(&memory)?.record.clone();
@@ -185,27 +226,31 @@ impl Context<'_> {
             return None;
         };
         let subject = self.value(&subject, &place.scope, Some(&Ty::String))?;
-        let subject = place.note(subject).expr;
+        let subject = place.note(subject);
+        let (marks, subject) = (subject.marks.choosing(), subject.expr);
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
-        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), Marks::default()))
+        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), marks))
     }
 
-    fn lower_decide(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+    pub(crate) fn lower_decide(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         if node.first("rule").is_some() || node.first("otherwise").is_some() {
-            for other in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "draft" | "classify")) {
+            for other in node.children.iter().filter(|child| matches!(child.name.text.as_str(), "draft" | "classify" | "split")) {
                 let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, other.name.span, "this `decide` does two things");
                 self.report(diagnostic.label("beside rules").help("one step, one verb: make two steps"));
             }
             return self.lower_rules(node, place);
         }
-        match self.one_of(node, &["draft", "classify", "rule"])? {
+        match self.one_of(node, &["draft", "classify", "split", "rule"])? {
+            look if look.name.text == "classify" && look.setting("image").is_some() => self.lower_look(look, place),
             classify if classify.name.text == "classify" => self.lower_classify(classify, place),
+            split if split.name.text == "split" => self.lower_split(split, place),
             draft => self.lower_draft(draft, place),
         }
     }
 
     fn lower_rules(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut spans = Vec::new();
         let (mut ty, mut marks): (Option<Ty>, Marks) = (None, Marks::default());
         let mut complete = true;
         for rule in node.all("rule").collect::<Vec<_>>() {
@@ -222,10 +267,14 @@ impl Context<'_> {
                 continue;
             };
             let (when, value) = (place.note(when), place.note(value));
+            spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
-            marks = marks.with(value.marks);
+            marks = marks.with(value.marks).with(when.marks.choosing());
             rules.push(Rule { name, when: when.expr, value: value.expr });
         }
+        let written: Vec<Written<'_>> =
+            rules.iter().zip(spans).map(|(rule, span)| Written { name: format!("rule `{}`", rule.name), span, when: &rule.when }).collect();
+        self.prove_ladder(&place.scope, &written);
         let Some(otherwise) = node.first("otherwise").and_then(|node| node.setting("value")).cloned() else {
             let diagnostic =
                 Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "these rules do not say what holds when none of them does");
@@ -239,7 +288,7 @@ impl Context<'_> {
         complete.then_some((StepKind::Rules { rules, otherwise: otherwise.expr }, ty, marks.with(otherwise.marks)))
     }
 
-    fn route(&mut self, node: &Node, needs: &str, place: &Place<'_, '_>) -> Option<(String, WrittenRoute)> {
+    pub(crate) fn route(&mut self, node: &Node, needs: &str, place: &Place<'_, '_>) -> Option<(String, WrittenRoute)> {
         let name = self.setting_reference(node, "route", "route")?;
         let route = place.draft.routes.get(&name)?.clone();
         if route.needs != needs {
@@ -264,29 +313,44 @@ impl Context<'_> {
         };
         let text = self.value(&text, &place.scope, Some(&Ty::String));
         let (route, written) = self.route(node, "classify", place)?;
-        let mut rungs = Vec::new();
-        for rung in &written.rungs {
-            rungs.push(match rung {
-                WrittenRung::Candidate(model) => Rung::Candidate { model: model.clone() },
-                WrittenRung::Value { label, confidence } => {
-                    let value = self.typed(label, &Ty::Enum(labels.clone()))?;
-                    Rung::Value { label: value.as_str().unwrap_or_default().to_owned(), confidence: *confidence }
-                }
-                WrittenRung::Fail(message) => Rung::Fail { message: message.clone() },
-                WrittenRung::Template { .. } => return None,
-            });
-        }
-        self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: "classify".to_owned(), rungs }));
+        self.classifying_route(&route, &written, &labels)?;
         let text = place.note(text?);
-        let label = ("label".to_owned(), Ty::Enum(labels.clone()));
-        let ty = Ty::Object(vec![label, ("confidence".to_owned(), Ty::Double), ("by".to_owned(), Ty::String)]);
+        self.check_clearance(node, &route, &written, text.marks);
+        let ty = verdict(&labels);
         // A label says something of its text: it is as untrusted and as personal as a class can be, but it is no longer the text.
         let marks = Marks { model: true, untrusted: text.marks.untrusted, ..Marks::default() };
         Some((StepKind::Classify { labels, route, text: text.expr }, ty, marks))
     }
 
+    /// The rungs of a route that classifies, for the labels of an enum.
+    pub(crate) fn classifying_route(&mut self, route: &str, written: &WrittenRoute, labels: &str) -> Option<()> {
+        let mut rungs = Vec::new();
+        for rung in &written.rungs {
+            rungs.push(match rung {
+                WrittenRung::Candidate(model) => Rung::Candidate { model: model.clone() },
+                WrittenRung::Value { label, confidence } => {
+                    let value = self.typed(label, &Ty::Enum(labels.to_owned()))?;
+                    Rung::Value { label: value.as_str().unwrap_or_default().to_owned(), confidence: *confidence }
+                }
+                WrittenRung::Fail(message) => Rung::Fail { message: message.clone() },
+                WrittenRung::Cached(max_age) => Rung::Cached { max_age: *max_age },
+                WrittenRung::Person(escalation) => Rung::Person { escalation: escalation.clone() },
+                WrittenRung::Template { .. } => return None,
+            });
+        }
+        let terms = written.terms.clone();
+        let route = Route { name: route.to_owned(), needs: "classify".to_owned(), rungs, terms };
+        self.plan.routes.insert(route.name.clone(), Arc::new(route));
+        Some(())
+    }
+
     fn lower_draft(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let value = node.argument(0)?.clone();
+        // Without a model on the ladder, the template is all there is to say.
+        let asked = node.setting("route").and_then(|route| place.draft.routes.get(route.text()?));
+        if super::talk::talks(node) || asked.is_some_and(|route| route.candidates().next().is_some() || route.needs == "image") {
+            return self.lower_generate(node, place).map(|(generate, ty, marks)| (StepKind::Generate(Box::new(generate)), ty, marks));
+        }
         let record = self.reference(&value, "type")?;
         let fields = self.plan.types.records.get(&record)?.fields.clone();
         let (route, written) = self.route(node, "text", place)?;
@@ -309,47 +373,40 @@ impl Context<'_> {
             self.report(diagnostic.label("not text").help("draft a type with one required field of type `string`"));
             return None;
         }
-        let (mut rungs, mut marks) = (Vec::new(), Marks::default());
-        for rung in &written.rungs {
-            match rung {
-                WrittenRung::Template { text, literal } => {
-                    let (checked, found) = template::check(text, literal, &place.scope, &self.plan.types);
-                    found.into_iter().for_each(|diagnostic| self.report(diagnostic));
-                    let checked = checked?;
-                    place.reads.extend(checked.reads);
-                    marks = marks.with(checked.marks);
-                    rungs.push(Rung::Template { template: checked.template });
-                }
-                WrittenRung::Fail(message) => rungs.push(Rung::Fail { message: message.clone() }),
-                WrittenRung::Candidate(_) | WrittenRung::Value { .. } => {}
-            }
-        }
-        self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: "text".to_owned(), rungs }));
+        let mut marks = Marks::default();
+        let rungs = self.writing_rungs(&written, place, &mut marks)?;
+        let terms = written.terms.clone();
+        self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: "text".to_owned(), rungs, terms }));
         let field = only.name.clone();
         Some((StepKind::Draft { record: record.clone(), field, route }, Ty::Record(record), marks))
     }
 
     fn lower_reflect(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        if super::revise::revises(node) {
+            return self.lower_revise(node, place);
+        }
         let go_on = match node.setting("else").cloned() {
             Some(word) => self.word(&word, "`else`", &["continue", "stop"])? == "continue",
             None => false,
         };
-        let mut requires = Vec::new();
-        let mut complete = true;
-        for require in node.all("require").collect::<Vec<_>>() {
-            let Some(when) = require.argument(0).cloned() else { continue };
-            let code = self.setting_text(require, "code").unwrap_or_else(|| format!("requirement-{}", requires.len() + 1));
-            let message = self.setting_text(require, "message");
-            match self.condition(&when, &place.scope) {
-                Some(checked) => requires.push(Require { when: place.note(checked).expr, code, message }),
-                None => complete = false,
-            }
+        let required = self.requires(node, &place.scope);
+        place.reads.extend(required.reads);
+        if !go_on {
+            place.control.extend(required.control);
         }
+        let (requires, marks) = (required.requires, required.marks);
+        let complete = requires.len() == node.all("require").count();
         if node.first("require").is_none() {
             self.missing(node, "require", "write `require \"CONDITION\" code=\"…\"`: what must hold");
             return None;
         }
         let ty = Ty::Object(vec![("passed".to_owned(), Ty::Bool), ("codes".to_owned(), Ty::List(Box::new(Ty::String)))]);
-        complete.then_some((StepKind::Reflect { requires, go_on }, ty, Marks::default()))
+        complete.then_some((StepKind::Reflect { requires, go_on }, ty, marks))
     }
+}
+
+/// What a classification gives.
+pub(crate) fn verdict(labels: &str) -> Ty {
+    let label = ("label".to_owned(), Ty::Enum(labels.to_owned()));
+    Ty::Object(vec![label, ("confidence".to_owned(), Ty::Double), ("by".to_owned(), Ty::String)])
 }

@@ -2,13 +2,15 @@
 
 use super::connector::object_of;
 use super::context::{Context, suggest};
+use super::prove::Written;
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Name, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Scope};
+use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
 
 impl Context<'_> {
@@ -17,7 +19,7 @@ impl Context<'_> {
         self.typed_bindings(node, &operation.request, scope, &operation.name, "parameter")
     }
 
-    fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
+    pub(crate) fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
         let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut bound = Vec::new();
         for (name, value) in &pairs {
@@ -55,7 +57,13 @@ impl Context<'_> {
     }
 
     pub(crate) fn lower_act(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
-        let call = self.one_of(node, &["call"])?;
+        let call = self.one_of(node, &["call", "flow", "undo", "emit"])?;
+        match call.name.text.as_str() {
+            "flow" => return self.lower_begin(node, call, place),
+            "undo" => return self.lower_undo(node, call, place),
+            "emit" => return self.lower_emit(node, call, place),
+            _ => {}
+        }
         let value = call.argument(0)?.clone();
         let name = self.reference(&value, "operation")?;
         let operation = self.plan.operations.get(&name)?.clone();
@@ -67,6 +75,7 @@ impl Context<'_> {
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound);
+        self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
@@ -94,7 +103,7 @@ impl Context<'_> {
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
 
-    fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
+    pub(crate) fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
         let escalation = self.escalation(node, std::slice::from_ref(&operation.name));
         let when = match node.setting("when").cloned() {
             Some(when) => {
@@ -120,7 +129,7 @@ impl Context<'_> {
     }
 
     /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
-    fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
+    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
         let covering = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name));
         let mut fields: Vec<Field> = Vec::new();
         let mut differing: Vec<String> = Vec::new();
@@ -184,7 +193,7 @@ impl Context<'_> {
     }
 
     /// Money and what cannot be taken back must be covered by a policy, or staged.
-    fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
+    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
         let covered = self.plan.policies.values().any(|policy| policy.on.contains(&operation.name));
         let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
         let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);
@@ -254,8 +263,12 @@ impl Context<'_> {
 
     pub(crate) fn lower_remember(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let memory = self.setting_reference(node, "in", "memory")?;
-        let record = self.plan.memories.get(&memory)?.record.clone();
+        let found = self.plan.memories.get(&memory)?.clone();
+        let record = found.record.clone();
         let fields = self.plan.types.records.get(&record)?.fields.clone();
+        if node.first("-").is_some() || (found.subject.is_empty() && node.setting("subject").is_none()) {
+            return self.lower_facts(node, place, &found);
+        }
         let Some(subject) = node.setting("subject").cloned() else {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
             return None;
@@ -276,7 +289,7 @@ impl Context<'_> {
     }
 
     /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
-    fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+    pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
@@ -296,6 +309,8 @@ impl Context<'_> {
         let mut arms = Vec::new();
         let mut outputs: Vec<Vec<(String, Checked)>> = Vec::new();
         let mut closed: Option<&Node> = None;
+        let mut conditions: Vec<(Expr, Span)> = Vec::new();
+        let mut chosen = Marks::default();
         let mut complete = true;
         for (number, child) in children.iter().enumerate() {
             if let Some(otherwise) = closed {
@@ -306,7 +321,11 @@ impl Context<'_> {
             }
             let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
                 ("when", Some(when)) => match self.condition(&when, &place.scope) {
-                    Some(checked) => Some(place.note(checked).expr),
+                    Some(checked) => {
+                        place.steer(&checked, when.span);
+                        chosen = chosen.with(checked.marks.choosing());
+                        Some(place.note(checked).expr)
+                    }
                     None => {
                         complete = false;
                         None
@@ -322,16 +341,20 @@ impl Context<'_> {
             let scope = self.flow_scope(place.draft, arm, None);
             let output = self.lower_output(child, &scope);
             place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
+            conditions.extend(when.clone().zip(child.argument(0).map(|when| when.span)));
             arms.push(Arm { when, output: Vec::new() });
             outputs.push(output);
         }
+        let written: Vec<Written<'_>> =
+            conditions.iter().map(|(when, span)| Written { name: format!("the arm `{}`", when.source), span: *span, when }).collect();
+        self.prove_ladder(&place.scope, &written);
         if closed.is_none() {
             let diagnostic =
                 Diagnostic::new(&meaning::NOT_TOTAL, node.name.span, "this `choose` does not say what happens when no condition holds");
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise { }` as its last child"));
             return None;
         }
-        let marks = outputs.iter().flatten().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let marks = outputs.iter().flatten().fold(chosen, |marks, (_, checked)| marks.with(checked.marks));
         let ty = Self::join_outputs(&mut outputs);
         for (arm, output) in arms.iter_mut().zip(outputs) {
             arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();

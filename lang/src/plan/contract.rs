@@ -1,6 +1,6 @@
 //! Connectors and operations in the plan: contracts with the outside.
 
-use super::{Bindings, Micros};
+use super::{Bindings, ConnectorTerms, Micros, OperationTerms};
 use crate::expr::Expr;
 use crate::ty::{Field, Ty};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Connector {
     pub retry: Retry,
     /// Failures any operation may meet, before the operation's own; scope: `status`, `body`.
     pub failures: Vec<Failure>,
+    /// What the contract says beside plain calls.
+    #[serde(default)]
+    pub terms: ConnectorTerms,
 }
 
 /// The `retry` node: exponential from `from`, doubling, at most `to`, with full jitter.
@@ -104,6 +107,9 @@ pub struct Operation {
     pub failures: Vec<Failure>,
     /// How a doubtful outcome is settled.
     pub lookup: Option<Lookup>,
+    /// What the contract says beside one call and its answer.
+    #[serde(default)]
+    pub terms: OperationTerms,
 }
 
 /// The `money` setting of an operation.
@@ -145,7 +151,7 @@ pub struct Lookup {
     pub operation: String,
     /// Its request; scope: `request`, `effect`.
     pub request: Bindings,
-    /// It happened; scope: `found`, `request`, `effect`, `run`.
+    /// It happened; scope: `found`, `request`, `effect`, `run`, and `before` where the operation has one.
     pub done: Expr,
     /// What it answered; same scope. `found` where absent.
     pub result: Option<Expr>,

@@ -1,6 +1,9 @@
 //! Flows and their steps in the plan.
 
-use super::{Bindings, Escalation, Micros};
+use super::{
+    Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo,
+    Wait,
+};
 use crate::expr::Expr;
 use crate::money::Money;
 use crate::template::Template;
@@ -22,6 +25,9 @@ pub struct Flow {
     pub deadline: Option<Micros>,
     /// Most a run may cost in model calls.
     pub cost_cap: Option<Money>,
+    /// What starts it, how many at once, and what follows a failure.
+    #[serde(default)]
+    pub terms: Terms,
     /// Steps in document order; those of `choose` arms follow their `choose`.
     pub steps: Vec<Step>,
     /// What it answers; scope: the top-level steps.
@@ -47,6 +53,9 @@ pub struct Step {
     pub on_error: OnError,
     /// What happens when its effect is denied: `true` leaves it out and goes on, `false` stops the run.
     pub skip_denied: bool,
+    /// Bounds beside those of its verb.
+    #[serde(default)]
+    pub bounds: Bounds,
     /// What it does.
     pub kind: StepKind,
     /// The type of its value where it ran.
@@ -58,8 +67,10 @@ pub struct Step {
 pub enum OnError {
     /// The run fails.
     Fail,
-    /// The step's value is absent and the run goes on.
+    /// The step's value is absent and the run goes on; of an `each`, the item is left out.
     Skip,
+    /// What the step, or the item of an `each`, has done is taken back, and the run fails.
+    Undo,
 }
 
 /// What a step does. Scope of its expressions: `input`, `run`, `settings`, `steps`, and the steps it depends on.
@@ -154,6 +165,32 @@ pub enum StepKind {
         /// In order; the last has no `when`.
         arms: Vec<Arm>,
     },
+    /// `remember` of several facts, or of facts about nobody.
+    Facts(Box<Facts>),
+    /// `each`: a list of outputs.
+    Each(Box<Each>),
+    /// `wait`: the event's payload, or nothing.
+    Wait(Box<Wait>),
+    /// `act { flow }`: the output of that flow.
+    Begin(Box<Begin>),
+    /// `act { undo }`: `{ effects }`.
+    Undo(Box<Undo>),
+    /// `act { emit }`: nothing.
+    Emit(Box<Emit>),
+    /// `decide { draft }` by a model: a record.
+    Generate(Box<Generate>),
+    /// `decide { classify image= }`: `{ label, confidence, by }`.
+    Look(Box<Look>),
+    /// `decide { split }`: the arm's decision, and `arm`.
+    Split(Box<Split>),
+    /// `reflect` with a draft or critics: the accepted version.
+    Revise(Box<Revise>),
+    /// `agent`: its answer.
+    Agent(Box<Acting>),
+    /// `observe { measure }`: the figures.
+    Measure(Box<Measured>),
+    /// `observe { recall }` by meaning, by condition or as of a time: a list of records.
+    Search(Box<Search>),
 }
 
 /// A `rule` of a decision.

@@ -16,6 +16,9 @@ pub struct Policy {
     pub owner: Option<String>,
     /// Operations it covers.
     pub on: Vec<String>,
+    /// Only effects of these flows; of every flow where empty.
+    #[serde(default)]
+    pub flows: Vec<String>,
     /// Evidence it needs.
     pub needs: Vec<Need>,
     /// Never, where true.
@@ -72,6 +75,9 @@ pub struct Escalation {
     pub on_timeout: OnTimeout,
     /// How many distinct people must agree.
     pub quorum: u32,
+    /// What one run asks of a team is one item of the inbox.
+    #[serde(default)]
+    pub batch: bool,
 }
 
 /// What happens when nobody answered.
@@ -98,6 +104,9 @@ pub struct Limit {
     pub max: Expr,
     /// Counted apart for each value of this.
     pub by: Option<Expr>,
+    /// Only effects for which this is true.
+    #[serde(default)]
+    pub condition: Option<Expr>,
     /// Over which time; `None` for ever.
     pub window: Option<Window>,
     /// What happens above it.

@@ -55,6 +55,11 @@ impl Findings {
         }
     }
 
+    /// Whether nothing is wrong.
+    pub(super) fn is_empty(&self) -> bool {
+        self.mistakes.is_empty()
+    }
+
     /// Whether a mistake of this code was kept before.
     pub(super) fn has(&self, code: Code) -> bool {
         self.mistakes.iter().any(|mistake| std::ptr::eq(mistake.code, code))

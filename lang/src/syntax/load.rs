@@ -1,6 +1,8 @@
 //! Loading: our tree finds the mistakes and the spans, the `kdl` crate reads the values and has the last word.
+//! A file without a mistake is read by forms and values (see `known`), anything else node by node as it stands.
 
 use super::findings::{Findings, shown};
+use super::known::{Known, scalar};
 use super::lex::{Token, decode};
 use super::repair::Repairs;
 use super::tree::{self, Tree, TreeEntry, TreeNode};
@@ -8,7 +10,7 @@ use crate::ast::{Literal, Name, Node, Property, Scalar};
 use crate::code::syntax as code;
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
-use kdl::{KdlDocument, KdlNode, KdlValue};
+use kdl::{KdlDocument, KdlNode};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -16,22 +18,45 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Reads a file: every node that can be read, whatever else is wrong in it, and every mistake.
 #[must_use]
 pub fn load(source: SourceId, text: &str) -> (Vec<Node>, Vec<Diagnostic>) {
-    if let Some(refused) = too_large(source, text) {
-        return (Vec::new(), vec![refused]);
+    Loader::default().load(source, text)
+}
+
+/// Reads files one after the other, and remembers what the `kdl` crate said of their parts.
+#[derive(Debug, Default)]
+pub struct Loader {
+    known: Known,
+    /// Give every node to the crate as it stands.
+    whole: bool,
+}
+
+impl Loader {
+    /// A loader that never reads by forms and values: several times slower, and the same in what it reads, which tests compare.
+    #[must_use]
+    pub fn of_whole_nodes() -> Self {
+        Self { known: Known::default(), whole: true }
     }
-    let (tree, mut findings) = tree::read(source, text);
-    let repairs = Repairs::new(std::mem::take(&mut findings.repairs), std::mem::take(&mut findings.blank));
-    let mut loader = Loader { source, text, tree: &tree, refused: Vec::new() };
-    let mut nodes = Vec::new();
-    for root in &tree.roots {
-        let Some(node) = tree.nodes.get(*root).filter(|node| !node.left_out) else { continue };
-        nodes.extend(loader.root(node, &repairs));
+
+    /// Reads a file: every node that can be read, whatever else is wrong in it, and every mistake.
+    #[must_use]
+    pub fn load(&mut self, source: SourceId, text: &str) -> (Vec<Node>, Vec<Diagnostic>) {
+        if let Some(refused) = too_large(source, text) {
+            return (Vec::new(), vec![refused]);
+        }
+        let (tree, mut findings) = tree::read(source, text);
+        let sound = !self.whole && findings.is_empty() && findings.repairs.is_empty();
+        let repairs = Repairs::new(std::mem::take(&mut findings.repairs), std::mem::take(&mut findings.blank));
+        let mut reading = Reading { source, text, tree: &tree, refused: Vec::new() };
+        let mut nodes = Vec::new();
+        for root in &tree.roots {
+            let Some(node) = tree.nodes.get(*root).filter(|node| !node.left_out) else { continue };
+            let known = sound.then(|| reading.known(node, &mut self.known)).flatten();
+            nodes.extend(known.or_else(|| reading.root(node, &repairs)));
+        }
+        for mistake in reading.refused {
+            findings.keep(mistake);
+        }
+        (nodes, findings.into_mistakes())
     }
-    let refused = loader.refused;
-    for mistake in refused {
-        findings.keep(mistake);
-    }
-    (nodes, findings.into_mistakes())
 }
 
 /// The diagnostic of a file beyond the limit.
@@ -43,7 +68,7 @@ pub(super) fn too_large(source: SourceId, text: &str) -> Option<Diagnostic> {
     })
 }
 
-struct Loader<'a> {
+struct Reading<'a> {
     source: SourceId,
     text: &'a str,
     tree: &'a Tree,
@@ -53,7 +78,7 @@ struct Loader<'a> {
 /// Where our tree and the KDL reader see different things.
 struct Differs;
 
-impl Loader<'_> {
+impl Reading<'_> {
     /// One node outside of every block, read alone, so that a refused one hides no other.
     fn root(&mut self, node: &TreeNode, repairs: &Repairs) -> Option<Node> {
         let piece = repairs.piece(self.text, node.start, node.end);
@@ -105,7 +130,7 @@ impl Loader<'_> {
         }
         for (entry, read) in kept.into_iter().zip(read.entries()) {
             let annotation = self.name(entry.annotation, read.ty().map(kdl::KdlIdentifier::value))?;
-            let value = self.literal(entry.value, annotation, read.value()).ok_or(Differs)?;
+            let value = self.literal(entry.value, annotation, scalar(read.value())).ok_or(Differs)?;
             match self.name(entry.key, read.name().map(kdl::KdlIdentifier::value))? {
                 Some(name) => properties.push(Property { name, value }),
                 None => arguments.push(value),
@@ -138,24 +163,56 @@ impl Loader<'_> {
         }
     }
 
-    fn literal(&self, token: usize, annotation: Option<Name>, read: &KdlValue) -> Option<Literal> {
+    fn literal(&self, token: usize, annotation: Option<Name>, scalar: Scalar) -> Option<Literal> {
         let token = self.token(token)?;
         let mut offsets = Vec::new();
-        let scalar = match read {
-            KdlValue::String(text) => {
-                let decoded = decode(self.text, token);
-                // A repaired string may differ from what is written; then only its whole span is known.
-                if decoded.text == *text {
-                    offsets = decoded.offsets;
-                }
-                Scalar::String(text.clone())
+        if let Scalar::String(text) = &scalar {
+            let decoded = decode(self.text, token);
+            // A repaired string may differ from what is written; then only its whole span is known.
+            if decoded.text == *text {
+                offsets = decoded.offsets;
             }
-            KdlValue::Integer(whole) => i64::try_from(*whole).map_or(Scalar::Double(*whole as f64), Scalar::Int),
-            KdlValue::Float(number) => Scalar::Double(*number),
-            KdlValue::Bool(flag) => Scalar::Bool(*flag),
-            KdlValue::Null => Scalar::Null,
-        };
+        }
         Some(Literal { scalar, annotation, span: self.span(token.start, token.end), offsets })
+    }
+
+    /// A node by what the crate said of its form and of its values; none where that is not enough.
+    fn known(&self, node: &TreeNode, known: &mut Known) -> Option<Node> {
+        if node.left_out || node.entries.iter().any(|entry| entry.left_out) || !known.agrees(self.text, self.tree, node) {
+            return None;
+        }
+        let (mut arguments, mut properties) = (Vec::new(), Vec::new());
+        for entry in &node.entries {
+            let annotation = match entry.annotation {
+                Some(token) => Some(self.known_name(token, known)?),
+                None => None,
+            };
+            let value = known.value(self.written(entry.value)?)?.clone();
+            let value = self.literal(entry.value, annotation, value)?;
+            match entry.key {
+                Some(token) => properties.push(Property { name: self.known_name(token, known)?, value }),
+                None => arguments.push(value),
+            }
+        }
+        let annotation = match node.annotation {
+            Some(token) => Some(self.known_name(token, known)?),
+            None => None,
+        };
+        // Recursion is bounded: the tree nests no deeper than `MAX_DEPTH`.
+        let children = node.children.iter().map(|child| self.known(self.tree.nodes.get(*child)?, known)).collect::<Option<_>>()?;
+        let name = self.known_name(node.name, known)?;
+        Some(Node { annotation, name, arguments, properties, children, span: self.span(node.start, node.end) })
+    }
+
+    fn known_name(&self, token: usize, known: &mut Known) -> Option<Name> {
+        let Scalar::String(text) = known.value(self.written(token)?)?.clone() else { return None };
+        let token = self.token(token)?;
+        Some(Name { text, span: self.span(token.start, token.end) })
+    }
+
+    fn written(&self, token: usize) -> Option<&str> {
+        let token = self.token(token)?;
+        self.text.get(token.start..token.end)
     }
 }
 

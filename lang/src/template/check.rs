@@ -313,7 +313,7 @@ impl Checker<'_> {
     fn comparison(&mut self, one: &Shown, other: &Shown, left: &Expr<'_>, right: &Expr<'_>, plain: bool) {
         for shown in [one, other] {
             self.settle(shown);
-            if let Ty::Money | Ty::Timestamp | Ty::Duration = &shown.ty {
+            if let Ty::Money | Ty::Decimal | Ty::Timestamp | Ty::Duration = &shown.ty {
                 let (quoted, ty) = (self.quoted(shown.place), shown.ty.clone());
                 self.report(&codes::TEMPLATE_FORM, shown.place, format!("a template does not compare {ty}, and {quoted} is")).help =
                     Some("compare it in a `let` step and name the step here".to_owned());

@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// The twin of a shop and a payment provider: a process that `run` starts.
     #[command(hide = true)]
     Twin(Twin),
+    /// Write `tradewind.lock`: what the repository replaces, and the digests of what it was made against.
+    #[command(after_help = "Example:\n  tradewind lock")]
+    Lock,
     /// Print the licences of what the binary holds.
     #[command(after_help = "Example:\n  tradewind licenses")]
     Licenses,

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod licenses;
+pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod models;
 pub(crate) mod run;

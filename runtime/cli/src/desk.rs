@@ -212,10 +212,11 @@ impl Desk {
         if found.next().is_some() {
             return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("several items begin with `{id}`")).help("give more of the id"));
         }
+        let plan = self.plan_of(&item.run).await?;
         let verdict = match decision {
             Decision::Deny { reason } => Verdict::Deny { reason: reason.clone() },
-            Decision::Approve { edits } => Verdict::Approve { edits: self.edits(&item.approval, edits)? },
-            Decision::Fields(fields) => Verdict::Answer(self.fields(&item.approval, fields)?),
+            Decision::Approve { edits } => Verdict::Approve { edits: edited(&item.approval, edits, &plan)? },
+            Decision::Fields(fields) => Verdict::Answer(answered(&item.approval, fields, &plan)?),
         };
         Ok((item, verdict))
     }
@@ -233,29 +234,34 @@ impl Desk {
         Ok(json!({ "version": 1, "approval": &*item.approval.id, "run": &*item.run }))
     }
 
-    /// Edited request fields, typed by the operation.
-    fn edits(&self, approval: &Approval, edits: &Json) -> Result<Value, Problem> {
-        let Some(fields) = edits.as_object().filter(|fields| !fields.is_empty()) else { return Ok(Value::Null) };
-        let operation = approval.operation.as_ref().and_then(|name| self.plan.operations.get(&**name));
-        let mut changed = tradewind_lang::value::Record::default();
-        for (name, value) in fields {
-            let field = operation.and_then(|operation| operation.request.iter().find(|field| field.name == *name));
-            let Some(field) = field else {
-                return Err(Problem::usage(format!("the request has no field `{name}`")).refused());
-            };
-            changed.set(name, typed(value, &field.ty, &self.plan)?);
-        }
-        Ok(Value::Record(Arc::new(changed)))
+    /// The plan of the run that asks: what it wants to hear is typed there, and not by what the repository says today.
+    async fn plan_of(&self, run: &str) -> Result<Arc<Plan>, Problem> {
+        Ok(self.engine.plan_of(run).await?.map_or_else(|| self.plan.clone(), |pinned| pinned.plan.clone()))
     }
+}
 
-    fn fields(&self, approval: &Approval, fields: &Json) -> Result<Value, Problem> {
-        let Some(record) = &approval.answer else {
-            return Err(Problem::usage("this item wants a yes or a no, not an answer".to_owned())
-                .help("`tradewind approvals approve` or `deny`")
-                .refused());
+/// Edited request fields, typed by the operation.
+fn edited(approval: &Approval, edits: &Json, plan: &Plan) -> Result<Value, Problem> {
+    let Some(fields) = edits.as_object().filter(|fields| !fields.is_empty()) else { return Ok(Value::Null) };
+    let operation = approval.operation.as_ref().and_then(|name| plan.operations.get(&**name));
+    let mut changed = tradewind_lang::value::Record::default();
+    for (name, value) in fields {
+        let field = operation.and_then(|operation| operation.request.iter().find(|field| field.name == *name));
+        let Some(field) = field else {
+            return Err(Problem::usage(format!("the request has no field `{name}`")).refused());
         };
-        typed(fields, &Ty::Record(record.clone()), &self.plan)
+        changed.set(name, typed(value, &field.ty, plan)?);
     }
+    Ok(Value::Record(Arc::new(changed)))
+}
+
+fn answered(approval: &Approval, fields: &Json, plan: &Plan) -> Result<Value, Problem> {
+    let Some(record) = &approval.answer else {
+        return Err(Problem::usage("this item wants a yes or a no, not an answer".to_owned())
+            .help("`tradewind approvals approve` or `deny`")
+            .refused());
+    };
+    typed(fields, &Ty::Record(record.clone()), plan)
 }
 
 fn typed(json: &Json, ty: &Ty, plan: &Plan) -> Result<Value, Problem> {

@@ -8,6 +8,8 @@ mod desk;
 mod difference;
 mod exit;
 mod inputs;
+mod lacking;
+mod listing;
 mod output;
 mod render;
 mod replace;
@@ -42,6 +44,7 @@ fn main() -> std::process::ExitCode {
         Command::Approvals(options) => command::approvals::run(place, options),
         Command::Models(options) => command::models::run(place, options),
         Command::Twin(options) => twin_process::serve(options),
+        Command::Lock => command::lock::run(&arguments.place),
         Command::Licenses => command::licenses::run(),
         Command::Completions { shell } => command::completions::run(*shell),
     };

@@ -63,7 +63,7 @@ impl miette::Diagnostic for Report<'_> {
 }
 
 /// Whether standard error shows colours.
-fn colours() -> bool {
+pub(crate) fn colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 

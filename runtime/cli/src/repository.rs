@@ -2,13 +2,14 @@
 
 use crate::arguments::Place;
 use crate::exit::{Exit, Failure};
+use crate::listing::{self, Listing, relative};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
 use tradewind_lang::compile::{self, Compiled};
 
 /// The manifest's name; the folder that holds it is the repository's root.
-const MANIFEST: &str = "tradewind.kdl";
+pub(crate) const MANIFEST: &str = "tradewind.kdl";
 
 /// A repository on disk.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(crate) struct Repository {
     pub(crate) root: PathBuf,
     /// Every KDL file: path from the root with `/`, text.
     pub(crate) configuration: Vec<(String, String)>,
+    /// Links that were not followed.
+    unfollowed: Vec<listing::Unfollowed>,
 }
 
 impl Repository {
@@ -31,53 +34,44 @@ impl Repository {
         let Some(root) = start.ancestors().find(|folder| folder.join(MANIFEST).is_file()) else {
             return Err(no_repository(&format!("there is no {MANIFEST} in `{}` or above it", start.display())));
         };
-        let mut files = Vec::new();
         let manifest = fs::read_to_string(root.join(MANIFEST)).unwrap_or_default();
-        let ignored = compile::ignored_folders(&manifest);
-        list(root, root, &ignored, &mut files)?;
-        files.sort();
+        let Listing { files, unfollowed } = listing::list(root, compile::ignored_folders(&manifest))?;
         let mut configuration = Vec::new();
         for path in files {
             configuration.push((relative(root, &path), read(&path)?));
         }
-        Ok(Self { root: root.to_owned(), configuration })
+        Ok(Self { root: root.to_owned(), configuration, unfollowed })
     }
 
     /// Compiles it.
     pub(crate) fn compile(&self, environment: Option<&str>) -> Compiled {
-        self.with_texts(environment, compile::compile)
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut compiled = self.with_texts(environment, |repository| {
+            let (compiled, _) = compile::compile_after(repository, compile::Generation::default(), threads);
+            compiled
+        });
+        self.note_links(&mut compiled);
+        compiled
+    }
+
+    /// Adds what is to be said of links that were not followed.
+    pub(crate) fn note_links(&self, compiled: &mut Compiled) {
+        for link in &self.unfollowed {
+            link.report(compiled);
+        }
     }
 
     /// Hands its texts to a part of the front end.
     pub(crate) fn with_texts<T>(&self, environment: Option<&str>, work: impl FnOnce(&compile::Repository<'_>) -> T) -> T {
-        let read = |path: &str| fs::read_to_string(self.root.join(path)).ok();
+        let read = |path: &str| self.file(path);
         work(&compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment })
     }
-}
 
-fn list(root: &Path, folder: &Path, ignored: &[String], files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let entries = fs::read_dir(folder).map_err(|error| tool(format!("the folder `{}` cannot be read: {error}", folder.display())))?;
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        let hidden = name.to_string_lossy().starts_with('.');
-        // Links are not followed: a repository ends at its root.
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            let nested = path.join(MANIFEST).is_file();
-            if !hidden && !nested && !ignored.contains(&relative(root, &path)) {
-                list(root, &path, ignored, files)?;
-            }
-        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "kdl") {
-            files.push(path);
-        }
+    /// The text of a file of the repository; a link out of it leads nowhere.
+    fn file(&self, path: &str) -> Option<String> {
+        let path = fs::canonicalize(self.root.join(path)).ok()?;
+        path.starts_with(&self.root).then(|| fs::read_to_string(path).ok()).flatten()
     }
-    Ok(())
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    let parts = path.strip_prefix(root).unwrap_or(path).components();
-    parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// Reads a KDL file; one that is not UTF-8 is a mistake of the configuration.
@@ -90,7 +84,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn tool(message: String) -> Failure {
+pub(crate) fn tool(message: String) -> Failure {
     Failure::new(Exit::Tool, &run::CANNOT_READ, message)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tradewind_connectors::twin::{Fault, FaultKind, TwinConnectors, TwinWorld};
-use tradewind_engine::approval::{PendingApproval, Verdict};
+use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
 use tradewind_engine::ports::{BoxFuture, Classification, Models};
@@ -94,6 +94,7 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
             scenario::FaultKind::TimeoutBeforeSend => FaultKind::LostRequest,
             scenario::FaultKind::TimeoutAfterSend => FaultKind::LostAnswer,
             scenario::FaultKind::Status(status) => FaultKind::Status(status),
+            scenario::FaultKind::Delay(_) => return Err("this version plays no delays".to_owned()),
         };
         twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
     }
@@ -112,13 +113,16 @@ impl Stage<'_> {
         for action in &self.scenario.actions {
             match action {
                 Action::Start => self.start().await?,
-                Action::Advance(micros) => {
-                    self.clock.advance(*micros);
-                    // Timers fire on threads of their own; give them a moment to be heard.
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    self.settle().await?;
+                Action::Advance(micros) => self.pass(*micros).await?,
+                Action::Approve { what, by, edits, after } => {
+                    if *after > 0 {
+                        self.pass(*after).await?;
+                    }
+                    let edits = if edits.is_empty() { Value::Null } else { Value::Record(Arc::new(edits.iter().cloned().collect())) };
+                    self.decide(what, by, Verdict::Approve { edits }).await?;
                 }
-                Action::Approve { what, by } => self.decide(what, by, Verdict::Approve { edits: Value::Null }).await?,
+                // Whoever plays a scenario asks it first.
+                Action::Beyond(_) => return Err("this version cannot play all of this scenario".to_owned()),
                 Action::Deny { what, by } => self.decide(what, by, Verdict::Deny { reason: String::new() }).await?,
                 Action::Answer { what, by, fields } => self.decide(what, by, Verdict::Answer(fields.clone())).await?,
                 Action::Expect(expectations) => {
@@ -131,6 +135,13 @@ impl Stage<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn pass(&self, micros: i64) -> Result<(), String> {
+        self.clock.advance(micros);
+        // Timers fire on threads of their own; give them a moment to be heard.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.settle().await
     }
 
     async fn start(&mut self) -> Result<(), String> {
@@ -174,10 +185,11 @@ impl Stage<'_> {
             Expectation::Denied { what, count } => {
                 let rules =
                     self.events(|kind| if let EventKind::EffectDenied { rule, .. } = kind { Some(rule.clone()) } else { None }).await?;
-                let found = rules.iter().filter(|rule| *rule == what).count();
+                let found = rules.iter().filter(|rule| is_denied_by(rule, what)).count();
                 compare(found, *count, &format!("denials by `{what}`"), &format!("denied by: {}", rules.join(", ")))
             }
             Expectation::Output(fields) => self.check_output(fields).await,
+            Expectation::Beyond(_) => Err("this version cannot look for this".to_owned()),
             Expectation::That(condition) => {
                 let outcome = self.outcome().await?;
                 match condition.evaluate(&outcome) {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tradewind_engine::event::{EventKind, Outcome};
+use tradewind_engine::event::{EventKind, Outcome, Used};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::MoneyDirection;
@@ -52,6 +52,8 @@ pub(crate) struct Report {
     denied: BTreeMap<String, usize>,
     waiting: BTreeMap<String, usize>,
     failures: BTreeMap<String, usize>,
+    /// Why a model gave no answer, so that a later rung of its route had to.
+    unanswered: BTreeMap<String, usize>,
     cost: Vec<Money>,
     elapsed: Duration,
 }
@@ -66,6 +68,7 @@ pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Dur
         denied: BTreeMap::new(),
         waiting: BTreeMap::new(),
         failures: BTreeMap::new(),
+        unanswered: BTreeMap::new(),
         cost: Vec::new(),
         elapsed,
     };
@@ -95,6 +98,10 @@ async fn count_effects(session: &Session, report: &mut Report) -> Result<(), Fai
         for event in &events {
             let Some(run) = event.header.run.clone().filter(|run| report.tally.ids.contains(run)) else { continue };
             let step = event.header.step.as_ref().map_or(u16::MAX, |step| step.id.0);
+            if let Used::Model { refused, .. } = &event.used {
+                let name = event.header.step.as_ref().map_or("", |step| &step.name);
+                refused.iter().for_each(|why| *report.unanswered.entry(format!("{name}: {why}")).or_default() += 1);
+            }
             match &event.kind {
                 EventKind::IntentRecorded(intent) => {
                     // What was judged and logged counts, not what today's plan would say; a price is not money that moved.
@@ -179,7 +186,12 @@ impl Report {
             let failed = if effects.failed == 0 { String::new() } else { format!("  {} failed", effects.failed) };
             let _ = writeln!(out, "  {operation:<32} {:>6} done{money}{failed}", effects.done);
         }
-        for (title, counts) in [("denied by", &self.denied), ("waiting", &self.waiting), ("failure", &self.failures)] {
+        for (title, counts) in [
+            ("denied by", &self.denied),
+            ("waiting", &self.waiting),
+            ("no answer of a model at", &self.unanswered),
+            ("failure", &self.failures),
+        ] {
             for (what, count) in counts {
                 let _ = writeln!(out, "  {title} {}: {count}", printable(what));
             }
@@ -204,6 +216,7 @@ impl Report {
             "effects": effects.collect::<serde_json::Map<_, _>>(),
             "denied": self.denied,
             "waiting": self.waiting,
+            "unanswered": self.unanswered,
             "failures": self.failures,
             "cost": sums(&self.cost).iter().map(ToString::to_string).collect::<Vec<_>>(),
             "seconds": self.elapsed.as_secs_f64(),

@@ -58,6 +58,23 @@ pub struct Approval {
     pub policy: Digest,
 }
 
+impl Approval {
+    /// The rules that asked, as one name for a denial: `policy.rule`, joined with ` and `.
+    #[must_use]
+    pub fn asked_by(&self) -> String {
+        self.rules.join(AND)
+    }
+}
+
+/// Between the names of rules that asked together.
+const AND: &str = " and ";
+
+/// Whether a denial named so is one by this rule, alone or together with others.
+#[must_use]
+pub fn is_denied_by(denied: &str, rule: &str) -> bool {
+    denied.split(AND).any(|name| name == rule)
+}
+
 /// What a person said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Verdict {

@@ -174,13 +174,14 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Takes the shard, folds its log, and goes on with every unfinished run.
+    /// Takes the shard, unless it only looks; folds its log, and goes on with every unfinished run.
     ///
     /// # Errors
     /// The store cannot be taken or read, or its chain is broken.
     pub async fn open(config: Config) -> Result<Self, StoreError> {
         let active = Arc::new(Pinned::new(config.plan));
-        let epoch = config.log.take(config.shard).await?.epoch;
+        // Whoever only looks writes nothing, so that looking works on a full disk and takes the shard from nobody.
+        let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
         let mut books: Books<Live> = Books::new(active.tenant.clone());
         let mut reader = Reader::new(&*config.log, config.shard);
         recover::fold(&mut reader, &mut books, &active).await?;
@@ -358,6 +359,19 @@ impl Engine {
             }
             pending.sort_by(|one, two| (one.asked_at, &one.approval.id).cmp(&(two.asked_at, &two.approval.id)));
             pending
+        })
+        .await
+    }
+
+    /// The plan that a run follows, which holds the types of its steps; none where there is no such run.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn plan_of(&self, run: &str) -> Result<Option<Arc<Pinned>>, StoreError> {
+        let run: Arc<str> = run.into();
+        self.ask(move |shard| match shard.books.runs.get(&run)? {
+            Entry::Live(live) => Some(live.state.pinned.clone()),
+            Entry::Ended(summary) => shard.books.plans.get(&summary.plan).cloned(),
         })
         .await
     }

@@ -302,7 +302,7 @@ pub enum EventKind {
     },
     /// An effect may not happen.
     EffectDenied {
-        /// `policy.rule`, or `uncovered`, `unique`, `approval`, `time-out`.
+        /// `policy.rule`, `uncovered` or `unique`; where a person or the clock said no, the rules that asked, joined with ` and `.
         rule: String,
         /// For people.
         message: String,

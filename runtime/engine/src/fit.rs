@@ -26,6 +26,7 @@ fn check_field(field: &Field, value: &Value, types: &TypeTable, path: &str) -> R
         Value::String(text) => text.chars().count() as f64,
         Value::List(items) => items.len() as f64,
         Value::Money(money) => money.amount.to_string().parse().unwrap_or(f64::NAN),
+        Value::Decimal(number) => number.to_string().parse().unwrap_or(f64::NAN),
         _ => return Ok(()),
     };
     match (field.min, field.max) {
@@ -45,7 +46,8 @@ fn check(ty: &Ty, value: &Value, types: &TypeTable, path: &str) -> Result<(), St
         | (Ty::Bytes, Value::Bytes(_))
         | (Ty::Timestamp, Value::Timestamp(_))
         | (Ty::Duration, Value::Duration(_))
-        | (Ty::Money, Value::Money(_)) => true,
+        | (Ty::Money, Value::Money(_))
+        | (Ty::Decimal, Value::Decimal(_)) => true,
         (Ty::Double, Value::Double(number)) => !number.is_nan(),
         (Ty::Optional(inner), value) => return check(inner, value, types, path),
         (Ty::Enum(name), Value::String(text)) => types.enums.get(name).is_some_and(|values| values.iter().any(|value| **value == **text)),

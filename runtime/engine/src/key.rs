@@ -69,6 +69,7 @@ pub fn text_of(value: &Value) -> Arc<str> {
         Value::Int(number) | Value::Timestamp(number) | Value::Duration(number) => number.to_string().into(),
         Value::Bool(truth) => truth.to_string().into(),
         Value::Money(money) => money.to_string().into(),
+        Value::Decimal(number) => number.normalize().to_string().into(),
         other => digest_of(other).to_string().into(),
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod bounds;
 mod crash;
 mod doubt;
+mod interference;
 mod limits;
 mod policies;
 mod seeds;

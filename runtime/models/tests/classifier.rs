@@ -20,7 +20,7 @@ fn labels() -> Vec<String> {
 
 fn model(rows: &str) -> Arc<Model> {
     let price = Money::parse("0 USD").unwrap();
-    Arc::new(Model { name: "tone".into(), provider: "linear".into(), rows: rows.into(), label: "kind".into(), price })
+    Arc::new(Model { name: "tone".into(), provider: "linear".into(), rows: rows.into(), label: "kind".into(), price, remote: None })
 }
 
 /// A repository folder with these rows.

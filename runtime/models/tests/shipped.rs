@@ -23,7 +23,7 @@ fn labels(names: &[&str]) -> Vec<String> {
 
 fn model(label: &str) -> Model {
     let rows = "flows/returns-triage/data/training.jsonl".to_owned();
-    Model { name: label.into(), provider: "linear".into(), rows, label: label.into(), price: Money::parse("0 USD").unwrap() }
+    Model { name: label.into(), provider: "linear".into(), rows, label: label.into(), price: Money::parse("0 USD").unwrap(), remote: None }
 }
 
 async fn ask(models: &LocalModels, label: &str, names: &[&str], text: &str) -> Classification {

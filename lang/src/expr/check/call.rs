@@ -4,36 +4,46 @@ use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::diagnostic::nearest;
 use crate::expr::borrowed;
-use crate::expr::function::{SPECIAL, Shape, Signature, Style, TABLE, Via, names};
+use crate::expr::function::{Function, Shape, Signature, Style, TABLE, Via, names, special};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
-use cel_interpreter::common::ast::CallExpr;
+use cel_interpreter::common::ast::{CallExpr, Expr as Node, IdedExpr, ListExpr};
 
 impl Checker<'_> {
     /// A call of a function or a macro. `token`: its opening bracket.
     pub(super) fn call(&mut self, call: &CallExpr, token: Range) -> Typed {
-        let name = call.func_name.trim_start_matches('.');
+        let (name, target) = self.called(call);
+        let name = name.as_str();
         let named = self.name_range(&call.func_name, token);
         let range = (named.0, self.brackets(token).1);
-        if SPECIAL.contains(&name)
-            && let Some(typed) = self.special(name, call, range)
+        if special(name)
+            && let Some(typed) = self.special(name, target, &call.args, range)
         {
             return typed;
         }
         let mut arguments: Vec<Typed> = Vec::new();
-        for node in call.target.as_deref().into_iter().chain(&call.args) {
-            let argument = self.part(node);
-            arguments.push(self.settled(argument));
+        // What may be absent is asked about, not computed with.
+        let asks = self.cel() || matches!(name, "type" | "optional.of" | "optional.ofNonZeroValue");
+        for node in target.into_iter().chain(&call.args) {
+            let argument = match &node.expr {
+                // What is put into a text may be of several kinds.
+                Node::List(list) if name == "format" => self.several(list, node),
+                _ => self.part(node),
+            };
+            arguments.push(if asks { argument } else { self.settled(argument) });
         }
-        let range = call.target.iter().zip(&arguments).fold(range, |range, (_, receiver)| over(range, receiver.range));
+        let range = target.iter().zip(&arguments).fold(range, |range, (_, receiver)| over(range, receiver.range));
         let rows: Vec<&Signature> = TABLE.iter().filter(|row| row.name == name).collect();
+        if rows.is_empty() && self.unchecked() {
+            return Typed::new(Tree::Fail(format!("there is no function `{name}`").into()), Ty::Dyn, range, Marks::default());
+        }
         if rows.is_empty() {
             self.unknown_function(name, named);
             return Typed::unknown(range);
         }
-        let member = call.target.is_some();
+        let member = target.is_some();
         let style = |row: &&&Signature| row.style == Style::Both || (row.style == Style::Member) == member;
         let styled: Vec<&&Signature> = rows.iter().filter(style).collect();
         if styled.is_empty() {
@@ -47,6 +57,14 @@ impl Checker<'_> {
             self.report(&codes::ARGUMENTS, range, format!("`{name}` does not take {count} arguments")).help =
                 Some(format!("write it as {}", usage(&rows)));
             return Typed::unknown(range);
+        }
+        if self.cel() {
+            let ways: Vec<&Signature> = counted.iter().filter(|row| self.accepts(row, &arguments)).map(|row| **row).collect();
+            // What only a run can tell apart is `dyn` until then.
+            if let Some(first) = ways.first().filter(|first| ways.iter().any(|row| row.gives != first.gives)) {
+                let typed = self.apply(first, arguments, range, member);
+                return Typed { ty: Ty::Dyn, ..typed };
+            }
         }
         let chosen = counted.iter().find(|row| self.accepts(row, &arguments)).or(counted.first().filter(|_| counted.len() == 1));
         match chosen {
@@ -102,6 +120,10 @@ impl Checker<'_> {
                     _ if argument.flexible() != flexible => continue,
                     (Shape::Same, own) => own,
                     (Shape::Sames, Ty::List(item)) => item,
+                    (Shape::Maybes, Ty::List(item)) => match item.as_ref() {
+                        Ty::Optional(item) => item,
+                        other => other,
+                    },
                     _ => continue,
                 };
                 ty = Some(match ty {
@@ -115,7 +137,7 @@ impl Checker<'_> {
     }
 
     fn apply(&mut self, row: &Signature, arguments: Vec<Typed>, range: Range, member: bool) -> Typed {
-        if let ([argument], Some(ty)) = (arguments.as_slice(), reads(row.name))
+        if let ([argument], Some(ty)) = (arguments.as_slice(), reads(row.name).filter(|_| !self.cel()))
             && matches!(argument.form, Form::Text(_))
         {
             // A constant is read now rather than when a run depends on it.
@@ -123,13 +145,19 @@ impl Checker<'_> {
             return Typed { range, ..fitted };
         }
         let same = self.same(row, &arguments);
+        let nested = match arguments.first().map(|argument| &argument.ty) {
+            Some(Ty::List(inner)) if matches!(**inner, Ty::List(_)) => inner.as_ref().clone(),
+            Some(Ty::List(inner)) => Ty::List(inner.clone()),
+            _ => Ty::List(Box::new(Ty::Unknown)),
+        };
         let mut trees = Vec::new();
         let mut marks = Marks::default();
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
         let mut held = matches!(row.name, "among" | "between");
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
-            marks = marks.with(Marks { untrusted: own.untrusted && !held, ..own });
+            let steered = own.steered || own.untrusted && held;
+            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, ..own });
             held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),
@@ -148,15 +176,71 @@ impl Checker<'_> {
         if row.name == "matches" {
             self.pattern(trees.get(1), range);
         }
+        let item = same.clone().unwrap_or(Ty::Unknown);
         let ty = match row.gives {
-            Shape::Same => same.unwrap_or(Ty::Unknown),
+            Shape::Same => item,
+            Shape::Sames => Ty::List(Box::new(item)),
+            Shape::Maybe if self.cel() => super::optional::wrapped(item),
+            Shape::Maybe => item.optional(),
+            Shape::Nested => nested,
             other => wanted(other, None).unwrap_or(Ty::Unknown),
         };
         let tree = match row.via {
-            Via::Native(function) => Tree::Call(function, trees),
+            Via::Native(function) => Tree::Call(if self.cel() { of_cel(function) } else { function }, trees),
             Via::Cel => Tree::Cel(row.name.into(), member, trees),
         };
+        let tree = if row.gives == Shape::Maybe { self.optional_form(tree) } else { tree };
+        let tree = self.folded(tree, row.name, range);
         Typed::new(tree, ty, range, marks)
+    }
+
+    /// The function that a call names, and what it is called on: `math.abs(x)` is called on nothing.
+    fn called<'b>(&self, call: &'b CallExpr) -> (String, Option<&'b IdedExpr>) {
+        let name = call.func_name.trim_start_matches('.');
+        let target = call.target.as_deref();
+        let Some(path) = target.and_then(super::path::spelled) else { return (name.to_owned(), target) };
+        let root = super::path::root(&path);
+        let hidden = self.locals.iter().any(|local| local.name == root) || self.scope.get(root).is_some();
+        let full = format!("{path}.{name}");
+        if !hidden && names().any(|known| known == full) { (full, None) } else { (name.to_owned(), target) }
+    }
+
+    /// A list literal whose items need not be of one type.
+    fn several(&mut self, list: &ListExpr, node: &IdedExpr) -> Typed {
+        let token = self.token(node);
+        let range = self.brackets(token);
+        if self.cel() || !list.optional_indices.is_empty() {
+            return self.part(node);
+        }
+        let mut marks = Marks::default();
+        let mut trees = Vec::new();
+        for element in &list.elements {
+            let item = self.part(element);
+            let item = self.settled(item);
+            marks = marks.with(self.whole(&item));
+            trees.push(item.tree);
+        }
+        Typed::new(Tree::List(trees), Ty::List(Box::new(Ty::Unknown)), range, marks)
+    }
+
+    /// A call of constants is computed here; what fails is wrong in every run.
+    fn folded(&mut self, tree: Tree, name: &str, range: Range) -> Tree {
+        let constant = |tree: &Tree| matches!(tree, Tree::Constant(_));
+        let constants = match &tree {
+            Tree::Call(_, arguments) | Tree::Cel(_, _, arguments) => arguments.iter().all(constant),
+            _ => false,
+        };
+        if !constants || !matches!(name, "duration" | "timestamp" | "decimal" | "money") {
+            return tree;
+        }
+        match super::super::evaluate::evaluate(&tree, &crate::value::Record::default()) {
+            Ok(value) => Tree::Constant(value),
+            Err(error) if !self.unchecked() => {
+                self.report(&codes::LITERAL, range, error.0).label = format!("is no {name}");
+                tree
+            }
+            Err(_) => tree,
+        }
     }
 
     /// A constant pattern is tried now rather than when a run depends on it.
@@ -166,6 +250,15 @@ impl Checker<'_> {
             let message = format!("`{}` is no regular expression", crate::literal::shortened(text));
             self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
         }
+    }
+}
+
+/// The function as CEL has it, where operators write durations otherwise.
+fn of_cel(function: Function) -> Function {
+    match function {
+        Function::ToString => Function::CelText,
+        Function::ToDuration => Function::CelDuration,
+        other => other,
     }
 }
 
@@ -193,17 +286,25 @@ fn wanted(shape: Shape, same: Option<&Ty>) -> Option<Ty> {
         Shape::Strings => Ty::List(Box::new(Ty::String)),
         Shape::Same => same?.clone(),
         Shape::Sames => Ty::List(Box::new(same?.clone())),
-        Shape::Plain | Shape::Sized | Shape::Anys => return None,
+        Shape::UInt => Ty::UInt,
+        Shape::Decimal => Ty::Decimal,
+        Shape::Type => Ty::Type,
+        Shape::Ints => Ty::List(Box::new(Ty::Int)),
+        Shape::Maybe => Ty::Optional(Box::new(same?.clone())),
+        Shape::Maybes => Ty::List(Box::new(Ty::Optional(Box::new(same?.clone())))),
+        Shape::Plain | Shape::Sized | Shape::Anys | Shape::Nested | Shape::Any => return None,
     })
 }
 
 /// Whether a shape without a type of its own admits an argument.
 fn admits(shape: Shape, ty: &Ty) -> bool {
     match shape {
-        _ if matches!(ty, Ty::Unknown) => true,
-        Shape::Plain => !matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Record(_) | Ty::Object(_) | Ty::Null),
-        Shape::Sized => matches!(ty, Ty::String | Ty::Enum(_) | Ty::Bytes | Ty::List(_) | Ty::Map(_) | Ty::Json),
-        Shape::Anys => matches!(ty, Ty::List(_)),
+        _ if matches!(ty, Ty::Unknown | Ty::Dyn) => true,
+        Shape::Plain => {
+            !matches!(ty, Ty::List(_) | Ty::Map(_) | Ty::Keyed(..) | Ty::Optional(_) | Ty::Record(_) | Ty::Object(_) | Ty::Null)
+        }
+        Shape::Sized => matches!(ty, Ty::String | Ty::Enum(_) | Ty::Bytes | Ty::List(_) | Ty::Map(_) | Ty::Keyed(..) | Ty::Json),
+        Shape::Anys | Shape::Nested | Shape::Sames | Shape::Maybes => matches!(ty, Ty::List(_)),
         _ => true,
     }
 }
@@ -212,33 +313,10 @@ fn admits(shape: Shape, ty: &Ty) -> bool {
 fn usage(rows: &[&Signature]) -> String {
     let mut ways: Vec<String> = Vec::new();
     for row in rows {
-        let words: Vec<&str> = row.takes.iter().map(|shape| word(*shape)).collect();
-        let way = match (row.style, words.split_first()) {
-            (Style::Member, Some((receiver, rest))) => format!("{receiver}.{}({})", row.name, rest.join(", ")),
-            _ => format!("{}({})", row.name, words.join(", ")),
-        };
+        let way = row.usage();
         if !ways.contains(&way) {
             ways.push(way);
         }
     }
     listed(&ways.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-fn word(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Bool => "bool",
-        Shape::Int => "int",
-        Shape::Double => "double",
-        Shape::String => "string",
-        Shape::Bytes => "bytes",
-        Shape::Timestamp => "timestamp",
-        Shape::Duration => "duration",
-        Shape::Money => "money",
-        Shape::Plain => "value",
-        Shape::Sized => "text or list",
-        Shape::Same => "T",
-        Shape::Sames => "list<T>",
-        Shape::Strings => "list<string>",
-        Shape::Anys => "list",
-    }
 }

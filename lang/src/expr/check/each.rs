@@ -4,27 +4,40 @@ use super::fit::lenient;
 use super::path::{root, spelled};
 use super::{Checker, Local, Range, Typed, over};
 use crate::code::expression as codes;
+use crate::expr::function::{Function, SPECIAL};
 use crate::expr::tree::{Over, Tree};
 use crate::ty::{Marks, Ty};
-use cel_interpreter::common::ast::{CallExpr, Expr as Node, IdedExpr};
+use cel_interpreter::common::ast::{Expr as Node, IdedExpr, operators};
 
 impl Checker<'_> {
     /// A special call; `None` where it is written like an ordinary function.
-    pub(super) fn special(&mut self, name: &str, call: &CallExpr, range: Range) -> Option<Typed> {
-        match (name, call.target.as_deref(), call.args.as_slice()) {
+    pub(super) fn special(&mut self, name: &str, target: Option<&IdedExpr>, arguments: &[IdedExpr], range: Range) -> Option<Typed> {
+        match (name, target, arguments) {
             ("has", None, [path]) => Some(self.has(path, range)),
+            ("dyn", None, [of]) => Some(self.untyped(of, range)),
+            ("math.greatest" | "math.least", None, [_, ..]) => Some(self.extreme(name, arguments, range)),
+            ("cel.bind", None, [variable, value, body]) => Some(self.bind(variable, value, body, range)),
+            ("hasValue" | "value", Some(of), []) => Some(self.optional_ask(of, name == "value", range)),
+            ("optMap" | "optFlatMap", Some(of), [variable, body]) => {
+                Some(self.optional_map(of, variable, body, name == "optFlatMap", range))
+            }
+            ("or" | "orValue", Some(of), [other]) if self.cel() => Some(self.cel_or(of, other, name == "orValue", range)),
+            ("sortBy", Some(of), [variable, key]) => Some(self.sort_by(of, variable, key, range)),
+            (
+                "all" | "exists" | "exists_one" | "existsOne" | "transformList" | "transformMap" | "transformMapEntry",
+                Some(of),
+                [first, second, body],
+            ) => Some(self.pairs(name, of, [first, second], (None, body), range)),
+            ("transformList" | "transformMap" | "transformMapEntry", Some(of), [first, second, when, body]) => {
+                Some(self.pairs(name, of, [first, second], (Some(when), body), range))
+            }
             ("or" | "orValue", Some(of), [other]) => Some(self.or(of, other, range)),
             ("all" | "exists" | "exists_one" | "existsOne" | "filter" | "map", Some(of), [variable, body]) => {
                 Some(self.each(name, of, variable, (None, body), range))
             }
             ("map", Some(of), [variable, when, body]) => Some(self.each(name, of, variable, (Some(when), body), range)),
             _ => {
-                let way = match name {
-                    "has" => "has(path)",
-                    "or" | "orValue" => "path.or(value)",
-                    "map" => "list.map(item, value)",
-                    _ => "list.exists(item, condition)",
-                };
+                let way = SPECIAL.iter().find(|(special, ..)| *special == name).map_or(name, |(_, usage, _)| usage);
                 self.report(&codes::ARGUMENTS, range, format!("`{name}` is called differently")).help =
                     Some(format!("write it like `{way}`"));
                 Some(Typed::unknown(range))
@@ -33,7 +46,17 @@ impl Checker<'_> {
     }
 
     fn has(&mut self, path: &IdedExpr, range: Range) -> Typed {
-        if !matches!(path.expr, Node::Ident(_) | Node::Select(_)) {
+        if let (Node::Select(selection), true) = (&path.expr, self.cel()) {
+            let of = self.part(&selection.operand);
+            return self.cel_has(of, &selection.field, range);
+        }
+        if let Node::Call(call) = &path.expr
+            && let (operators::OPT_SELECT | operators::OPT_INDEX, [_, _]) = (call.func_name.as_str(), call.args.as_slice())
+        {
+            let typed = self.part(path);
+            return Typed::new(Tree::Call(Function::HasValue, vec![typed.tree]), Ty::Bool, range, typed.marks);
+        }
+        if self.cel() || !matches!(path.expr, Node::Ident(_) | Node::Select(_)) {
             let typed = self.part(path);
             let quoted = self.quoted(typed.range);
             self.report(&codes::NO_PATH, typed.range, format!("`has` asks for a path, {quoted} is none")).help =
@@ -90,8 +113,9 @@ impl Checker<'_> {
         let item = match &of.ty {
             Ty::List(item) => item.as_ref().clone(),
             Ty::Map(_) => Ty::String,
+            Ty::Keyed(key, _) => key.as_ref().clone(),
             Ty::Json => Ty::Json,
-            Ty::Unknown => Ty::Unknown,
+            Ty::Unknown | Ty::Dyn => of.ty.clone(),
             other => {
                 let (quoted, ty) = (self.quoted(of.range), other.clone());
                 self.report(&codes::OPERATOR, of.range, format!("`{name}` goes over a list or a map, {quoted} is {ty}")).label =

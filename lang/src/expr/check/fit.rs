@@ -3,6 +3,7 @@
 use super::{Checker, Form, Typed};
 use crate::code::expression as codes;
 use crate::diagnostic::Diagnostic;
+use crate::expr::function::Function;
 use crate::expr::operate;
 use crate::expr::tree::{Expected, Tree};
 use crate::literal::{not_a_member, read};
@@ -12,7 +13,7 @@ use crate::value::Value;
 /// A type that a string literal can be read as.
 pub(super) fn reads_text(ty: &Ty) -> bool {
     match ty {
-        Ty::Money | Ty::Duration | Ty::Timestamp | Ty::Enum(_) => true,
+        Ty::Money | Ty::Decimal | Ty::Duration | Ty::Timestamp | Ty::Enum(_) => true,
         Ty::Optional(inner) => reads_text(inner),
         _ => false,
     }
@@ -33,8 +34,15 @@ impl Typed {
 impl Checker<'_> {
     /// The part as a value of a type; a diagnostic where it cannot be one.
     pub(super) fn fit(&mut self, typed: Typed, wanted: &Ty) -> Typed {
-        if typed.ty == *wanted || matches!(typed.ty, Ty::Unknown) || matches!(wanted, Ty::Unknown | Ty::Json) {
+        if typed.ty == *wanted || matches!(typed.ty, Ty::Unknown | Ty::Dyn) || matches!(wanted, Ty::Unknown | Ty::Dyn | Ty::Json) {
             return typed;
+        }
+        if self.cel() {
+            if super::cel::assignable(&typed.ty, wanted) {
+                return typed;
+            }
+            self.mismatch(&typed, wanted);
+            return Typed::unknown(typed.range);
         }
         if let Some(typed) = self.fit_form(&typed, wanted) {
             return typed;
@@ -73,6 +81,12 @@ impl Checker<'_> {
 
     /// Literals whose type follows from their place.
     fn fit_form(&mut self, typed: &Typed, wanted: &Ty) -> Option<Typed> {
+        if let (Tree::Constant(Value::Double(number)), Ty::Decimal) = (&typed.tree, wanted)
+            && let Ok(number) = format!("{number}").parse()
+        {
+            // A number that is written out is the decimal that reads the same.
+            return Some(Typed::new(Tree::Constant(Value::Decimal(number)), Ty::Decimal, typed.range, typed.marks));
+        }
         match (&typed.form, wanted) {
             (Form::Text(text), _) if reads_text(wanted) => {
                 let tree = match read(text, wanted, self.types, None) {
@@ -105,7 +119,7 @@ impl Checker<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    fn mismatch(&mut self, typed: &Typed, wanted: &Ty) {
+    pub(super) fn mismatch(&mut self, typed: &Typed, wanted: &Ty) {
         let (quoted, ty) = (self.quoted(typed.range), typed.ty.clone());
         let diagnostic = self.report(&codes::TYPE, typed.range, format!("{quoted} is {ty}, its place wants {wanted}"));
         diagnostic.label = format!("is {ty}");
@@ -128,14 +142,21 @@ impl Checker<'_> {
 
     /// The part as a type that it can be assigned to.
     fn becomes(&mut self, typed: Typed, wanted: &Ty) -> Typed {
-        let tree = if widens(&typed.ty, wanted) { widened(typed.tree) } else { typed.tree };
+        let tree = match wanted {
+            Ty::Decimal if typed.ty == Ty::Int => Tree::Call(Function::ToDecimal, vec![typed.tree]),
+            _ if widens(&typed.ty, wanted) => widened(typed.tree),
+            _ => typed.tree,
+        };
         Typed { tree, ty: wanted.clone(), form: Form::Plain, ..typed }
     }
 
     /// Whether a value of one type is a value of the other, numbers widened.
     pub(super) fn assignable(&self, from: &Ty, to: &Ty) -> bool {
+        if self.cel() {
+            return super::cel::assignable(from, to);
+        }
         match (from, to) {
-            (Ty::Unknown, _) | (_, Ty::Unknown | Ty::Json) | (Ty::Int, Ty::Double) | (Ty::Enum(_), Ty::String) => true,
+            (Ty::Unknown, _) | (_, Ty::Unknown | Ty::Json) | (Ty::Int, Ty::Double | Ty::Decimal) | (Ty::Enum(_), Ty::String) => true,
             (Ty::Null, Ty::Optional(_)) => true,
             (Ty::Optional(from), Ty::Optional(to)) => self.assignable(from, to),
             (from, Ty::Optional(to)) => self.assignable(from, to),
@@ -162,6 +183,9 @@ impl Checker<'_> {
 
     /// The type that two parts share.
     pub(super) fn common(&self, left: &Typed, right: &Typed) -> Option<Ty> {
+        if !self.cel() && (reads_exactly(left, right) || reads_exactly(right, left)) {
+            return Some(Ty::Decimal);
+        }
         if left.flexible() && !right.flexible() && self.takes_text(left, &right.ty) {
             return Some(right.ty.clone());
         }
@@ -182,6 +206,9 @@ impl Checker<'_> {
     }
 
     fn join(&self, left: &Ty, right: &Ty) -> Option<Ty> {
+        if self.cel() {
+            return super::cel::join(left, right);
+        }
         Some(match (left, right) {
             (left, right) if left == right => left.clone(),
             (Ty::Unknown, other) | (other, Ty::Unknown) => other.clone(),
@@ -190,6 +217,7 @@ impl Checker<'_> {
             (Ty::Optional(left), Ty::Optional(right)) => self.join(left, right)?.optional(),
             (Ty::Optional(inner), other) | (other, Ty::Optional(inner)) => self.join(inner, other)?.optional(),
             (Ty::Int, Ty::Double) | (Ty::Double, Ty::Int) => Ty::Double,
+            (Ty::Int, Ty::Decimal) | (Ty::Decimal, Ty::Int) => Ty::Decimal,
             (Ty::Enum(_), Ty::String | Ty::Enum(_)) | (Ty::String, Ty::Enum(_)) => Ty::String,
             (Ty::List(left), Ty::List(right)) if self.assignable(left, right) && !widens_inside(left, right) => Ty::List(right.clone()),
             (Ty::List(left), Ty::List(right)) if self.assignable(right, left) && !widens_inside(right, left) => Ty::List(left.clone()),
@@ -212,6 +240,11 @@ impl Checker<'_> {
         diagnostic.help = Some(format!("say what holds then: `{text}.or(…)`, or ask first: `has({text}) && …`"));
         Typed { ty: inner, ..typed }
     }
+}
+
+/// Whether a number is written out beside a decimal.
+pub(super) fn reads_exactly(number: &Typed, other: &Typed) -> bool {
+    other.ty == Ty::Decimal && matches!(number.tree, Tree::Constant(Value::Double(_)))
 }
 
 /// Whether numbers inside must be converted, which is done for single values only.
@@ -247,6 +280,7 @@ pub(super) fn expectation(ty: &Ty) -> Option<Expected> {
         Ty::Double => Expected::Double,
         Ty::String => Expected::String,
         Ty::Money => Expected::Money,
+        Ty::Decimal => Expected::Decimal,
         Ty::Timestamp => Expected::Timestamp,
         Ty::Duration => Expected::Duration,
         _ => return None,

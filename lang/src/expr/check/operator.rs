@@ -1,6 +1,6 @@
 //! Operators: what they take, what they give, and how literals beside them are read.
 
-use super::fit::reads_text;
+use super::fit::{reads_exactly, reads_text};
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::expr::tree::{Comparison, Operation, Tree};
@@ -11,6 +11,11 @@ use cel_interpreter::common::ast::{IdedExpr, operators};
 impl Checker<'_> {
     /// An operator's call; `None` where the name is no operator.
     pub(super) fn operator(&mut self, name: &str, arguments: &[IdedExpr], token: Range) -> Option<Typed> {
+        if self.cel()
+            && let Some(typed) = self.cel_operator(name, arguments, token)
+        {
+            return Some(typed);
+        }
         Some(match (name, arguments) {
             (operators::LOGICAL_AND, [left, right]) => self.logic(left, right, true),
             (operators::LOGICAL_OR, [left, right]) => self.logic(left, right, false),
@@ -21,6 +26,8 @@ impl Checker<'_> {
             }
             (operators::NEGATE, [of]) => self.negated(of, token),
             (operators::CONDITIONAL, [condition, one, other]) => self.choice(condition, one, other),
+            (operators::OPT_SELECT, [of, field]) => self.optional_select(of, field, token),
+            (operators::OPT_INDEX, [of, index]) => self.optional_index(of, index, token),
             (operators::INDEX, [of, index]) => self.index(of, index, token),
             (operators::IN, [item, list]) => self.membership(item, list),
             (_, [left, right]) => {
@@ -58,7 +65,7 @@ impl Checker<'_> {
         let of = self.part(of);
         let of = self.settled(of);
         let range = over(token, of.range);
-        if !matches!(of.ty, Ty::Int | Ty::Double | Ty::Money | Ty::Duration | Ty::Unknown) {
+        if !matches!(of.ty, Ty::Int | Ty::Double | Ty::Decimal | Ty::Money | Ty::Duration | Ty::Unknown) {
             let (quoted, ty) = (self.quoted(of.range), of.ty.clone());
             self.report(&codes::OPERATOR, range, format!("`-` takes a number, money or a duration, {quoted} is {ty}"));
             return Typed::unknown(range);
@@ -177,6 +184,12 @@ impl Checker<'_> {
 
     /// Two parts beside each other: a literal is read as what stands opposite.
     fn beside(&mut self, left: Typed, right: Typed) -> (Typed, Typed) {
+        if reads_exactly(&left, &right) {
+            return (self.fit(left, &Ty::Decimal), right);
+        }
+        if reads_exactly(&right, &left) {
+            return (left, self.fit(right, &Ty::Decimal));
+        }
         match self.common(&left, &right) {
             Some(ty) if left.flexible() && !right.flexible() && left.ty != ty => (self.fit(left, &ty), right),
             Some(ty) if right.flexible() && !left.flexible() && right.ty != ty => (left, self.fit(right, &ty)),
@@ -198,7 +211,7 @@ impl Checker<'_> {
     }
 
     /// Two types that an operator does not take together.
-    fn clash(&mut self, sign: &str, left: &Typed, right: &Typed, range: Range) {
+    pub(super) fn clash(&mut self, sign: &str, left: &Typed, right: &Typed, range: Range) {
         let (first, second) = (self.span(left.range), self.span(right.range));
         let (one, other) = (left.ty.clone(), right.ty.clone());
         let diagnostic = self.report(&codes::OPERATOR, range, format!("`{sign}` does not take {one} and {other}"));
@@ -261,6 +274,9 @@ impl Checker<'_> {
 
     /// A literal operand as what the other operand wants beside it.
     fn operand(&mut self, what: Operation, typed: Typed, other: &Typed) -> Typed {
+        if reads_exactly(&typed, other) {
+            return self.fit(typed, &Ty::Decimal);
+        }
         let Form::Text(text) = &typed.form else { return typed };
         let wanted = match (what, &other.ty) {
             (Operation::Add, Ty::Timestamp) => Ty::Duration,
@@ -269,6 +285,7 @@ impl Checker<'_> {
             (Operation::Add, Ty::Duration) if crate::literal::timestamp(text).is_some() => Ty::Timestamp,
             (Operation::Add | Operation::Subtract | Operation::Divide, Ty::Duration) => Ty::Duration,
             (Operation::Add | Operation::Subtract | Operation::Divide, Ty::Money) => Ty::Money,
+            (_, Ty::Decimal) => Ty::Decimal,
             _ => return typed,
         };
         self.fit(typed, &wanted)
@@ -279,10 +296,12 @@ impl Checker<'_> {
         Some(match (what, &left.ty, &right.ty) {
             (_, Ty::Unknown, _) | (_, _, Ty::Unknown) => Ty::Unknown,
             (_, Ty::Int, Ty::Int) => Ty::Int,
+            (_, Ty::UInt, Ty::UInt) => Ty::UInt,
+            (_, Ty::Decimal, Ty::Decimal | Ty::Int) | (_, Ty::Int, Ty::Decimal) => Ty::Decimal,
             (Remainder, ..) => return None,
             (_, Ty::Int | Ty::Double, Ty::Int | Ty::Double) => Ty::Double,
-            (Add | Subtract, Ty::Money, Ty::Money) | (Multiply | Divide, Ty::Money, Ty::Int | Ty::Double) => Ty::Money,
-            (Multiply, Ty::Int | Ty::Double, Ty::Money) => Ty::Money,
+            (Add | Subtract, Ty::Money, Ty::Money) | (Multiply | Divide, Ty::Money, Ty::Int | Ty::Double | Ty::Decimal) => Ty::Money,
+            (Multiply, Ty::Int | Ty::Double | Ty::Decimal, Ty::Money) => Ty::Money,
             (Divide, Ty::Money, Ty::Money) | (Divide, Ty::Duration, Ty::Duration) => Ty::Double,
             (Add | Subtract, Ty::Timestamp, Ty::Duration) | (Add, Ty::Duration, Ty::Timestamp) => Ty::Timestamp,
             (Subtract, Ty::Timestamp, Ty::Timestamp) | (Add | Subtract, Ty::Duration, Ty::Duration) => Ty::Duration,
@@ -295,7 +314,7 @@ impl Checker<'_> {
     }
 }
 
-fn comparison(name: &str) -> Option<Comparison> {
+pub(super) fn comparison(name: &str) -> Option<Comparison> {
     Some(match name {
         operators::EQUALS => Comparison::Equal,
         operators::NOT_EQUALS => Comparison::Different,
@@ -307,7 +326,7 @@ fn comparison(name: &str) -> Option<Comparison> {
     })
 }
 
-fn sign(how: Comparison) -> &'static str {
+pub(super) fn sign(how: Comparison) -> &'static str {
     match how {
         Comparison::Equal => "==",
         Comparison::Different => "!=",
@@ -318,7 +337,7 @@ fn sign(how: Comparison) -> &'static str {
     }
 }
 
-fn operation(name: &str) -> Option<Operation> {
+pub(super) fn operation(name: &str) -> Option<Operation> {
     Some(match name {
         operators::ADD => Operation::Add,
         operators::SUBSTRACT => Operation::Subtract,
@@ -329,7 +348,7 @@ fn operation(name: &str) -> Option<Operation> {
     })
 }
 
-fn symbol(what: Operation) -> &'static str {
+pub(super) fn symbol(what: Operation) -> &'static str {
     match what {
         Operation::Add => "+",
         Operation::Subtract => "-",

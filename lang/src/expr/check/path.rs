@@ -3,10 +3,12 @@
 use super::{Checker, Local, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::diagnostic::nearest;
+use crate::expr::convert::TYPE_NAMES;
 use crate::expr::select::{Selected, inner_marks, select};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
 use crate::ty::{Marks, Ty};
+use crate::value::Value;
 use cel_interpreter::common::ast::{Expr as Node, IdedExpr, LiteralValue, operators};
 
 /// The first name of a path.
@@ -58,7 +60,7 @@ impl Checker<'_> {
     }
 
     /// The name of a field, which stands after the recorded dot.
-    fn field_range(&self, node: &IdedExpr, field: &str) -> Range {
+    pub(super) fn field_range(&self, node: &IdedExpr, field: &str) -> Range {
         let dot = self.token(node);
         let after = self.text.get(dot.1..).unwrap_or("");
         let start = dot.1 + (after.len() - after.trim_start().len());
@@ -89,11 +91,14 @@ impl Checker<'_> {
             let tree = Tree::Variable { name: name.into(), optional };
             return (Typed::new(tree, known(&variable.ty), range, variable.marks), Some(name.to_owned()), true);
         }
+        if TYPE_NAMES.contains(&name) {
+            return (Typed::new(Tree::Constant(Value::Type(name.into())), Ty::Type, range, Marks::default()), None, false);
+        }
         self.unknown_name(name, range);
         (Typed::unknown(range), None, false)
     }
 
-    fn unknown_name(&mut self, name: &str, range: Range) {
+    pub(super) fn unknown_name(&mut self, name: &str, range: Range) {
         let locals: Vec<String> = self.locals.iter().map(|local| local.name.clone()).collect();
         let mut names: Vec<&str> =
             locals.iter().map(String::as_str).chain(self.scope.variables.iter().map(|variable| variable.name.as_str())).collect();
@@ -113,7 +118,7 @@ impl Checker<'_> {
         }
     }
 
-    fn field(&mut self, of: Typed, field: &str, range: Range) -> Typed {
+    pub(super) fn field(&mut self, of: Typed, field: &str, range: Range) -> Typed {
         let whole = over(of.range, range);
         let (ty, marks) = match select(&of.ty, field, self.types) {
             Selected::Field(ty, marks) => (ty, marks),
@@ -153,6 +158,7 @@ impl Checker<'_> {
             (operators::EQUALS, None, [path, other]) if !truth && null(other) => {
                 spelled(path).map(|path| prefixes(&path)).unwrap_or_default()
             }
+            ("hasValue", Some(path), []) if truth => spelled(path).map(|path| prefixes(&path)).unwrap_or_default(),
             (operators::LOGICAL_NOT, None, [of]) => self.facts(of, !truth),
             (operators::LOGICAL_AND, None, [left, right]) if truth => [self.facts(left, true), self.facts(right, true)].concat(),
             (operators::LOGICAL_OR, None, [left, right]) if !truth => [self.facts(left, false), self.facts(right, false)].concat(),

@@ -148,7 +148,7 @@ fn what_is_too_long_or_too_deep_is_refused_before_it_is_parsed() {
     for text in [
         format!("{}status{}", "(1 + ".repeat(30), ")".repeat(30)),
         format!("{}1{}", "[".repeat(40), "]".repeat(40)),
-        format!("{}found{}", "found.map(x, ".repeat(20), ")".repeat(20)),
+        format!("{}found{}", "[status].map(x, ".repeat(20), ")".repeat(20)),
         format!("name{}", " + name".repeat(100)),
         format!("body{}", ".a".repeat(100)),
         "true ? 1 : ".repeat(40) + "1",

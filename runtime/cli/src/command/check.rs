@@ -31,7 +31,7 @@ pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
 
 /// Mends the files, and returns what is left and what was done.
 fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> Result<(Compiled, Vec<Fixed>), Failure> {
-    let mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
+    let mut mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
     let mut written: Vec<&str> = Vec::new();
     for ((path, old), (_, new)) in repository.configuration.iter().zip(&mended.configuration) {
         if old == new {
@@ -44,6 +44,7 @@ fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> R
         }
         written.push(path);
     }
+    repository.note_links(&mut mended.compiled);
     Ok((mended.compiled, mended.fixed))
 }
 

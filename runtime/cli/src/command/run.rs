@@ -11,18 +11,24 @@ use crate::repository::Repository;
 use crate::session::{Options, Session, state_folder, store_failure};
 use crate::summary::{self, Tally};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
-use tradewind_engine::engine::StartError;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tradewind_engine::engine::{StartError, Submitted};
 use tradewind_lang::code::run as code;
 use tradewind_lang::plan::Plan;
+
+/// Inputs that are handed in before the first of them is durable, for each run in flight.
+const AHEAD: usize = 2;
 
 pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     let repository = Repository::open(place)?;
     let compiled = repository.compile(place.environment.as_deref());
     render::diagnostics(&compiled);
-    let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
+    let Some(plan) = compiled.plan.clone() else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;
+    crate::lacking::check(&compiled, &plan, flow)?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
     let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan))?;
     super::block_on(work(&repository, plan, options, lines, rejects))?
@@ -30,6 +36,8 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
 
 async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec<Line>, rejects: Rejects) -> Outcome {
     let began = Instant::now();
+    // Before anything is opened: from here on an interrupted command ends in order.
+    let mut interrupts = Interrupts::listen()?;
     let session =
         Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: usize::from(options.in_flight), perform: true })
             .await?;
@@ -39,7 +47,7 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
     let feeding = feed(&session, options, &mut lines, &mut tally, &bar);
     let ended = tokio::select! {
         ended = feeding => Some(ended),
-        _ = tokio::signal::ctrl_c() => None,
+        () = interrupts.next() => None,
     };
     bar.finish_and_clear();
     let Some(ended) = ended else {
@@ -67,6 +75,27 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
     })
 }
 
+/// Ctrl-C, and what asks a process to end.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::new(Exit::Tool, &code::STORE_FAILED, format!("signals cannot be heard: {error}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 /// Counts the lines that are no input, and writes them down with their reasons.
 fn note_rejects(rejects: &Rejects, lines: &[Line], tally: &mut Tally) -> Result<(), Failure> {
     let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
@@ -75,26 +104,26 @@ fn note_rejects(rejects: &Rejects, lines: &[Line], tally: &mut Tally) -> Result<
     Ok(())
 }
 
+/// Hands the inputs in, in their order, a few ahead of what is durable: a caller who waited for each would pay a commit for each.
 async fn feed(session: &Session, options: &Run, lines: &mut [Line], tally: &mut Tally, bar: &ProgressBar) -> Result<(), Failure> {
+    let ahead = AHEAD * usize::from(options.in_flight);
+    let mut handed: VecDeque<(usize, Submitted)> = VecDeque::with_capacity(ahead);
     for line in lines {
         let Ok(input) = &line.input else { continue };
-        match session.engine.start(&options.flow, input.clone(), "command-line").await {
-            Ok(started) => {
-                if started.conflict {
-                    tally.conflicts += 1;
-                    let place = format!("{}:{}", options.input.display(), line.number);
-                    bar.suspend(|| tell!("{place}: error[{}]: another input was already started under this key", code::INPUT_CONFLICT.id));
-                } else if started.is_new {
-                    tally.new += 1;
-                } else {
-                    tally.known += 1;
-                }
-                tally.ids.insert(started.run_id);
-            }
+        match session.engine.submit(&options.flow, input.clone(), "command-line").await {
+            Ok(submitted) => handed.push_back((line.number, submitted)),
             Err(StartError::Store(error)) => return Err(store_failure(error)),
             Err(StartError::Input(why) | StartError::Key(why)) => line.input = Err(why),
-            Err(error) => return Err(Failure::new(Exit::Mistakes, &code::BAD_INPUT, format!("line {}: {error}", line.number))),
+            Err(error) => return Err(not_started(line.number, &error)),
         }
+        while handed.len() >= ahead {
+            let Some((number, submitted)) = handed.pop_front() else { break };
+            count(number, submitted, options, tally, bar).await?;
+            show(session, bar);
+        }
+    }
+    for (number, submitted) in handed {
+        count(number, submitted, options, tally, bar).await?;
         show(session, bar);
     }
     let mut tick = tokio::time::interval(Duration::from_millis(200));
@@ -106,6 +135,29 @@ async fn feed(session: &Session, options: &Run, lines: &mut [Line], tally: &mut 
             _ = tick.tick() => show(session, bar),
         }
     }
+}
+
+/// Waits until a start is durable, and counts what it was.
+async fn count(number: usize, submitted: Submitted, options: &Run, tally: &mut Tally, bar: &ProgressBar) -> Result<(), Failure> {
+    let started = submitted.durable().await.map_err(|error| match error {
+        StartError::Store(error) => store_failure(error),
+        error => not_started(number, &error),
+    })?;
+    if started.conflict {
+        tally.conflicts += 1;
+        let place = format!("{}:{number}", options.input.display());
+        bar.suspend(|| tell!("{place}: error[{}]: another input was already started under this key", code::INPUT_CONFLICT.id));
+    } else if started.is_new {
+        tally.new += 1;
+    } else {
+        tally.known += 1;
+    }
+    tally.ids.insert(started.run_id);
+    Ok(())
+}
+
+fn not_started(number: usize, error: &StartError) -> Failure {
+    Failure::new(Exit::Mistakes, &code::BAD_INPUT, format!("line {number}: {error}"))
 }
 
 /// Shows how far the engine is; runs of earlier commands count too, as they are part of the same log.

@@ -20,7 +20,7 @@ pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
     let repository = Repository::open(place)?;
     let compiled = repository.compile(place.environment.as_deref());
     render::diagnostics(&compiled);
-    let Some(plan) = compiled.plan else { return Ok(Exit::Mistakes) };
+    let Some(plan) = compiled.plan.clone() else { return Ok(Exit::Mistakes) };
     if compiled.scenarios.is_empty() {
         return Err(Failure::new(Exit::Usage, &code::USAGE, "the repository has no scenario")
             .help("a `scenario` node beside a flow says what goes in and what must come of it"));
@@ -30,6 +30,12 @@ pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
     if scenarios.is_empty() {
         return Err(Failure::new(Exit::Usage, &code::USAGE, "no scenario has such a name")
             .help("`tradewind test` without a filter runs and names them all"));
+    }
+    for scenario in &scenarios {
+        crate::lacking::check_scenario(&compiled, scenario)?;
+        if let Some(flow) = plan.flows.get(&scenario.flow) {
+            crate::lacking::check(&compiled, &plan, flow)?;
+        }
     }
     let models: Arc<dyn Models> = Arc::new(LocalModels::new(&repository.root, state_folder(&repository, &plan).join("models")));
     let plan = Arc::new(plan);

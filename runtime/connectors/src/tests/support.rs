@@ -27,6 +27,7 @@ pub(super) fn connector(name: &str, base_url: &str) -> Connector {
         total_timeout: 800_000,
         retry: Retry { max: 0, from: 1, to: 1, when: Vec::new() },
         failures: Vec::new(),
+        terms: Default::default(),
     }
 }
 
@@ -125,6 +126,7 @@ pub(super) fn operation(method: &str, path: &str) -> Operation {
         idempotent: None,
         failures: Vec::new(),
         lookup: None,
+        terms: Default::default(),
     }
 }
 

@@ -89,6 +89,23 @@ fn start(round: &mut Round<'_>, id: StepId) {
                 Err(message) => round.fail_rule(id, message),
             }
         }
+        // Whoever starts a run asks the plan first; this is for a plan that came another way.
+        StepKind::Facts(_)
+        | StepKind::Each(_)
+        | StepKind::Wait(_)
+        | StepKind::Begin(_)
+        | StepKind::Undo(_)
+        | StepKind::Emit(_)
+        | StepKind::Generate(_)
+        | StepKind::Look(_)
+        | StepKind::Split(_)
+        | StepKind::Revise(_)
+        | StepKind::Agent(_)
+        | StepKind::Measure(_)
+        | StepKind::Search(_) => {
+            let does = tradewind_lang::graph::verb(&step.kind);
+            round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
+        }
     }
 }
 

@@ -53,7 +53,7 @@ fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
         Verdict::Deny { reason } => {
             record(round, id, asked, by, verdict, true, None);
             let message = if reason.is_empty() { format!("{by} said no") } else { format!("{by} said no: {reason}") };
-            round.deny(id, "approval".to_owned(), message, Used::State);
+            round.deny(id, asked.approval.asked_by(), message, Used::State);
             person::rearm_deadline(round);
             Ok(())
         }

@@ -32,7 +32,7 @@ fn expire(round: &mut Round<'_>, approval: &Arc<str>) {
     match then {
         OnTimeout::Approve => {}
         OnTimeout::Skip => round.emit(Some(id), EventKind::StepSkipped { why: SkipReason::TimeOut }, Used::Clock, None),
-        OnTimeout::Deny if asked.approval.kind == ApprovalKind::Act => round.deny(id, "time-out".to_owned(), nobody(), Used::Clock),
+        OnTimeout::Deny if asked.approval.kind == ApprovalKind::Act => round.deny(id, asked.approval.asked_by(), nobody(), Used::Clock),
         OnTimeout::Deny => round.fail(id, Failure::new(FailureKind::Person, nobody()), Used::Clock),
         OnTimeout::Stop => {
             let failure = Failure::new(FailureKind::Person, nobody());

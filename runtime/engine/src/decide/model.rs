@@ -40,6 +40,7 @@ fn climb(round: &mut Round<'_>, id: StepId, route: &str, text: Arc<str>, from: u
             }
             Rung::Fail { message } => return fail(round, id, place, message.clone(), refused),
             Rung::Template { .. } => refused.push("a template gives no label".to_owned()),
+            Rung::Cached { .. } | Rung::Person { .. } => refused.push("this version keeps no answers and asks nobody here".to_owned()),
         }
     }
     let message = refused.last().cloned().unwrap_or_else(|| format!("route `{route}` has no rung that answers"));
@@ -125,6 +126,7 @@ pub(super) fn draft(round: &mut Round<'_>, id: StepId, field: &str, route: &str)
             Rung::Fail { message } => return fail(round, id, place, message.clone(), refused),
             Rung::Candidate { model } => refused.push(format!("`{model}` writes no text")),
             Rung::Value { .. } => refused.push("a label is no text".to_owned()),
+            Rung::Cached { .. } | Rung::Person { .. } => refused.push("this version keeps no answers and asks nobody here".to_owned()),
         }
     }
     let message = refused.last().cloned().unwrap_or_else(|| format!("route `{route}` has no rung that answers"));

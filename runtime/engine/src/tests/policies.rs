@@ -191,7 +191,7 @@ async fn an_edit_is_judged_again_and_may_need_another_team_or_be_denied() {
     assert!(world.connectors.effects().is_empty());
     engine.answer(&again.id, "fin@example.com", Verdict::Deny { reason: "too much".to_owned() }).await.unwrap();
     world.settle(&engine).await;
-    assert_eq!(denied(&world.events(&engine).await), ["approval"]);
+    assert_eq!(denied(&world.events(&engine).await), ["p.large and stage"]);
 
     let (world, engine) = staged().await;
     let item = engine.approvals().await.unwrap().remove(0).approval;

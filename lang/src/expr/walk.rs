@@ -1,0 +1,63 @@
+//! The parts of a tree's node, in the order in which they are evaluated. It changes nothing itself.
+
+use super::tree::Tree;
+
+impl Tree {
+    /// The parts of this node.
+    pub(super) fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::Constant(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
+            Self::Select { of, .. } | Self::Present(of) | Self::Not(of) | Self::Negate(of) | Self::Widen(of) | Self::Expect(_, of) => {
+                vec![of]
+            }
+            Self::Default(left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right)
+            | Self::Compare(_, left, right)
+            | Self::Arithmetic(_, left, right)
+            | Self::Dynamic(_, left, right)
+            | Self::In(left, right)
+            | Self::Index(left, right)
+            | Self::Bind(left, right) => vec![left, right],
+            Self::OptionalMap { of, make, .. } => vec![of, make],
+            Self::OrElse { first, second, .. } => vec![first, second],
+            Self::Choose(condition, one, other) => vec![condition, one, other],
+            Self::List(items) | Self::Call(_, items) | Self::Cel(_, _, items) => items.iter().collect(),
+            Self::Items(items) => items.iter().map(|(item, _)| item).collect(),
+            Self::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Self::Entries(entries) => entries.iter().flat_map(|(key, value, _)| [key, value]).collect(),
+            Self::Each { range, when, make, .. } | Self::Pairs { range, when, make, .. } => {
+                [Some(range), when.as_ref(), make.as_ref()].into_iter().flatten().map(AsRef::as_ref).collect()
+            }
+        }
+    }
+
+    /// The parts of this node, to be changed.
+    pub(super) fn parts_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Constant(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
+            Self::Select { of, .. } | Self::Present(of) | Self::Not(of) | Self::Negate(of) | Self::Widen(of) | Self::Expect(_, of) => {
+                vec![of]
+            }
+            Self::Default(left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right)
+            | Self::Compare(_, left, right)
+            | Self::Arithmetic(_, left, right)
+            | Self::Dynamic(_, left, right)
+            | Self::In(left, right)
+            | Self::Index(left, right)
+            | Self::Bind(left, right) => vec![left, right],
+            Self::OptionalMap { of, make, .. } => vec![of, make],
+            Self::OrElse { first, second, .. } => vec![first, second],
+            Self::Choose(condition, one, other) => vec![condition, one, other],
+            Self::List(items) | Self::Call(_, items) | Self::Cel(_, _, items) => items.iter_mut().collect(),
+            Self::Items(items) => items.iter_mut().map(|(item, _)| item).collect(),
+            Self::Map(entries) => entries.iter_mut().flat_map(|(key, value)| [key, value]).collect(),
+            Self::Entries(entries) => entries.iter_mut().flat_map(|(key, value, _)| [key, value]).collect(),
+            Self::Each { range, when, make, .. } | Self::Pairs { range, when, make, .. } => {
+                [Some(range), when.as_mut(), make.as_mut()].into_iter().flatten().map(AsMut::as_mut).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The acts beside `call`: running another flow, taking effects back, emitting an event.
+
+use super::connector::object_of;
+use super::context::{Context, name_of, suggest};
+use super::step::{Place, Verb};
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Begin, Bindings, EffectKind, Emit, StepKind, Undo};
+use crate::shape::Shaped;
+use crate::ty::{Marks, Ty};
+
+impl Context<'_> {
+    /// `stage` and `evidence` belong to an effect: nothing else is looked at.
+    fn only_of_effects(&mut self, node: &Node, verb: &str) {
+        for name in ["stage", "evidence"] {
+            let Some(child) = node.first(name) else { continue };
+            let message = format!("`{name}` belongs to an effect, and `{verb}` has none of its own");
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, child.name.span, message).label("nothing to look at");
+            self.report(diagnostic.help("remove it: the acts that follow have their own"));
+        }
+    }
+
+    /// Fields of a record, none of which forgets a mark.
+    fn labelled_bindings(&mut self, verb: &Node, record: &str, place: &mut Place<'_, '_>) -> Option<Bindings> {
+        let fields = self.plan.types.records.get(record)?.fields.clone();
+        let bound = self.typed_bindings(verb, &fields, &place.scope, record, "field");
+        for (name, checked) in &bound {
+            let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
+            let value = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map(|(_, value)| value.clone());
+            if let Some(value) = value {
+                self.check_labels(checked, field, &value);
+            }
+        }
+        Some(bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect())
+    }
+
+    pub(crate) fn lower_begin(&mut self, node: &Node, verb: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        self.only_of_effects(node, "flow");
+        let value = verb.argument(0)?.clone();
+        let flow = self.reference(&value, "flow")?;
+        // A flow with a mistake, or one that starts this one: reported there.
+        let found = self.plan.flows.get(&flow)?.clone();
+        let (ty, marks) = self.known.outputs.get(&flow).cloned()?;
+        let input = self.labelled_bindings(verb, &found.input, place)?;
+        Some((StepKind::Begin(Box::new(Begin { flow, input })), ty, marks))
+    }
+
+    pub(crate) fn lower_emit(&mut self, node: &Node, verb: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        self.only_of_effects(node, "emit");
+        let value = verb.argument(0)?.clone();
+        let event = self.reference(&value, "type")?;
+        let fields = self.labelled_bindings(verb, &event, place)?;
+        Some((StepKind::Emit(Box::new(Emit { event, fields })), Ty::Object(Vec::new()), Marks::default()))
+    }
+
+    pub(crate) fn lower_undo(&mut self, node: &Node, verb: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let flow = self.setting_reference(verb, "flow", "flow")?;
+        let Some(step) = verb.setting("step").cloned() else {
+            self.missing(verb, "step", "write `step=\"publish\"`: the act whose effects are taken back");
+            return None;
+        };
+        let step_name = self.text(&step, "a step's name")?;
+        let acts = self.known.acts.get(&flow).cloned().unwrap_or_default();
+        let Some((_, operation)) = acts.iter().find(|(name, _)| *name == step_name).cloned() else {
+            let known: Vec<String> = acts.into_iter().map(|(name, _)| name).collect();
+            let message = format!("the flow `{flow}` has no act `{step_name}`");
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, step.span, message).label("no such act");
+            self.report(suggest(diagnostic, &step_name, &known, step.span, "act"));
+            return None;
+        };
+        let own = self.plan.operations.get(&operation)?.clone();
+        let Some(by) = own.terms.undo.as_ref().map(|undo| undo.operation.clone()).filter(|_| own.effect != EffectKind::Irreversible) else {
+            let message = format!("`{operation}` cannot be taken back");
+            let diagnostic = Diagnostic::new(&meaning::NOT_UNDOABLE, step.span, message).label("has no `undo`");
+            self.report(diagnostic.help("give the operation an `undo`, or make up for it with an act of its own"));
+            return None;
+        };
+        let effect = object_of(&own.request);
+        let condition = match verb.setting("where").cloned() {
+            Some(condition) => {
+                let scope = place.scope.clone().with("effect", effect.clone(), Marks::default());
+                let checked = self.condition(&condition, &scope)?;
+                place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("effect")).cloned());
+                Some(checked.expr)
+            }
+            None => None,
+        };
+        let last = self.bound(verb, "last", 100_000, "write `last=1`: at most so many effects, the newest first");
+        let since = verb.setting("since").is_some().then(|| self.span_of_time(verb, "since")).flatten();
+        let back = self.plan.operations.get(&by)?.clone();
+        let stage = node.first("stage").map(|stage| self.lower_stage(stage, &back, place));
+        let evidence = self.lower_evidence(node, &back, place);
+        self.check_guards(&step, &back, stage.is_some());
+        let stage = match stage {
+            Some(stage) => Some(stage?),
+            None => None,
+        };
+        let undo = Undo { flow, step: step_name, operation, by, condition, last: last?, since, evidence, stage };
+        let ty = Ty::Object(vec![("effects".to_owned(), Ty::List(Box::new(effect)))]);
+        Some((StepKind::Undo(Box::new(undo)), ty, Marks::default()))
+    }
+
+    /// Every `act { call }` of every flow, as written: what an `undo` may name.
+    pub(crate) fn note_acts(&mut self, nodes: &[Node]) {
+        fn acts(node: &Node, found: &mut Vec<(String, String)>) {
+            for child in &node.children {
+                if child.name.text == "act"
+                    && let (Some(name), Some(operation)) = (name_of(child), child.first("call").and_then(name_of))
+                {
+                    found.push((name.text, operation.text));
+                }
+                acts(child, found);
+            }
+        }
+        for flow in nodes.iter().filter(|node| node.name.text == "flow") {
+            let Some(name) = name_of(flow) else { continue };
+            let mut found = Vec::new();
+            acts(flow, &mut found);
+            self.known.acts.insert(name.text, found);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Environments of the manifest: every one is checked, the chosen one goes into the plan.
+
+use super::context::{Context, name_of, suggest};
+use crate::ast::{Literal, Node, Scalar};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::shape::Shaped;
+use crate::value::Value;
+use std::collections::BTreeMap;
+
+/// What an environment says; taken over by the plan if it is the chosen one.
+#[derive(Default)]
+struct Environment {
+    store: Option<String>,
+    settings: BTreeMap<String, Value>,
+    twins: bool,
+    seeds: BTreeMap<String, String>,
+}
+
+impl Context<'_> {
+    /// Checks all, so that a mistake in another one does not wait for the day it is chosen.
+    pub(crate) fn lower_environments(&mut self, project: &Node, wanted: Option<&str>) {
+        let known: Vec<String> = project.all("environment").filter_map(name_of).map(|name| name.text).collect();
+        if let Some(name) = wanted.filter(|name| !known.iter().any(|known| known == name)) {
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, project.name.span, format!("there is no environment `{name}`"));
+            let mut diagnostic = suggest(diagnostic.label("not among its environments"), name, &known, project.name.span, "environment");
+            // The name was given to the command: there is nothing to mend in the text.
+            diagnostic.fixes.clear();
+            self.report(diagnostic);
+        }
+        let chosen = match wanted {
+            Some(name) => Some(name.to_owned()),
+            None => known.iter().find(|name| *name == "dev").or(known.first()).cloned(),
+        };
+        for node in project.all("environment") {
+            let Some(name) = name_of(node) else { continue };
+            let first = self.declare("environment", &name.text, name.span);
+            let environment = self.lower_environment(node);
+            if !first || chosen.as_ref() != Some(&name.text) {
+                continue;
+            }
+            let project = &mut self.plan.project;
+            project.environment = name.text;
+            project.settings.extend(environment.settings);
+            project.twins = environment.twins;
+            project.seeds = environment.seeds;
+            if let Some(store) = environment.store {
+                project.store = store;
+            }
+        }
+    }
+
+    fn lower_environment(&mut self, node: &Node) -> Environment {
+        let mut environment = Environment::default();
+        if let Some(store) = node.setting("store").cloned() {
+            environment.store = self.lower_store(&store);
+        }
+        for setting in node.all("setting") {
+            environment.settings.extend(self.lower_override(setting));
+        }
+        let Some(twins) = node.first("twins") else { return environment };
+        environment.twins = twins.argument(0).is_some_and(|value| value.scalar == Scalar::Bool(true));
+        for seed in twins.all("seed") {
+            let (Some(record), Some(file)) = (seed.argument(0).cloned(), seed.argument(1).cloned()) else { continue };
+            let record = self.reference(&record, "type");
+            match (self.file_or_text(&file), record) {
+                (Some((_, Some(path))), Some(record)) => {
+                    environment.seeds.insert(record, path);
+                }
+                (Some((_, None)), _) => {
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, file.span, "a seed is a file of the repository");
+                    self.report(diagnostic.label("not marked as a file").help("write `(file)` before it"));
+                }
+                _ => {}
+            }
+        }
+        environment
+    }
+
+    fn lower_store(&mut self, value: &Literal) -> Option<String> {
+        let url = self.text(value, "`store`")?;
+        let path = url.strip_prefix("surrealkv://");
+        let outside = path.is_some_and(|path| path.split('/').any(|part| part == ".."));
+        if outside || (path.is_none_or(str::is_empty) && url != "memory://") {
+            let why = if outside { "lies outside the repository" } else { "is no store of this version" };
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{url}` {why}")).label("not a store");
+            self.report(diagnostic.help("write `surrealkv://.tradewind/store`, or `memory://` to keep nothing"));
+            return None;
+        }
+        Some(url)
+    }
+
+    /// `setting NAME VALUE`, for one that the project declares.
+    fn lower_override(&mut self, node: &Node) -> Option<(String, Value)> {
+        let name = node.argument(0).cloned()?;
+        let found = self.reference(&name, "setting")?;
+        let ty = self.settings.iter().find(|(name, _)| *name == found).map(|(_, ty)| ty.clone())?;
+        let value = node.arguments.last().cloned()?;
+        Some((found, self.typed(&value, &ty)?))
+    }
+}

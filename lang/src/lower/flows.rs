@@ -1,0 +1,85 @@
+//! All flows of a repository, in parallel: none sees what another one adds to the plan, and what they add is put together in the
+//! order of the nodes. Flows that others start come before those. It lowers no step itself.
+
+use super::context::{Context, name_of};
+use super::found::Found;
+use super::model::WrittenRoute;
+use crate::ast::Node;
+use crate::diagnostic::Diagnostic;
+use crate::parallel;
+use crate::plan::{Flow, Locations, Route};
+use crate::ty::{Marks, Record, Ty};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What lowering one flow gives.
+struct Outcome {
+    name: String,
+    flow: Option<Flow>,
+    /// Type and marks of what it answers, for the flows that start it.
+    output: Option<(Ty, Marks)>,
+    /// The type of its input, where the flow declares it itself.
+    records: Vec<(String, Record)>,
+    routes: BTreeMap<String, Arc<Route>>,
+    locations: Locations,
+    found: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    /// Lowers every flow, on so many threads.
+    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
+        for wave in self.flows_in_order(nodes) {
+            let shared = &*self;
+            let lowered = parallel::each(threads, &wave, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
+            for outcome in lowered.into_iter().flatten() {
+                self.diagnostics.extend(outcome.found);
+                self.locations.0.extend(outcome.locations.0);
+                self.plan.types.records.extend(outcome.records);
+                self.plan.routes.extend(outcome.routes);
+                self.known.outputs.extend(outcome.output.map(|output| (outcome.name.clone(), output)));
+                if let Some(flow) = outcome.flow {
+                    self.plan.flows.insert(outcome.name, Arc::new(flow));
+                }
+            }
+        }
+    }
+
+    /// A context of its own, which knows everything that was lowered before the flows.
+    fn for_flows(&self) -> Self {
+        Self {
+            sources: self.sources.clone(),
+            read: self.read,
+            diagnostics: Found::default(),
+            plan: self.plan.clone(),
+            locations: Locations::default(),
+            declared: self.declared.clone(),
+            choosing: self.choosing.clone(),
+            settings: self.settings.clone(),
+            known: self.known.clone(),
+        }
+    }
+
+    /// Lowers one flow and takes out of the context what it added.
+    fn lower_apart(&mut self, node: &Node, routes: &BTreeMap<String, WrittenRoute>) -> Option<Outcome> {
+        let name = name_of(node)?.text;
+        // A declared type may have that name; the flow of the next thread must find it unchanged.
+        let declared = self.plan.types.records.get(&own_record(&name)).cloned();
+        let flow = self.lower_flow(node, &name, routes);
+        let own = self.plan.types.records.remove_entry(&own_record(&name));
+        self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
+        Some(Outcome {
+            flow,
+            output: self.known.outputs.get(&name).cloned(),
+            records: own.into_iter().collect(),
+            routes: std::mem::take(&mut self.plan.routes),
+            locations: std::mem::take(&mut self.locations),
+            found: std::mem::take(&mut self.diagnostics).into_list(),
+            name,
+        })
+    }
+}
+
+/// The name of the type that a flow with fields of its own gives its input.
+fn own_record(flow: &str) -> String {
+    format!("{flow}.input")
+}

@@ -1,0 +1,50 @@
+//! Diagnostics as they are found, each once. It judges none.
+
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use std::collections::BTreeMap;
+
+/// The mistakes so far, in the order found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    list: Vec<Diagnostic>,
+    /// Where in the list those of a place and a code are: asking whether one is there already takes no walk through all.
+    places: BTreeMap<(Span, &'static str), Vec<usize>>,
+}
+
+impl Found {
+    /// Adds one that is not there yet.
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        let Self { list, places } = self;
+        let same = places.entry((diagnostic.span, diagnostic.code.id)).or_default();
+        if !same.iter().any(|at| list.get(*at) == Some(&diagnostic)) {
+            same.push(list.len());
+            list.push(diagnostic);
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Forgets all but the first `length`.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        for forgotten in self.list.drain(length.min(self.list.len())..) {
+            if let Some(same) = self.places.get_mut(&(forgotten.span, forgotten.code.id)) {
+                same.retain(|at| *at < length);
+            }
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
+        self.list
+    }
+}
+
+impl Extend<Diagnostic> for Found {
+    fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, more: I) {
+        more.into_iter().for_each(|diagnostic| self.report(diagnostic));
+    }
+}

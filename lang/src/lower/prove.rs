@@ -1,0 +1,109 @@
+//! What is proved of conditions where they stand: rules that never decide, requirements that never or always hold.
+//! The proofs themselves are in `proof`; this puts them into words.
+
+use super::context::Context;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Expr, Scope, Tree};
+use crate::proof::{Conditions, Conflict};
+use crate::source::Span;
+use crate::value::Value;
+
+/// Earlier rules that are compared with one rule.
+const MOST_EARLIER: usize = 64;
+
+/// A condition as written.
+pub(crate) struct Written<'e> {
+    /// Its name in messages, such as ``rule `late` ``.
+    pub(crate) name: String,
+    /// Where its condition stands.
+    pub(crate) span: Span,
+    /// The condition.
+    pub(crate) when: &'e Expr,
+}
+
+fn why(conflict: &Conflict) -> String {
+    match conflict.about.as_str() {
+        "" => "it asks for things that exclude each other".to_owned(),
+        path => format!("no value of `{path}` is left"),
+    }
+}
+
+fn is_literal(tree: &Tree) -> bool {
+    matches!(tree, Tree::Constant(Value::Bool(_)))
+}
+
+impl Context<'_> {
+    /// Reports a condition that no value makes true. Whether it did.
+    pub(crate) fn prove_possible(&mut self, scope: &Scope, condition: &Written<'_>) -> bool {
+        if is_literal(&condition.when.root) {
+            return false;
+        }
+        let conflict = Conditions::of(scope, &self.plan.types).conflict(&[&condition.when.root], &[]);
+        let Some(conflict) = conflict else { return false };
+        let message = format!("the condition of {} never holds", condition.name);
+        let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, condition.span, message).label(why(&conflict));
+        self.report(diagnostic.help("change one side of it, or remove what it guards"));
+        true
+    }
+
+    /// Reports a condition that is true whatever the values are.
+    pub(crate) fn prove_says_something(&mut self, scope: &Scope, condition: &Written<'_>) {
+        if is_literal(&condition.when.root) {
+            return;
+        }
+        if Conditions::of(scope, &self.plan.types).conflict(&[], &[&condition.when.root]).is_some() {
+            let message = format!("the condition of {} always holds", condition.name);
+            let diagnostic = Diagnostic::new(&meaning::ALWAYS_TRUE, condition.span, message).label("true for every value");
+            self.report(diagnostic.help("an `||` may stand where `&&` was meant; write `true` if it is on purpose"));
+        }
+    }
+
+    /// Conditions of which the first that holds decides.
+    pub(crate) fn prove_ladder(&mut self, scope: &Scope, conditions: &[Written<'_>]) {
+        for (place, condition) in conditions.iter().enumerate() {
+            if self.prove_possible(scope, condition) {
+                continue;
+            }
+            let from = place.saturating_sub(MOST_EARLIER);
+            let earlier: Vec<&Written<'_>> = conditions.iter().take(place).skip(from).collect();
+            self.prove_not_shadowed(scope, condition, &earlier, "always decides first");
+        }
+    }
+
+    /// Reports a condition that holds only where an earlier one does, which then decides.
+    pub(crate) fn prove_not_shadowed(&mut self, scope: &Scope, condition: &Written<'_>, earlier: &[&Written<'_>], label: &str) {
+        let trees: Vec<&Tree> = earlier.iter().map(|earlier| &earlier.when.root).collect();
+        let covering = Conditions::of(scope, &self.plan.types).covered_by(&condition.when.root, &trees);
+        let covering: Vec<&&Written<'_>> = covering.iter().filter_map(|place| earlier.get(*place)).collect();
+        if covering.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = covering.iter().map(|earlier| earlier.name.as_str()).collect();
+        let message = format!("{} never decides: wherever it holds, {} holds too", condition.name, names.join(" or "));
+        let mut diagnostic = Diagnostic::new(&meaning::SHADOWED, condition.span, message).label("never decides");
+        for earlier in covering {
+            diagnostic = diagnostic.also(earlier.span, label);
+        }
+        self.report(diagnostic.help("put the narrower condition first, or change it"));
+    }
+
+    /// Requirements of one reflection: each may hold and may fail, and all may hold together.
+    pub(crate) fn prove_requirements(&mut self, scope: &Scope, step: Span, requires: &[Written<'_>]) {
+        let mut impossible = false;
+        for require in requires {
+            impossible |= self.prove_possible(scope, require);
+            self.prove_says_something(scope, require);
+        }
+        let trees: Vec<&Tree> = requires.iter().map(|require| &require.when.root).collect();
+        if impossible || trees.len() < 2 || trees.iter().any(|tree| is_literal(tree)) {
+            return;
+        }
+        let Some(conflict) = Conditions::of(scope, &self.plan.types).conflict(&trees, &[]) else { return };
+        let mut diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, step, "these requirements never hold together").label(why(&conflict));
+        for require in requires {
+            diagnostic = diagnostic.also(require.span, "must hold");
+        }
+        self.report(diagnostic.help("change one of them: as they are, the step can never pass"));
+    }
+}

@@ -1,0 +1,138 @@
+//! Secrets and accounts: where they come from, and that a secret stands only where one is opened. No secret is ever read here.
+
+use super::context::{Context, name_of, suggest};
+use crate::ast::{Literal, Node};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::money::Currency;
+use crate::plan::{Account, AccountValue, SecretSource};
+use crate::shape::Shaped;
+
+/// Whether a literal names a secret.
+pub(crate) fn is_secret(value: &Literal) -> bool {
+    value.annotation.as_ref().is_some_and(|annotation| annotation.text == "secret")
+}
+
+/// The environment that is chosen: the one of that name, else `dev`, else the first.
+fn chosen<'n>(project: &'n Node, wanted: Option<&str>) -> Option<&'n Node> {
+    let named = |name: &str| project.all("environment").find(|node| name_of(node).is_some_and(|of| of.text == name));
+    match wanted {
+        Some(name) => named(name),
+        None => named("dev").or_else(|| project.first("environment")),
+    }
+}
+
+impl Context<'_> {
+    /// Secrets, exchange rates and the chosen environment's accounts.
+    pub(crate) fn lower_holdings(&mut self, nodes: &[Node], wanted: Option<&str>) {
+        let Some(project) = nodes.iter().find(|node| node.name.text == "project") else { return };
+        for exchange in project.all("exchange").collect::<Vec<_>>() {
+            self.lower_exchange(exchange);
+        }
+        let chosen = chosen(project, wanted).and_then(name_of).map(|name| name.text);
+        let environments: Vec<&Node> = project.all("environment").collect();
+        for (holder, own) in std::iter::once((project, true)).chain(environments.iter().map(|node| (*node, false))) {
+            let here = own || name_of(holder).map(|name| name.text) == chosen;
+            for secret in holder.all("secret").collect::<Vec<_>>() {
+                let Some(name) = name_of(secret) else { continue };
+                self.declared.entry(("secret", name.text.clone())).or_insert(name.span);
+                if let Some(source) = self.secret_source(secret).filter(|_| here) {
+                    self.plan.project.secrets.insert(name.text, source);
+                }
+            }
+        }
+        for environment in environments {
+            let here = name_of(environment).map(|name| name.text) == chosen;
+            for account in environment.all("account").collect::<Vec<_>>() {
+                let Some((name, lowered)) = self.lower_account(account, nodes) else { continue };
+                if here {
+                    self.plan.project.accounts.insert(name, lowered);
+                }
+            }
+        }
+    }
+
+    fn lower_exchange(&mut self, node: &Node) {
+        let (Some(from), Some(to)) = (node.argument(0).cloned(), node.argument(1).cloned()) else { return };
+        let Some((one, other)) = self.money(&from).zip(self.money(&to)) else { return };
+        if one.currency == other.currency || Currency::none() == one.currency {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, to.span, "an exchange is between two currencies");
+            self.report(diagnostic.label("the same currency").help("write `exchange \"1 USD\" \"0.92 EUR\"`"));
+            return;
+        }
+        self.plan.project.exchanges.push((one, other));
+    }
+
+    fn secret_source(&mut self, node: &Node) -> Option<SecretSource> {
+        let given: Vec<&str> = ["env", "file", "command"].into_iter().filter(|name| node.setting(name).is_some()).collect();
+        let [only] = given.as_slice() else {
+            self.missing(node, "source", "write one of `env=\"VARIABLE\"`, `file=\"PATH\"` and `command=\"…\"`");
+            return None;
+        };
+        let text = self.setting_text(node, only)?;
+        Some(match *only {
+            "env" => SecretSource::Variable(text),
+            "file" => SecretSource::File(text),
+            _ => SecretSource::Command(text),
+        })
+    }
+
+    /// The name of a declared secret, with or without `(secret)` before it where nothing else may stand.
+    pub(crate) fn secret_reference(&mut self, value: &Literal) -> Option<String> {
+        let name = self.text(value, "the name of a secret")?;
+        if self.declared.contains_key(&("secret", name.clone())) {
+            return Some(name);
+        }
+        let known: Vec<String> = self.declared.keys().filter(|(kind, _)| *kind == "secret").map(|(_, name)| name.clone()).collect();
+        let diagnostic =
+            Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no secret `{name}`")).label("no such secret");
+        self.report(suggest(diagnostic, &name, &known, value.span, "secret"));
+        None
+    }
+
+    /// `account "CONNECTOR.NAME" field=…` of an environment.
+    fn lower_account(&mut self, node: &Node, nodes: &[Node]) -> Option<(String, Account)> {
+        let name = name_of(node)?;
+        let connector = name.text.split_once('.').map_or(name.text.as_str(), |(connector, _)| connector).to_owned();
+        let declared = nodes.iter().find(|node| node.name.text == "connector" && name_of(node).is_some_and(|of| of.text == connector));
+        let Some(fields) = declared.and_then(|node| node.first("account")).cloned() else {
+            let known: Vec<String> = self.declared.keys().filter(|(kind, _)| *kind == "connector").map(|(_, name)| name.clone()).collect();
+            let message = format!("there is no connector `{connector}` that has accounts");
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, name.span, message).label("no such connector");
+            self.report(suggest(diagnostic, &connector, &known, name.span, "connector"));
+            return None;
+        };
+        let fields = self.lower_fields(&fields, &connector);
+        let mut values = Vec::new();
+        let pairs: Vec<_> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        for (of, value) in &pairs {
+            let Some(field) = fields.iter().find(|field| field.name == of.text) else {
+                let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+                let message = format!("an account of `{connector}` has no field `{}`", of.text);
+                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, of.span, message).label("unknown field");
+                self.report(suggest(diagnostic, &of.text, &known, of.span, "field"));
+                continue;
+            };
+            if field.marks.secret != is_secret(value) {
+                let message = if field.marks.secret { "a secret is named, never written" } else { "this field is no secret" };
+                let diagnostic = Diagnostic::new(&meaning::SECRET_WRITTEN, value.span, format!("`{}`: {message}", of.text));
+                let help =
+                    if field.marks.secret { "write `(secret)\"NAME\"`, with a `secret` node beside it" } else { "leave out `(secret)`" };
+                self.report(diagnostic.label("in the wrong form").help(help));
+                continue;
+            }
+            let read = if field.marks.secret {
+                self.secret_reference(value).map(AccountValue::Secret)
+            } else {
+                self.typed(value, &field.ty).map(AccountValue::Plain)
+            };
+            values.extend(read.map(|read| (of.text.clone(), read)));
+        }
+        for field in fields.iter().filter(|field| field.default.is_none() && !pairs.iter().any(|(name, _)| name.text == field.name)) {
+            let message = format!("the account `{}` lacks `{}`", name.text, field.name);
+            let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, message).label(format!("no `{}`", field.name));
+            self.report(diagnostic.help(format!("write `{}=…` of type {}", field.name, field.ty)));
+        }
+        Some((name.text, Account { connector, fields: values }))
+    }
+}

@@ -1,0 +1,118 @@
+//! What a flow says of itself beside its steps: concurrency, priority, place, `on-failure`; and bounds that any step may have.
+
+use super::context::{Context, name_of};
+use super::flow::{FlowDraft, finished};
+use super::step::Place;
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Bounds, Busy, Concurrency, Priority, Step, Terms};
+use crate::shape::Shaped;
+use crate::ty::{Marks, Ty};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The flows that a flow starts, as written.
+fn begins(node: &Node, found: &mut BTreeSet<String>) {
+    for child in &node.children {
+        if node.name.text == "act" && child.name.text == "flow" {
+            found.extend(name_of(child).map(|name| name.text));
+        }
+        begins(child, found);
+    }
+}
+
+impl Context<'_> {
+    /// Flows in waves, those that others start first: what they answer is then known. Flows that start each other never end.
+    pub(crate) fn flows_in_order<'n>(&mut self, nodes: &'n [Node]) -> Vec<Vec<&'n Node>> {
+        let flows: Vec<&Node> = nodes.iter().filter(|node| node.name.text == "flow").collect();
+        let mut waiting: Vec<(&Node, BTreeSet<String>)> = Vec::new();
+        for node in flows {
+            let mut needed = BTreeSet::new();
+            begins(node, &mut needed);
+            waiting.push((node, needed));
+        }
+        let mut order: Vec<Vec<&Node>> = Vec::new();
+        loop {
+            let open: BTreeSet<String> = waiting.iter().filter_map(|(node, _)| name_of(node)).map(|name| name.text).collect();
+            let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, needed)| needed.is_disjoint(&open));
+            waiting = rest;
+            if ready.is_empty() {
+                break;
+            }
+            order.push(ready.iter().map(|(node, _)| *node).collect());
+        }
+        if let Some(((first, _), others)) = waiting.split_first() {
+            let diagnostic = Diagnostic::new(&meaning::CYCLE, first.name.span, "these flows start each other, and would never end");
+            let diagnostic =
+                others.iter().fold(diagnostic.label("starts"), |diagnostic, (node, _)| diagnostic.also(node.name.span, "starts"));
+            self.report(diagnostic.help("let one of them `emit` an event that triggers the other, under a `concurrency` key"));
+        }
+        // One after the other, as each of them knows only what came before.
+        order.extend(waiting.iter().map(|(node, _)| vec![*node]));
+        order
+    }
+
+    pub(crate) fn lower_bounds(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Bounds {
+        let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
+        let label = self.setting_text(node, "place");
+        let not_before = node.setting("not-before").cloned().and_then(|value| self.value(&value, &place.scope, Some(&Ty::Timestamp)));
+        Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
+    }
+
+    pub(crate) fn lower_terms(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Terms {
+        let triggers = self.lower_triggers(node, draft.input.as_deref());
+        let concurrency = node.first("concurrency").and_then(|node| self.lower_concurrency(node, draft));
+        let priority = match node.setting("priority").cloned().and_then(|word| self.word(&word, "`priority`", &["low", "normal", "high"])) {
+            Some(word) if word == "low" => Priority::Low,
+            Some(word) if word == "high" => Priority::High,
+            _ => Priority::Normal,
+        };
+        let place = self.setting_text(node, "place");
+        let on_failure = node.first("on-failure").map(|node| self.lower_on_failure(node, draft)).unwrap_or_default();
+        Terms { triggers, concurrency, priority, place, on_failure }
+    }
+
+    fn lower_concurrency(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Option<Concurrency> {
+        let scope = self.input_scope(draft.input.as_deref());
+        let key = node.setting("key").cloned().and_then(|key| self.value(&key, &scope, None)).map(|checked| checked.expr);
+        let Some(busy) = node.setting("busy").cloned() else {
+            self.missing(node, "busy", "write `busy=queue` to wait, `skip` not to start, or `replace` to stop the older run");
+            return None;
+        };
+        let busy = match self.word(&busy, "`busy`", &["queue", "skip", "replace"])?.as_str() {
+            "skip" => Busy::Skip,
+            "replace" => Busy::Replace,
+            _ => Busy::Queue,
+        };
+        Some(Concurrency { key, busy })
+    }
+
+    /// Steps after a failure see what failed, and whatever the flow's own steps had come to.
+    fn lower_on_failure(&mut self, node: &Node, flow: &FlowDraft<'_>) -> Vec<Step> {
+        let text = |name: &str| (name.to_owned(), Ty::String);
+        let failure = Ty::Object(vec![text("step"), text("kind"), text("message")]);
+        let mut base = self.input_scope(flow.input.as_deref()).with("failure", failure, Marks::default());
+        for at in flow.visible(None) {
+            let (Some(step), Some(lowered)) = (flow.drafts.get(at), flow.lowered.get(&at)) else { continue };
+            base = base.with(&step.name, lowered.seen.clone().optional(), lowered.marks);
+        }
+        let name = flow.name.clone();
+        let mut draft =
+            FlowDraft { name, base, input: flow.input.clone(), drafts: Vec::new(), lowered: BTreeMap::new(), routes: flow.routes };
+        self.collect(&node.children, None, &mut draft.drafts);
+        if draft.drafts.is_empty() {
+            let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, "this `on-failure` has no step");
+            self.report(diagnostic.label("does nothing").help("write a step in it, such as an `ask`, or remove it"));
+        }
+        for step in &draft.drafts {
+            let Some(first) = flow.drafts.iter().find(|other| other.name == step.name) else { continue };
+            let message = format!("there are two steps named `{}` in this flow", step.name);
+            let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, step.span, message).label("again").also(first.span, "first here");
+            self.report(diagnostic.help("a step's name is its name in expressions: rename one"));
+        }
+        self.lower_steps(&mut draft);
+        let depends = super::order::depends(&draft);
+        self.report_cycles(&draft, &depends);
+        finished(draft.lowered, depends)
+    }
+}

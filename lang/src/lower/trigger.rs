@@ -1,0 +1,292 @@
+//! `trigger`: what starts a flow, and how what happened becomes its input.
+
+use super::context::{Context, suggest};
+use crate::ast::{Literal, Node, Scalar};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Checked, Scope};
+use crate::plan::{Bindings, CatchUp, Cause, Times, Trigger};
+use crate::shape::Shaped;
+use crate::ty::{Field, Marks, Ty};
+use crate::value::Value;
+
+/// The settings that say what happens; one of them.
+const CAUSES: &[&str] = &["event", "webhook", "request", "manual", "metric", "every", "cron"];
+
+/// Which settings go with which cause.
+const BESIDE: &[(&str, &[&str])] = &[
+    ("where", &["event"]),
+    ("debounce", &["event"]),
+    ("auth", &["webhook", "request"]),
+    ("reply-within", &["request"]),
+    ("when", &["metric"]),
+    ("rearm", &["metric"]),
+    ("on", &["every"]),
+    ("at", &["every"]),
+    ("catch-up", &["every", "cron"]),
+    ("time-zone", &["every", "cron"]),
+];
+
+/// What comes by its own name, and of what the fields are, for messages.
+pub(crate) struct Carried<'a> {
+    pub(crate) of: String,
+    /// `None` where anything may come.
+    pub(crate) fields: Option<&'a [Field]>,
+}
+
+const DAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+impl Context<'_> {
+    pub(crate) fn lower_triggers(&mut self, flow: &Node, input: Option<&str>) -> Vec<Trigger> {
+        let fields = input.and_then(|input| self.plan.types.records.get(input)).map(|record| record.fields.clone()).unwrap_or_default();
+        let triggers: Vec<&Node> = flow.all("trigger").collect();
+        triggers.into_iter().filter_map(|node| self.lower_trigger(node, &fields)).collect()
+    }
+
+    fn lower_trigger(&mut self, node: &Node, fields: &[Field]) -> Option<Trigger> {
+        let given: Vec<&str> = CAUSES.iter().copied().filter(|name| node.property(name).is_some()).collect();
+        let [cause] = given.as_slice() else {
+            let message = if given.is_empty() { "this `trigger` does not say what happens" } else { "this `trigger` has two causes" };
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, node.name.span, message).label("exactly one");
+            self.report(diagnostic.help("write one of `event`, `webhook`, `request`, `manual`, `metric`, `every` and `cron`"));
+            return None;
+        };
+        for (name, causes) in BESIDE {
+            if let Some(value) = node.property(name).filter(|_| !causes.contains(cause)) {
+                let message = format!("`{name}` says nothing of a trigger by `{cause}`");
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label("not used");
+                self.report(diagnostic.help("leave it out"));
+            }
+        }
+        let plain = Marks::default();
+        let scope = Scope::default().with("settings", self.settings_type(), plain).with("run", super::policy::run_type(), plain);
+        match *cause {
+            "event" => self.event_trigger(node, fields, scope),
+            "metric" => self.metric_trigger(node, fields, scope),
+            "manual" => {
+                let value = node.property("manual")?.clone();
+                if value.scalar != Scalar::Bool(true) {
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`manual` is given or not");
+                    self.report(diagnostic.label("not #true").help("write `trigger manual=#true`"));
+                }
+                self.mapped(node, fields, &Scope::default(), None);
+                Some(Trigger { cause: Cause::Manual, condition: None, debounce: None, input: Bindings::new() })
+            }
+            "webhook" | "request" => self.called_trigger(node, cause, fields, scope),
+            _ => {
+                let cause = self.schedule(node);
+                let input = self.mapped(node, fields, &scope, Some(&[]));
+                Some(Trigger { cause: cause?, condition: None, debounce: None, input })
+            }
+        }
+    }
+
+    fn event_trigger(&mut self, node: &Node, fields: &[Field], scope: Scope) -> Option<Trigger> {
+        let value = node.property("event")?.clone();
+        let (event, record) = self.event_record(&value)?;
+        let scope = scope.with("event", Ty::Record(record.clone()), Marks::default());
+        let condition =
+            node.property("where").cloned().and_then(|condition| self.condition(&condition, &scope)).map(|checked| checked.expr);
+        let debounce = node.property("debounce").is_some().then(|| self.span_of_time(node, "debounce")).flatten();
+        let carried = self.plan.types.records.get(&record).map(|record| record.fields.clone()).unwrap_or_default();
+        let input = self.mapped(node, fields, &scope, Some(&carried));
+        Some(Trigger { cause: Cause::Event { event }, condition, debounce, input })
+    }
+
+    fn metric_trigger(&mut self, node: &Node, fields: &[Field], scope: Scope) -> Option<Trigger> {
+        let value = node.property("metric")?.clone();
+        let metric = self.reference(&value, "metric")?;
+        let found = self.plan.metrics.get(&metric)?.clone();
+        let group = Ty::Object(found.by.iter().map(|(name, ty)| (name.clone(), ty.clone())).collect());
+        let scope = scope.with("value", found.ty.clone(), Marks::default()).with("group", group, Marks::default());
+        let when = match node.property("when").cloned() {
+            Some(when) => self.condition(&when, &scope).map(|checked| checked.expr),
+            None => {
+                self.missing(node, "when", "write `when=\"value >= 3\"`: the bound that it crosses");
+                None
+            }
+        };
+        let rearm = match node.property("rearm") {
+            Some(_) => self.span_of_time(node, "rearm"),
+            None => {
+                self.missing(node, "rearm", "write `rearm=\"14d\"`: how long it is quiet afterwards");
+                None
+            }
+        };
+        let input = self.mapped(node, fields, &scope, Some(&[]));
+        Some(Trigger { cause: Cause::Metric { metric, when: when?, rearm: rearm? }, condition: None, debounce: None, input })
+    }
+
+    fn called_trigger(&mut self, node: &Node, cause: &str, fields: &[Field], scope: Scope) -> Option<Trigger> {
+        let value = node.property(cause)?.clone();
+        let path = self.text(&value, "an address")?;
+        if path.is_empty() || !path.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '/')) {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{path}` is not the end of an address"));
+            self.report(diagnostic.label("not a path").help("letters, digits, `-`, `_` and `/`, such as \"photos\""));
+        }
+        let auth = match node.property("auth").cloned() {
+            None => {
+                self.missing(node, "auth", "write `auth=(secret)\"NAME\"`, or `auth=none` if anybody may call");
+                None
+            }
+            Some(value) if value.annotation.is_none() && value.text() == Some("none") => None,
+            Some(value) => self.secret_reference(&value),
+        };
+        let cause = if cause == "request" {
+            let reply_within = match node.property("reply-within") {
+                Some(_) => self.span_of_time(node, "reply-within"),
+                None => {
+                    self.missing(node, "reply-within", "write `reply-within=\"2s\"`: how long the caller waits");
+                    None
+                }
+            };
+            Cause::Request { path, auth, reply_within: reply_within? }
+        } else {
+            Cause::Webhook { path, auth }
+        };
+        // The body is the input as it stands; a child only says where another name comes from.
+        let outside = Marks { untrusted: true, ..Marks::default() };
+        let input = self.mapped(node, fields, &scope.with("body", Ty::Json, outside), None);
+        Some(Trigger { cause, condition: None, debounce: None, input })
+    }
+
+    /// The input's fields that the trigger's children give. `carried`: what comes by its own name; `None` where anything may.
+    fn mapped(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: Option<&[Field]>) -> Bindings {
+        self.carried(node, fields, scope, &Carried { of: "the flow's input".to_owned(), fields: carried })
+    }
+
+    /// Fields that a node's children give, or that come by their own name and type.
+    pub(crate) fn carried(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: &Carried<'_>) -> Bindings {
+        let mut bound = Bindings::new();
+        let pairs: Vec<_> = node.children.iter().filter_map(|child| Some((child.name.clone(), child.argument(0)?.clone()))).collect();
+        for (name, value) in &pairs {
+            let Some(field) = fields.iter().find(|field| field.name == name.text) else {
+                let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+                let message = format!("{} has no field `{}`", carried.of, name.text);
+                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, message).label("unknown field");
+                self.report(suggest(diagnostic, &name.text, &known, name.span, "field"));
+                continue;
+            };
+            let Some(checked) = self.value(value, scope, Some(&field.ty)) else { continue };
+            self.check_labels(&checked, field, value);
+            bound.push((name.text.clone(), checked.expr));
+        }
+        for field in fields.iter().filter(|field| !pairs.iter().any(|(name, _)| name.text == field.name)) {
+            self.check_carried(node, field, carried);
+        }
+        bound
+    }
+
+    /// A field that nothing maps comes by its own name, has a default, or is missing.
+    fn check_carried(&mut self, node: &Node, field: &Field, carried: &Carried<'_>) {
+        let Some(others) = carried.fields else { return };
+        let fits = |other: &&Field| other.name == field.name && (other.ty == field.ty || other.ty.clone().optional() == field.ty);
+        let same = others.iter().find(fits);
+        let lost = same.is_some_and(|other| (other.marks.untrusted && !field.marks.untrusted) || (other.marks.pii && !field.marks.pii));
+        if lost {
+            let message = format!("`{}` of the event is marked, and that field of {} is not", field.name, carried.of);
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, node.name.span, message).label("would lose its marks");
+            self.report(diagnostic.help(format!("mark the field `{}` as the event's is", field.name)));
+        } else if same.is_none() && field.default.is_none() && !matches!(field.ty, Ty::Optional(_)) {
+            let message = format!("this `{}` does not give `{}` of {}", node.name.text, field.name, carried.of);
+            let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, message).label(format!("no `{}`", field.name));
+            self.report(diagnostic.help(format!("write `{} \"=…\"` of type {} in it", field.name, field.ty)));
+        }
+    }
+
+    /// Text from outside, and personal text, goes into fields that are marked so.
+    pub(crate) fn check_labels(&mut self, checked: &Checked, field: &Field, value: &Literal) {
+        let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
+            (true, _) => "untrusted",
+            (_, true) => "pii",
+            _ => return,
+        };
+        let message = format!("`{}` would forget that this is {lost}", field.name);
+        let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label(format!("is {lost}, the field is not"));
+        self.report(diagnostic.help(format!("write `field \"{}\" {} {lost}`", field.name, field.ty)));
+    }
+
+    fn schedule(&mut self, node: &Node) -> Option<Cause> {
+        let catch_up = match node.property("catch-up").cloned() {
+            None => {
+                self.missing(node, "catch-up", "write `catch-up=skip`, `latest` or `all`: what is done about times at which nothing ran");
+                None
+            }
+            Some(word) => self.word(&word, "`catch-up`", &["skip", "latest", "all"]).map(|word| match word.as_str() {
+                "latest" => CatchUp::Latest,
+                "all" => CatchUp::All,
+                _ => CatchUp::Skip,
+            }),
+        };
+        let times = match node.property("cron").cloned() {
+            Some(cron) => self.cron(&cron),
+            None => self.every(node),
+        };
+        let time_zone = self.setting_text(node, "time-zone");
+        Some(Cause::Schedule { times: times?, catch_up: catch_up?, time_zone })
+    }
+
+    fn cron(&mut self, value: &Literal) -> Option<Times> {
+        let text = self.text(value, "`cron`")?;
+        let bounds = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        let number = |text: &str, (least, most): (u32, u32)| text.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number));
+        let item = |item: &str, bound: (u32, u32)| {
+            let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+            let ranged = range == "*"
+                || range.split_once('-').map_or_else(|| number(range, bound), |(from, to)| number(from, bound) && number(to, bound));
+            ranged && step.is_none_or(|step| number(step, (1, bound.1.max(1))))
+        };
+        if parts.len() == 5 && parts.iter().zip(bounds).all(|(part, bound)| part.split(',').all(|one| item(one, bound))) {
+            return Some(Times::Cron(text));
+        }
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{text}` cannot be read as a cron line"));
+        self.report(diagnostic.label("not five fields").help("minute, hour, day, month, weekday: \"30 8 * * 1-5\""));
+        None
+    }
+
+    fn every(&mut self, node: &Node) -> Option<Times> {
+        let value = node.property("every")?.clone();
+        let word = self.text(&value, "`every`")?;
+        let at = |context: &mut Self| match node.property("at").cloned() {
+            Some(at) => context.minute_of_day(&at),
+            None => {
+                context.missing(node, "at", "write `at=\"09:00\"`: the time of day");
+                None
+            }
+        };
+        match word.as_str() {
+            "day" => at(self).map(|at| Times::Daily { at }),
+            "week" => {
+                let Some(day) = node.property("on").cloned() else {
+                    self.missing(node, "on", "write `on=monday`: the day of the week");
+                    return None;
+                };
+                let day = self.word(&day, "`on`", DAYS);
+                let at = at(self)?;
+                let day = DAYS.iter().position(|name| Some(*name) == day.as_deref())?;
+                Some(Times::Weekly { day: u8::try_from(day + 1).ok()?, at })
+            }
+            _ => match self.typed(&value, &Ty::Duration)? {
+                Value::Duration(micros) if micros >= 1_000_000 => Some(Times::Every(micros)),
+                _ => {
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "a schedule runs at most once a second");
+                    self.report(diagnostic.label("too often").help("write a span such as \"15m\", or `day`, or `week`"));
+                    None
+                }
+            },
+        }
+    }
+
+    fn minute_of_day(&mut self, value: &Literal) -> Option<u16> {
+        let text = self.text(value, "`at`")?;
+        let read = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2);
+        let read = read.and_then(|(hour, minute)| Some((hour.parse::<u16>().ok()?, minute.parse::<u16>().ok()?)));
+        if let Some((hour, minute)) = read.filter(|(hour, minute)| *hour < 24 && *minute < 60) {
+            return Some(hour * 60 + minute);
+        }
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{text}` is not a time of day"));
+        self.report(diagnostic.label("not a time").help("write it as \"09:00\""));
+        None
+    }
+}

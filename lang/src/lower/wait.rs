@@ -1,0 +1,82 @@
+//! `wait`: for a span of time, until an instant, or for an event within a span of time.
+
+use super::context::Context;
+use super::step::{Place, Verb};
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{OnTimeout, StepKind, Until, Wait};
+use crate::shape::Shaped;
+use crate::ty::{Marks, Ty};
+
+impl Context<'_> {
+    pub(crate) fn lower_wait(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let given: Vec<&str> = ["for", "until", "event"].into_iter().filter(|name| node.setting(name).is_some()).collect();
+        let [only] = given.as_slice() else {
+            let (message, label) = match given.as_slice() {
+                [] => ("this `wait` does not say what it waits for", "for what?"),
+                _ => ("this `wait` waits for two things", "one too many"),
+            };
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, node.name.span, message).label(label);
+            self.report(diagnostic.help("write one of `for=\"2h\"`, `until=\"=order.due\"` and `event=\"shop.parcel.received\"`"));
+            return None;
+        };
+        let value = node.setting(only)?.clone();
+        if *only == "event" {
+            return self.lower_wait_event(node, place);
+        }
+        for unused in ["where", "within", "on-timeout"].into_iter().filter(|name| node.setting(name).is_some()) {
+            let span = node.setting(unused).map_or(node.name.span, |value| value.span);
+            let diagnostic =
+                Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{unused}` says nothing where time alone is waited for"));
+            self.report(diagnostic.label("not used").help("leave it out, or wait for an `event`"));
+        }
+        let (ty, make): (Ty, fn(crate::expr::Expr) -> Until) = match *only {
+            "for" => (Ty::Duration, Until::Span),
+            _ => (Ty::Timestamp, Until::Instant),
+        };
+        let checked = self.value(&value, &place.scope, Some(&ty))?;
+        if checked.marks.untrusted {
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, "text from outside chooses how long this waits");
+            self.report(diagnostic.label("derived from outside text").help("bound it with `between(x, lo, hi)`"));
+        }
+        let until = make(place.note(checked).expr);
+        Some((StepKind::Wait(Box::new(Wait { until, on_timeout: None })), Ty::Object(Vec::new()), Marks::default()))
+    }
+
+    fn lower_wait_event(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
+        let value = node.setting("event")?.clone();
+        let record = self.event_record(&value);
+        let within = match node.setting("within") {
+            Some(_) => self.span_of_time(node, "within"),
+            None => {
+                self.missing(node, "within", "write `within=\"21d\"`: how long it waits at most");
+                None
+            }
+        };
+        let on_timeout = match node.setting("on-timeout").cloned() {
+            Some(word) => self.word(&word, "`on-timeout`", &["skip", "stop"]).map(|word| match word.as_str() {
+                "skip" => OnTimeout::Skip,
+                _ => OnTimeout::Stop,
+            }),
+            None => {
+                let message = "this `wait` does not say what happens when the event does not come";
+                let diagnostic = Diagnostic::new(&meaning::NO_TIMEOUT, node.name.span, message).label("no `on-timeout`");
+                self.report(diagnostic.help("write `on-timeout=skip` to go on without it, or `on-timeout=stop`"));
+                None
+            }
+        };
+        let (event, record) = record?;
+        let condition = match node.setting("where").cloned() {
+            Some(condition) => {
+                let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
+                let checked = self.condition(&condition, &scope)?;
+                place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());
+                Some(checked.expr)
+            }
+            None => None,
+        };
+        let until = Until::Event { event, condition, within: within? };
+        Some((StepKind::Wait(Box::new(Wait { until, on_timeout: Some(on_timeout?) })), Ty::Record(record), Marks::default()))
+    }
+}

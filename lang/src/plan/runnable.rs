@@ -1,0 +1,157 @@
+//! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
+//! there is an answer; nothing else decides it.
+
+use super::{Decision, Flow, OnError, Plan, Rung, Step, StepKind};
+use std::collections::BTreeSet;
+
+/// Something that this version checks and cannot run yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lacking {
+    /// Where it was written, as [`super::Locations`] names places: `flow:NAME.STEP`, `flow:NAME`, `policy:NAME`.
+    pub place: String,
+    /// What it is, in the words of the language: `each`, `a trigger by event`.
+    pub what: String,
+}
+
+impl Plan {
+    /// Everything that a flow needs and this version cannot run; empty for a flow that runs.
+    #[must_use]
+    pub fn not_runnable(&self, flow: &Flow) -> Vec<Lacking> {
+        let mut found = BTreeSet::new();
+        let mut add = |place: String, what: &str| {
+            found.insert(Lacking { place, what: what.to_owned() });
+        };
+        let own = format!("flow:{}", flow.name);
+        if flow.terms.concurrency.is_some() {
+            add(own.clone(), "`concurrency`");
+        }
+        if !flow.terms.on_failure.is_empty() {
+            add(own.clone(), "`on-failure`");
+        }
+        if flow.terms.place.is_some() {
+            add(own, "`place`");
+        }
+        for step in &flow.steps {
+            for what in self.lacks(step) {
+                add(format!("flow:{}.{}", flow.name, step.name), &what);
+            }
+            if let StepKind::Act { operation, .. } = &step.kind {
+                self.policies_lack(operation, &mut add);
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    fn policies_lack(&self, operation: &str, add: &mut impl FnMut(String, &str)) {
+        for policy in self.policies.values().filter(|policy| policy.on.iter().any(|on| on == operation)) {
+            let place = format!("policy:{}", policy.name);
+            if !policy.flows.is_empty() {
+                add(place.clone(), "`flow=` of a policy");
+            }
+            for limit in policy.limits.iter().filter(|limit| limit.condition.is_some()) {
+                add(format!("{place}.{}", limit.name), "`where` of a limit");
+            }
+            for rule in policy.escalates.iter().filter(|rule| rule.escalation.batch) {
+                add(format!("{place}.{}", rule.name), "`batch`");
+            }
+            let before = |source: &str| source.contains("before.");
+            let reads = policy.denies.iter().map(|rule| (&rule.name, &rule.when));
+            for (name, _) in
+                reads.chain(policy.escalates.iter().map(|rule| (&rule.name, &rule.when))).filter(|(_, when)| before(&when.source))
+            {
+                add(format!("{place}.{name}"), "`before` in a rule");
+            }
+        }
+    }
+
+    fn lacks(&self, step: &Step) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut add = |what: &str| found.push(what.to_owned());
+        if step.on_error == OnError::Undo {
+            add("`on-error=undo`");
+        }
+        let bounds = [
+            (step.bounds.deadline.is_some(), "`deadline` of a step"),
+            (step.bounds.place.is_some(), "`place`"),
+            (step.bounds.not_before.is_some(), "`not-before`"),
+        ];
+        bounds.into_iter().filter(|(given, _)| *given).for_each(|(_, what)| add(what));
+        match &step.kind {
+            StepKind::Facts(_) => add("`remember` of several facts, or about nobody"),
+            StepKind::Each(_) => add("`each`"),
+            StepKind::Wait(_) => add("`wait`"),
+            StepKind::Begin(_) => add("`act { flow }`"),
+            StepKind::Undo(_) => add("`act { undo }`"),
+            StepKind::Emit(_) => add("`act { emit }`"),
+            StepKind::Generate(_) => add("`draft` by a model"),
+            StepKind::Look(_) => add("`classify` of an image"),
+            StepKind::Split(split) => {
+                add("`split`");
+                if split.arms.iter().any(|(_, decision)| matches!(decision, Decision::Draft(_))) {
+                    add("`draft` by a model");
+                }
+            }
+            StepKind::Revise(_) => add("`reflect` with a draft, a critic or a person"),
+            StepKind::Agent(_) => add("`agent`"),
+            StepKind::Measure(_) => add("`measure`"),
+            StepKind::Search(_) => add("`recall` by meaning, condition or time"),
+            StepKind::Recall { memory, .. } | StepKind::Remember { memory, .. } => found.extend(self.memory_lacks(memory)),
+            StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
+            StepKind::Call { operation, .. } => found.extend(self.operation_lacks(operation)),
+            StepKind::Act { operation, stage, .. } => {
+                if stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
+                    add("`batch`");
+                }
+                found.extend(self.operation_lacks(operation));
+            }
+            StepKind::Ask { escalation, .. } if escalation.batch => add("`batch`"),
+            StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Ask { .. } | StepKind::Choose { .. } => {}
+        }
+        found
+    }
+
+    fn memory_lacks(&self, memory: &str) -> Vec<String> {
+        let Some(memory) = self.memories.get(memory) else { return Vec::new() };
+        let terms = &memory.terms;
+        let given = [
+            (memory.subject.is_empty(), "a memory without a subject"),
+            (terms.retention_after_last_write, "`retention after=last-write`"),
+            (terms.fresh.is_some(), "`fresh` of a memory"),
+            (terms.cap_whole, "`cap per=memory`"),
+        ];
+        given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect()
+    }
+
+    fn route_lacks(&self, route: &str) -> Vec<String> {
+        let Some(route) = self.routes.get(route) else { return Vec::new() };
+        let mut found = Vec::new();
+        let terms = &route.terms;
+        let given = [
+            (terms.deadline.is_some(), "`deadline` of a route"),
+            (!terms.candidates.is_empty(), "`when` and `hedge` of a candidate"),
+            (!terms.budgets.is_empty(), "`budget`"),
+            (terms.cache_exact.is_some(), "`cache`"),
+            (terms.breaker.is_some(), "`breaker`"),
+        ];
+        found.extend(given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()));
+        for rung in &route.rungs {
+            match rung {
+                Rung::Candidate { model } => {
+                    let remote = self.models.get(model).filter(|model| model.remote.is_some());
+                    found.extend(remote.map(|model| format!("models of the provider `{}`", model.provider)));
+                }
+                Rung::Cached { .. } => found.push("`cached`".to_owned()),
+                Rung::Person { .. } => found.push("`person` of a route".to_owned()),
+                Rung::Template { .. } | Rung::Value { .. } | Rung::Fail { .. } => {}
+            }
+        }
+        found
+    }
+
+    fn operation_lacks(&self, operation: &str) -> Vec<String> {
+        let Some(operation) = self.operations.get(operation) else { return Vec::new() };
+        let connector = self.connectors.get(&operation.connector);
+        let beyond = connector.map(|connector| connector.terms.beyond()).unwrap_or_default().into_iter().chain(operation.terms.beyond());
+        beyond.map(|word| format!("{word} of a connector")).collect()
+    }
+}

@@ -1,0 +1,178 @@
+//! A condition as a formula: what must hold of which path for it to be true, or to be false. Negations are pushed to the leaves.
+
+use super::set::{Point, Relation, Set};
+use crate::expr::{Comparison, Scope, Tree};
+use crate::ty::{Ty, TypeTable};
+use crate::value::Value;
+
+/// What must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Formula {
+    /// Something has one of these values.
+    Fact(Subject, Set),
+    /// All of these.
+    All(Vec<Formula>),
+    /// One of these.
+    Any(Vec<Formula>),
+}
+
+/// Of what something is said.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Subject {
+    /// The same for the same expression.
+    pub(super) key: String,
+    /// For people: a path, or nothing.
+    pub(super) path: String,
+}
+
+/// What must hold for a condition to be true (`holds`) or false.
+///
+/// An error of one side of `&&` and `||` may be absorbed by the other. That adds no way to be true or false but those
+/// written here, so nothing more is claimed than what is certain.
+pub(super) fn of(tree: &Tree, holds: bool, scope: &Scope, types: &TypeTable) -> Formula {
+    let part = |tree: &Tree, holds| of(tree, holds, scope, types);
+    match tree {
+        Tree::Constant(Value::Bool(truth)) => {
+            if *truth == holds {
+                Formula::All(Vec::new())
+            } else {
+                Formula::Any(Vec::new())
+            }
+        }
+        Tree::Not(inner) => part(inner, !holds),
+        Tree::And(one, two) | Tree::Or(one, two) => {
+            let both = vec![part(one, holds), part(two, holds)];
+            if matches!(tree, Tree::And(..)) == holds { Formula::All(both) } else { Formula::Any(both) }
+        }
+        Tree::Choose(condition, yes, no) => Formula::Any(vec![
+            Formula::All(vec![part(condition, true), part(yes, holds)]),
+            Formula::All(vec![part(condition, false), part(no, holds)]),
+        ]),
+        Tree::Compare(comparison, one, two) => compared(tree, *comparison, one, two, holds, scope, types),
+        Tree::In(item, list) => match list.as_ref() {
+            Tree::Constant(Value::List(values)) => {
+                let each =
+                    values.iter().map(|value| compared(tree, Comparison::Equal, item, &Tree::Constant(value.clone()), holds, scope, types));
+                if holds { Formula::Any(each.collect()) } else { Formula::All(each.collect()) }
+            }
+            _ => truth(tree, holds),
+        },
+        _ => truth(tree, holds),
+    }
+}
+
+/// Something that is true or false, and of which nothing else is known.
+fn truth(tree: &Tree, holds: bool) -> Formula {
+    Formula::Fact(subject(tree, ""), Set::names(["true".to_owned()], !holds))
+}
+
+fn subject(tree: &Tree, line: &str) -> Subject {
+    Subject { key: format!("{line}{tree:?}"), path: tree.describe() }
+}
+
+fn relation(comparison: Comparison) -> Relation {
+    let (less, equal, more) = match comparison {
+        Comparison::Equal => (false, true, false),
+        Comparison::Different => (true, false, true),
+        Comparison::Less => (true, false, false),
+        Comparison::AtMost => (true, true, false),
+        Comparison::More => (false, false, true),
+        Comparison::AtLeast => (false, true, true),
+    };
+    Relation { less, equal, more, apart: comparison == Comparison::Different }
+}
+
+fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds: bool, scope: &Scope, types: &TypeTable) -> Formula {
+    let relation = if holds { relation(comparison) } else { relation(comparison).inverted() };
+    let is_equality = matches!(comparison, Comparison::Equal | Comparison::Different);
+    match (bare(one), bare(two)) {
+        (Tree::Constant(_), Tree::Constant(_)) => truth(whole, holds),
+        (Tree::Constant(constant), other) => with_constant(other, constant, relation.turned(), is_equality, scope, types),
+        (other, Tree::Constant(constant)) => with_constant(other, constant, relation, is_equality, scope, types),
+        (one, two) => {
+            // Under one name, whichever stands first.
+            let (left, right) = (format!("{one:?}"), format!("{two:?}"));
+            if left == right {
+                return truth(whole, holds);
+            }
+            let whole = |tree| matches!(type_of(tree, scope, types), Some(Ty::Int | Ty::Timestamp | Ty::Duration));
+            let relation = if whole(one) && whole(two) { Relation { apart: false, ..relation } } else { relation };
+            let turned = left > right;
+            let key = if turned { format!("{right} : {left}") } else { format!("{left} : {right}") };
+            let set = Set::Relation(if turned { relation.turned() } else { relation });
+            Formula::Fact(Subject { key, path: one.describe() }, set)
+        }
+    }
+    .and_whole_truth(whole, holds)
+}
+
+fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: bool, scope: &Scope, types: &TypeTable) -> Formula {
+    if let Some((point, currency)) = Point::of(constant) {
+        let line = currency.map_or_else(String::new, |currency| format!("{} ", currency.as_str()));
+        let ty = type_of(of, scope, types);
+        let whole = matches!(ty, Some(Ty::Int | Ty::Timestamp | Ty::Duration));
+        // Only a double, or what is absent, is neither below nor at nor above a point; amounts of two currencies are an error.
+        let relation = if whole || ty == Some(Ty::Money) { Relation { apart: false, ..relation } } else { relation };
+        return Formula::Fact(subject(of, &line), Set::compared(relation, point, whole));
+    }
+    let named = match constant {
+        Value::String(text) => text.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        _ => return Formula::nothing(),
+    };
+    if !is_equality {
+        return Formula::nothing();
+    }
+    let fact = Formula::Fact(subject(of, ""), Set::names([named], !relation.equal));
+    // Nothing but its declared values can be left of an enum, and of a truth its two.
+    let declared = match type_of(of, scope, types) {
+        Some(Ty::Enum(name)) => types.enums.get(&name).cloned(),
+        Some(Ty::Bool) => Some(vec!["true".to_owned(), "false".to_owned()]),
+        _ => None,
+    };
+    match declared {
+        Some(values) => Formula::All(vec![Formula::Fact(subject(of, ""), Set::names(values, false)), fact]),
+        None => fact,
+    }
+}
+
+impl Formula {
+    /// Holds always: what could not be read says nothing.
+    fn nothing() -> Self {
+        Self::All(Vec::new())
+    }
+
+    /// How many facts it holds.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Fact(..) => 1,
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::size).sum(),
+        }
+    }
+
+    /// The same comparison written twice is true twice or false twice, whatever it compares.
+    fn and_whole_truth(self, whole: &Tree, holds: bool) -> Self {
+        Self::All(vec![self, truth(whole, holds)])
+    }
+}
+
+/// Without the conversion to a double, which changes no order.
+fn bare(tree: &Tree) -> &Tree {
+    match tree {
+        Tree::Widen(inner) => bare(inner),
+        tree => tree,
+    }
+}
+
+/// The type of a path that always has a value.
+fn type_of(tree: &Tree, scope: &Scope, types: &TypeTable) -> Option<Ty> {
+    match tree {
+        Tree::Variable { name, optional: false } => scope.get(name).map(|variable| variable.ty.clone()),
+        Tree::Select { of, field, optional: false } => match type_of(of, scope, types)? {
+            Ty::Record(name) => types.records.get(&name)?.fields.iter().find(|other| *other.name == **field).map(|field| field.ty.clone()),
+            Ty::Object(fields) => fields.into_iter().find(|(name, _)| **name == **field).map(|(_, ty)| ty),
+            _ => None,
+        },
+        _ => None,
+    }
+}
