@@ -120,36 +120,69 @@ impl Diagnostic {
 /// Distance is Damerau–Levenshtein with adjacent transpositions (optimal string alignment).
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
-    let mut near: Vec<(usize, &str)> =
-        candidates.into_iter().map(|candidate| (distance(name, candidate), candidate)).filter(|(distance, _)| *distance <= limit).collect();
-    near.sort_unstable();
-    near.dedup();
-    match near.as_slice() {
-        [(best, _), (second, _), ..] if best == second => None,
-        [(_, candidate), ..] => Some(candidate),
-        [] => None,
+    let name: Vec<char> = name.chars().collect();
+    let mut limit = (name.len() / 3).max(1);
+    let mut rows = Rows::default();
+    let mut best: Option<&str> = None;
+    let mut tied = false;
+    for candidate in candidates {
+        let Some(distance) = rows.distance(&name, candidate, limit) else { continue };
+        // Within a limit that only falls, what is not nearer than the best is as near.
+        tied = distance == limit && best.is_some_and(|best| tied || best != candidate);
+        if distance < limit || best.is_none() {
+            best = Some(candidate);
+            limit = distance;
+        }
     }
+    best.filter(|_| !tied)
 }
 
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut previous: Vec<usize> = (0..=right.len()).collect();
-    for (row, from) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, to) in right.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut best =
-                (at(&previous, column + 1) + 1).min(at(&current, column) + 1).min(at(&previous, column) + usize::from(from != to));
-            let swapped = row > 0 && column > 0 && left.get(row - 1) == Some(to) && right.get(column - 1) == Some(from);
-            if swapped {
-                best = best.min(at(&before, column - 1) + 1);
-            }
-            current.push(best);
+/// Rows of the distance's table, kept from one candidate to the next.
+#[derive(Default)]
+struct Rows {
+    right: Vec<char>,
+    before: Vec<usize>,
+    previous: Vec<usize>,
+    current: Vec<usize>,
+}
+
+impl Rows {
+    /// The distance, if it is within the limit. Most candidates are given up after a few letters.
+    fn distance(&mut self, left: &[char], right: &str, limit: usize) -> Option<usize> {
+        // A character has one to four bytes, so the difference of lengths is known before the characters are.
+        if right.len() > (left.len() + limit) * 4 || right.len() + limit < left.len() {
+            return None;
         }
-        before = std::mem::replace(&mut previous, current);
+        self.right.clear();
+        self.right.extend(right.chars());
+        if left.len().abs_diff(self.right.len()) > limit {
+            return None;
+        }
+        self.before.clear();
+        self.previous.clear();
+        self.previous.extend(0..=self.right.len());
+        for (row, from) in left.iter().enumerate() {
+            self.current.clear();
+            self.current.push(row + 1);
+            let mut least = row + 1;
+            for (column, to) in self.right.iter().enumerate() {
+                let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX - 1);
+                let replaced = at(&self.previous, column) + usize::from(from != to);
+                let mut best = (at(&self.previous, column + 1) + 1).min(at(&self.current, column) + 1).min(replaced);
+                let swapped = row > 0 && column > 0 && left.get(row - 1) == Some(to) && self.right.get(column - 1) == Some(from);
+                if swapped {
+                    best = best.min(at(&self.before, column - 1) + 1);
+                }
+                self.current.push(best);
+                least = least.min(best);
+            }
+            // A swap reaches back two rows and costs one: a row beyond the limit by more than that stays beyond it.
+            if least > limit + 1 {
+                return None;
+            }
+            std::mem::swap(&mut self.before, &mut self.previous);
+            std::mem::swap(&mut self.previous, &mut self.current);
+        }
+        self.previous.last().copied().filter(|distance| *distance <= limit)
     }
-    previous.last().copied().unwrap_or(0)
 }

@@ -128,10 +128,11 @@ fn type_of(value: &Value) -> Ty {
         Value::Timestamp(_) => Ty::Timestamp,
         Value::Duration(_) => Ty::Duration,
         Value::Money(_) => Ty::Money,
+        Value::Decimal(_) => Ty::Decimal,
+        // Values that only expressions hold do not come from outside.
+        Value::UInt(_) | Value::Type(_) | Value::Optional(_) | Value::Map(_) => Ty::Unknown,
         Value::List(items) => Ty::List(Box::new(items.first().map_or(Ty::Unknown, type_of))),
         Value::Record(record) => Ty::Object(record.0.iter().map(|(name, value)| (name.to_string(), type_of(value))).collect()),
-        // Settings are literals of the configuration, which has no others.
-        _ => Ty::Unknown,
     }
 }
 
@@ -301,7 +302,6 @@ fn items(range: &Checked, value: Option<Result<Value, EvalError>>) -> (Ty, Optio
     let values = match value {
         Some(Ok(Value::List(items))) => Some(items.to_vec()),
         Some(Ok(Value::Record(record))) => Some(record.0.iter().map(|(name, _)| Value::String(name.clone())).collect()),
-        Some(Ok(Value::Map(pairs))) => Some(pairs.iter().map(|(key, _)| key.clone()).collect()),
         _ => None,
     };
     (ty, values)

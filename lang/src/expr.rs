@@ -89,12 +89,22 @@ impl Scope {
 pub trait Resolve {
     /// The value of a variable; `None` where it has none.
     fn resolve(&self, name: &str) -> Option<Value>;
+
+    /// The same without a copy, where the value is kept somewhere; `None` says nothing of whether there is one.
+    fn lend(&self, name: &str) -> Option<&Value> {
+        let _ = name;
+        None
+    }
 }
 
 /// The fields of a record as variables.
 impl Resolve for crate::value::Record {
     fn resolve(&self, name: &str) -> Option<Value> {
         self.get(name).cloned()
+    }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        self.get(name)
     }
 }
 

@@ -163,7 +163,14 @@ impl Mending<'_> {
             return None;
         }
         let after = self.compile(&texts);
-        (weight(&after) <= weight(before)).then_some((texts, after))
+        // Of several, each must take its own mistake away: otherwise one could hide what another makes worse.
+        let errors = if made.len() < 2 {
+            0
+        } else {
+            chosen.iter().filter_map(|choice| of(before, *choice)).filter(|(found, _)| found.severity() == Severity::Error).count()
+        };
+        let (most, warnings) = weight(before);
+        (weight(&after) <= (most.saturating_sub(errors), warnings)).then_some((texts, after))
     }
 
     fn keep(&mut self, before: &Compiled, chosen: &[Choice], texts: Texts, after: Compiled) -> Compiled {

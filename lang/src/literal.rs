@@ -305,6 +305,7 @@ mod tests {
         assert_eq!(read("0.1%", &Ty::Double), Ok(Value::Double(0.001)));
         assert_eq!(read("100", &Ty::Money), Ok(Value::Money(Money::parse("100 USD").unwrap())));
         assert_eq!(read("-3.50 EUR", &Ty::Money.optional()), Ok(Value::Money(Money::parse("-3.5 EUR").unwrap())));
+        assert_eq!(read("-12.50", &Ty::Decimal).map(|number| crate::conform::to_json(&number)), Ok("-12.50".into()));
         assert_eq!(read("large", &Ty::Enum("size".to_owned())), Ok(Value::string("large")));
         assert_eq!(
             read("larg", &Ty::Enum("size".to_owned())).unwrap_err(),
@@ -321,6 +322,9 @@ mod tests {
             ("5 usd", Ty::Money),
             ("2026-01-31", Ty::Timestamp),
             ("30", Ty::Duration),
+            ("1e3", Ty::Decimal),
+            (".5", Ty::Decimal),
+            ("12345678901234567890123456789012", Ty::Decimal),
         ] {
             assert!(read(text, &ty).is_err(), "{text} was read as {ty}");
         }

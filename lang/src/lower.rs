@@ -19,6 +19,7 @@ pub(crate) mod facts;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod found;
+pub(crate) mod index;
 pub(crate) mod join;
 pub(crate) mod keeping;
 pub(crate) mod known;

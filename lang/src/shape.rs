@@ -83,9 +83,26 @@ pub fn rule_of(parent: &str, name: &str) -> Option<&'static Rule> {
 pub fn check(nodes: &[Node]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for node in nodes {
+        check_annotations(node, &mut found);
         check_child("document", rules().get("document"), node, &mut found);
     }
     found
+}
+
+/// What may stand in brackets before a value, and how it is then read.
+const ANNOTATIONS: &[&str] = &["str", "file", "secret", "money"];
+
+fn check_annotations(node: &Node, found: &mut Vec<Diagnostic>) {
+    let values = node.arguments.iter().chain(node.properties.iter().map(|property| &property.value));
+    for annotation in values.filter_map(|value| value.annotation.as_ref()).filter(|name| !ANNOTATIONS.contains(&name.text.as_str())) {
+        let message = format!("`({})` is no way to read a value", annotation.text);
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, annotation.span, message).label("unknown annotation");
+        found.push(match nearest(&annotation.text, ANNOTATIONS.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `({near})`?")).fix(format!("write `{near}`"), annotation.span, near),
+            None => diagnostic.help("write `(file)` for a file's text, `(secret)` for a secret's name, `(str)` for text as it stands"),
+        });
+    }
+    node.children.iter().for_each(|child| check_annotations(child, found));
 }
 
 fn check_child(parent: &str, parent_rule: Option<&Rule>, node: &Node, found: &mut Vec<Diagnostic>) {

@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use tradewind_lang::code::syntax as code;
 use tradewind_lang::layout::format;
 use tradewind_lang::source::SourceId;
+use tradewind_lang::syntax::Loader;
+use tradewind_lang::syntax::load;
 use tradewind_lang::syntax::tree::parse;
-use tradewind_lang::syntax::{Loader, load};
 
 /// Where our tree differs from the suite: the case, whether we accept it, and why.
 const OURS: [(&str, bool, &str); 1] =

@@ -10,6 +10,9 @@ use tradewind_lang::graph;
 use tradewind_lang::plan::Plan;
 use tradewind_lang::syntax::format;
 
+/// Enough to remove most lines of every file once.
+const LINES_TRIED: usize = 20;
+
 fn kdl_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
@@ -26,7 +29,7 @@ fn compiled(name: &str, environment: Option<&str>) -> Compiled {
 }
 
 /// The same with every text made anew.
-fn made(name: &str, environment: Option<&str>, make: impl Fn(String) -> String) -> Compiled {
+fn made(name: &str, environment: Option<&str>, mut make: impl FnMut(String) -> String) -> Compiled {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     let mut files = Vec::new();
     kdl_files(&root, &mut files);
@@ -89,4 +92,22 @@ fn the_retailer_checks_clean() {
     let flow = &plan.flows["reprice"];
     let lacking: Vec<String> = plan.not_runnable(flow).into_iter().map(|lacking| lacking.what).collect();
     assert!(lacking.contains(&"`each`".to_owned()), "{lacking:?}");
+}
+
+#[test]
+fn a_line_that_is_missing_is_a_mistake_and_never_a_crash() {
+    for name in ["brand", "retail", "platform"] {
+        for seed in 0..LINES_TRIED {
+            let mut seen = 0;
+            let compiled = made(name, None, |text| {
+                seen += 1;
+                let lines: Vec<&str> = text.lines().collect();
+                // Another line in every file, another for every seed.
+                let gone = (seed * 7 + seen * 3) % lines.len().max(1);
+                let kept = lines.iter().enumerate().filter(|(number, _)| *number != gone).map(|(_, line)| *line);
+                kept.collect::<Vec<_>>().join("\n")
+            });
+            assert!(compiled.plan.is_some() || compiled.has_errors(), "{name}, seed {seed}: neither a plan nor an error");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The type checker: from the tree of the `cel` crate to our typed tree, every mistake with its exact place.
 //! A mistake makes its part `Ty::Unknown`, which agrees with everything, so that it is reported once.
 
+mod build;
 mod call;
 mod cel;
 mod each;
@@ -149,7 +150,11 @@ impl Checker<'_> {
 
     /// The token of a node as the parser recorded it: only the operator for operators, calls and fields.
     fn token(&self, node: &IdedExpr) -> Range {
-        let (start, stop) = self.parsed.offsets.offset_for(node.id).unwrap_or_default();
+        self.token_of(node.id)
+    }
+
+    fn token_of(&self, id: u64) -> Range {
+        let (start, stop) = self.parsed.offsets.offset_for(id).unwrap_or_default();
         let (start, end) = (start as usize, (stop as usize).saturating_add(1));
         let end = if self.text.is_char_boundary(end) { end.min(self.text.len()) } else { self.text.len() };
         (start.min(end), end)
@@ -235,12 +240,7 @@ impl Checker<'_> {
                 self.cel_map(&map.entries, range)
             }
             Node::Map(map) => self.map(&map.entries, token),
-            Node::Struct(message) => {
-                let name = message.type_name.clone();
-                self.report(&codes::UNSUPPORTED, token, format!("`{name}{{ … }}` builds a message, which this language does not have"))
-                    .help = Some("name the fields where the value is used, or write a map: `{'name': value}`".to_owned());
-                Typed::unknown(token)
-            }
+            Node::Struct(message) => self.build(message, token),
             Node::Comprehension(_) | Node::Unspecified => {
                 self.report(&codes::UNSUPPORTED, token, "a part of the expression cannot be read");
                 Typed::unknown(token)

@@ -2,10 +2,11 @@
 //! It trusts the checker for types, and still fails with a sentence, never with a panic.
 
 mod gather;
+mod work;
 
 use super::cost::BUDGET;
-use super::operate::{arithmetic, compare, contains_value, expect, negate, widen};
-use super::tree::{Over, Tree};
+use super::operate::{arithmetic, compare, contains_value, expect, ints, negate, widen};
+use super::tree::{Comparison, Over, Tree};
 use super::{EvalError, Resolve, borrowed, collection, native};
 use crate::value::{Record, Value};
 use std::sync::Arc;
@@ -15,6 +16,32 @@ pub(super) struct Evaluation<'a> {
     scope: &'a dyn Resolve,
     locals: Vec<Value>,
     work: u64,
+}
+
+/// A value that is kept somewhere for as long as the evaluation, or one that was made.
+pub(super) enum Seen<'a> {
+    Kept(&'a Value),
+    Made(Value),
+}
+
+impl std::ops::Deref for Seen<'_> {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        match self {
+            Self::Kept(value) => value,
+            Self::Made(value) => value,
+        }
+    }
+}
+
+impl Seen<'_> {
+    fn into_value(self) -> Value {
+        match self {
+            Self::Kept(value) => value.clone(),
+            Self::Made(value) => value,
+        }
+    }
 }
 
 /// The value of a tree.
@@ -27,37 +54,115 @@ pub(super) fn failure<T>(sentence: impl Into<String>) -> Result<T, EvalError> {
     Err(EvalError(sentence.into()))
 }
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
     fn spend(&mut self, work: usize) -> Result<(), EvalError> {
         self.work = self.work.saturating_add(work as u64);
         if self.work > BUDGET { failure("the expression takes more than a million steps") } else { Ok(()) }
     }
 
-    fn value(&mut self, tree: &Tree) -> Result<Value, EvalError> {
-        self.spend(1)?;
+    /// The value of a constant, a variable or a field, where it is kept and not null; what is `None` here is found by [`Self::see`].
+    /// Most parts of a condition are of these kinds, and a reference is all that comparing them takes.
+    #[inline]
+    fn kept(&mut self, tree: &'a Tree) -> Option<&'a Value> {
+        self.work += 1;
+        let found = match tree {
+            Tree::Constant(value) => Some(value),
+            Tree::Variable { name, .. } | Tree::Bound(name) => self.scope.lend(name),
+            Tree::Select { of, field, .. } => self.kept(of)?.get(field),
+            _ => None,
+        };
+        found.filter(|value| !matches!(value, Value::Null))
+    }
+
+    fn compared(&mut self, how: Comparison, left: &'a Tree, right: &'a Tree) -> Result<bool, EvalError> {
+        match (self.kept(left), self.kept(right)) {
+            (Some(left), Some(right)) => {
+                self.pay(left)?;
+                quick(how, left, right)
+            }
+            (Some(left), None) => {
+                self.pay(left)?;
+                quick(how, left, &*self.see(right)?)
+            }
+            (None, Some(right)) => {
+                let left = self.see(left)?;
+                self.pay(&left)?;
+                quick(how, &left, right)
+            }
+            (None, None) => {
+                let (left, right) = (self.see(left)?, self.see(right)?);
+                self.pay(&left)?;
+                quick(how, &left, &right)
+            }
+        }
+    }
+
+    /// A value where it is kept: constants, variables and their fields are looked at without a copy.
+    fn see(&mut self, tree: &'a Tree) -> Result<Seen<'a>, EvalError> {
         match tree {
-            Tree::Constant(value) => Ok(value.clone()),
-            Tree::Variable { name, optional } => match self.scope.resolve(name) {
-                Some(Value::Null) | None if !optional => failure(format!("`{name}` has no value")),
-                found => Ok(found.unwrap_or(Value::Null)),
-            },
-            Tree::Local(at) => Ok(self.locals.get(*at as usize).cloned().unwrap_or(Value::Null)),
-            Tree::Select { of, field, optional } => {
-                let of = self.value(of)?;
-                match of.get(field) {
-                    Some(Value::Null) | None if !optional => failure(format!("`{}` has no value", tree.describe())),
-                    found => Ok(found.cloned().unwrap_or(Value::Null)),
+            Tree::Constant(value) => {
+                self.spend(1)?;
+                Ok(Seen::Kept(value))
+            }
+            Tree::Variable { name, optional } => {
+                self.spend(1)?;
+                match self.scope.lend(name) {
+                    Some(Value::Null) | None => self.variable(name, *optional).map(Seen::Made),
+                    Some(value) => Ok(Seen::Kept(value)),
                 }
             }
-            Tree::Present(of) => Ok(Value::Bool(!matches!(self.value(of)?, Value::Null))),
+            Tree::Bound(name) => {
+                self.spend(1)?;
+                match self.scope.lend(name) {
+                    Some(value) => Ok(Seen::Kept(value)),
+                    None => match self.scope.resolve(name) {
+                        Some(value) => Ok(Seen::Made(value)),
+                        None => failure(format!("`{name}` has no value")),
+                    },
+                }
+            }
+            Tree::Select { of, field, optional } => {
+                self.spend(1)?;
+                let of = self.see(of)?;
+                let found = match &of {
+                    Seen::Kept(of) => of.get(field).map(Seen::Kept),
+                    Seen::Made(of) => of.get(field).cloned().map(Seen::Made),
+                };
+                match found {
+                    Some(Seen::Kept(Value::Null) | Seen::Made(Value::Null)) | None if !optional => {
+                        failure(format!("`{}` has no value", tree.describe()))
+                    }
+                    found => Ok(found.unwrap_or(Seen::Made(Value::Null))),
+                }
+            }
+            other => self.value(other).map(Seen::Made),
+        }
+    }
+
+    fn variable(&self, name: &str, optional: bool) -> Result<Value, EvalError> {
+        match self.scope.resolve(name) {
+            Some(Value::Null) | None if !optional => failure(format!("`{name}` has no value")),
+            found => Ok(found.unwrap_or(Value::Null)),
+        }
+    }
+
+    fn value(&mut self, tree: &'a Tree) -> Result<Value, EvalError> {
+        match tree {
+            Tree::Constant(_) | Tree::Variable { .. } | Tree::Bound(_) | Tree::Select { .. } => {
+                return self.see(tree).map(Seen::into_value);
+            }
+            Tree::Not(_) | Tree::And(..) | Tree::Or(..) | Tree::Compare(..) | Tree::In(..) | Tree::Present(_) => {
+                return self.truth(tree).map(Value::Bool);
+            }
+            _ => self.spend(1)?,
+        }
+        match tree {
+            Tree::Local(at) => Ok(self.locals.get(*at as usize).cloned().unwrap_or(Value::Null)),
             Tree::Default(first, second) => match self.value(first)? {
                 Value::Null => self.value(second),
                 value => Ok(value),
             },
-            Tree::Not(of) => Ok(Value::Bool(!self.truth(of)?)),
             Tree::Negate(of) => negate(self.value(of)?),
-            Tree::And(left, right) => self.absorbing(left, right, false),
-            Tree::Or(left, right) => self.absorbing(left, right, true),
             Tree::Choose(condition, one, other) => {
                 if self.truth(condition)? {
                     self.value(one)
@@ -65,9 +170,12 @@ impl Evaluation<'_> {
                     self.value(other)
                 }
             }
-            Tree::Compare(how, left, right) => compare(*how, &self.value(left)?, &self.value(right)?).map(Value::Bool),
             Tree::Arithmetic(what, left, right) => {
-                let value = arithmetic(*what, self.value(left)?, self.value(right)?)?;
+                if let (Some(Value::Int(left)), Some(Value::Int(right))) = (self.kept(left), self.kept(right)) {
+                    return ints(*what, *left, *right);
+                }
+                let (left, right) = (self.see(left)?, self.see(right)?);
+                let value = arithmetic(*what, left.into_value(), right.into_value())?;
                 self.spend(length(&value))?;
                 Ok(value)
             }
@@ -76,22 +184,23 @@ impl Evaluation<'_> {
                 let value = self.value(of)?;
                 expect(*expected, value, &of.describe())
             }
-            Tree::In(item, list) => {
-                let (item, list) = (self.value(item)?, self.value(list)?);
-                self.spend(length(&list))?;
-                contains_value(&item, &list).map(Value::Bool)
+            Tree::Index(of, index) => {
+                let (of, index) = (self.see(of)?, self.see(index)?);
+                self.pay_search(&of)?;
+                collection::index(&of, &index)
             }
-            Tree::Index(of, index) => collection::index(&self.value(of)?, &self.value(index)?),
             Tree::List(items) => Ok(Value::List(Arc::new(self.values(items)?))),
             Tree::Map(entries) => self.map(entries),
             Tree::Call(function, arguments) => {
                 let arguments = self.values(arguments)?;
+                self.pay_call(*function, &arguments)?;
                 let value = native::call(*function, &arguments)?;
                 self.spend(length(&value))?;
                 Ok(value)
             }
             Tree::Cel(name, member, arguments) => {
                 let arguments = self.values(arguments)?;
+                arguments.iter().try_for_each(|argument| self.pay(argument))?;
                 let value = borrowed::call(name, *member, &arguments)?;
                 self.spend(length(&value))?;
                 Ok(value)
@@ -101,30 +210,57 @@ impl Evaluation<'_> {
         }
     }
 
-    fn values(&mut self, trees: &[Tree]) -> Result<Vec<Value>, EvalError> {
+    fn values(&mut self, trees: &'a [Tree]) -> Result<Vec<Value>, EvalError> {
         trees.iter().map(|tree| self.value(tree)).collect()
     }
 
-    fn truth(&mut self, tree: &Tree) -> Result<bool, EvalError> {
-        match self.value(tree)? {
-            Value::Bool(truth) => Ok(truth),
-            _ => failure("a condition is neither true nor false"),
+    fn truth(&mut self, tree: &'a Tree) -> Result<bool, EvalError> {
+        match tree {
+            Tree::Compare(how, left, right) => {
+                self.spend(1)?;
+                self.compared(*how, left, right)
+            }
+            Tree::And(left, right) => self.absorbing(left, right, false),
+            Tree::Or(left, right) => self.absorbing(left, right, true),
+            Tree::Not(of) => {
+                self.spend(1)?;
+                self.truth(of).map(|truth| !truth)
+            }
+            Tree::In(item, list) => {
+                self.spend(1)?;
+                if let (Some(item), Some(list)) = (self.kept(item), self.kept(list)) {
+                    self.pay_in(list, item)?;
+                    return contains_value(item, list);
+                }
+                let (item, list) = (self.see(item)?, self.see(list)?);
+                self.pay_in(&list, &item)?;
+                contains_value(&item, &list)
+            }
+            Tree::Present(of) => {
+                self.spend(1)?;
+                Ok(!matches!(*self.see(of)?, Value::Null))
+            }
+            other => match *self.see(other)? {
+                Value::Bool(truth) => Ok(truth),
+                _ => failure("a condition is neither true nor false"),
+            },
         }
     }
 
     /// `&&` and `||`: the side that decides wins even over an error of the other, as CEL has it.
-    fn absorbing(&mut self, left: &Tree, right: &Tree, decisive: bool) -> Result<Value, EvalError> {
+    fn absorbing(&mut self, left: &'a Tree, right: &'a Tree, decisive: bool) -> Result<bool, EvalError> {
+        self.spend(1)?;
         match self.truth(left) {
-            Ok(truth) if truth == decisive => Ok(Value::Bool(decisive)),
-            Ok(_) => self.truth(right).map(Value::Bool),
+            Ok(truth) if truth == decisive => Ok(decisive),
+            Ok(_) => self.truth(right),
             Err(error) => match self.truth(right) {
-                Ok(truth) if truth == decisive => Ok(Value::Bool(decisive)),
+                Ok(truth) if truth == decisive => Ok(decisive),
                 _ => Err(error),
             },
         }
     }
 
-    fn map(&mut self, entries: &[(Tree, Tree)]) -> Result<Value, EvalError> {
+    fn map(&mut self, entries: &'a [(Tree, Tree)]) -> Result<Value, EvalError> {
         let mut record = Record::default();
         for (key, value) in entries {
             let Value::String(key) = self.value(key)? else { return failure("the key of a map is no string") };
@@ -137,7 +273,7 @@ impl Evaluation<'_> {
         Ok(Value::Record(Arc::new(record)))
     }
 
-    fn each(&mut self, over: Over, range: &Tree, when: Option<&Tree>, make: Option<&Tree>) -> Result<Value, EvalError> {
+    fn each(&mut self, over: Over, range: &'a Tree, when: Option<&'a Tree>, make: Option<&'a Tree>) -> Result<Value, EvalError> {
         let items: Arc<Vec<Value>> = match self.value(range)? {
             Value::List(items) => items,
             Value::Record(record) => Arc::new(record.0.iter().map(|(key, _)| Value::String(key.clone())).collect()),
@@ -150,7 +286,7 @@ impl Evaluation<'_> {
         result
     }
 
-    fn over(&mut self, over: Over, items: &[Value], when: Option<&Tree>, make: Option<&Tree>) -> Result<Value, EvalError> {
+    fn over(&mut self, over: Over, items: &[Value], when: Option<&'a Tree>, make: Option<&'a Tree>) -> Result<Value, EvalError> {
         let place = self.locals.len();
         let mut made = Vec::new();
         let mut holding = 0_usize;
@@ -188,6 +324,25 @@ impl Evaluation<'_> {
             Over::Map | Over::Filter => Ok(Value::List(Arc::new(made))),
         }
     }
+}
+
+/// A comparison, the plainest kinds first.
+#[inline]
+fn quick(how: Comparison, left: &Value, right: &Value) -> Result<bool, EvalError> {
+    let order = match (left, right) {
+        (Value::Int(left), Value::Int(right)) => left.cmp(right),
+        (Value::String(left), Value::String(right)) if matches!(how, Comparison::Equal) => return Ok(left == right),
+        (Value::String(left), Value::String(right)) if matches!(how, Comparison::Different) => return Ok(left != right),
+        _ => return compare(how, left, right),
+    };
+    Ok(match how {
+        Comparison::Equal => order.is_eq(),
+        Comparison::Different => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::AtMost => order.is_le(),
+        Comparison::More => order.is_gt(),
+        Comparison::AtLeast => order.is_ge(),
+    })
 }
 
 /// How much work a value was to build.

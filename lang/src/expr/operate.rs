@@ -87,7 +87,7 @@ pub(super) fn arithmetic(what: Operation, left: Value, right: Value) -> Result<V
     }
 }
 
-fn ints(what: Operation, left: i64, right: i64) -> Result<Value, EvalError> {
+pub(super) fn ints(what: Operation, left: i64, right: i64) -> Result<Value, EvalError> {
     if matches!(what, Operation::Divide | Operation::Remainder) && right == 0 {
         return failure("division by zero");
     }

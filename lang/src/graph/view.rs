@@ -1,10 +1,11 @@
 //! What a drawing of a flow shows: boxes with lines of text, and arrows between them. It knows no coordinates and no format.
 
-use super::{span, verb};
+use super::span;
+use super::words::{terms, verb};
 use crate::conform::to_json;
 use crate::expr::Expr;
 use crate::money::Money;
-use crate::plan::{EffectKind, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Rung, Step, StepKind, Window};
+use crate::plan::{Arm, EffectKind, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Rung, Step, StepKind, Window};
 use std::collections::BTreeSet;
 
 /// What a box stands for.
@@ -74,21 +75,16 @@ pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
     let mut edges = BTreeSet::new();
     let mut arms: Vec<Vec<usize>> = vec![Vec::new(); flow.steps.len()];
     for (at, step) in flow.steps.iter().enumerate() {
-        let StepKind::Choose { arms: written } = &step.kind else { continue };
-        for (number, arm) in written.iter().enumerate() {
+        for node in ways(step) {
             edges.insert(Edge { from: at + 1, to: nodes.len() });
             if let Some(arms) = arms.get_mut(at) {
                 arms.push(nodes.len());
             }
-            let title = if arm.when.is_some() { format!("when {}", number + 1) } else { "otherwise".to_owned() };
-            let lines = arm.when.iter().map(|when| (Note::When, source(when))).collect();
-            nodes.push(Node { title, kind: Kind::Arm, lines });
+            nodes.push(node);
         }
     }
     for (at, step) in flow.steps.iter().enumerate() {
-        // In a choice it stands behind its arm; in a loop, behind the loop itself.
-        let around = |choose: usize, arm: usize| arms.get(choose)?.get(arm).copied().or(Some(choose + 1));
-        let own = step.within.and_then(|(choose, arm)| around(usize::from(choose.0), usize::from(arm)));
+        let own = step.within.and_then(|(choose, arm)| arms.get(usize::from(choose.0))?.get(usize::from(arm)).copied());
         edges.extend(own.map(|from| Edge { from, to: at + 1 }));
         for id in &step.depends {
             let inside = |step: &Step| within(flow, step, usize::from(id.0));
@@ -110,6 +106,25 @@ pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
     View { title: flow.name.clone(), summary: flow.summary.clone(), facts: facts(plan, flow), nodes, edges }
 }
 
+/// The arms of a choice, or the items of a loop.
+fn ways(step: &Step) -> Vec<Node> {
+    match &step.kind {
+        StepKind::Choose { arms } => {
+            let arm = |(number, arm): (usize, &Arm)| {
+                let title = if arm.when.is_some() { format!("when {}", number + 1) } else { "otherwise".to_owned() };
+                Node { title, kind: Kind::Arm, lines: arm.when.iter().map(|when| (Note::When, source(when))).collect() }
+            };
+            arms.iter().enumerate().map(arm).collect()
+        }
+        StepKind::Each(each) => {
+            let condition = each.condition.iter().map(|when| (Note::When, format!("where {}", source(when))));
+            let lines = std::iter::once((Note::Does, format!("of {}", source(&each.items)))).chain(condition).collect();
+            vec![Node { title: format!("each {}", each.item), kind: Kind::Arm, lines }]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a step stands in an arm of a choice, however deep.
 fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
     let mut at = step.within;
@@ -124,12 +139,10 @@ fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
 
 /// The boxes that a step ends in: itself, or for a choice the last of each of its ways.
 fn last_of(flow: &Flow, at: usize, arms: &[Vec<usize>]) -> Vec<usize> {
-    let loops = [at + 1];
-    let ways = match arms.get(at).map(Vec::as_slice) {
-        Some(ways) if !ways.is_empty() => ways,
-        // A loop is one way; a step without inner ones ends in itself.
-        _ => &loops,
-    };
+    let ways = arms.get(at).map(Vec::as_slice).unwrap_or_default();
+    if ways.is_empty() {
+        return vec![at + 1];
+    }
     let mut found = Vec::new();
     for (arm, node) in ways.iter().enumerate() {
         let members = flow
@@ -181,9 +194,9 @@ fn necessary(edges: &BTreeSet<Edge>, nodes: usize) -> Vec<Edge> {
 fn step_node(plan: &Plan, step: &Step) -> Node {
     let kind = match &step.kind {
         StepKind::Call { .. } | StepKind::Recall { .. } | StepKind::Search(_) | StepKind::Measure(_) => Kind::Read,
-        StepKind::Reflect { .. } | StepKind::Ask { .. } | StepKind::Revise(_) | StepKind::Wait(_) => Kind::Gate,
-        StepKind::Act { .. } | StepKind::Remember { .. } => Kind::Effect,
-        StepKind::Facts(_) | StepKind::Begin(_) | StepKind::Undo(_) | StepKind::Emit(_) | StepKind::Agent(_) => Kind::Effect,
+        StepKind::Reflect { .. } | StepKind::Revise(_) | StepKind::Ask { .. } | StepKind::Wait(_) => Kind::Gate,
+        StepKind::Act { .. } | StepKind::Begin(_) | StepKind::Undo(_) | StepKind::Emit(_) => Kind::Effect,
+        StepKind::Remember { .. } | StepKind::Facts(_) => Kind::Effect,
         StepKind::Choose { .. } | StepKind::Each(_) => Kind::Choose,
         _ => Kind::Decide,
     };
@@ -285,9 +298,9 @@ fn cost(plan: &Plan, step: &Step) -> Option<Money> {
     sum
 }
 
-/// What a flow may cost at most; nothing where prices are in different currencies, or where a step asks models more than once
-/// or another flow asks them: a bound that is too low would be worse than none.
+/// What a flow may cost at most; nothing where prices are in different currencies.
 pub(crate) fn total_cost(plan: &Plan, flow: &Flow) -> Option<Money> {
+    // Such a step asks models more than once, or another flow does: a bound that is too low would be worse than none.
     let open = |step: &Step| {
         use StepKind::{Agent, Begin, Each, Generate, Look, Revise};
         matches!(step.kind, Agent(_) | Begin(_) | Each(_) | Generate(_) | Look(_) | Revise(_))
@@ -306,8 +319,8 @@ pub(crate) fn branches(plan: &Plan, step: &Step) -> Vec<String> {
     // What only computes hardly ever fails; that it would end the run is said where something outside is asked.
     let inside = matches!(step.kind, StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Choose { .. });
     match step.on_error {
-        OnError::Undo => found.push("error: undo what was done".to_owned()),
         OnError::Skip => found.push("error: skip".to_owned()),
+        OnError::Undo => found.push("error: what was done is undone".to_owned()),
         OnError::Fail if !inside => found.push("error: the run fails".to_owned()),
         OnError::Fail => {}
     }
@@ -329,7 +342,9 @@ fn facts(plan: &Plan, flow: &Flow) -> Vec<String> {
     let deadline = flow.deadline.map(|deadline| format!("deadline {}", span(deadline)));
     let cap = flow.cost_cap.map(|cap| format!("cost cap {cap}"));
     let cost = total_cost(plan, flow).map(|cost| format!("models cost at most {cost}"));
-    [key, deadline, cap, cost].into_iter().flatten().collect()
+    let mut facts = terms(flow);
+    facts.extend([key, deadline, cap, cost].into_iter().flatten());
+    facts
 }
 
 fn outputs(flow: &Flow) -> Vec<(Note, String)> {

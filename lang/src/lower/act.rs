@@ -81,6 +81,10 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("effect", effect.clone(), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                if checked.marks.untrusted {
+                    let diagnostic = Diagnostic::new(&meaning::TAINTED, condition.span, "text from outside chooses what is taken back");
+                    self.report(diagnostic.label("derived from outside text").help("bound it with `among(x, own_list)`"));
+                }
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("effect")).cloned());
                 Some(checked.expr)
             }
@@ -91,7 +95,7 @@ impl Context<'_> {
         let back = self.plan.operations.get(&by)?.clone();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &back, place));
         let evidence = self.lower_evidence(node, &back, place);
-        self.check_guards(&step, &back, stage.is_some());
+        self.check_guards(&step, &back, stage.is_some(), &place.draft.name);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,

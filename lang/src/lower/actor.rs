@@ -55,7 +55,7 @@ impl Context<'_> {
         if !tools.is_empty() {
             self.check_ability(node, &written, "tools");
         }
-        self.check_tools(&tools, marks.untrusted, node.name.span);
+        self.check_tools(&tools, marks.untrusted, node.name.span, name);
         let route = self.agent_route(route, &written, &mut place)?;
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
         Some(Actor { name: name.to_owned(), version, acting, memories, budget, untrusted: marks.untrusted })

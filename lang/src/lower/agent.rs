@@ -45,7 +45,7 @@ impl Context<'_> {
         let requires = self.agent_requires(node, &found.acting.record, place);
         let (talk, marks) = talk?;
         let reads_outside = marks.untrusted || found.untrusted;
-        self.check_tools(&found.acting.tools, reads_outside, actor.span);
+        self.check_tools(&found.acting.tools, reads_outside, actor.span, &place.draft.name);
         let key = place.note(key?).expr;
         let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), ..found.acting.clone() };
         let ty = Ty::Record(acting.record.clone());
@@ -73,7 +73,7 @@ impl Context<'_> {
                 self.check_ability(node, written, "tools");
             }
         }
-        self.check_tools(&tools, marks.untrusted, node.name.span);
+        self.check_tools(&tools, marks.untrusted, node.name.span, &place.draft.name);
         let route = route.and_then(|(name, written)| self.agent_route(name, &written, place))?;
         let ty = Ty::Record(record.clone());
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
@@ -142,7 +142,7 @@ impl Context<'_> {
     }
 
     /// What an agent may change: it never chooses whom or how much; and one that read outside text has its writes looked at.
-    pub(crate) fn check_tools(&mut self, tools: &[Tool], reads_outside: bool, span: crate::source::Span) {
+    pub(crate) fn check_tools(&mut self, tools: &[Tool], reads_outside: bool, span: crate::source::Span, flow: &str) {
         for tool in tools {
             let Some(operation) = self.plan.operations.get(&tool.operation).cloned() else { continue };
             if operation.effect == EffectKind::Read {
@@ -155,7 +155,7 @@ impl Context<'_> {
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("says whom or how much");
                 self.report(diagnostic.help(format!("write `fixed {name}=\"=…\"` or `one-of {name}=\"=…\"` in the tool")));
             }
-            let covering: Vec<_> = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name)).cloned().collect();
+            let covering: Vec<_> = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow)).cloned().collect();
             let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
             if covering.is_empty() && (money || operation.effect == EffectKind::Irreversible) {
                 let code = if money { &meaning::UNCOVERED_MONEY } else { &meaning::UNGUARDED };

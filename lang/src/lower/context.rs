@@ -159,10 +159,12 @@ impl Context<'_> {
         if self.declared.contains_key(&(kind, name.clone())) {
             return Some(name);
         }
-        let known: Vec<String> = self.declared.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect();
+        let known = self.declared.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.as_str());
         let diagnostic =
             Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no {kind} `{name}`")).label(format!("no such {kind}"));
-        self.report(suggest(diagnostic, &name, &known, value.span, kind));
+        let near = self.diagnostics.affords(self.declared.len());
+        let diagnostic = suggest_of(diagnostic, &name, known, (value.span, kind), near);
+        self.report(diagnostic);
         None
     }
 
@@ -344,12 +346,36 @@ fn type_of(scalar: &Scalar) -> Ty {
 
 /// Adds a near miss with a fix, or the list of what is known.
 pub(crate) fn suggest(diagnostic: Diagnostic, name: &str, known: &[String], span: Span, kind: &str) -> Diagnostic {
-    match nearest(name, known.iter().map(String::as_str)) {
+    suggest_of(diagnostic, name, known.iter().map(String::as_str), (span, kind), true)
+}
+
+/// The same, of names that are in no list of their own. `near`: look for one that is near.
+pub(crate) fn suggest_of<'k>(
+    diagnostic: Diagnostic,
+    name: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+    (span, kind): (Span, &str),
+    near: bool,
+) -> Diagnostic {
+    match near.then(|| nearest(name, known.clone())).flatten() {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
-        None if known.is_empty() => diagnostic.help(format!("no {kind} is declared")),
-        None => diagnostic.help(format!("declared: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
+        None if known.clone().next().is_none() => diagnostic.help(format!("no {kind} is declared")),
+        None => diagnostic.help(format!("declared: {}", listed(known))),
     }
 }
+
+/// Names for a line of help, the first of them where there are too many to read.
+fn listed<'k>(mut names: impl Iterator<Item = &'k str> + Clone) -> String {
+    let mut listed: Vec<String> = names.clone().take(LISTED).map(|name| format!("`{name}`")).collect();
+    // Counting them takes as long as listing them.
+    if names.nth(LISTED).is_some() {
+        listed.push("and more".to_owned());
+    }
+    listed.join(", ")
+}
+
+/// How many names a line of help lists.
+const LISTED: usize = 20;
 
 /// Whether a setting seems to be given under a misspelt name: that was reported, and is not missing too.
 pub(crate) fn mistyped(node: &Node, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Types, enums, teams and the manifest: what other nodes refer to.
 
-use super::context::{Context, name_of, suggest};
+use super::context::{Context, name_of, suggest, suggest_of};
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -155,6 +155,7 @@ impl Context<'_> {
             }
             let hours = node.setting("hours").cloned().and_then(|hours| self.working_hours(&hours));
             let owner = node.setting("owner").cloned().and_then(|owner| self.reference(&owner, "team"));
+            self.locate(format!("team:{}", name.text), node.span);
             self.plan.teams.insert(name.text, Team { members, notify, hours, owner });
         }
     }
@@ -287,14 +288,16 @@ impl Context<'_> {
         if self.declared.contains_key(&("type", text.to_owned())) {
             return Some(Ty::Record(text.to_owned()));
         }
-        let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.clone());
-        let known: Vec<String> = PLAIN.iter().map(|(name, _)| (*name).to_owned()).chain(declared).collect();
+        let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.as_str());
+        let known = PLAIN.iter().map(|(name, _)| *name).chain(declared);
         let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, format!("there is no type `{text}`")).label("unknown type");
         let elsewhere = ELSEWHERE.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, ours)| *ours);
-        self.report(match elsewhere {
+        let near = self.diagnostics.affords(self.declared.len());
+        let diagnostic = match elsewhere {
             Some(ours) => diagnostic.help(format!("it is called `{ours}` here")).fix(format!("write `{ours}`"), at.span, ours),
-            None => suggest(diagnostic, text, &known, at.span, "type"),
-        });
+            None => suggest_of(diagnostic, text, known, (at.span, "type"), near),
+        };
+        self.report(diagnostic);
         None
     }
 }

@@ -2,6 +2,7 @@
 
 use super::context::{Context, name_of};
 use super::control::Steering;
+use super::index::Index;
 use super::model::WrittenRoute;
 use super::policy::run_type;
 use crate::ast::Node;
@@ -47,44 +48,36 @@ pub(crate) struct FlowDraft<'n> {
     pub(crate) drafts: Vec<Draft<'n>>,
     pub(crate) lowered: BTreeMap<usize, Lowered>,
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
+    /// Made once all drafts are there.
+    pub(crate) index: Index,
 }
 
 impl<'n> FlowDraft<'n> {
     /// A place outside any flow, such as a critic's, that tells a model something.
     pub(crate) fn alone(name: &str, base: Scope, routes: &'n BTreeMap<String, WrittenRoute>) -> Self {
-        Self { name: name.to_owned(), base, input: None, drafts: Vec::new(), lowered: BTreeMap::new(), routes }
+        Self { name: name.to_owned(), base, input: None, drafts: Vec::new(), lowered: BTreeMap::new(), routes, index: Index::default() }
     }
 }
 
 impl FlowDraft<'_> {
     /// The arms around a step, outermost first.
-    pub(crate) fn arms(&self, mut within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
-        let mut arms = Vec::new();
-        while let Some(arm) = within {
-            arms.push(arm);
-            within = self.drafts.get(arm.0).and_then(|draft| draft.within);
-        }
-        arms.reverse();
-        arms
+    pub(crate) fn arms(&self, within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
+        self.index.around(within)
     }
 
     /// Steps that may be named from a place: those of the same arm and of the arms around it.
     pub(crate) fn visible(&self, from: Option<(usize, u16)>) -> Vec<usize> {
-        let arms = self.arms(from);
-        (0..self.drafts.len()).filter(|at| arms.starts_with(&self.arms(self.drafts.get(*at).and_then(|draft| draft.within)))).collect()
+        self.index.visible(from)
     }
 
     /// The places in `drafts` of the steps that a list of reads names.
     pub(crate) fn steps_read(&self, reads: &[(String, Span)], from: Option<(usize, u16)>) -> BTreeSet<usize> {
-        let visible = self.visible(from);
-        let mut found = BTreeSet::new();
-        for (path, _) in reads {
+        let names = reads.iter().map(|(path, _)| {
             let mut parts = path.split('.');
             let root = parts.next().unwrap_or("");
-            let name = if root == "steps" { parts.next().unwrap_or("") } else { root };
-            found.extend(visible.iter().copied().filter(|at| self.drafts.get(*at).is_some_and(|draft| draft.name == name)));
-        }
-        found
+            if root == "steps" { parts.next().unwrap_or("") } else { root }
+        });
+        self.index.named(names, from)
     }
 }
 
@@ -93,8 +86,9 @@ impl Context<'_> {
         self.locate(format!("flow:{name}"), node.span);
         let input = self.lower_input(node, name);
         let base = self.input_scope(input.as_deref());
-        let mut draft = FlowDraft { name: name.to_owned(), base, input, drafts: Vec::new(), lowered: BTreeMap::new(), routes };
-        self.collect(&node.children, None, &mut draft.drafts);
+        let mut draft = FlowDraft { input, ..FlowDraft::alone(name, base, routes) };
+        self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
+        draft.index = Index::of(&draft);
         if draft.drafts.is_empty() {
             let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the flow `{name}` has no step"));
             self.report(diagnostic.label("does nothing").help("write a step, such as `let \"greeting\" \"hello\"`"));
@@ -143,7 +137,7 @@ impl Context<'_> {
             draft.lowered.clear();
             let mut early = false;
             for at in &order {
-                if let Some(lowered) = self.lower_step(*at, draft) {
+                if let Some(lowered) = self.lower_narrowly(*at, draft) {
                     early |= lowered.reads.iter().any(|read| !draft.lowered.contains_key(read));
                     draft.lowered.insert(*at, lowered);
                 }
@@ -156,6 +150,21 @@ impl Context<'_> {
             order = next;
             self.diagnostics.truncate(before);
         }
+    }
+
+    /// A step needs no more in scope than the words it is written with. Where that leads to a mistake it is lowered again with
+    /// everything in scope, so that names that are near can be suggested.
+    fn lower_narrowly(&mut self, at: usize, draft: &mut FlowDraft<'_>) -> Option<Lowered> {
+        let (length, reports) = (self.diagnostics.len(), self.diagnostics.reports());
+        draft.index.narrow(at);
+        let lowered = self.lower_step(at, draft);
+        draft.index.widen();
+        let fine = lowered.is_some() && self.diagnostics.reports() == reports;
+        if fine || !self.diagnostics.affords(draft.drafts.len()) {
+            return lowered;
+        }
+        self.diagnostics.truncate(length);
+        self.lower_step(at, draft)
     }
 
     fn lower_input(&mut self, node: &Node, flow: &str) -> Option<String> {
@@ -179,26 +188,33 @@ impl Context<'_> {
         Some(name)
     }
 
-    pub(crate) fn collect<'n>(&mut self, nodes: &'n [Node], within: Option<(usize, u16)>, drafts: &mut Vec<Draft<'n>>) {
+    pub(crate) fn collect<'n>(
+        &mut self,
+        nodes: &'n [Node],
+        within: Option<(usize, u16)>,
+        drafts: &mut Vec<Draft<'n>>,
+        named: &mut BTreeMap<String, Span>,
+    ) {
         for node in nodes.iter().filter(|node| VERBS.contains(&node.name.text.as_str())) {
             let Some(name) = name_of(node) else { continue };
             self.step_name_allowed(&name.text, name.span);
-            if let Some(first) = drafts.iter().find(|draft| draft.name == name.text) {
+            if let Some(first) = named.get(&name.text).copied() {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("there are two steps named `{}` in this flow", name.text));
                 self.report(
-                    diagnostic.label("again").also(first.span, "first here").help("a step's name is its name in expressions: rename one"),
+                    diagnostic.label("again").also(first, "first here").help("a step's name is its name in expressions: rename one"),
                 );
             }
             let at = drafts.len();
+            named.entry(name.text.clone()).or_insert(name.span);
             drafts.push(Draft { node, name: name.text, span: name.span, within });
             if node.name.text == "each" {
-                self.collect(&node.children, Some((at, 0)), drafts);
+                self.collect(&node.children, Some((at, 0)), drafts, named);
             }
             if node.name.text == "choose" {
                 let arms = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "when" | "otherwise"));
                 for (arm, child) in arms.enumerate() {
-                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts);
+                    self.collect(&child.children, Some((at, u16::try_from(arm).unwrap_or(u16::MAX))), drafts, named);
                 }
             }
         }
@@ -221,7 +237,7 @@ impl Context<'_> {
         let mut states = Vec::new();
         // What became of a step may be decided outside, though what is said of it is not outside text.
         let mut known = plain;
-        for at in draft.visible(within).into_iter().filter(|at| Some(*at) != own) {
+        for at in draft.index.in_scope(within).into_iter().filter(|at| Some(*at) != own) {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
             let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());

@@ -10,12 +10,18 @@ pub(crate) struct Found {
     list: Vec<Diagnostic>,
     /// Where in the list those of a place and a code are: asking whether one is there already takes no walk through all.
     places: BTreeMap<(Span, &'static str), Vec<usize>>,
+    reports: usize,
+    compared: usize,
 }
+
+/// How many names are compared for suggestions before it is enough: a text with that many mistakes is mended from the top.
+const COMPARED: usize = 500_000;
 
 impl Found {
     /// Adds one that is not there yet.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        let Self { list, places } = self;
+        let Self { list, places, reports, .. } = self;
+        *reports += 1;
         let same = places.entry((diagnostic.span, diagnostic.code.id)).or_default();
         if !same.iter().any(|at| list.get(*at) == Some(&diagnostic)) {
             same.push(list.len());
@@ -26,6 +32,18 @@ impl Found {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// How often one was reported, those that were there already and those forgotten since included.
+    pub(crate) fn reports(&self) -> usize {
+        self.reports
+    }
+
+    /// Whether so many more names may be compared with one that does not exist. Where mistakes and names go into the thousands,
+    /// looking for what is near would take longer than everything else.
+    pub(crate) fn affords(&mut self, names: usize) -> bool {
+        self.compared = self.compared.saturating_add(names);
+        self.compared <= COMPARED
     }
 
     /// Forgets all but the first `length`.

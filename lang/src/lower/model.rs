@@ -59,6 +59,13 @@ impl Context<'_> {
         if provider != "linear" {
             return self.lower_remote(node, name, provider);
         }
+        for unused in ["name", "base-url", "secret", "context", "max-output", "region", "limit", "batch", "warm"] {
+            let given = node.property(unused).map(|value| value.span).or_else(|| node.first(unused).map(|child| child.name.span));
+            if let Some(span) = given {
+                let message = format!("`{unused}` says nothing of a model that learns from rows");
+                self.report(Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("not used").help("leave it out"));
+            }
+        }
         let Some(rows) = node.setting("rows").cloned() else {
             self.missing(node, "rows", "write `rows=\"data/rows.jsonl\"`: labelled rows of the repository");
             return None;

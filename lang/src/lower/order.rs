@@ -67,18 +67,9 @@ pub(crate) fn cycles(depends: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
 /// Names that the step's texts mention, without parsing them: good enough to choose an order of typing.
 fn guess(draft: &FlowDraft<'_>, at: usize) -> BTreeSet<usize> {
     let Some(step) = draft.drafts.get(at) else { return BTreeSet::new() };
-    let mut names = BTreeSet::new();
-    mentioned(step.node, draft, &mut names);
-    // What an item of a loop is follows from the list that the loop goes over.
-    for (outer, _) in draft.arms(step.within) {
-        let node = draft.drafts.get(outer).map(|step| step.node).filter(|node| node.name.text == "each");
-        if let Some(text) = node.and_then(|node| node.setting("in")).and_then(Literal::text) {
-            mentioned_in(text, &mut names);
-        }
-    }
-    let inner = (0..draft.drafts.len()).filter(|other| is_inside(draft, *other, at));
-    let visible = draft.visible(step.within);
-    let named = visible.into_iter().filter(|other| *other != at && draft.drafts.get(*other).is_some_and(|step| names.contains(&step.name)));
+    let named = draft.index.named(draft.index.mentioned(at), step.within).into_iter().filter(|other| *other != at);
+    let inside = if draft.index.is_holder(at) { draft.drafts.len() } else { 0 };
+    let inner = (0..inside).filter(|other| is_inside(draft, *other, at));
     named.chain(inner).collect()
 }
 
@@ -93,28 +84,40 @@ fn is_inside(draft: &FlowDraft<'_>, inner: usize, outer: usize) -> bool {
     false
 }
 
-fn mentioned(node: &Node, draft: &FlowDraft<'_>, names: &mut BTreeSet<String>) {
+/// The words of a step's texts that may name a step.
+pub(super) fn mentioned(node: &Node, draft: &FlowDraft<'_>, names: &mut BTreeSet<String>, glance: Glance) {
     let literals = node.arguments.iter().chain(node.properties.iter().map(|property| &property.value));
-    literals.filter_map(Literal::text).for_each(|text| mentioned_in(text, names));
-    if let Some(written) =
-        node.properties.iter().find(|property| property.name.text == "route").and_then(|property| draft.routes.get(property.value.text()?))
-    {
+    literals.filter_map(Literal::text).for_each(|text| mentioned_in(text, names, glance));
+    if let Some(written) = node.setting("route").and_then(|route| draft.routes.get(route.text()?)) {
         for rung in &written.rungs {
             if let super::model::WrittenRung::Template { text, .. } = rung {
-                mentioned_in(text, names);
+                mentioned_in(text, names, glance);
             }
         }
     }
     for child in &node.children {
         // Steps of arms have names of their own to mention.
         if !super::flow::VERBS.contains(&child.name.text.as_str()) {
-            mentioned(child, draft, names);
+            mentioned(child, draft, names, glance);
         }
     }
 }
 
+/// How closely texts are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Glance {
+    /// Words that are likely to name a step; now and then a step's name is overlooked.
+    Names,
+    /// Every word: no step's name is overlooked, and much is none.
+    Words,
+}
+
 /// Words of an expression; of a template, those inside its braces.
-fn mentioned_in(text: &str, names: &mut BTreeSet<String>) {
+pub(super) fn mentioned_in(text: &str, names: &mut BTreeSet<String>, glance: Glance) {
+    if glance == Glance::Words {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty());
+        return names.extend(words.map(str::to_owned));
+    }
     if !text.contains("{{") && !text.contains("{%") {
         return identifiers(text, names);
     }
@@ -179,5 +182,5 @@ pub(crate) fn depends(draft: &FlowDraft<'_>) -> Vec<BTreeSet<usize>> {
 /// Whether a step has one of these verbs, or holds a step that has.
 fn holds(draft: &FlowDraft<'_>, at: usize, step: &Draft<'_>, verbs: &[&str]) -> bool {
     let has = |step: &Draft<'_>| verbs.contains(&step.node.name.text.as_str());
-    has(step) || draft.drafts.iter().enumerate().any(|(inner, step)| has(step) && is_inside(draft, inner, at))
+    has(step) || draft.index.is_holder(at) && draft.drafts.iter().enumerate().any(|(inner, step)| has(step) && is_inside(draft, inner, at))
 }

@@ -22,6 +22,11 @@ impl Context<'_> {
         if !own {
             self.missing(node, "name", "write `name=\"…\"`: what the provider calls it");
         }
+        for unused in ["rows", "label"].into_iter().filter(|unused| node.setting(unused).is_some()) {
+            let span = node.setting(unused).map_or(node.name.span, |value| value.span);
+            let message = format!("`{unused}` says nothing of a model that its provider trained");
+            self.report(Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("not used").help("leave it out"));
+        }
         let model = self.setting_text(node, "name");
         let base_url = self.setting_text(node, "base-url");
         let secret = node.setting("secret").cloned().and_then(|value| self.secret_reference(&value));

@@ -26,6 +26,7 @@ impl Context<'_> {
     /// Secrets, exchange rates and the chosen environment's accounts.
     pub(crate) fn lower_holdings(&mut self, nodes: &[Node], wanted: Option<&str>) {
         let Some(project) = nodes.iter().find(|node| node.name.text == "project") else { return };
+        self.locate("project".to_owned(), project.span);
         for exchange in project.all("exchange").collect::<Vec<_>>() {
             self.lower_exchange(exchange);
         }

@@ -2,6 +2,7 @@
 
 use super::context::{Context, name_of};
 use super::flow::{FlowDraft, finished};
+use super::index::Index;
 use super::step::Place;
 use crate::ast::Node;
 use crate::code::meaning;
@@ -56,6 +57,12 @@ impl Context<'_> {
         let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
         let label = self.setting_text(node, "place");
         let not_before = node.setting("not-before").cloned().and_then(|value| self.value(&value, &place.scope, Some(&Ty::Timestamp)));
+        if let (Some(checked), Some(value)) = (&not_before, node.setting("not-before"))
+            && checked.marks.untrusted
+        {
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, "text from outside chooses when this is sent");
+            self.report(diagnostic.label("derived from outside text").help("bound it with `between(x, lo, hi)`"));
+        }
         Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
     }
 
@@ -97,9 +104,9 @@ impl Context<'_> {
             base = base.with(&step.name, lowered.seen.clone().optional(), lowered.marks);
         }
         let name = flow.name.clone();
-        let mut draft =
-            FlowDraft { name, base, input: flow.input.clone(), drafts: Vec::new(), lowered: BTreeMap::new(), routes: flow.routes };
-        self.collect(&node.children, None, &mut draft.drafts);
+        let mut draft = FlowDraft { input: flow.input.clone(), ..FlowDraft::alone(&name, base, flow.routes) };
+        self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
+        draft.index = Index::of(&draft);
         if draft.drafts.is_empty() {
             let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, "this `on-failure` has no step");
             self.report(diagnostic.label("does nothing").help("write a step in it, such as an `ask`, or remove it"));
@@ -111,6 +118,7 @@ impl Context<'_> {
             self.report(diagnostic.help("a step's name is its name in expressions: rename one"));
         }
         self.lower_steps(&mut draft);
+        self.check_control(&draft);
         let depends = super::order::depends(&draft);
         self.report_cycles(&draft, &depends);
         finished(draft.lowered, depends)

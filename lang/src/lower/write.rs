@@ -81,7 +81,7 @@ impl Context<'_> {
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
         let evidence = self.lower_evidence(node, &operation, place);
-        self.check_guards(&value, &operation, stage.is_some());
+        self.check_guards(&value, &operation, stage.is_some(), &place.draft.name);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,
@@ -130,7 +130,7 @@ impl Context<'_> {
 
     /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
     pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
-        let covering = self.plan.policies.values().filter(|policy| policy.on.contains(&operation.name));
+        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, &place.draft.name));
         let mut fields: Vec<Field> = Vec::new();
         let mut differing: Vec<String> = Vec::new();
         for need in covering.flat_map(|policy| policy.needs.iter()) {
@@ -193,8 +193,8 @@ impl Context<'_> {
     }
 
     /// Money and what cannot be taken back must be covered by a policy, or staged.
-    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool) {
-        let covered = self.plan.policies.values().any(|policy| policy.on.contains(&operation.name));
+    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool, flow: &str) {
+        let covered = self.plan.policies.values().any(|policy| policy.covers(&operation.name, flow));
         let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
         let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);
         if money && !covered {

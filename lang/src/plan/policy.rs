@@ -29,6 +29,15 @@ pub struct Policy {
     pub escalates: Vec<Escalate>,
 }
 
+impl Policy {
+    /// Whether it holds an operation where a flow does it.
+    #[must_use]
+    pub fn covers(&self, operation: &str, flow: &str) -> bool {
+        let of_flow = self.flows.is_empty() || self.flows.iter().any(|own| own == flow);
+        of_flow && self.on.iter().any(|on| on == operation)
+    }
+}
+
 /// A `needs` node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Need {

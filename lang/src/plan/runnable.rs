@@ -1,13 +1,13 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, OnError, Plan, Rung, Step, StepKind};
+use super::{Decision, Escalation, Flow, LimitElse, OnError, Plan, Priority, Rung, Step, StepKind};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lacking {
-    /// Where it was written, as [`super::Locations`] names places: `flow:NAME.STEP`, `flow:NAME`, `policy:NAME`.
+    /// Where it was written, as [`super::Locations`] names places: `flow:NAME.STEP`, `flow:NAME`, `policy:NAME`, `team:NAME`, `project`.
     pub place: String,
     /// What it is, in the words of the language: `each`, `a trigger by event`.
     pub what: String,
@@ -29,14 +29,25 @@ impl Plan {
             add(own.clone(), "`on-failure`");
         }
         if flow.terms.place.is_some() {
-            add(own, "`place`");
+            add(own.clone(), "`place`");
+        }
+        if flow.terms.priority != Priority::Normal {
+            add(own, "`priority`");
+        }
+        if !self.project.exchanges.is_empty() {
+            add("project".to_owned(), "`exchange`");
         }
         for step in &flow.steps {
             for what in self.lacks(step) {
                 add(format!("flow:{}.{}", flow.name, step.name), &what);
             }
-            if let StepKind::Act { operation, .. } = &step.kind {
-                self.policies_lack(operation, &mut add);
+            match &step.kind {
+                StepKind::Act { operation, stage, .. } => {
+                    self.policies_lack(operation, &mut add);
+                    stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
+                }
+                StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
+                _ => {}
             }
         }
         found.into_iter().collect()
@@ -51,16 +62,34 @@ impl Plan {
             for limit in policy.limits.iter().filter(|limit| limit.condition.is_some()) {
                 add(format!("{place}.{}", limit.name), "`where` of a limit");
             }
-            for rule in policy.escalates.iter().filter(|rule| rule.escalation.batch) {
-                add(format!("{place}.{}", rule.name), "`batch`");
+            for rule in &policy.escalates {
+                self.team_lacks(&rule.escalation, add);
+                if rule.escalation.batch {
+                    add(format!("{place}.{}", rule.name), "`batch`");
+                }
             }
-            let before = |source: &str| source.contains("before.");
+            for limit in &policy.limits {
+                if let LimitElse::Escalate(escalation) = &limit.otherwise {
+                    self.team_lacks(escalation, add);
+                    if escalation.batch {
+                        add(format!("{place}.{}", limit.name), "`batch`");
+                    }
+                }
+            }
+            let before =
+                |source: &str| source.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').any(|word| word == "before");
             let reads = policy.denies.iter().map(|rule| (&rule.name, &rule.when));
             for (name, _) in
                 reads.chain(policy.escalates.iter().map(|rule| (&rule.name, &rule.when))).filter(|(_, when)| before(&when.source))
             {
                 add(format!("{place}.{name}"), "`before` in a rule");
             }
+        }
+    }
+
+    fn team_lacks(&self, escalation: &Escalation, add: &mut impl FnMut(String, &str)) {
+        if self.teams.get(&escalation.to).is_some_and(|team| team.hours.is_some()) {
+            add(format!("team:{}", escalation.to), "`hours` of a team");
         }
     }
 
@@ -151,7 +180,15 @@ impl Plan {
     fn operation_lacks(&self, operation: &str) -> Vec<String> {
         let Some(operation) = self.operations.get(operation) else { return Vec::new() };
         let connector = self.connectors.get(&operation.connector);
-        let beyond = connector.map(|connector| connector.terms.beyond()).unwrap_or_default().into_iter().chain(operation.terms.beyond());
+        // A doubtful outcome is settled by the lookup, which must run too.
+        let lookup = operation.lookup.as_ref().and_then(|lookup| self.operations.get(&lookup.operation));
+        let settled = lookup.map(|lookup| lookup.terms.beyond()).unwrap_or_default();
+        let beyond = connector
+            .map(|connector| connector.terms.beyond())
+            .unwrap_or_default()
+            .into_iter()
+            .chain(operation.terms.beyond())
+            .chain(settled);
         beyond.map(|word| format!("{word} of a connector")).collect()
     }
 }

@@ -24,6 +24,18 @@ impl Resolve for StepScope<'_> {
             }
         }
     }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        match name {
+            "input" => Some(&self.state.input),
+            "run" | "steps" => None,
+            "settings" => Some(&self.state.pinned.settings),
+            _ => {
+                let step = self.state.step(self.state.graph.find(name)?)?;
+                step.phase.is_settled().then_some(&step.value)
+            }
+        }
+    }
 }
 
 /// `run`: its id, its flow, and the instant of the decision.
@@ -60,6 +72,10 @@ pub(crate) struct Names<'a>(pub(crate) &'a [(&'a str, Value)]);
 
 impl Resolve for Names<'_> {
     fn resolve(&self, name: &str) -> Option<Value> {
-        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone())
+        self.lend(name).cloned()
+    }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 }

@@ -9,7 +9,7 @@ use crate::expr::tree::Tree;
 use crate::literal::listed;
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
-use cel_interpreter::common::ast::{CallExpr, Expr as Node, IdedExpr, ListExpr};
+use cel_interpreter::common::ast::{CallExpr, EntryExpr, Expr as Node, IdedExpr, ListExpr};
 
 impl Checker<'_> {
     /// A call of a function or a macro. `token`: its opening bracket.
@@ -80,7 +80,7 @@ impl Checker<'_> {
     }
 
     /// Where the name of a call stands: before its bracket.
-    fn name_range(&self, name: &str, open: Range) -> Range {
+    pub(super) fn name_range(&self, name: &str, open: Range) -> Range {
         let before = self.text.get(..open.0).unwrap_or("").trim_end();
         match before.strip_suffix(name) {
             Some(rest) => (rest.len(), before.len()),
@@ -94,7 +94,13 @@ impl Checker<'_> {
         let diagnostic = self.report(&codes::UNKNOWN_FUNCTION, range, format!("there is no function `{name}`"));
         diagnostic.label = "no such function".to_owned();
         *diagnostic = match near {
-            Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+            Some(near) => {
+                // Only the last part of the name is underlined, and written anew.
+                let (family, last) = near.rsplit_once('.').unwrap_or(("", &near));
+                let helped = diagnostic.clone().help(format!("did you mean `{near}`?"));
+                let same = name.rsplit_once('.').map_or("", |(family, _)| family) == family;
+                if same { helped.fix(format!("write `{near}`"), span, last) } else { helped }
+            }
             None => diagnostic.clone().help("the reference of expressions lists every function"),
         };
     }
@@ -202,13 +208,18 @@ impl Checker<'_> {
         let root = super::path::root(&path);
         let hidden = self.locals.iter().any(|local| local.name == root) || self.scope.get(root).is_some();
         let full = format!("{path}.{name}");
-        if !hidden && names().any(|known| known == full) { (full, None) } else { (name.to_owned(), target) }
+        // `math.` begins the names of functions: one that is misspelled is still none of a value called `math`.
+        let family = format!("{path}.");
+        if !hidden && names().any(|known| known.starts_with(&family)) { (full, None) } else { (name.to_owned(), target) }
     }
 
     /// A list literal whose items need not be of one type.
     fn several(&mut self, list: &ListExpr, node: &IdedExpr) -> Typed {
         let token = self.token(node);
         let range = self.brackets(token);
+        if self.cel() && list.elements.iter().any(holds_record) {
+            self.no_text(range);
+        }
         if self.cel() || !list.optional_indices.is_empty() {
             return self.part(node);
         }
@@ -217,10 +228,19 @@ impl Checker<'_> {
         for element in &list.elements {
             let item = self.part(element);
             let item = self.settled(item);
+            if matches!(item.ty, Ty::Record(_) | Ty::Object(_)) {
+                self.no_text(item.range);
+            }
             marks = marks.with(self.whole(&item));
             trees.push(item.tree);
         }
         Typed::new(Tree::List(trees), Ty::List(Box::new(Ty::Unknown)), range, marks)
+    }
+
+    fn no_text(&mut self, range: Range) {
+        let quoted = self.quoted(range);
+        self.report(&codes::ARGUMENTS, range, format!("{quoted} holds a record, which has no text")).help =
+            Some("name the field that is meant".to_owned());
     }
 
     /// A call of constants is computed here; what fails is wrong in every run.
@@ -250,6 +270,19 @@ impl Checker<'_> {
             let message = format!("`{}` is no regular expression", crate::literal::shortened(text));
             self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
         }
+    }
+}
+
+/// Whether a literal builds a record somewhere inside.
+fn holds_record(node: &IdedExpr) -> bool {
+    match &node.expr {
+        Node::Struct(_) => true,
+        Node::List(list) => list.elements.iter().any(holds_record),
+        Node::Map(map) => map.entries.iter().any(|entry| match &entry.expr {
+            EntryExpr::MapEntry(entry) => holds_record(&entry.value),
+            EntryExpr::StructField(_) => false,
+        }),
+        _ => false,
     }
 }
 

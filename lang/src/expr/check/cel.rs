@@ -256,6 +256,11 @@ impl Checker<'_> {
             let (quoted, ty) = (self.quoted(of.range), of.ty.clone());
             self.report(&codes::UNKNOWN_FIELD, range, format!("{quoted} is {ty}, which has no field `{field}`"));
         }
+        if let Ty::Record(_) | Ty::Object(_) = &of.ty {
+            // A field that is not set is null in a record.
+            let selected = Tree::Select { of: Box::new(of.tree), field: field.into(), optional: true };
+            return Typed::new(Tree::Present(Box::new(selected)), Ty::Bool, range, of.marks);
+        }
         let tree = Tree::Call(Function::Has, vec![of.tree, Tree::Constant(Value::string(field))]);
         Typed::new(tree, Ty::Bool, range, of.marks)
     }

@@ -18,18 +18,26 @@ impl Checker<'_> {
     }
 
     /// `of.?field`
-    pub(super) fn optional_select(&mut self, of: &IdedExpr, field: &IdedExpr, token: Range) -> Typed {
+    pub(super) fn optional_select(&mut self, node: &IdedExpr, field: &IdedExpr, token: Range) -> Typed {
         let Node::Literal(LiteralValue::String(name)) = &field.expr else { return Typed::unknown(token) };
         let (name, at) = (name.inner().to_owned(), self.token(field));
-        let of = self.part(of);
+        let of = self.part(node);
         let range = over(over(of.range, token), at);
         if self.cel() {
             let typed = self.cel_field(of.clone(), &name, range);
             let tree = Tree::Call(Function::OptionalIndex, vec![of.tree, Tree::Constant(Value::string(name))]);
             return Typed::new(tree, wrapped(typed.ty), range, of.marks);
         }
+        let path = spelled(node);
         let of = Typed { tree: lenient(of.tree), ..of };
         let typed = self.field(of, &name, range);
+        // What is read is the field, not all that it stands in.
+        if let Some((read, _)) = self.reads.last()
+            && path.as_ref() == Some(read)
+        {
+            self.reads.pop();
+            self.reads.push((format!("{}.{name}", path.unwrap_or_default()), self.span(range)));
+        }
         let ty = typed.ty.clone().optional();
         Typed { tree: lenient(typed.tree), ty, range, ..typed }
     }

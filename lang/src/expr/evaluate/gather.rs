@@ -9,11 +9,10 @@ use crate::expr::tree::{Gather, Tree};
 use crate::value::Value;
 use std::sync::Arc;
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
     /// The nodes that only CEL's own rules, or macros of two variables, need.
-    pub(super) fn cel_value(&mut self, tree: &Tree) -> Result<Value, EvalError> {
+    pub(super) fn cel_value(&mut self, tree: &'a Tree) -> Result<Value, EvalError> {
         match tree {
-            Tree::Bound(name) => self.scope.resolve(name).map_or_else(|| failure(format!("`{name}` has no value")), Ok),
             Tree::Fail(sentence) => failure(&**sentence),
             Tree::Dynamic(what, left, right) => {
                 let value = dynamic(*what, self.value(left)?, self.value(right)?)?;
@@ -34,7 +33,7 @@ impl Evaluation<'_> {
     }
 
     /// A tree with a value as its innermost local.
-    pub(super) fn within(&mut self, value: Value, tree: &Tree) -> Result<Value, EvalError> {
+    pub(super) fn within(&mut self, value: Value, tree: &'a Tree) -> Result<Value, EvalError> {
         let place = self.locals.len();
         self.locals.push(value);
         let result = self.value(tree);
@@ -42,14 +41,14 @@ impl Evaluation<'_> {
         result
     }
 
-    pub(super) fn optional_map(&mut self, of: &Tree, make: &Tree, flat: bool) -> Result<Value, EvalError> {
+    pub(super) fn optional_map(&mut self, of: &'a Tree, make: &'a Tree, flat: bool) -> Result<Value, EvalError> {
         let of = self.value(of)?;
         let Some(value) = held(&of) else { return Ok(Value::Optional(None)) };
         let made = self.within(value, make)?;
         Ok(if flat { made } else { Value::Optional(Some(Arc::new(made))) })
     }
 
-    pub(super) fn or_else(&mut self, first: &Tree, second: &Tree, wanted: bool) -> Result<Value, EvalError> {
+    pub(super) fn or_else(&mut self, first: &'a Tree, second: &'a Tree, wanted: bool) -> Result<Value, EvalError> {
         let first = self.value(first)?;
         match held(&first) {
             None => self.value(second),
@@ -58,7 +57,7 @@ impl Evaluation<'_> {
         }
     }
 
-    pub(super) fn items(&mut self, items: &[(Tree, bool)]) -> Result<Value, EvalError> {
+    pub(super) fn items(&mut self, items: &'a [(Tree, bool)]) -> Result<Value, EvalError> {
         let mut made = Vec::new();
         for (item, optional) in items {
             let value = self.value(item)?;
@@ -71,7 +70,7 @@ impl Evaluation<'_> {
         Ok(Value::List(Arc::new(made)))
     }
 
-    pub(super) fn entries(&mut self, entries: &[(Tree, Tree, bool)]) -> Result<Value, EvalError> {
+    pub(super) fn entries(&mut self, entries: &'a [(Tree, Tree, bool)]) -> Result<Value, EvalError> {
         let mut made: Vec<(Value, Value)> = Vec::new();
         for (key, value, optional) in entries {
             let (key, value) = (self.value(key)?, self.value(value)?);
@@ -82,7 +81,13 @@ impl Evaluation<'_> {
         Ok(map_of(made))
     }
 
-    pub(super) fn pairs(&mut self, gather: Gather, range: &Tree, when: Option<&Tree>, make: Option<&Tree>) -> Result<Value, EvalError> {
+    pub(super) fn pairs(
+        &mut self,
+        gather: Gather,
+        range: &'a Tree,
+        when: Option<&'a Tree>,
+        make: Option<&'a Tree>,
+    ) -> Result<Value, EvalError> {
         let pairs: Vec<(Value, Value)> = match self.value(range)? {
             Value::List(items) => (0_i64..).map(Value::Int).zip(items.iter().cloned()).collect(),
             Value::Record(record) => record.0.iter().map(|(key, value)| (Value::String(key.clone()), value.clone())).collect(),
@@ -100,8 +105,8 @@ impl Evaluation<'_> {
         &mut self,
         gather: Gather,
         pairs: Vec<(Value, Value)>,
-        when: Option<&Tree>,
-        make: Option<&Tree>,
+        when: Option<&'a Tree>,
+        make: Option<&'a Tree>,
     ) -> Result<Value, EvalError> {
         let place = self.locals.len();
         let (mut list, mut map) = (Vec::new(), Vec::new());

@@ -108,6 +108,10 @@ fn what_grows_without_end_is_given_up() {
         ("lists.range(1000000).size() > 0".to_owned(), "a range has at most 100000 items"),
         ("lists.range(2000).all(a, lists.range(2000).all(b, a + b >= 0))".to_owned(), steps.as_str()),
         ("lists.range(100000).transformMap(k, v, v).size() > 0".to_owned(), steps.as_str()),
+        ("lists.range(900).map(i, lists.range(900)).all(l, lists.range(900).all(j, l == l))".to_owned(), steps.as_str()),
+        ("cel.bind(a, lists.range(999), cel.bind(b, a.map(x, a), cel.bind(c, a.map(x, b), c == c)))".to_owned(), steps.as_str()),
+        ("cel.bind(a, lists.range(30000), sets.equivalent(a, a.reverse()))".to_owned(), steps.as_str()),
+        ("cel.bind(a, lists.range(2000), a.all(x, a.distinct().size() > 0))".to_owned(), steps.as_str()),
         ("lists.range(5000).distinct().size() > 0".to_owned(), "`distinct` takes lists of at most 2000 items, not 5000"),
         (
             "cel.bind(t, lists.range(9999).map(i, 'aaaaaaaaaa').join(''), t.replace('a', t)).size() > 0".to_owned(),
@@ -202,6 +206,27 @@ fn random_text_never_panics_by_the_rules_of_cel() {
         }
         let _ = by(Dialect::Operators, &text);
     }
+}
+
+#[test]
+fn what_is_read_and_whose_it_is_follows_through() {
+    let clean = |text: &str| super::clean(text, None);
+    let paths = |text: &str| clean(text).reads.into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+    assert_eq!(paths("order.?note.or('x')"), ["order.note"]);
+    assert_eq!(paths("found.sortBy(f, f.paid)[?0].optMap(f, f.id).or(name)"), ["found", "name"]);
+    for text in [
+        "order.?note.or('x')",
+        "order.note.optMap(n, n.trim()).or('x')",
+        "cel.bind(n, input.text, n + '!')",
+        "[input.text].transformList(i, t, t)[0]",
+        "[1].transformMapEntry(i, v, {input.text: v})",
+        "[?order.note, 'x'].first().or('')",
+        "order.lines.sortBy(l, input.text)",
+        "'%s'.format([1, input.text])",
+    ] {
+        assert!(clean(text).marks.untrusted, "{text} comes from outside");
+    }
+    assert!(!clean("cel.bind(n, order.id, n + '!')").marks.untrusted);
 }
 
 #[test]

@@ -107,6 +107,8 @@ fn near_misses_come_with_a_fix() {
         ("ordr.paid > '1 USD'", "ordr", "order"),
         ("order.pad > '1 USD'", "pad", "paid"),
         ("sise(found) > 0", "sise", "size"),
+        ("math.gretest(status, 1) > 0", "gretest", "greatest"),
+        ("found.dstinct().size() > 0", "dstinct", "distinct"),
         ("verdict.kind == 'complant'", "'complant'", "'complaint'"),
         ("status = 3", "=", "=="),
     ] {

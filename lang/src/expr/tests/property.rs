@@ -37,6 +37,15 @@ const PATTERNS: &[(&str, &[&str])] = &[
             "(<text>).contains(<text>)",
             "has(order.note)",
             "(has(maybe) && maybe > <int>)",
+            "<texts>.exists(i, x, i <sign> <int> && x <sign> <text>)",
+            "order.lines.all(i, l, l.count + i > <int>)",
+            "(<decimal> <sign> <decimal>)",
+            "(<decimal> <sign> <int>)",
+            "sets.contains(<texts>, <texts>)",
+            "(<maybe>).hasValue()",
+            "cel.bind(b, <int>, b <sign> <int> && b + 1 > b)",
+            "(type(<int>) == type(<double>))",
+            "(<ints> == <ints>)",
         ],
     ),
     (
@@ -55,12 +64,74 @@ const PATTERNS: &[(&str, &[&str])] = &[
             "least(<int>, <int>)",
             "(has(maybe) ? maybe : <int>)",
             "(<instant>).getFullYear()",
+            "math.greatest(<int>, <int>)",
+            "math.abs(<int>)",
+            "math.bitXor(<int>, <int>)",
+            "<ints>.first().or(<int>)",
+            "<ints>[?<int>].or(<int>)",
+            "maybe.optMap(m, m + <int>).or(<int>)",
+            "order.lines.sortBy(l, l.price).map(l, l.count).last().or(<int>)",
+            "cel.bind(b, <int>, b * b)",
+            "int(uint(<int>) + uint(1))",
+            "(<span>).getMilliseconds()",
+            "<ints>[<int>]",
         ],
     ),
-    ("double", &["(<double> <sum> <int>)", "(<double> * <double>)", "(<money> / <money>)", "double(<int>)", "round(<double>, 2)"]),
+    (
+        "ints",
+        &[
+            "<ints>.sort()",
+            "<ints>.reverse()",
+            "<ints>.distinct()",
+            "<texts>.transformList(i, t, i + size(t))",
+            "<texts>.transformList(i, t, i > 0, i)",
+            "<ints>.slice(0, <int>)",
+            "[[<int>], <ints>].flatten()",
+            "lists.range(<int>)",
+            "[?maybe, <int>]",
+            "order.lines.map(l, l.count)",
+        ],
+    ),
+    (
+        "decimal",
+        &[
+            "(<decimal> <sum> <decimal>)",
+            "(<decimal> * <int>)",
+            "(<decimal> / <decimal>)",
+            "decimal(<int>)",
+            "round(<decimal>, 2)",
+            "abs(<decimal>)",
+        ],
+    ),
+    (
+        "double",
+        &[
+            "math.ceil(<double>)",
+            "math.least(<double>, <int>)",
+            "double(<decimal>)",
+            "(<double> <sum> <int>)",
+            "(<double> * <double>)",
+            "(<money> / <money>)",
+            "double(<int>)",
+            "round(<double>, 2)",
+        ],
+    ),
     (
         "text",
-        &["(<text> + <text>)", "string(<money>)", "(<text>).trim()", "<texts>[<int>]", "<texts>.join(<text>)", "order.note.or('none')"],
+        &[
+            "(<text> + <text>)",
+            "string(<money>)",
+            "(<text>).trim()",
+            "<texts>[<int>]",
+            "<texts>.join(<text>)",
+            "order.note.or('none')",
+            "order.?note.or(<text>)",
+            "'%s %s'.format([<int>, <text>])",
+            "(<text>).substring(<int>)",
+            "string(<decimal>)",
+            "{'a': <text>}.transformMap(k, v, k + v).a",
+            "[?order.note, <text>].first().or(<text>)",
+        ],
     ),
     (
         "money",
@@ -125,6 +196,8 @@ fn leaf(dice: &mut Dice, kind: &str) -> &'static str {
         "instant" => dice.pick(&["order.shipped_at", "input.received_at", "'2026-01-01T00:00:00Z'"]),
         "span" => dice.pick(&["settings.return_window", "duration('1h')", "'30d'"]),
         "maybe" => dice.pick(&["maybe", "order.note", "order.gift.to"]),
+        "ints" => dice.pick(&["[3, 1, 2]", "[status]", "[1]"]),
+        "decimal" => dice.pick(&["decimal('1.5')", "decimal('0')", "decimal(status)"]),
         "texts" => dice.pick(&["['a', 'b']", "[]", "[name]"]),
         _ => dice.pick(&["body.count", "body.status", "body.ratio", "body"]),
     }
@@ -160,7 +233,7 @@ fn what_checks_clean_never_meets_a_wrong_type() {
     };
     let mut dice = Dice(11);
     let (mut clean, mut valued) = (0, 0);
-    for round in 0..6000 {
+    for round in 0..10_000 {
         let text = expression(&mut dice, PATTERNS[round % PATTERNS.len()].0, 1 + round % 2);
         let (Some(checked), _) = checked(&text, None) else { continue };
         clean += 1;

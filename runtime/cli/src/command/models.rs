@@ -26,7 +26,10 @@ fn labels(plan: &Plan) -> BTreeMap<String, Vec<String>> {
         let StepKind::Classify { labels, route, .. } = &step.kind else { continue };
         let values = plan.types.enums.get(labels).cloned().unwrap_or_default();
         for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
-            if let Rung::Candidate { model } = rung {
+            // What learnt elsewhere has no rows here to be measured by.
+            if let Rung::Candidate { model } = rung
+                && plan.models.get(model).is_some_and(|model| model.remote.is_none())
+            {
                 asked.insert(model.clone(), values.clone());
             }
         }
