@@ -300,6 +300,14 @@ fn cost(plan: &Plan, step: &Step) -> Option<Money> {
 
 /// What a flow may cost at most; nothing where prices are in different currencies.
 pub(crate) fn total_cost(plan: &Plan, flow: &Flow) -> Option<Money> {
+    // Such a step asks models more than once, or another flow does: a bound that is too low would be worse than none.
+    let open = |step: &Step| {
+        use StepKind::{Agent, Begin, Each, Generate, Look, Revise};
+        matches!(step.kind, Agent(_) | Begin(_) | Each(_) | Generate(_) | Look(_) | Revise(_))
+    };
+    if flow.steps.iter().any(open) {
+        return None;
+    }
     let mut each = flow.steps.iter().filter_map(|step| cost(plan, step));
     let first = each.next()?;
     each.try_fold(first, Money::plus)
