@@ -105,6 +105,47 @@ fn check_annotations(node: &Node, found: &mut Vec<Diagnostic>) {
     node.children.iter().for_each(|child| check_annotations(child, found));
 }
 
+/// Children that say one thing of their node, wherever they may stand.
+const ONCE: &[&str] = &[
+    "input",
+    "evidence",
+    "otherwise",
+    "question",
+    "answer",
+    "stage",
+    "http",
+    "graphql",
+    "request",
+    "response",
+    "before",
+    "undo",
+    "lookup",
+    "done",
+    "not-done",
+    "idempotent",
+    "money",
+    "pages",
+    "batch",
+    "timeout",
+    "base-url",
+    "rate-limit",
+    "retry",
+    "body",
+    "query",
+    "concurrency",
+    "on-failure",
+    "draft",
+    "classify",
+    "split",
+    "recall",
+    "measure",
+    "call",
+    "payload",
+    "verify",
+    "control",
+    "holdout",
+];
+
 fn check_child(parent: &str, parent_rule: Option<&Rule>, node: &Node, found: &mut Vec<Diagnostic>) {
     let Some(parent_rule) = parent_rule else { return };
     let name = node.name.text.as_str();
@@ -185,6 +226,22 @@ fn check_node(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>)
     check_settings(name, rule, node, found);
     for child in &node.children {
         check_child(name, Some(rule), child, found);
+    }
+    check_once(name, rule, node, found);
+}
+
+/// Children of which a node has one: a second one would be left out without a word.
+fn check_once(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
+    let once = |child: &&Node| {
+        let child = child.name.text.as_str();
+        ONCE.contains(&child) && name != "scenario" && rule.children.iter().any(|own| own == child)
+    };
+    let children: Vec<&Node> = node.children.iter().filter(once).collect();
+    for (at, child) in children.iter().enumerate() {
+        let Some(first) = children.iter().take(at).find(|first| first.name.text == child.name.text) else { continue };
+        let message = format!("`{}` stands twice in this `{name}`", child.name.text);
+        let diagnostic = Diagnostic::new(&meaning::DUPLICATE_SETTING, child.name.span, message).label("again");
+        found.push(diagnostic.also(first.name.span, "first here").help("keep one of the two"));
     }
 }
 

@@ -48,4 +48,5 @@ codes! {
     AGENT_TOO_FREE = "TW0154", Error, "an agent that could do too much";
     SECRET_WRITTEN = "TW0155", Error, "a secret in the wrong place";
     BASE_CHANGED = "TW0156", Warning, "the base of a replacement has changed";
+    UNFILLED = "TW0195", Error, "a hole that nobody fills";
 }

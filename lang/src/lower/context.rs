@@ -253,6 +253,7 @@ impl Context<'_> {
             }
             if !as_written {
                 self.warn_path(text, value, scope, expected);
+                self.refuse_holes(text, value);
             }
         }
         let ty = match (expected, &value.scalar) {
@@ -263,6 +264,18 @@ impl Context<'_> {
         let constant = self.typed(value, &ty)?;
         let marks = Marks::default();
         Some(Checked { expr: Expr::constant(constant, ty), marks, own: marks, reads: Vec::new(), proves: Vec::new() })
+    }
+
+    /// A hole is filled in templates only: here it would be told to a customer as it stands.
+    fn refuse_holes(&mut self, text: &str, value: &Literal) {
+        let hole = text.find("{{").filter(|at| text.get(*at..).is_some_and(|rest| rest.contains("}}")));
+        let Some(start) = hole else { return };
+        let end = text.get(start..).and_then(|rest| rest.find("}}")).map_or(text.len(), |length| start + length + 2);
+        let diagnostic =
+            Diagnostic::new(&meaning::UNFILLED, value.locate(start, end), "a hole in a value is not filled").label("stays as it is");
+        self.report(
+            diagnostic.help("write an expression, such as `\"='Dear ' + input.name\"`, or `(str)` before it for the text as it stands"),
+        );
     }
 
     /// A plain string that is a path in scope was probably meant as an expression.

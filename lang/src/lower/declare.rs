@@ -9,6 +9,7 @@ use crate::plan::Team;
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Field, Marks, Record, Ty};
+use crate::value::Value;
 
 impl Context<'_> {
     /// Registers every top-level name, and every operation and setting, so that order never matters.
@@ -232,11 +233,49 @@ impl Context<'_> {
             let ty = self.type_of_literal(&kind).unwrap_or(Ty::Unknown);
             let marks = self.marks(child);
             let default = child.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
-            let (min, max) = (number(child.setting("min")), number(child.setting("max")));
+            let (min, max) = self.bounds_of(child, &ty, default.as_ref());
             let label = self.setting_text(child, "label");
             fields.push(Field { name: name.text, ty, marks, default, min, max, label });
         }
         fields
+    }
+
+    /// `min` and `max` of a field: of numbers their value, of text and lists their length. Anything else has no bounds that would be held.
+    fn bounds_of(&mut self, field: &Node, ty: &Ty, default: Option<&Value>) -> (Option<f64>, Option<f64>) {
+        let bounded = if let Ty::Optional(inner) = ty { inner.as_ref() } else { ty };
+        for name in ["min", "max"] {
+            let Some(value) = field.setting(name) else { continue };
+            let (message, help) = if !matches!(bounded, Ty::Int | Ty::Double | Ty::String | Ty::List(_) | Ty::Unknown) {
+                (format!("a field of type {ty} has no `{name}`"), "write a `deny` in a policy, or a `require` in the flow")
+            } else if number(Some(value)).is_none() {
+                (format!("`{name}` must be a number"), "write it without quotes: of text and lists it is the length")
+            } else {
+                continue;
+            };
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label("would not be held");
+            self.report(diagnostic.help(help));
+        }
+        let (min, max) = (number(field.setting("min")), number(field.setting("max")));
+        if let (Some(least), Some(most), Some(value)) = (min, max, field.setting("max"))
+            && least > most
+        {
+            let diagnostic =
+                Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`max` is below `min`, so no value fits").label("below `min`");
+            self.report(diagnostic.help("exchange the two"));
+        }
+        let measured = match default {
+            #[expect(clippy::cast_precision_loss, reason = "bounds of numbers are far below 2^53")]
+            Some(Value::Int(number)) => Some(*number as f64),
+            Some(Value::Double(number)) => Some(*number),
+            _ => None,
+        };
+        let outside = measured.is_some_and(|number| min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max));
+        if let (true, Some(value)) = (outside, field.setting("default")) {
+            let diagnostic =
+                Diagnostic::new(&meaning::WRONG_VALUE, value.span, "the default lies outside `min` and `max`").label("does not fit");
+            self.report(diagnostic.help("change the default or the bounds"));
+        }
+        (min, max)
     }
 
     /// The marks after a field's or a need's name and type.

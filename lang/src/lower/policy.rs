@@ -92,6 +92,7 @@ impl Context<'_> {
         let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
         for rule in denies.iter().chain(&escalates) {
             self.prove_says_something(scope, rule);
+            self.prove_acts(rule);
         }
         for rule in &denies {
             self.prove_possible(scope, rule);
@@ -191,6 +192,11 @@ impl Context<'_> {
             }
             (None, Some(count)) => match count.scalar {
                 Scalar::Int(most) if most >= 0 => (Measure::Count, Expr::constant(Value::Int(most), Ty::Int)),
+                Scalar::Int(_) => {
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, count.span, "a limit cannot be less than nothing");
+                    self.report(diagnostic.label("below 0").help("write `count=0` to let none pass"));
+                    return None;
+                }
                 _ => (Measure::Count, self.value(&count, scope, Some(&Ty::Int))?.expr),
             },
             _ => {

@@ -47,6 +47,15 @@ impl Context<'_> {
         true
     }
 
+    /// Reports a rule of a policy that is switched off: it would look like a guard and hold nothing.
+    pub(crate) fn prove_acts(&mut self, rule: &Written<'_>) {
+        if matches!(rule.when.root, Tree::Constant(Value::Bool(false))) {
+            let message = format!("the condition of {} never holds", rule.name);
+            let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, rule.span, message).label("always false");
+            self.report(diagnostic.help("remove the rule, or write when it holds"));
+        }
+    }
+
     /// Reports a condition that is true whatever the values are.
     pub(crate) fn prove_says_something(&mut self, scope: &Scope, condition: &Written<'_>) {
         if is_literal(&condition.when.root) {
