@@ -9,6 +9,7 @@ mod exit;
 mod inputs;
 mod listing;
 mod output;
+mod reach;
 mod render;
 mod replace;
 mod report;

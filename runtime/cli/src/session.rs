@@ -4,6 +4,7 @@ use crate::crash;
 use crate::desk::{Desk, Problem, Request};
 use crate::exit::{Exit, Failure};
 use crate::output::tell;
+use crate::reach::Watched;
 use crate::repository::Repository;
 use crate::socket::{self, Asked, Listening};
 use crate::twin_process::TwinProcess;
@@ -77,7 +78,7 @@ impl Session {
         let config = Config {
             plan: plan.clone(),
             log: crash::wrapped(store.clone())?,
-            connectors: Arc::new(connectors),
+            connectors: Arc::new(Watched::new(Arc::new(connectors))),
             models: Arc::new(models),
             clock: Arc::new(SystemClock),
             shard: 0,
