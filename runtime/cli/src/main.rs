@@ -8,6 +8,7 @@ mod describe;
 mod desk;
 mod exit;
 mod inputs;
+mod json_keys;
 mod listing;
 mod output;
 mod reach;
