@@ -190,3 +190,20 @@ fn a_decision_after_its_deadline_is_told_so() {
     let _ = stage.run(["approvals", "approve", &refund, "--by", LEAD]).exits(5).says("TW0532").says("its time ran out at ");
     assert_eq!(refunds(&stage), 0);
 }
+
+#[test]
+fn looking_answering_and_denying_go_on_while_the_configuration_has_mistakes() {
+    let (stage, refund, person) = waiting_stage();
+    stage.replace("policies/refunds.kdl", " on-timeout=deny", "");
+    let warns = |arguments: &[&str]| stage.run(arguments).exits(0).says("warning[TW0509]: the repository has mistakes");
+    let _ = warns(&["runs"]).says("252_1");
+    let _ = warns(&["runs", "show", "252_1"]).says("asked");
+    let _ = warns(&["log", "verify"]).says("the chain holds");
+    let _ = warns(&["approvals"]).says("2 waiting");
+    let _ = stage.run(["approvals", "approve", &refund, "--by", LEAD]).exits(3).says("TW0509").says("TW0126");
+    let _ = stage.run(RUN).exits(3).says("TW0126");
+    let _ = warns(&["approvals", "deny", &refund, "--by", LEAD]).says("refund denied by refunds.large");
+    let _ = warns(&["approvals", "answer", &person, "--by", LEAD, "kind=praise", "severity=mild"]).says("decided");
+    let _ = warns(&["approvals"]).says("0 waiting");
+    assert_eq!(refunds(&stage), 0);
+}

@@ -40,6 +40,11 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// Whether it lets an effect happen that was not begun, which needs the policies of today.
+    pub(crate) fn begins_something(&self) -> bool {
+        matches!(self, Self::Answer { decision: Decision::Approve { .. }, .. })
+    }
+
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
         !matches!(self, Self::Answer { .. })

@@ -9,6 +9,7 @@ mod desk;
 mod exit;
 mod inputs;
 mod json_keys;
+mod last_plan;
 mod listing;
 mod output;
 mod reach;

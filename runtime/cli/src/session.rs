@@ -163,6 +163,15 @@ pub(crate) async fn ask(repository: &Repository, plan: Plan, request: Request, p
     }
 }
 
+/// Asks a process that is known to hold the store.
+pub(crate) async fn ask_holder(folder: &Path, request: &Request) -> Result<serde_json::Value, Failure> {
+    match socket::ask(folder, request).await {
+        Asked::Answered(answer) => answer.map_err(Failure::from),
+        Asked::BrokeOff(why) => Err(Problem::broken(why).into()),
+        Asked::Nobody => Err(Problem::broken("the process that held the store has just ended".to_owned()).into()),
+    }
+}
+
 /// Answers from a store that nobody holds. Whoever performs looks first, so that a wrong request sets nothing going.
 async fn answer_here(repository: &Repository, plan: &Arc<Plan>, request: &Request, perform: bool) -> Result<serde_json::Value, Failure> {
     let open = |perform| Session::open(repository, plan.clone(), Options { ephemeral: false, in_flight: 64, perform });
