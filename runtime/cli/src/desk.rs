@@ -209,14 +209,13 @@ impl Desk {
     }
 
     /// The answer to a request, with what has become of the step since where that was not known yet.
-    pub(crate) async fn told_again(&self, answer: Json) -> Json {
+    pub(crate) async fn told_again(&self, mut answer: Json) -> Json {
         let text = |name: &str| answer.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
         if answer.pointer("/became/status").and_then(Json::as_str) != Some(UNDER_WAY) {
             return answer;
         }
         let (approval, run, step) = (text("approval"), text("run"), text("step"));
         let became = became::of(&self.engine, &approval, &run, &step).await;
-        let mut answer = answer;
         if let (Some(fields), Ok(became)) = (answer.as_object_mut(), became) {
             fields.insert("became".to_owned(), became);
         }

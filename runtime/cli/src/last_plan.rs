@@ -6,7 +6,6 @@ use crate::repository::Repository;
 use crate::session::store_failure;
 use crate::socket;
 use std::path::{Path, PathBuf};
-use tradewind_engine::ports::{LogStore, StoreError};
 use tradewind_engine::recover;
 use tradewind_lang::plan::Plan;
 
@@ -34,8 +33,8 @@ pub(crate) async fn find(repository: &Repository) -> Result<Known, Failure> {
         return Ok(Known::Served(folder));
     }
     let log = tradewind_store::open(&format!("surrealkv://{USUAL}"), &repository.root).await.map_err(store_failure)?;
-    let plan = recover::last_plan(log.as_ref() as &dyn LogStore, 0).await;
+    let plan = recover::last_plan(&*log, 0).await;
     let closed = log.close().await;
-    let plan = plan.and_then(|plan| closed.map(|()| plan)).map_err(|error: StoreError| store_failure(error))?;
+    let plan = plan.and_then(|plan| closed.map(|()| plan)).map_err(store_failure)?;
     Ok(plan.map_or(Known::Nothing, |plan| Known::Plan(Box::new(plan))))
 }
