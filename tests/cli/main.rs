@@ -16,6 +16,7 @@ mod run;
 mod scenarios;
 mod socket;
 mod store;
+mod unreachable;
 mod whole;
 
 use tradewind_tests::stage::Stage;

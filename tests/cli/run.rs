@@ -47,13 +47,16 @@ fn broken_lines_are_kept_with_their_reasons_and_the_rest_is_done() {
     let rejects = std::fs::read_to_string(&kept).unwrap();
     let rejects: Vec<serde_json::Value> = rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<(u64, &str)> = rejects.iter().map(|one| (one["line"].as_u64().unwrap(), one["reason"].as_str().unwrap())).collect();
-    assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 8]);
+    assert_eq!(rejects[5]["key"], "303_27");
+    let _ = stage.run(["runs", "show", rejects[5]["run"].as_str().unwrap()]).exits(0).says("303_27");
     for (at, parts) in [
         (0, &["not JSON"][..]),
         (1, &["not JSON"]),
         (2, &["order_id", "must be string", "received_at", "`yesterday` is no timestamp", "customer_id", "is missing", "more"]),
         (3, &["must be an object, is a list"]),
         (4, &["not UTF-8 text"]),
+        (5, &["another input was already started under the key `303_27`"]),
     ] {
         for part in parts {
             assert!(told[at].1.contains(part), "`{part}` is not in `{}`", told[at].1);
@@ -61,10 +64,45 @@ fn broken_lines_are_kept_with_their_reasons_and_the_rest_is_done() {
     }
     assert_eq!(rejects[1]["text"], "not json");
     let again = stage.run(["run", "returns-triage", "--input", "work.jsonl", "--rejects", "elsewhere.jsonl"]).exits(3).says("1 known");
-    assert!(again.out.contains("elsewhere.jsonl") && stage.read("elsewhere.jsonl").lines().count() == 5);
+    assert!(again.out.contains("elsewhere.jsonl") && stage.read("elsewhere.jsonl").lines().count() == 6);
     stage.write("work.jsonl", &good);
     let _ = stage.run(RUN).exits(0);
     assert!(!std::path::Path::new(&kept).exists(), "nothing is rejected any more");
+}
+
+#[test]
+fn rejects_overwrite_nothing_but_rejects() {
+    let stage = trained();
+    stage.write("work.jsonl", "not json\n");
+    stage.write("notes.txt", "keep me\n");
+    stage.write("empty.txt", "");
+    let run = |name: &str| stage.run(["run", "returns-triage", "--input", "work.jsonl", "--rejects", name]);
+    let _ = run("notes.txt").exits(64).says("TW0550").says("holds something else than rejected lines");
+    let _ = run("tradewind.kdl").exits(64).says("TW0550");
+    let _ = run("flows/more.kdl").exits(64).says("would be configuration");
+    assert!(stage.read("notes.txt") == "keep me\n" && !stage.path("flows/more.kdl").exists());
+    for _ in 0..2 {
+        let _ = run("new.jsonl").exits(3).says("new.jsonl");
+        let _ = run("empty.txt").exits(3).says("empty.txt");
+    }
+}
+
+#[test]
+fn a_doubled_key_is_named_and_a_byte_order_mark_is_skipped() {
+    let stage = trained();
+    let good = stage.message("303_27");
+    let doubled = good.replacen('{', "{\"text\":\"first\",", 1);
+    stage.write("work.jsonl", &format!("\u{feff}{good}{doubled}"));
+    let _ = stage.run(RUN).exits(3).says("1 new inputs, 0 known, 0 conflicting, 1 rejected");
+    let kept = std::fs::read_dir(stage.path(".tradewind"))
+        .unwrap()
+        .flatten()
+        .find(|file| file.path().to_string_lossy().ends_with(".rejects.jsonl"));
+    assert!(std::fs::read_to_string(kept.unwrap().path()).unwrap().contains("the key `text` stands twice"));
+    stage.write("one.json", &format!("\u{feff}{good}"));
+    let _ = stage.run(["run", "returns-triage", "--input", "one.json"]).exits(0).says("1 known");
+    stage.write("two.json", &doubled);
+    let _ = stage.run(["run", "returns-triage", "--input", "two.json"]).exits(3).says("1 rejected");
 }
 
 #[test]

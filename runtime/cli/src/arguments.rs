@@ -207,7 +207,7 @@ pub(crate) struct Run {
     /// A .jsonl file with one input a line, or a .json file with one or a list.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
-    /// Where lines that are no input go; beside the store by default.
+    /// Where lines that became no run go, with reasons; beside the store by default.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
     /// Keep nothing: the log lives in memory and ends with the command.

@@ -18,6 +18,8 @@ pub(crate) mod test;
 use crate::arguments::Place;
 use crate::desk::Request;
 use crate::exit::{Exit, Failure};
+use crate::last_plan::{self, Known};
+use crate::output::tell;
 use crate::render;
 use crate::repository::Repository;
 use crate::session;
@@ -47,8 +49,35 @@ pub(crate) fn plan_of(place: &Place) -> Result<(Repository, Plan), Failure> {
     }
 }
 
-/// Asks whoever holds the store of a place.
+/// Asks whoever holds the store of a place. Where the files do not compile, the plan that was adopted last says how it is read;
+/// only what would begin something new is refused then.
 pub(crate) fn ask(place: &Place, request: Request, perform: bool) -> Result<serde_json::Value, Failure> {
-    let (repository, plan) = plan_of(place)?;
-    block_on(session::ask(&repository, plan, request, perform))?
+    let repository = Repository::open(place)?;
+    let compiled = repository.compile(place.environment.as_deref());
+    if let Some(plan) = compiled.plan {
+        return block_on(session::ask(&repository, plan, request, perform))?;
+    }
+    let known = if request.begins_something() { Known::Nothing } else { block_on(last_plan::find(&repository))?? };
+    match known {
+        Known::Nothing => {
+            render::diagnostics(&compiled);
+            Err(Failure::new(Exit::Mistakes, &code::run::CONFIGURATION, "the repository has mistakes, so nothing was done")
+                .help("mend them: `tradewind check`"))
+        }
+        Known::Served(folder) => {
+            warn();
+            block_on(session::ask_holder(&folder, &request))?
+        }
+        Known::Plan(plan) => {
+            warn();
+            block_on(session::ask(&repository, *plan, request, perform))?
+        }
+    }
+}
+
+fn warn() {
+    tell!(
+        "warning[{}]: the repository has mistakes (`tradewind check`); this goes by the plan that was adopted last",
+        code::run::CONFIGURATION.id
+    );
 }

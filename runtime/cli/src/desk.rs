@@ -1,14 +1,16 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
+use crate::became::{self, UNDER_WAY};
 use crate::describe;
 use crate::exit::{Exit, Failure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use tradewind_engine::approval::{Approval, PendingApproval, Verdict};
+use tradewind_engine::approval::{AnswerRefusal, Approval, PendingApproval, Verdict};
+use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{AnswerError, Engine};
 use tradewind_engine::event::Event;
-use tradewind_engine::ports::StoreError;
+use tradewind_engine::ports::{Clock, StoreError};
 use tradewind_engine::summary::{RunFilter, RunStatus, RunSummary};
 use tradewind_lang::code::{self, run};
 use tradewind_lang::conform;
@@ -38,6 +40,11 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// Whether it lets an effect happen that was not begun, which needs the policies of today.
+    pub(crate) fn begins_something(&self) -> bool {
+        matches!(self, Self::Answer { decision: Decision::Approve { .. }, .. })
+    }
+
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
         !matches!(self, Self::Answer { .. })
@@ -192,12 +199,27 @@ impl Desk {
     }
 
     /// Whether a request could be answered as things stand, and how many runs would go on if this process performed. Changes nothing.
-    pub(crate) async fn foresee(&self, request: &Request) -> Result<usize, Problem> {
+    pub(crate) async fn foresee(&self, request: &Request) -> Result<Foreseen, Problem> {
+        let mut deadline = None;
         if let Request::Answer { id, decision, .. } = request {
-            self.verdict(id, decision).await?;
+            deadline = self.verdict(id, decision).await?.0.approval.deadline;
         }
         let unfinished = RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() };
-        Ok(self.engine.runs(unfinished).await?.len())
+        Ok(Foreseen { unfinished: self.engine.runs(unfinished).await?.len(), deadline })
+    }
+
+    /// The answer to a request, with what has become of the step since where that was not known yet.
+    pub(crate) async fn told_again(&self, mut answer: Json) -> Json {
+        let text = |name: &str| answer.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+        if answer.pointer("/became/status").and_then(Json::as_str) != Some(UNDER_WAY) {
+            return answer;
+        }
+        let (approval, run, step) = (text("approval"), text("run"), text("step"));
+        let became = became::of(&self.engine, &approval, &run, &step).await;
+        if let (Some(fields), Ok(became)) = (answer.as_object_mut(), became) {
+            fields.insert("became".to_owned(), became);
+        }
+        answer
     }
 
     /// The item of an id, and the decision as the engine wants it.
@@ -212,6 +234,9 @@ impl Desk {
         if found.next().is_some() {
             return Err(Problem::new(&run::UNKNOWN_APPROVAL, format!("several items begin with `{id}`")).help("give more of the id"));
         }
+        if item.is_overdue {
+            return Err(out_of_time(item.approval.deadline));
+        }
         let plan = self.plan_of(&item.run).await?;
         let verdict = match decision {
             Decision::Deny { reason } => Verdict::Deny { reason: reason.clone() },
@@ -224,6 +249,8 @@ impl Desk {
     async fn decide(&self, id: &str, by: &str, decision: &Decision) -> Result<Json, Problem> {
         let (item, verdict) = self.verdict(id, decision).await?;
         self.engine.answer(&item.approval.id, by, verdict).await.map_err(|error| match error {
+            AnswerError::Refused(AnswerRefusal::Expired) => out_of_time(item.approval.deadline),
+            AnswerError::Refused(AnswerRefusal::Closed) if is_past(item.approval.deadline) => out_of_time(item.approval.deadline),
             AnswerError::Refused(refusal) => Problem::new(&run::APPROVAL_REFUSED, refusal.to_string())
                 .help("`tradewind approvals` says who may decide, and until when")
                 .refused(),
@@ -231,13 +258,38 @@ impl Desk {
             AnswerError::Stopped => Problem::broken("the process that holds the store is ending".to_owned())
                 .help("`tradewind approvals` says whether the item still waits; if it does, decide again"),
         })?;
-        Ok(json!({ "version": 1, "approval": &*item.approval.id, "run": &*item.run }))
+        let became = became::of(&self.engine, &item.approval.id, &item.run, &item.step).await?;
+        let operation = item.approval.operation.as_deref();
+        Ok(json!({
+            "version": 1, "approval": &*item.approval.id, "run": &*item.run, "step": &*item.step, "operation": operation, "became": became
+        }))
     }
 
     /// The plan of the run that asks: what it wants to hear is typed there, and not by what the repository says today.
     async fn plan_of(&self, run: &str) -> Result<Arc<Plan>, Problem> {
         Ok(self.engine.plan_of(run).await?.map_or_else(|| self.plan.clone(), |pinned| pinned.plan.clone()))
     }
+}
+
+/// What a look says of a request that would perform.
+pub(crate) struct Foreseen {
+    /// How many runs would go on.
+    pub(crate) unfinished: usize,
+    /// Until when the item may be decided.
+    pub(crate) deadline: Option<i64>,
+}
+
+/// Whether an instant is past.
+pub(crate) fn is_past(deadline: Option<i64>) -> bool {
+    deadline.is_some_and(|deadline| SystemClock.now() >= deadline)
+}
+
+/// Says that a decision came too late.
+pub(crate) fn out_of_time(deadline: Option<i64>) -> Problem {
+    let when = deadline.map(|at| format!(" at {}", timestamp_text(at))).unwrap_or_default();
+    Problem::new(&run::APPROVAL_REFUSED, format!("its time ran out{when}"))
+        .help("what its rule declares for that case happens instead; `tradewind runs show` says what became of the run")
+        .refused()
 }
 
 /// Edited request fields, typed by the operation.
@@ -299,6 +351,8 @@ fn pending_as_json(item: &PendingApproval) -> Json {
         "deadline": approval.deadline.map(timestamp_text),
         "on_timeout": format!("{:?}", approval.on_timeout).to_lowercase(),
         "quorum": approval.quorum,
+        "overdue": item.is_overdue,
+        "would_be_denied": item.would_be_denied.as_ref().map(|(rule, message)| json!({ "rule": rule, "message": message })),
         "approved_by": item.agreed.iter().map(|by| &**by).collect::<Vec<_>>(),
         "rules": approval.rules,
         "question": approval.question,

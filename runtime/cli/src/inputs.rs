@@ -1,8 +1,9 @@
 //! Inputs of a flow from a file: one JSON object, or one a line. A broken line is kept with its reason and stops nothing.
 
 use crate::exit::{Exit, Failure};
+use crate::json_keys;
 use serde_json::{Value as Json, json};
-use std::io::Write;
+use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
@@ -20,7 +21,43 @@ pub(crate) struct Line {
     pub(crate) text: String,
     /// Its value, or why it is none.
     pub(crate) input: Result<Value, String>,
+    /// The run that another input under its key began earlier.
+    pub(crate) conflict: Option<Conflict>,
 }
+
+/// An earlier input under the same key.
+#[derive(Debug, Clone)]
+pub(crate) struct Conflict {
+    /// The key.
+    pub(crate) key: String,
+    /// The run.
+    pub(crate) run: String,
+}
+
+impl Line {
+    fn new(number: usize, text: String, input: Result<Value, String>) -> Self {
+        Self { number, text, input, conflict: None }
+    }
+
+    /// Why it became no run, where it did not.
+    fn reason(&self) -> Option<String> {
+        match (&self.input, &self.conflict) {
+            (Err(reason), _) => Some(reason.clone()),
+            (Ok(_), Some(conflict)) => Some(format!("another input was already started under the key `{}`", conflict.key)),
+            (Ok(_), None) => None,
+        }
+    }
+
+    /// Whether it became no run.
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.input.is_err() || self.conflict.is_some()
+    }
+}
+
+/// Longest first line that is read to see who wrote a file.
+const LONGEST_RECORD: u64 = 64 << 20;
+/// What some editors put before UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads every input of a file. `.jsonl` and `.ndjson` hold one a line; anything else is one JSON value or a list of them.
 pub(crate) fn read(path: &Path, record: &str, plan: &Plan) -> Result<Vec<Line>, Failure> {
@@ -28,33 +65,36 @@ pub(crate) fn read(path: &Path, record: &str, plan: &Plan) -> Result<Vec<Line>, 
         Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display()))
             .help("name a .jsonl or .json file with --input")
     })?;
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     let ty = Ty::Record(record.to_owned());
     let by_line = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
     if by_line {
         let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
         return Ok(lines.map(|(at, line)| read_line(at + 1, line, &ty, plan)).collect());
     }
-    match serde_json::from_slice::<Json>(&bytes) {
+    if let Err(reason) = json_keys::check(bytes) {
+        return Ok(vec![Line::new(1, String::from_utf8_lossy(bytes).into_owned(), Err(reason))]);
+    }
+    match serde_json::from_slice::<Json>(bytes) {
         Ok(Json::Array(items)) => {
             Ok(items.iter().enumerate().map(|(at, item)| read_json(at + 1, item.to_string(), item, &ty, plan)).collect())
         }
         Ok(item) => Ok(vec![read_json(1, item.to_string(), &item, &ty, plan)]),
-        Err(error) => Ok(vec![Line {
-            number: error.line(),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            input: Err(format!("not JSON: {error}")),
-        }]),
+        Err(error) => Ok(vec![Line::new(error.line(), String::from_utf8_lossy(bytes).into_owned(), Err(format!("not JSON: {error}")))]),
     }
 }
 
 fn read_line(number: usize, bytes: &[u8], ty: &Ty, plan: &Plan) -> Line {
     let text = String::from_utf8_lossy(bytes).into_owned();
     if std::str::from_utf8(bytes).is_err() {
-        return Line { number, text, input: Err("not UTF-8 text".to_owned()) };
+        return Line::new(number, text, Err("not UTF-8 text".to_owned()));
+    }
+    if let Err(reason) = json_keys::check(bytes) {
+        return Line::new(number, text, Err(reason));
     }
     match serde_json::from_str::<Json>(&text) {
         Ok(json) => read_json(number, text, &json, ty, plan),
-        Err(error) => Line { number, text, input: Err(format!("not JSON: {error}")) },
+        Err(error) => Line::new(number, text, Err(format!("not JSON: {error}"))),
     }
 }
 
@@ -63,7 +103,27 @@ fn read_json(number: usize, text: String, json: &Json, ty: &Ty, plan: &Plan) -> 
         let reasons: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
         reasons.join("; ")
     });
-    Line { number, text, input }
+    Line::new(number, text, input)
+}
+
+/// Whether a path, which need not exist, lies below a folder.
+fn is_below(path: &Path, root: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with(root))
+}
+
+/// Whether a file is empty, or begins with a rejected line as we write it.
+fn is_ours(path: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let mut first = String::new();
+    match std::io::BufReader::new(file.take(LONGEST_RECORD)).read_line(&mut first) {
+        Ok(0) => true,
+        Ok(_) => serde_json::from_str::<Json>(&first).is_ok_and(|record| {
+            let has = |name: &str, is: fn(&Json) -> bool| record.get(name).is_some_and(is);
+            has("line", Json::is_u64) && has("reason", Json::is_string) && has("text", Json::is_string)
+        }),
+        Err(_) => false,
+    }
 }
 
 /// Where rejected lines go.
@@ -75,8 +135,9 @@ pub(crate) struct Rejects {
 }
 
 impl Rejects {
-    /// The file that was asked for, or one in `folder`, named after the input. The input itself is refused, and so is what is no file.
-    pub(crate) fn place(asked: Option<&Path>, input: &Path, folder: &Path) -> Result<Self, Failure> {
+    /// The file that was asked for, or one in `folder`, named after the input. The input itself is refused, and so are what is no
+    /// file, what something else wrote, and configuration below `root`.
+    pub(crate) fn place(asked: Option<&Path>, input: &Path, folder: &Path, root: &Path) -> Result<Self, Failure> {
         let Some(path) = asked else {
             // Two inputs in two folders may have one name.
             let whole = std::fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
@@ -88,6 +149,9 @@ impl Rejects {
         if path.file_name().is_none() {
             return wrong(format!("`{}` names no file", path.display()));
         }
+        if path.extension().is_some_and(|extension| extension == "kdl") && is_below(path, root) {
+            return wrong(format!("`{}` would be configuration of this repository", path.display()));
+        }
         if let Ok(there) = std::fs::metadata(path) {
             let input = std::fs::metadata(input).ok().map(|input| (input.dev(), input.ino()));
             if input == Some((there.dev(), there.ino())) {
@@ -95,6 +159,9 @@ impl Rejects {
             }
             if !there.is_file() {
                 return wrong(format!("`{}` is no regular file", path.display()));
+            }
+            if !is_ours(path) {
+                return wrong(format!("`{}` holds something else than rejected lines, and would be overwritten", path.display()));
             }
         }
         Ok(Self { path: path.to_owned(), ours: false })
@@ -117,8 +184,12 @@ impl Rejects {
         let written = (|| {
             let mut file = std::io::BufWriter::new(std::fs::File::create_new(&beside)?);
             for line in rejected {
-                let reason = line.input.as_ref().err().cloned().unwrap_or_default();
-                writeln!(file, "{}", json!({ "line": line.number, "reason": reason, "text": line.text }))?;
+                let mut record = json!({ "line": line.number, "reason": line.reason().unwrap_or_default(), "text": line.text });
+                if let (Some(conflict), Some(fields)) = (&line.conflict, record.as_object_mut()) {
+                    fields.insert("key".to_owned(), json!(conflict.key));
+                    fields.insert("run".to_owned(), json!(conflict.run));
+                }
+                writeln!(file, "{record}")?;
             }
             file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
             std::fs::rename(&beside, &self.path)

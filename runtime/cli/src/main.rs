@@ -1,6 +1,7 @@
 //! The `tradewind` binary: reads the command line, runs one command, exits with its code. One file a command.
 
 mod arguments;
+mod became;
 mod command;
 mod crash;
 mod describe;
@@ -8,9 +9,12 @@ mod desk;
 mod difference;
 mod exit;
 mod inputs;
+mod json_keys;
 mod lacking;
+mod last_plan;
 mod listing;
 mod output;
+mod reach;
 mod render;
 mod replace;
 mod report;

@@ -18,6 +18,10 @@ use tradewind_lang::value::{Record, Value};
 
 /// Virtual time that passes for each look at an engine that waits for its clock.
 const LOOK: i64 = 1_000_000;
+/// The same once it has waited for long, as runs do whose provider cannot be reached.
+const LONG_LOOK: i64 = 30_000_000;
+/// How many looks are short.
+const SHORT_LOOKS: u32 = 60;
 /// How often it is looked at before the scenario is given up.
 const LOOKS: u32 = 2_000;
 
@@ -152,10 +156,11 @@ impl Stage<'_> {
 
     /// Waits until nothing goes on by itself. While retries wait for the clock, virtual time passes.
     async fn settle(&self) -> Result<(), String> {
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
+            let passes = if look < SHORT_LOOKS { LOOK } else { LONG_LOOK };
             tokio::select! {
                 idle = self.engine.wait_idle() => return idle.map_err(|error| format!("the engine stopped: {error:?}")),
-                () = tokio::time::sleep(Duration::from_millis(50)) => self.clock.advance(LOOK),
+                () = tokio::time::sleep(Duration::from_millis(50)) => self.clock.advance(passes),
             }
         }
         Err("the run neither ended nor waited for a person".to_owned())

@@ -1,9 +1,10 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
 use crate::crash;
-use crate::desk::{Desk, Problem, Request};
+use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
 use crate::exit::{Exit, Failure};
 use crate::output::tell;
+use crate::reach::Watched;
 use crate::repository::Repository;
 use crate::socket::{self, Asked, Listening};
 use crate::twin_process::TwinProcess;
@@ -77,7 +78,7 @@ impl Session {
         let config = Config {
             plan: plan.clone(),
             log: crash::wrapped(store.clone())?,
-            connectors: Arc::new(connectors),
+            connectors: Arc::new(Watched::new(Arc::new(connectors))),
             models: Arc::new(models),
             clock: Arc::new(SystemClock),
             shard: 0,
@@ -162,28 +163,42 @@ pub(crate) async fn ask(repository: &Repository, plan: Plan, request: Request, p
     }
 }
 
+/// Asks a process that is known to hold the store.
+pub(crate) async fn ask_holder(folder: &Path, request: &Request) -> Result<serde_json::Value, Failure> {
+    match socket::ask(folder, request).await {
+        Asked::Answered(answer) => answer.map_err(Failure::from),
+        Asked::BrokeOff(why) => Err(Problem::broken(why).into()),
+        Asked::Nobody => Err(Problem::broken("the process that held the store has just ended".to_owned()).into()),
+    }
+}
+
 /// Answers from a store that nobody holds. Whoever performs looks first, so that a wrong request sets nothing going.
 async fn answer_here(repository: &Repository, plan: &Arc<Plan>, request: &Request, perform: bool) -> Result<serde_json::Value, Failure> {
     let open = |perform| Session::open(repository, plan.clone(), Options { ephemeral: false, in_flight: 64, perform });
-    let mut unfinished = 0;
+    let mut foreseen = Foreseen { unfinished: 0, deadline: None };
     if perform {
         let looking = open(false).await?;
-        let foreseen = looking.desk().foresee(request).await;
+        let seen = looking.desk().foresee(request).await;
         looking.close().await?;
-        unfinished = foreseen.map_err(Failure::from)?;
+        foreseen = seen.map_err(Failure::from)?;
     }
     let session = open(perform).await?;
-    let answer = session.desk().answer(request.clone()).await;
-    if perform && answer.is_ok() {
+    let mut answer = session.desk().answer(request.clone()).await;
+    if perform && let Ok(told) = answer {
         session.engine.wait_idle().await.map_err(store_failure)?;
+        answer = Ok(session.desk().told_again(told).await);
     }
     session.close().await?;
-    match unfinished {
+    match foreseen.unfinished {
         0 => {}
         1 => tell!("1 unfinished run went on"),
         many => tell!("{many} unfinished runs went on"),
     }
-    answer.map_err(Failure::from)
+    match answer {
+        // The clock was faster than the answer.
+        Err(_) if is_past(foreseen.deadline) => Err(out_of_time(foreseen.deadline).into()),
+        answer => answer.map_err(Failure::from),
+    }
 }
 
 /// What a store's error is for people.
@@ -192,7 +207,7 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
         StoreError::Locked(text) => (
             &run::STORE_LOCKED,
             format!("another process holds the store: {text}"),
-            "wait until it ends, or stop it; `runs`, `log` and `approvals` reach a `run` while it works",
+            "wait until it ends and run the same command again, or use the process that works: `runs`, `log` and `approvals` reach it",
         ),
         StoreError::NotWritable(text) => (
             &run::STORE_NOT_WRITABLE,

@@ -1,6 +1,7 @@
 //! What a `run` ended with: outcomes, effects, denials, what waits for whom, cost and time. Counted from the log.
 
 use crate::exit::Failure;
+use crate::inputs::Conflict;
 use crate::output::printable;
 use crate::session::{Session, store_failure};
 use serde_json::{Value as Json, json};
@@ -28,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) known: usize,
     /// Another input under the same key.
     pub(crate) conflicts: usize,
+    /// The same by line.
+    pub(crate) conflicting: BTreeMap<usize, Conflict>,
     /// Lines that are no input.
     pub(crate) rejected: usize,
     /// Where those lines are.

@@ -109,6 +109,8 @@ pub enum AnswerRefusal {
     WrongVerdict(String),
     /// A field that may not be changed, or a value that does not fit.
     BadValue(String),
+    /// With these edits it would be denied, by this rule: what it says.
+    WouldBeDenied(String, String),
 }
 
 impl std::fmt::Display for AnswerRefusal {
@@ -122,6 +124,7 @@ impl std::fmt::Display for AnswerRefusal {
             }
             Self::NotAMember(teams) => write!(out, "only members of {} may decide it", teams.join(", ")),
             Self::Twice => write!(out, "this person agreed already, and another one is needed"),
+            Self::WouldBeDenied(rule, message) => write!(out, "with these changes it would be denied by {rule}: {message}"),
             Self::WrongVerdict(why) | Self::BadValue(why) => write!(out, "{why}"),
         }
     }
@@ -144,4 +147,9 @@ pub struct PendingApproval {
     pub agreed: Vec<Arc<str>>,
     /// The request as it is now, with the edits of whoever agreed: what another one would agree to.
     pub request: Value,
+    /// The rule that would refuse it for good if it were approved now, and what it says: its business key was taken meanwhile,
+    /// or a limit is used up.
+    pub would_be_denied: Option<(String, String)>,
+    /// Whether its deadline has passed; nothing counts for it any more.
+    pub is_overdue: bool,
 }

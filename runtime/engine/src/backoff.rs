@@ -1,8 +1,8 @@
-//! When to try again: exponential, doubling, with full jitter. It knows no clock.
+//! When to try again: exponential, doubling, with jitter. It knows no clock.
 
 use crate::key::jitter;
 use crate::ports::CallFailure;
-use tradewind_lang::plan::Retry;
+use tradewind_lang::plan::{Micros, Retry};
 
 /// The instant before which attempt `attempt + 1` may not begin, after attempt `attempt` (from 1) ended at `now`.
 #[must_use]
@@ -20,4 +20,38 @@ const LONGEST: i64 = 86_400_000_000;
 #[must_use]
 pub fn asked_for(failure: &CallFailure, now: i64) -> i64 {
     now.saturating_add(failure.retry_after.unwrap_or(0).clamp(0, LONGEST))
+}
+
+/// How long a run whose flow declares no `deadline` waits for a provider that cannot be reached: an hour.
+/// With a deadline, the deadline says it.
+pub const UNREACHABLE_FOR: Micros = 3_600_000_000;
+/// The longest pause between two attempts to reach a provider: 30 seconds.
+pub const LONGEST_PAUSE: Micros = 30_000_000;
+/// The first pause, which doubles.
+const FIRST_PAUSE: Micros = 500_000;
+
+/// Attempts in a row that did not reach their provider. They use up no retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unreached {
+    /// How many.
+    pub tries: u32,
+    /// When the first of them failed, in microseconds since 1970 UTC.
+    pub since: i64,
+}
+
+impl Unreached {
+    /// With one more, which failed at `now`.
+    #[must_use]
+    pub fn again(self, now: i64) -> Self {
+        Self { tries: self.tries.saturating_add(1), since: if self.tries == 0 { now } else { self.since } }
+    }
+
+    /// The instant before which it is not tried again; every pause is between half its length and all of it.
+    #[must_use]
+    pub fn next_at(self, seed: &str, now: i64) -> i64 {
+        let doublings = self.tries.saturating_sub(1).min(30);
+        let longest = FIRST_PAUSE.saturating_mul(1_i64 << doublings).min(LONGEST_PAUSE);
+        let half = longest as f64 / 2.0;
+        now.saturating_add((half + half * jitter(seed, self.tries)) as i64)
+    }
 }

@@ -16,6 +16,7 @@ mod resume;
 mod start;
 
 use crate::approval::{AnswerRefusal, Verdict};
+use crate::backoff::{UNREACHABLE_FOR, Unreached};
 use crate::event::{EventKind, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::Pinned;
@@ -68,6 +69,8 @@ pub enum Input {
         attempt: u32,
         /// Earlier failures.
         failures: Vec<String>,
+        /// Attempts before it that did not reach the provider.
+        unreached: Unreached,
         /// The answer.
         outcome: CallOutcome,
     },
@@ -106,6 +109,8 @@ pub enum Input {
         attempt: u32,
         /// Which try of the lookup, from 1.
         tries: u32,
+        /// Tries before it that did not reach the provider.
+        unreached: Unreached,
         /// The answer.
         outcome: CallOutcome,
     },
@@ -147,6 +152,8 @@ pub enum Effect {
         not_before: i64,
         /// Earlier failures.
         failures: Vec<String>,
+        /// Attempts before it that did not reach the provider.
+        unreached: Unreached,
         /// The call.
         call: Call,
     },
@@ -199,6 +206,8 @@ pub enum Effect {
         tries: u32,
         /// Not before this instant.
         not_before: i64,
+        /// Tries before it that did not reach the provider.
+        unreached: Unreached,
         /// The call.
         call: Call,
     },
@@ -256,11 +265,15 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::Start { key, input, actor } => start::begin(&mut round, key, input, actor),
         Input::Advance => {}
         Input::Resume => resume::take_up(&mut round),
-        Input::Read { step, attempt, failures, outcome } => read::answered(&mut round, *step, *attempt, failures, outcome),
+        Input::Read { step, attempt, failures, unreached, outcome } => {
+            read::answered(&mut round, *step, (*attempt, *unreached), failures, outcome);
+        }
         Input::Recalled { step, facts } => read::recalled(&mut round, *step, facts),
         Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
         Input::Performed { step, attempt, outcome } => effect::performed(&mut round, *step, *attempt, outcome),
-        Input::LookedUp { step, attempt, tries, outcome } => effect::looked_up(&mut round, *step, *attempt, *tries, outcome),
+        Input::LookedUp { step, attempt, tries, unreached, outcome } => {
+            effect::looked_up(&mut round, *step, *attempt, (*tries, *unreached), outcome);
+        }
         Input::Answered { approval, by, verdict } => answered::answer(&mut round, approval, by, verdict),
         Input::Due { timer } => due::ran_out(&mut round, timer),
         Input::ClaimRefused { step, refused, over } => claimed::refused(&mut round, *step, refused.as_ref(), over),
@@ -301,6 +314,15 @@ impl Round<'_> {
 
     fn is_running(&self) -> bool {
         self.state.standing == Standing::Running
+    }
+
+    /// Whether the run still waits for a provider that cannot be reached: until its deadline, else for so long as every run does.
+    fn awaits_provider(&self, unreached: Unreached) -> bool {
+        let in_time = match self.state.graph.flow.deadline {
+            Some(_) => self.state.deadline().is_none_or(|deadline| self.now < deadline),
+            None => unreached.tries == 0 || self.now < unreached.since.saturating_add(UNREACHABLE_FOR),
+        };
+        in_time && self.is_running()
     }
 
     fn evaluate(&self, expr: &Expr) -> Result<Value, String> {

@@ -341,7 +341,8 @@ impl Engine {
     /// # Errors
     /// The engine stopped.
     pub async fn approvals(&self) -> Result<Vec<PendingApproval>, StoreError> {
-        self.ask(|shard| {
+        let now = self.shared.clock.now();
+        self.ask(move |shard| {
             let mut pending = Vec::new();
             let runs: std::collections::BTreeSet<Arc<str>> = shard.books.inbox.values().cloned().collect();
             for run in runs {
@@ -355,7 +356,13 @@ impl Engine {
                     asked_at: asked.at,
                     agreed: asked.agreed.clone(),
                     request: asked.request.clone(),
+                    would_be_denied: None,
+                    is_overdue: asked.approval.deadline.is_some_and(|deadline| now >= deadline),
                 }));
+            }
+            let guards = &mut shard.books.guards;
+            for item in &mut pending {
+                item.would_be_denied = guards.probe(&item.approval.claims, &item.approval.over, now).refused;
             }
             pending.sort_by(|one, two| (one.asked_at, &one.approval.id).cmp(&(two.asked_at, &two.approval.id)));
             pending

@@ -94,6 +94,18 @@ pub struct CallFailure {
     pub retry_after: Option<Micros>,
 }
 
+/// Code of a call of which it is certain that nothing was sent, as its provider could not be reached: a refused connection, a
+/// name without an address.
+pub const UNREACHABLE: &str = "connect";
+
+impl CallFailure {
+    /// Whether the provider could not be reached, and may be later.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.retry && self.code == UNREACHABLE
+    }
+}
+
 /// Shops, payment providers, help desks.
 pub trait Connectors: Send + Sync + 'static {
     /// Performs one attempt. No retries: the engine decides on those.

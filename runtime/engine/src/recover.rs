@@ -2,12 +2,13 @@
 
 use crate::books::{Books, Holds};
 use crate::codec;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::pinned::Pinned;
 use crate::ports::{LogStore, StoreError};
 use crate::segment::Segment;
 use crate::summary::LogReport;
-use tradewind_lang::plan::Digest;
+use std::collections::BTreeMap;
+use tradewind_lang::plan::{Digest, Plan};
 
 /// How many segments are read at once.
 const PAGE: usize = 256;
@@ -91,6 +92,32 @@ pub(crate) async fn fold<L: Holds>(reader: &mut Reader<'_>, books: &mut Books<L>
             }
         }
     }
+}
+
+/// The plan that a shard's log adopted last; none in an empty log.
+///
+/// # Errors
+/// A log that cannot be read, or is damaged.
+pub async fn last_plan(log: &dyn LogStore, shard: u32) -> Result<Option<Plan>, StoreError> {
+    let mut reader = Reader::new(log, shard);
+    let (mut plans, mut last) = (BTreeMap::new(), None);
+    loop {
+        let segments = reader.page().await?;
+        if segments.is_empty() {
+            break;
+        }
+        for segment in &segments {
+            for event in events_of(segment)? {
+                let EventKind::PlanAdopted { digest, bytes } = event.kind else { continue };
+                last = Some(digest);
+                if let Some(bytes) = bytes {
+                    plans.insert(digest, bytes);
+                }
+            }
+        }
+    }
+    let bytes = last.and_then(|digest| plans.remove(&digest));
+    bytes.map(|bytes| Plan::from_bytes(&bytes.0).map_err(StoreError::Damaged)).transpose()
 }
 
 /// Reads a shard's whole log and checks every hash and every event.

@@ -3,6 +3,7 @@
 //! A check and nothing else: it appends nothing, performs nothing, and recovery does not use it.
 
 use crate::approval::Verdict;
+use crate::backoff::Unreached;
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, decide};
 use crate::event::{Event, EventKind, Outcome, Used};
@@ -169,7 +170,13 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (EventKind::ApprovalExpired { approval, .. }, _) => Input::Due { timer: Timer::Approval(approval.clone()) },
         (EventKind::EffectAttempted { code, .. }, _) if code == RESTART => Input::Resume,
         (EventKind::EffectAttempted { attempt, .. } | EventKind::EffectSettled { attempt, .. }, Used::Lookup { found }) => {
-            Input::LookedUp { step, attempt: *attempt, tries: 1, outcome: CallOutcome::Answered(found.clone()) }
+            Input::LookedUp {
+                step,
+                attempt: *attempt,
+                tries: 1,
+                unreached: Unreached::default(),
+                outcome: CallOutcome::Answered(found.clone()),
+            }
         }
         (EventKind::EffectAttempted { attempt, code, message, .. }, Used::Answer { retry_after, .. }) => {
             let outcome = match code.as_str() {
@@ -181,7 +188,7 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (EventKind::EffectAttempted { attempt, message, .. }, _) => {
             let message = message.strip_prefix("the lookup failed: ").unwrap_or(message);
             let outcome = CallOutcome::Failed(call_failure("unknown", message, false, None));
-            Input::LookedUp { step, attempt: *attempt, tries: 1, outcome }
+            Input::LookedUp { step, attempt: *attempt, tries: 1, unreached: Unreached::default(), outcome }
         }
         (EventKind::EffectSettled { attempt, outcome, .. }, Used::Answer { retry_after, .. }) => {
             let outcome = match outcome {
@@ -192,11 +199,11 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         }
         (EventKind::StepCompleted { value }, Used::Answer { failures, .. }) => {
             let outcome = CallOutcome::Answered(value.clone());
-            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), outcome }
+            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
         }
         (EventKind::StepFailed { failure, .. }, Used::Answer { failures, .. }) => {
             let outcome = CallOutcome::Failed(of_failure(failure, None));
-            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), outcome }
+            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
         }
         (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
             Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }

@@ -4,9 +4,11 @@
 //! is marked beside the fold and is forgotten by a restart.
 
 use crate::approval::{Approval, Verdict};
+use crate::backoff::Unreached;
 use crate::event::{Event, EventKind, Intent, Next, Outcome, SettledBy, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::ports::UNREACHABLE;
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
@@ -57,6 +59,8 @@ pub struct OpenEffect {
     pub tries: u32,
     /// Whether an attempt may have happened.
     pub doubt: bool,
+    /// Its last attempts, where they did not reach the provider.
+    pub unreached: Unreached,
     /// What follows; none while an attempt is under way.
     pub next: Option<Next>,
     /// The person who is asked what became of it.
@@ -336,7 +340,7 @@ impl RunState {
                 self.fail_unless(*goes_on, failure);
             }
             EventKind::IntentRecorded(intent) => self.open_effect(id, intent, at, seq),
-            EventKind::EffectAttempted { attempt, doubt, code, next, .. } => self.attempted(id, *attempt, *doubt, code, *next),
+            EventKind::EffectAttempted { attempt, doubt, code, next, .. } => self.attempted(id, (*attempt, *doubt), code, *next, at),
             EventKind::EffectSettled { outcome, by, goes_on, .. } => self.settle_effect(id, outcome, *by, *goes_on, at),
             EventKind::EffectDenied { rule, message, goes_on } => {
                 self.settle(id, Phase::Denied { rule: rule.as_str().into(), message: message.as_str().into() }, Value::Null, at);
@@ -453,7 +457,17 @@ impl RunState {
     }
 
     fn open_effect(&mut self, id: StepId, intent: &Arc<Intent>, at: i64, seq: u64) {
-        let effect = OpenEffect { intent: intent.clone(), seq, sent_at: at, attempt: 1, tries: 0, doubt: false, next: None, asked: None };
+        let effect = OpenEffect {
+            intent: intent.clone(),
+            seq,
+            sent_at: at,
+            attempt: 1,
+            tries: 0,
+            doubt: false,
+            unreached: Unreached::default(),
+            next: None,
+            asked: None,
+        };
         if let Some(Phase::Approval(_)) = self.set_phase(id, Phase::Effect(Arc::new(effect))) {
             self.close_approval(at);
         }
@@ -461,13 +475,15 @@ impl RunState {
         self.moving += 1;
     }
 
-    fn attempted(&mut self, id: StepId, attempt: u32, doubt: bool, code: &str, next: Next) {
+    fn attempted(&mut self, id: StepId, attempt: (u32, bool), code: &str, next: Next, at: i64) {
+        let (attempt, doubt) = attempt;
         let Some(Phase::Effect(effect)) = self.step(id).map(|step| &step.phase) else { return };
         let mut effect = OpenEffect::clone(effect);
         let was_moving = effect.next != Some(Next::Person);
         effect.doubt = doubt;
         effect.next = Some(next);
-        effect.tries += u32::from(code != RESTART && code != NOT_DONE);
+        effect.tries += u32::from(code != RESTART && code != NOT_DONE && code != UNREACHABLE);
+        effect.unreached = if code == UNREACHABLE { effect.unreached.again(at) } else { Unreached::default() };
         effect.attempt = if matches!(next, Next::Send(_)) { attempt + 1 } else { attempt };
         if was_moving && next == Next::Person {
             self.moving = self.moving.saturating_sub(1);

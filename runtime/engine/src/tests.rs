@@ -8,4 +8,5 @@ mod interference;
 mod limits;
 mod policies;
 mod seeds;
+mod unreachable;
 mod world;

@@ -2,6 +2,7 @@
 
 use super::runs::text;
 use crate::arguments::{Approvals, ApprovalsCommand, Format, Place};
+use crate::became::{UNDER_WAY, WAITS};
 use crate::desk::{Decision, Request};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{printable, say, tell};
@@ -22,14 +23,38 @@ pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
         Some(ApprovalsCommand::Deny { id, by, reason }) => (id, by, Decision::Deny { reason: reason.clone().unwrap_or_default() }),
         Some(ApprovalsCommand::Answer { id, by, field }) => (id, by, Decision::Fields(fields(field)?)),
     };
+    let agrees = !matches!(decision, Decision::Deny { .. });
     let answer = super::ask(place, Request::Answer { id: id.clone(), by: by.clone(), decision }, true)?;
     match options.format {
         Format::Json => say!("{answer}"),
         Format::Human => {
-            say!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>())
+            say!("decided {}; run {}", text(&answer, "approval"), text(&answer, "run").chars().take(12).collect::<String>());
+            print_became(&answer);
         }
     }
-    Ok(Exit::Fine)
+    // Whoever said no wanted the step to be denied.
+    Ok(match text(answer.get("became").unwrap_or(&Json::Null), "status").as_ref() {
+        "denied" if agrees => Exit::Refused,
+        "failed" if agrees => Exit::Tool,
+        _ => Exit::Fine,
+    })
+}
+
+/// What became of the step that was decided.
+fn print_became(answer: &Json) {
+    let became = answer.get("became").cloned().unwrap_or_default();
+    let (step, operation) = (text(answer, "step"), text(answer, "operation"));
+    let number = |name: &str| became.get(name).and_then(Json::as_u64).unwrap_or(0);
+    match text(&became, "status").as_ref() {
+        "done" => say!("  {step} done: {operation} {}", became.get("value").cloned().unwrap_or_default()),
+        "denied" => say!("  {step} denied by {}: {}", text(&became, "rule"), text(&became, "message")),
+        WAITS if text(&became, "approval") == text(answer, "approval") => {
+            say!("  {step} still waits: {} of {} agreed", number("agreed"), number("needed"));
+        }
+        WAITS => say!("  {step} waits again, as {} because of {}", text(&became, "approval"), text(&became, "because")),
+        UNDER_WAY => say!("  {step} is under way: `tradewind runs show` says what becomes of it"),
+        status => say!("  {step} {status}: {}", text(&became, "message")),
+    }
 }
 
 /// `name=value` pairs as an object; a value that reads as JSON is that, anything else is text.
@@ -69,6 +94,12 @@ fn print_items(answer: &Json) {
             words(item, "rules"),
             words(item, "to")
         );
+        if item.get("overdue").and_then(Json::as_bool) == Some(true) {
+            say!("    overdue: its time ran out at {}, and nothing counts any more", text(item, "deadline"));
+        }
+        if let Some(denial) = item.get("would_be_denied").filter(|denial| !denial.is_null()) {
+            say!("    would be denied: {}: {}", text(denial, "rule"), text(denial, "message"));
+        }
         if !text(item, "question").is_empty() {
             say!("    {}", text(item, "question"));
         }

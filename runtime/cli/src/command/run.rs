@@ -4,7 +4,7 @@
 
 use crate::arguments::{Place, Run};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::inputs::{self, Line, Rejects};
+use crate::inputs::{self, Conflict, Line, Rejects};
 use crate::output::{self, say, tell};
 use crate::render;
 use crate::repository::Repository;
@@ -19,6 +19,8 @@ use tradewind_engine::engine::{StartError, Submitted};
 use tradewind_lang::code::run as code;
 use tradewind_lang::plan::Plan;
 
+/// How often a line says how far it is, where no bar does.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Inputs that are handed in before the first of them is durable, for each run in flight.
 const AHEAD: usize = 2;
 
@@ -30,7 +32,7 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;
     crate::lacking::check(&compiled, &plan, flow)?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
-    let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan))?;
+    let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan), &repository.root)?;
     super::block_on(work(&repository, plan, options, lines, rejects))?
 }
 
@@ -48,6 +50,7 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
     let ended = tokio::select! {
         ended = feeding => Some(ended),
         () = interrupts.next() => None,
+        () = report_progress(&session, !bar.is_hidden()) => None,
     };
     bar.finish_and_clear();
     let Some(ended) = ended else {
@@ -60,7 +63,10 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
         let _ = session.close().await;
         return Err(failure);
     }
-    // The engine may have refused some that looked well: without a key, or too large.
+    // The engine may have refused some that looked well: without a key, too large, or under a key that another input has.
+    for line in &mut lines {
+        line.conflict = tally.conflicting.remove(&line.number);
+    }
     note_rejects(&rejects, &lines, &mut tally)?;
     let report = summary::of(&session, &options.flow, tally, began.elapsed()).await?;
     session.close().await?;
@@ -98,8 +104,8 @@ impl Interrupts {
 
 /// Counts the lines that are no input, and writes them down with their reasons.
 fn note_rejects(rejects: &Rejects, lines: &[Line], tally: &mut Tally) -> Result<(), Failure> {
-    let rejected: Vec<&Line> = lines.iter().filter(|line| line.input.is_err()).collect();
-    tally.rejected = rejected.len();
+    let rejected: Vec<&Line> = lines.iter().filter(|line| line.is_rejected()).collect();
+    tally.rejected = rejected.iter().filter(|line| line.input.is_err()).count();
     tally.rejects = rejects.clone().write(&rejected)?;
     Ok(())
 }
@@ -118,12 +124,12 @@ async fn feed(session: &Session, options: &Run, lines: &mut [Line], tally: &mut 
         }
         while handed.len() >= ahead {
             let Some((number, submitted)) = handed.pop_front() else { break };
-            count(number, submitted, options, tally, bar).await?;
+            count(session, (number, submitted), options, tally, bar).await?;
             show(session, bar);
         }
     }
     for (number, submitted) in handed {
-        count(number, submitted, options, tally, bar).await?;
+        count(session, (number, submitted), options, tally, bar).await?;
         show(session, bar);
     }
     let mut tick = tokio::time::interval(Duration::from_millis(200));
@@ -138,13 +144,22 @@ async fn feed(session: &Session, options: &Run, lines: &mut [Line], tally: &mut 
 }
 
 /// Waits until a start is durable, and counts what it was.
-async fn count(number: usize, submitted: Submitted, options: &Run, tally: &mut Tally, bar: &ProgressBar) -> Result<(), Failure> {
+async fn count(
+    session: &Session,
+    (number, submitted): (usize, Submitted),
+    options: &Run,
+    tally: &mut Tally,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
     let started = submitted.durable().await.map_err(|error| match error {
         StartError::Store(error) => store_failure(error),
         error => not_started(number, &error),
     })?;
     if started.conflict {
         tally.conflicts += 1;
+        let earlier = session.engine.run(&started.run_id).await.map_err(store_failure)?;
+        let key = earlier.map(|run| run.summary.key.to_string()).unwrap_or_default();
+        tally.conflicting.insert(number, Conflict { key, run: started.run_id.to_string() });
         let place = format!("{}:{number}", options.input.display());
         bar.suspend(|| tell!("{place}: error[{}]: another input was already started under this key", code::INPUT_CONFLICT.id));
     } else if started.is_new {
@@ -165,6 +180,18 @@ fn show(session: &Session, bar: &ProgressBar) {
     let progress = session.engine.subscribe().progress.borrow().clone();
     bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
     bar.set_message(format!("{} waiting for a person", progress.waiting));
+}
+
+/// Where nobody sees a bar: a line now and then. Never ends.
+async fn report_progress(session: &Session, has_bar: bool) {
+    if has_bar {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(BETWEEN_LINES).await;
+        let progress = session.engine.subscribe().progress.borrow().clone();
+        tell!("{} ended, {} waiting for a person, {} in flight", progress.completed + progress.failed, progress.waiting, progress.running);
+    }
 }
 
 fn progress_bar(length: usize) -> ProgressBar {

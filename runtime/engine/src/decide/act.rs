@@ -60,6 +60,19 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
     Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged) })
 }
 
+/// The rule that denies an action with this request for good as things stand, and what it says.
+pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, evidence: &Value) -> Option<(String, String)> {
+    let step = round.state.graph.node(id)?;
+    let StepKind::Act { operation, .. } = &round.state.graph.step(id)?.kind else { return None };
+    let (operation, _) = round.operation(operation).ok()?;
+    let run = run_value(&round.state, round.now);
+    let (flow, step) = (&*round.state.graph.name, &*step.name);
+    match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, now: round.now }) {
+        Judgement::Denied { rule, message } => Some((rule, message)),
+        Judgement::Allowed { .. } => None,
+    }
+}
+
 fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
     let graph = round.state.graph.clone();
     let Some(step) = graph.node(id) else { return };

@@ -1,6 +1,6 @@
 //! Input: a person answered. An answer counts once, in time, from a member, and for exactly what was asked.
 
-use super::{Cause, Round, person, settled};
+use super::{Cause, Round, act as acting, person, settled};
 use crate::approval::{AnswerRefusal, ApprovalKind, Verdict};
 use crate::event::{EventKind, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
@@ -59,6 +59,9 @@ fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
         }
         Verdict::Approve { edits } => {
             let edited = edit(round, id, asked, edits)?;
+            if let Some((rule, message)) = edited.as_ref().and_then(|edited| acting::denial(round, id, edited, &asked.approval.evidence)) {
+                return Err(AnswerRefusal::WouldBeDenied(rule, message));
+            }
             let mut agreed: BTreeSet<String> = asked.agreed.iter().map(|one| one.to_lowercase()).collect();
             if edited.is_some() {
                 // Whoever agreed before agreed to something else.

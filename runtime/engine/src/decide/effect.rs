@@ -2,10 +2,10 @@
 //! by a harmless repetition, or by a person; never by a blind repeat.
 
 use super::{Cause, Effect, Round, act, bind, person, settled};
-use crate::backoff::{asked_for, retry_at};
+use crate::backoff::{Unreached, asked_for, retry_at};
 use crate::event::{EventKind, Next, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
-use crate::ports::{Call, CallFailure, CallOutcome};
+use crate::ports::{Call, CallFailure, CallOutcome, UNREACHABLE};
 use crate::scope::{Names, run_value};
 use crate::state::{NOT_DONE, OpenEffect, Phase};
 use std::sync::Arc;
@@ -44,7 +44,8 @@ fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool
     let kind = EventKind::EffectAttempted { attempt: effect.attempt, doubt, code: why.0.to_owned(), message: why.1.to_owned(), next };
     emit(round, id, effect, kind, used);
     // "Not found" is no proof either: such a repetition relies on its key as one in doubt does.
-    follow(round, id, doubt || why.0 == NOT_DONE);
+    // Whoever waits for a provider may wait longer than a key lives, whatever came before.
+    follow(round, id, doubt || why.0 == NOT_DONE || why.0 == UNREACHABLE);
 }
 
 /// Issues what an open effect's state says comes next; `relies` on its key where an earlier attempt may have happened.
@@ -55,7 +56,7 @@ pub(super) fn follow(round: &mut Round<'_>, id: StepId, relies: bool) {
             let until = if relies { too_late(round, &effect) } else { i64::MAX };
             (act::perform(round, id, &effect.intent, effect.attempt, (at, until)), "it cannot be sent again")
         }
-        Some(Next::Lookup(at)) => (lookup(round, id, &effect, 1, at), NO_REQUEST),
+        Some(Next::Lookup(at)) => (lookup(round, id, &effect, (1, Unreached::default()), at), NO_REQUEST),
         Some(Next::Person) | None => return,
     };
     match issued {
@@ -74,6 +75,7 @@ pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome
     match outcome {
         CallOutcome::Answered(value) => settle(round, id, &effect, Outcome::Done(value.clone()), SettledBy::Answer, answered),
         CallOutcome::Unknown(why) => doubt(round, id, &effect, ("unknown", why), answered),
+        CallOutcome::Failed(failure) if failure.is_unreachable() => unreachable(round, id, &effect, failure, answered),
         // An earlier attempt may have happened: this refusal says nothing of that one.
         CallOutcome::Failed(failure) if effect.doubt => doubt(round, id, &effect, (&failure.code, &failure.message), answered),
         CallOutcome::Failed(failure) => failed(round, id, &effect, failure, answered),
@@ -85,6 +87,22 @@ fn failed(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &Call
     if failure.retry && effect.tries < retry.max {
         let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now).max(asked_for(failure, round.now));
         attempted(round, id, effect, false, (&failure.code, &failure.message), Next::Send(at), used);
+    } else {
+        settle(round, id, effect, Outcome::Failed(Failure::of_call(failure)), SettledBy::Answer, used);
+    }
+}
+
+/// Nothing was sent, as the provider could not be reached: that uses up no retries while the run waits.
+fn unreachable(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &CallFailure, used: Used) {
+    let why = (failure.code.as_str(), failure.message.as_str());
+    let at = effect.unreached.again(round.now).next_at(&effect.intent.key, round.now);
+    let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
+    let may_repeat = !effect.doubt || operation.is_ok_and(|operation| harmless(operation.idempotent.as_ref(), effect, at));
+    if round.awaits_provider(effect.unreached) && may_repeat {
+        attempted(round, id, effect, effect.doubt, why, Next::Send(at), used);
+    } else if effect.doubt {
+        attempted(round, id, effect, true, why, Next::Person, used);
+        person::settle(round, id, effect, why.1);
     } else {
         settle(round, id, effect, Outcome::Failed(Failure::of_call(failure)), SettledBy::Answer, used);
     }
@@ -159,16 +177,26 @@ fn declared(round: &Round<'_>, effect: &OpenEffect) -> Option<Lookup> {
     round.operation(&effect.intent.operation).ok().and_then(|(operation, _)| operation.lookup.clone())
 }
 
-fn lookup(round: &Round<'_>, id: StepId, effect: &OpenEffect, tries: u32, not_before: i64) -> Option<Effect> {
+fn lookup(round: &Round<'_>, id: StepId, effect: &OpenEffect, tries: (u32, Unreached), not_before: i64) -> Option<Effect> {
     let declared = declared(round, effect)?;
     let (operation, connector) = round.operation(&declared.operation).ok()?;
     let request = bind(&declared.request, &Names(&scope_of(round, effect, None))).ok()?;
     let call = Call { connector, operation, request, key: String::new() };
-    Some(Effect::Lookup { step: id, attempt: effect.attempt, tries, not_before, call })
+    let (tries, unreached) = tries;
+    Some(Effect::Lookup { step: id, attempt: effect.attempt, tries, not_before, unreached, call })
 }
 
-pub(super) fn looked_up(round: &mut Round<'_>, id: StepId, attempt: u32, tries: u32, outcome: &CallOutcome) {
+pub(super) fn looked_up(round: &mut Round<'_>, id: StepId, attempt: u32, tries: (u32, Unreached), outcome: &CallOutcome) {
     let Some(effect) = open(round, id, attempt) else { return };
+    let (tries, unreached) = tries;
+    if let CallOutcome::Failed(failure) = outcome
+        && failure.is_unreachable()
+        && round.awaits_provider(unreached)
+    {
+        let unreached = unreached.again(round.now);
+        let at = unreached.next_at(&effect.intent.key, round.now);
+        return look_again(round, id, &effect, (tries, unreached), at);
+    }
     let (found, failure) = match outcome {
         CallOutcome::Answered(found) => (Some(found.clone()), None),
         CallOutcome::Failed(failure) => (None, Some((failure.retry, failure.message.clone()))),
@@ -178,11 +206,7 @@ pub(super) fn looked_up(round: &mut Round<'_>, id: StepId, attempt: u32, tries: 
         let retry = retry(round, &effect);
         if again && tries <= retry.max {
             let at = retry_at(&retry, &effect.intent.key, tries, round.now);
-            match lookup(round, id, &effect, tries + 1, at) {
-                Some(issued) => round.decision.effects.push(issued),
-                None => give_up(round, id, &effect, NO_REQUEST, Used::State),
-            }
-            return;
+            return look_again(round, id, &effect, (tries + 1, Unreached::default()), at);
         }
         return give_up(round, id, &effect, &format!("the lookup failed: {message}"), Used::State);
     }
@@ -193,6 +217,13 @@ pub(super) fn looked_up(round: &mut Round<'_>, id: StepId, attempt: u32, tries: 
         Ok(Some(Err(()))) => not_done(round, id, &effect, used),
         Ok(None) => give_up(round, id, &effect, "the lookup says neither that it happened nor that it did not", used),
         Err(message) => give_up(round, id, &effect, &message, used),
+    }
+}
+
+fn look_again(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, tries: (u32, Unreached), at: i64) {
+    match lookup(round, id, effect, tries, at) {
+        Some(issued) => round.decision.effects.push(issued),
+        None => give_up(round, id, effect, NO_REQUEST, Used::State),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads: a call that changes nothing, and the recall of facts. Failed reads are simply tried again.
 
 use super::{Effect, Round};
-use crate::backoff::{asked_for, retry_at};
+use crate::backoff::{Unreached, asked_for, retry_at};
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
 use crate::ports::{Call, CallFailure, CallOutcome};
@@ -15,12 +15,15 @@ pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request:
         Ok(Call { connector, operation, request, key: String::new() })
     });
     match call {
-        Ok(call) => round.perform(Effect::Read { step: id, attempt: 1, not_before: round.now, failures: Vec::new(), call }),
+        Ok(call) => {
+            let (failures, unreached) = (Vec::new(), Unreached::default());
+            round.perform(Effect::Read { step: id, attempt: 1, not_before: round.now, failures, unreached, call });
+        }
         Err(message) => round.fail_rule(id, message),
     }
 }
 
-pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: u32, failures: &[String], outcome: &CallOutcome) {
+pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[String], outcome: &CallOutcome) {
     if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
         return;
     }
@@ -40,20 +43,34 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: u32, failures
     }
 }
 
-/// The next attempt at a read, while its connector allows one.
-fn again(round: &Round<'_>, id: StepId, attempt: u32, failures: &[String], failure: &CallFailure) -> Option<Effect> {
+/// The next attempt at a read, while its connector allows one; where nothing could be sent, while the run waits.
+fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[String], failure: &CallFailure) -> Option<Effect> {
     let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return None };
     let (operation, connector) = round.operation(operation).ok()?;
-    if !failure.retry || attempt > connector.retry.max {
-        return None;
-    }
-    let request = round.bind(request).ok()?;
+    let (attempt, unreached) = attempt;
     let seed = format!("{} {}", round.state.id, id.0);
-    let not_before = retry_at(&connector.retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
+    let (attempt, unreached, not_before) = if failure.is_unreachable() {
+        if !round.awaits_provider(unreached) {
+            return None;
+        }
+        let unreached = unreached.again(round.now);
+        (attempt, unreached, unreached.next_at(&seed, round.now))
+    } else {
+        if !failure.retry || attempt > connector.retry.max {
+            return None;
+        }
+        let at = retry_at(&connector.retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
+        (attempt + 1, Unreached::default(), at)
+    };
+    let request = round.bind(request).ok()?;
     let mut failures = failures.to_vec();
-    failures.push(format!("{}: {}", failure.code, failure.message));
+    let told = format!("{}: {}", failure.code, failure.message);
+    // A provider that cannot be reached for an hour says so once.
+    if unreached.tries < 2 || failures.last() != Some(&told) {
+        failures.push(told);
+    }
     let call = Call { connector, operation, request, key: String::new() };
-    Some(Effect::Read { step: id, attempt: attempt + 1, not_before, failures, call })
+    Some(Effect::Read { step: id, attempt, not_before, failures, unreached, call })
 }
 
 pub(super) fn recalled(round: &mut Round<'_>, id: StepId, facts: &[(u64, Value)]) {

@@ -3,6 +3,7 @@
 //! Guards are asked here, in the order of the log, so that two runs never share the last of a limit.
 
 use super::{Entry, Inside, Pending, Reply, Shard, Started, perform};
+use crate::approval::AnswerRefusal;
 use crate::codec::Writer;
 use crate::decide::{Cause, Decision, Draft, Effect, Input, Timer};
 use crate::event::{EVENT_FORMAT, Event, EventKind, Header, SEMANTICS, StepRef};
@@ -213,6 +214,11 @@ impl Shard {
                 let _ = reply.send(Started { run_id: live.state.id.clone(), is_new: false, conflict });
             }
         }
+        if item.events.iter().any(|event| matches!(event.kind, EventKind::RunCompleted { .. } | EventKind::RunFailed { .. }))
+            && let Some(run) = &item.run
+        {
+            self.refuse_late(run);
+        }
         let mut ended = None;
         for event in &item.events {
             let summary = self.books.apply(&self.active, event).map_err(StoreError::Damaged)?;
@@ -235,6 +241,18 @@ impl Shard {
         }
         self.go_on(&run, item.effects, item.refused);
         Ok(())
+    }
+
+    /// Tells whoever answered a run that ends that the answer came too late.
+    fn refuse_late(&mut self, run: &Arc<str>) {
+        let now = self.now();
+        let Some(live) = self.books.live(run) else { return };
+        for (input, reply) in std::mem::take(&mut live.mailbox) {
+            let (Input::Answered { approval, .. }, Some(reply)) = (input, reply) else { continue };
+            let asked = live.state.inbox().find(|(_, asked)| asked.approval.id == approval);
+            let is_overdue = asked.and_then(|(_, asked)| asked.approval.deadline).is_some_and(|deadline| now >= deadline);
+            let _ = reply.send(Err(if is_overdue { AnswerRefusal::Expired } else { AnswerRefusal::Closed }));
+        }
     }
 
     /// What a decision asked for is done, and its run goes on; first with what the guards refused.

@@ -56,15 +56,15 @@ impl Shard {
                     promise.keep(answer(result));
                 });
             }
-            Effect::Read { step, attempt, not_before, failures, call } => {
-                let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), outcome };
+            Effect::Read { step, attempt, not_before, failures, unreached, call } => {
+                let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), unreached, outcome };
                 self.call(run, call, (not_before, i64::MAX), answer);
             }
             Effect::Perform { step, attempt, not_before, not_after, call } => {
                 self.call(run, call, (not_before, not_after), move |outcome| Input::Performed { step, attempt, outcome });
             }
-            Effect::Lookup { step, attempt, tries, not_before, call } => {
-                self.call(run, call, (not_before, i64::MAX), move |outcome| Input::LookedUp { step, attempt, tries, outcome });
+            Effect::Lookup { step, attempt, tries, not_before, unreached, call } => {
+                self.call(run, call, (not_before, i64::MAX), move |outcome| Input::LookedUp { step, attempt, tries, unreached, outcome });
             }
         }
     }

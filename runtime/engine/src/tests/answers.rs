@@ -227,3 +227,25 @@ async fn facts_are_recalled_by_later_runs_and_capped() {
     let engine = world.open().await;
     assert_eq!(engine.facts("notes", "c1").await.unwrap(), Vec::new(), "retention");
 }
+
+#[tokio::test]
+async fn an_answer_that_the_clock_overtakes_is_told_so() {
+    let world = World::triage();
+    let engine = world.open().await;
+    start(&engine, message("m1", "o1", "complaint 0.3: hm", "20 USD")).await;
+    world.settle(&engine).await;
+    let item = engine.approvals().await.unwrap().remove(0);
+    assert!(!item.is_overdue && item.would_be_denied.is_none());
+    engine.shutdown().await;
+    world.clock.set(item.approval.deadline.unwrap());
+    let engine = world.open().await;
+    // The run ends in the very commit that some of the answers wait for.
+    let answers = (0..8).map(|_| {
+        let (engine, id) = (engine.clone(), item.approval.id.clone());
+        tokio::spawn(async move { engine.answer(&id, "ann@example.com", approve()).await })
+    });
+    for answer in answers.collect::<Vec<_>>() {
+        let refusal = refused(answer.await.unwrap());
+        assert!(matches!(refusal, AnswerRefusal::Expired | AnswerRefusal::Closed), "{refusal:?}");
+    }
+}

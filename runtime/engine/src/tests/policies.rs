@@ -179,7 +179,7 @@ async fn a_stage_waits_for_two_people_who_saw_the_same_thing() {
 }
 
 #[tokio::test]
-async fn an_edit_is_judged_again_and_may_need_another_team_or_be_denied() {
+async fn an_edit_is_judged_again_and_may_need_another_team_or_be_refused() {
     let (world, engine) = staged().await;
     let item = engine.approvals().await.unwrap().remove(0).approval;
     engine.answer(&item.id, "bob@example.com", approve(Some("30 USD"))).await.unwrap();
@@ -195,10 +195,14 @@ async fn an_edit_is_judged_again_and_may_need_another_team_or_be_denied() {
 
     let (world, engine) = staged().await;
     let item = engine.approvals().await.unwrap().remove(0).approval;
-    engine.answer(&item.id, "bob@example.com", approve(Some("60 USD"))).await.unwrap();
-    engine.answer(&item.id, "ann@example.com", approve(None)).await.unwrap();
+    let refused = engine.answer(&item.id, "bob@example.com", approve(Some("60 USD"))).await;
+    assert!(
+        matches!(&refused, Err(AnswerError::Refused(AnswerRefusal::WouldBeDenied(rule, _))) if rule == "p.no"),
+        "it could only be denied: {refused:?}"
+    );
     world.settle(&engine).await;
-    assert_eq!(denied(&world.events(&engine).await), ["p.no"]);
+    assert_eq!(denied(&world.events(&engine).await), Vec::<String>::new());
+    assert_eq!(engine.approvals().await.unwrap().remove(0).agreed.len(), 0, "the item still waits, unchanged");
     assert!(world.connectors.effects().is_empty());
 }
 

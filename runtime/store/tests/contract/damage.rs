@@ -131,3 +131,20 @@ async fn a_repair_that_was_interrupted_begins_anew() {
         drop(log.close().await);
     }
 }
+
+#[tokio::test]
+async fn data_without_its_manifest_is_no_empty_store() {
+    let folder = Folder::new("manifest");
+    let whole = folder.0.join("whole");
+    let _ = half_in_tables(&folder, &whole).await;
+    for gone in ["tables", "wal"] {
+        copy(&whole, &folder.store());
+        fs::remove_dir_all(folder.store().join("manifest")).unwrap();
+        fs::create_dir(folder.store().join("manifest")).unwrap();
+        if gone == "tables" {
+            fs::remove_dir_all(folder.store().join("sstables")).unwrap();
+        }
+        let refused = folder.open().await.err();
+        assert!(matches!(&refused, Some(StoreError::Damaged(why)) if why.contains("the manifest that names it")), "{refused:?}");
+    }
+}

@@ -1,0 +1,40 @@
+//! The plan that the log adopted last, for the days when the files do not compile: looking, answering and denying go on by it.
+//! It knows only the usual place of a store, since another one is named in files that cannot be read.
+
+use crate::exit::Failure;
+use crate::repository::Repository;
+use crate::session::store_failure;
+use crate::socket;
+use std::path::{Path, PathBuf};
+use tradewind_engine::recover;
+use tradewind_lang::plan::Plan;
+
+/// Where the store is unless an environment says otherwise.
+const USUAL: &str = ".tradewind/store";
+
+/// What is known without today's files.
+pub(crate) enum Known {
+    /// A process holds the store and answers on its socket in this folder, whatever the files say.
+    Served(PathBuf),
+    /// Nobody holds it; this plan was adopted last.
+    Plan(Box<Plan>),
+    /// There is no store in the usual place, or nothing in it.
+    Nothing,
+}
+
+/// Looks for whoever holds the store, and for the plan in it.
+pub(crate) async fn find(repository: &Repository) -> Result<Known, Failure> {
+    let store = repository.root.join(USUAL);
+    if !store.exists() {
+        return Ok(Known::Nothing);
+    }
+    let folder = store.parent().map_or_else(|| repository.root.clone(), Path::to_owned);
+    if socket::is_served(&folder).await {
+        return Ok(Known::Served(folder));
+    }
+    let log = tradewind_store::open(&format!("surrealkv://{USUAL}"), &repository.root).await.map_err(store_failure)?;
+    let plan = recover::last_plan(&*log, 0).await;
+    let closed = log.close().await;
+    let plan = plan.and_then(|plan| closed.map(|()| plan)).map_err(store_failure)?;
+    Ok(plan.map_or(Known::Nothing, |plan| Known::Plan(Box::new(plan))))
+}
