@@ -81,11 +81,25 @@ impl FlowDraft<'_> {
     }
 }
 
+/// The names of steps whose verb is mistyped, so that a mistake there is not one in every step that reads them.
+fn with_mistyped(scope: Scope, nodes: &[Node]) -> Scope {
+    nodes.iter().fold(scope, |scope, node| {
+        let verb = node.name.text.as_str();
+        let inside = matches!(verb, "choose" | "each" | "when" | "otherwise");
+        let mistyped = !VERBS.contains(&verb) && crate::diagnostic::nearest(verb, VERBS.iter().copied()).is_some();
+        let scope = match name_of(node).filter(|_| mistyped) {
+            Some(name) => scope.with(&name.text, Ty::Unknown, Marks::default()),
+            None => scope,
+        };
+        if inside { with_mistyped(scope, &node.children) } else { scope }
+    })
+}
+
 impl Context<'_> {
     pub(crate) fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
         self.locate(format!("flow:{name}"), node.span);
         let input = self.lower_input(node, name);
-        let base = self.input_scope(input.as_deref());
+        let base = with_mistyped(self.input_scope(input.as_deref()), &node.children);
         let mut draft = FlowDraft { input, ..FlowDraft::alone(name, base, routes) };
         self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);

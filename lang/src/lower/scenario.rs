@@ -128,7 +128,8 @@ impl Context<'_> {
             let others = policy.limits.iter().map(|rule| &rule.name).chain(policy.escalates.iter().map(|rule| &rule.name));
             rules.extend(denies.chain(others).map(|rule| format!("{}.{rule}", policy.name)));
         }
-        if rules.contains(&text) {
+        // One with a mistake of its own was written all the same.
+        if rules.contains(&text) || self.locations.0.contains_key(&format!("policy:{text}")) {
             return Some(text);
         }
         let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no rule `{text}`")).label("no such rule");
