@@ -4,7 +4,7 @@
 use crate::ast::{Literal, Scalar};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{self, Checked, EvalError, Scope};
-use crate::plan::{Escalation, Flow, LimitElse, OnError, OnTimeout, Plan, Step, StepKind};
+use crate::plan::{Flow, Plan, Step};
 use crate::source::{SourceId, Span};
 use crate::ty::{Marks, Ty, TypeTable};
 use crate::value::{Record, Value};
@@ -61,8 +61,7 @@ pub fn scope_of(plan: &Plan, flow: &Flow, at: Option<usize>) -> Scope {
         if !around.starts_with(&arms(flow, Some(step))) {
             continue;
         }
-        let absent = step.when.is_some() || step.on_error == OnError::Skip || step.skip_denied || silence_skips(plan, step);
-        let ty = if absent { step.ty.clone().optional() } else { step.ty.clone() };
+        let ty = if plan.may_be_absent(step, &flow.name) { step.ty.clone().optional() } else { step.ty.clone() };
         scope = scope.with(&step.name, ty, plain);
         let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
         states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String)]).collect())));
@@ -99,22 +98,6 @@ fn arms(flow: &Flow, step: Option<&Step>) -> Vec<(u16, u16)> {
     }
     found.reverse();
     found
-}
-
-/// Whether the step is left out when nobody answers in time.
-fn silence_skips(plan: &Plan, step: &Step) -> bool {
-    let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
-    match &step.kind {
-        StepKind::Ask { escalation, .. } => skips(escalation),
-        StepKind::Act { operation, stage, .. } => {
-            let covering: Vec<_> = plan.policies.values().filter(|policy| policy.on.contains(operation)).collect();
-            let asked = covering.iter().flat_map(|policy| &policy.escalates).any(|rule| skips(&rule.escalation));
-            let beyond = |otherwise: &LimitElse| matches!(otherwise, LimitElse::Escalate(escalation) if skips(escalation));
-            let over = covering.iter().flat_map(|policy| &policy.limits).any(|limit| beyond(&limit.otherwise));
-            asked || over || stage.as_ref().is_some_and(|stage| skips(&stage.escalation))
-        }
-        _ => false,
-    }
 }
 
 fn type_of(value: &Value) -> Ty {

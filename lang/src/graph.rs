@@ -60,7 +60,7 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
             let names: Vec<&str> = step.depends.iter().map(|id| name_of(flow, *id)).collect();
             let _ = writeln!(out, "{indent}after {}", names.join(", "));
         }
-        for note in view::guards(plan, step).into_iter().chain(view::bounds(plan, step)).chain(view::branches(plan, step)) {
+        for note in view::guards(plan, flow, step).into_iter().chain(view::bounds(plan, step)).chain(view::branches(plan, flow, step)) {
             let _ = writeln!(out, "{indent}{note}");
         }
     }
@@ -137,9 +137,9 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
             }),
             "when": step.when.as_ref().map(|when| when.source.clone()),
             "after": step.depends.iter().map(|id| name_of(flow, *id)).collect::<Vec<_>>(),
-            "guards": view::guards(plan, step),
+            "guards": view::guards(plan, flow, step),
             "bounds": view::bounds(plan, step),
-            "branches": view::branches(plan, step),
+            "branches": view::branches(plan, flow, step),
             "on_error": match step.on_error {
                 OnError::Fail => "fail",
                 OnError::Skip => "skip",

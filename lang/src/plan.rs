@@ -3,6 +3,7 @@
 //! A plan holds no spans, so that its digest changes with meaning and not with white space;
 //! where each step was written is kept beside it, in [`Locations`].
 
+mod absent;
 mod api;
 mod contract;
 mod document;

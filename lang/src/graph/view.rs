@@ -71,7 +71,7 @@ pub(crate) struct View {
 /// The view of a flow.
 pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
     let mut nodes = vec![Node { title: "input".to_owned(), kind: Kind::End, lines: vec![(Note::Does, flow.input.clone())] }];
-    nodes.extend(flow.steps.iter().map(|step| step_node(plan, step)));
+    nodes.extend(flow.steps.iter().map(|step| step_node(plan, flow, step)));
     let mut edges = BTreeSet::new();
     let mut arms: Vec<Vec<usize>> = vec![Vec::new(); flow.steps.len()];
     for (at, step) in flow.steps.iter().enumerate() {
@@ -191,7 +191,7 @@ fn necessary(edges: &BTreeSet<Edge>, nodes: usize) -> Vec<Edge> {
     edges.iter().copied().filter(|edge| !reaches(edge.from, edge.to)).collect()
 }
 
-fn step_node(plan: &Plan, step: &Step) -> Node {
+fn step_node(plan: &Plan, flow: &Flow, step: &Step) -> Node {
     let kind = match &step.kind {
         StepKind::Call { .. } | StepKind::Recall { .. } | StepKind::Search(_) | StepKind::Measure(_) => Kind::Read,
         StepKind::Reflect { .. } | StepKind::Revise(_) | StepKind::Ask { .. } | StepKind::Wait(_) => Kind::Gate,
@@ -206,14 +206,14 @@ fn step_node(plan: &Plan, step: &Step) -> Node {
     };
     let mut lines = vec![(Note::Does, does)];
     lines.extend(step.when.iter().map(|when| (Note::When, format!("when {}", source(when)))));
-    lines.extend(guards(plan, step).into_iter().map(|guard| (Note::Guard, guard)));
+    lines.extend(guards(plan, flow, step).into_iter().map(|guard| (Note::Guard, guard)));
     lines.extend(bounds(plan, step).into_iter().map(|bound| (Note::Bound, bound)));
-    lines.extend(branches(plan, step).into_iter().map(|branch| (Note::Branch, branch)));
+    lines.extend(branches(plan, flow, step).into_iter().map(|branch| (Note::Branch, branch)));
     Node { title: step.name.clone(), kind, lines }
 }
 
 /// What holds a step: of an act, the kind of its effect, the rules of the policies that cover it, and whether it is staged.
-pub(crate) fn guards(plan: &Plan, step: &Step) -> Vec<String> {
+pub(crate) fn guards(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
     let StepKind::Act { operation, stage, .. } = &step.kind else { return Vec::new() };
     let kind = plan.operations.get(operation).map(|operation| match operation.effect {
         EffectKind::Read => "read",
@@ -221,7 +221,7 @@ pub(crate) fn guards(plan: &Plan, step: &Step) -> Vec<String> {
         EffectKind::Compensable => "compensable",
         EffectKind::Irreversible => "irreversible",
     });
-    let policies = plan.policies.values().filter(|policy| policy.on.contains(operation)).flat_map(|policy| rules(policy));
+    let policies = plan.policies.values().filter(|policy| policy.covers(operation, &flow.name)).flat_map(|policy| rules(policy));
     let staged = stage.iter().map(|stage| format!("staged to {}", waits(&stage.escalation)));
     kind.map(str::to_owned).into_iter().chain(policies).chain(staged).collect()
 }
@@ -314,7 +314,7 @@ pub(crate) fn total_cost(plan: &Plan, flow: &Flow) -> Option<Money> {
 }
 
 /// Where a step goes when something does not work.
-pub(crate) fn branches(plan: &Plan, step: &Step) -> Vec<String> {
+pub(crate) fn branches(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
     let mut found = Vec::new();
     // What only computes hardly ever fails; that it would end the run is said where something outside is asked.
     let inside = matches!(step.kind, StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Choose { .. });
@@ -326,7 +326,7 @@ pub(crate) fn branches(plan: &Plan, step: &Step) -> Vec<String> {
     }
     match &step.kind {
         StepKind::Act { operation, stage, .. } => {
-            let held = stage.is_some() || plan.policies.values().any(|policy| policy.on.contains(operation));
+            let held = stage.is_some() || plan.policies.values().any(|policy| policy.covers(operation, &flow.name));
             found.extend(held.then(|| format!("denied: {}", if step.skip_denied { "skip" } else { "the flow stops" })));
         }
         StepKind::Ask { escalation, .. } => found.push(format!("silence: {}", silence(escalation.on_timeout))),

@@ -9,7 +9,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Scope};
-use crate::plan::{EffectKind, Escalation, LimitElse, OnError, OnTimeout, Route, Rule, Rung, Step, StepKind, Unaccepted};
+use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
@@ -97,37 +97,10 @@ impl Context<'_> {
         let when = when.flatten();
         let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
         let when = when.map(|checked| checked.expr);
-        // Of a loop, an item is left out, not the list.
-        let skips = on_error == OnError::Skip && !matches!(kind, StepKind::Each(_));
-        let may_be_absent = when.is_some() || skips || skip_denied || self.silence_skips(&kind);
-        let seen = if may_be_absent { ty.clone().optional() } else { ty.clone() };
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
+        let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         Some(Lowered { step, marks, seen, reads, control: place.control })
-    }
-
-    /// Whether the step is left out when nobody answers in time.
-    fn silence_skips(&self, kind: &StepKind) -> bool {
-        let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
-        match kind {
-            StepKind::Ask { escalation, .. } => skips(escalation),
-            StepKind::Wait(wait) => wait.on_timeout == Some(OnTimeout::Skip),
-            StepKind::Revise(revise) => matches!(&revise.otherwise, Unaccepted::Escalate(escalation) if skips(escalation)),
-            StepKind::Act { operation, stage, .. } => self.effect_skips(operation, stage.as_ref()),
-            StepKind::Undo(undo) => self.effect_skips(&undo.by, undo.stage.as_ref()),
-            _ => false,
-        }
-    }
-
-    fn effect_skips(&self, operation: &str, stage: Option<&crate::plan::Stage>) -> bool {
-        let skips = |escalation: &Escalation| escalation.on_timeout == OnTimeout::Skip;
-        let covering = self.plan.policies.values().filter(|policy| policy.on.iter().any(|on| on == operation));
-        let asked = covering.clone().flat_map(|policy| policy.escalates.iter().map(|rule| &rule.escalation));
-        let over = covering.flat_map(|policy| policy.limits.iter()).filter_map(|limit| match &limit.otherwise {
-            LimitElse::Escalate(escalation) => Some(escalation),
-            LimitElse::Deny => None,
-        });
-        asked.chain(over).chain(stage.iter().map(|stage| &stage.escalation)).any(skips)
     }
 
     fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {

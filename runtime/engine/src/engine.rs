@@ -180,7 +180,7 @@ impl Engine {
     /// The store cannot be taken or read, or its chain is broken.
     pub async fn open(config: Config) -> Result<Self, StoreError> {
         let active = Arc::new(Pinned::new(config.plan));
-        // Whoever only looks writes nothing, so that looking works on a full disk and takes the shard from nobody.
+        // Whoever only looks appends nothing, and takes the shard from nobody.
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
         let mut books: Books<Live> = Books::new(active.tenant.clone());
         let mut reader = Reader::new(&*config.log, config.shard);

@@ -7,6 +7,7 @@ mod doubt;
 mod interference;
 mod limits;
 mod policies;
+mod random;
 mod seeds;
 mod unreachable;
 mod world;

@@ -3,6 +3,7 @@
 //!
 //! Flows are generated; those that the compiler accepts are run twice. `TRADEWIND_PAIRS` says how many pairs.
 
+use super::random::Random;
 use super::world::*;
 use crate::engine::Engine;
 use crate::summary::{RunFilter, RunStatus};
@@ -45,20 +46,12 @@ policy "pages" { on "desk.page"; limit "daily" count=100000 per="24h" }
 
 const TEXTS: [&str; 5] = ["complaint 0.9: x", "praise 0.8: a long and quiet text", "o1", "o2", "complaint 0.3: xx"];
 
-struct Random(u64);
+fn below(random: &mut Random, bound: usize) -> usize {
+    usize::try_from(random.below(bound as u64)).unwrap()
+}
 
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) >> 1).unwrap() % bound
-    }
-
-    fn of<'a>(&mut self, words: &'a [String]) -> &'a str {
-        &words[self.below(words.len())]
-    }
+fn one_of<'a>(random: &mut Random, words: &'a [String]) -> &'a str {
+    &words[below(random, words.len())]
 }
 
 /// A flow in the making: what its later steps may say.
@@ -91,11 +84,11 @@ impl Draft {
     }
 
     fn condition(&mut self) -> String {
-        let one = self.random.of(&self.conditions).to_owned();
-        match self.random.below(4) {
+        let one = one_of(&mut self.random, &self.conditions).to_owned();
+        match below(&mut self.random, 4) {
             0 => format!("!({one})"),
             1 => {
-                let other = self.random.of(&self.conditions).to_owned();
+                let other = one_of(&mut self.random, &self.conditions).to_owned();
                 format!("{one} && {other}")
             }
             _ => one,
@@ -104,7 +97,7 @@ impl Draft {
 
     fn steps(&mut self, count: usize, depth: usize, out: &mut String) {
         for _ in 0..count {
-            match self.random.below(if depth == 0 { 7 } else { 6 }) {
+            match below(&mut self.random, if depth == 0 { 7 } else { 6 }) {
                 0 => self.rules(out),
                 1 => self.reflection(out),
                 2 => self.look_up(out),
@@ -116,7 +109,7 @@ impl Draft {
 
     fn rules(&mut self, out: &mut String) {
         let (name, when) = (self.name('d'), self.condition());
-        let amount = self.random.of(&self.amounts).to_owned();
+        let amount = one_of(&mut self.random, &self.amounts).to_owned();
         let _ =
             writeln!(out, "decide \"{name}\" {{ rule \"one\" when=\"{when}\" value=\"={amount}\"; otherwise value=\"=money('7 USD')\" }}");
         self.amounts.push(format!("{name}.value"));
@@ -125,13 +118,13 @@ impl Draft {
 
     fn reflection(&mut self, out: &mut String) {
         let (name, when) = (self.name('r'), self.condition());
-        let otherwise = if self.random.below(3) == 0 { "stop" } else { "continue" };
+        let otherwise = if below(&mut self.random, 3) == 0 { "stop" } else { "continue" };
         let _ = writeln!(out, "reflect \"{name}\" else={otherwise} {{ require \"{when}\" code=\"c\" }}");
         self.conditions.push(format!("{name}.passed"));
     }
 
     fn look_up(&mut self, out: &mut String) {
-        let (name, id) = (self.name('o'), self.random.of(&self.texts).to_owned());
+        let (name, id) = (self.name('o'), one_of(&mut self.random, &self.texts).to_owned());
         let _ = writeln!(out, "observe \"{name}\" {{ call \"shop.order.get\" id=\"={id}\" }}");
         self.texts.push(format!("{name}.id"));
         self.amounts.push(format!("{name}.paid"));
@@ -146,7 +139,7 @@ impl Draft {
         self.conditions.truncate(kept.0);
         self.texts.truncate(kept.1);
         self.amounts.truncate(kept.2);
-        let amount = self.random.of(&self.amounts).to_owned();
+        let amount = one_of(&mut self.random, &self.amounts).to_owned();
         let _ = writeln!(out, "output {{ v \"={amount}\" }}\n}}\notherwise {{ output {{ v \"=money('9 USD')\" }} }} }}");
         self.amounts.push(format!("{name}.v"));
         self.conditions.push(format!("{name}.v > '8 USD'"));
@@ -154,9 +147,9 @@ impl Draft {
 
     fn act(&mut self, out: &mut String) {
         let name = self.name('a');
-        let when = if self.random.below(3) == 0 { format!(" when=\"{}\"", self.condition()) } else { String::new() };
-        let (order, amount) = (self.random.of(&self.texts).to_owned(), self.random.of(&self.amounts).to_owned());
-        let call = match self.random.below(4) {
+        let when = if below(&mut self.random, 3) == 0 { format!(" when=\"{}\"", self.condition()) } else { String::new() };
+        let (order, amount) = (one_of(&mut self.random, &self.texts).to_owned(), one_of(&mut self.random, &self.amounts).to_owned());
+        let call = match below(&mut self.random, 4) {
             0 => format!("\"pay.refund\" order_id=\"={order}\" amount=\"={amount}\" reason=\"r\""),
             1 => "\"desk.reply\" message_id=\"=input.id\" words=\"=input.text\"".to_owned(),
             2 => "\"desk.page\" text=\"look\"".to_owned(),
@@ -169,7 +162,7 @@ impl Draft {
 fn flow(seed: u64) -> String {
     let mut draft = Draft::of(seed);
     let mut steps = String::new();
-    let count = 2 + draft.random.below(5);
+    let count = 2 + below(&mut draft.random, 5);
     draft.steps(count, 0, &mut steps);
     format!("flow \"f\" {{\ninput \"message\"\n{steps}}}\n")
 }

@@ -1,5 +1,6 @@
 //! Many small disasters at once, drawn from seeds. A failing seed is the bug report.
 
+use super::random::Random;
 use super::world::*;
 use crate::contract;
 use crate::engine::Engine;
@@ -11,23 +12,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tradewind_lang::money::{Currency, Money};
 use tradewind_lang::value::Value;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// A world where providers lose requests and answers, and refuse, for their first so many requests.
 fn stormy(seed: u64) -> World {
