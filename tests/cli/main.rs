@@ -3,6 +3,7 @@
 
 mod approvals;
 mod check;
+mod control;
 mod evaluate;
 mod fixes;
 mod graphs;

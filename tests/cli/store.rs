@@ -1,6 +1,6 @@
 //! Stores that cannot be used: not writable, on a full disk, damaged. Nothing is lost or half done.
 
-use crate::{RUN, with_messages};
+use crate::{RUN, trained, with_messages};
 use std::fs;
 use std::process::Command;
 use tradewind_connectors::twin::effects;
@@ -68,14 +68,15 @@ fn a_folder_that_cannot_be_written_is_refused() {
 
 #[test]
 fn a_full_disk_stops_the_work_and_space_lets_it_go_on() {
-    let ids: Vec<String> = (1..=40).map(|number| format!("303_{number}")).collect();
-    let ids: Vec<&str> = ["71_1", "265_15", "298_4", "252_1", "278_5"].into_iter().chain(ids.iter().map(String::as_str).take(20)).collect();
-    let reference = with_messages(&ids);
+    let reference = trained();
+    let messages = reference.messages_of_distinct_orders(40);
+    reference.write("work.jsonl", &messages);
     let quiet = Twin::start(&reference, &[]);
     let _ = start(&reference, &quiet).end().exits(0);
     let expected = effects(&quiet.ledger).unwrap();
 
-    let stage = with_messages(&ids);
+    let stage = trained();
+    stage.write("work.jsonl", &messages);
     let Some(mounted) = Mounted::at(&stage, ".tradewind/store", "size=32m") else { return };
     let twin = Twin::start(&stage, &[]);
     // A little of the log fits, and not the whole of it.

@@ -100,6 +100,18 @@ impl Stage {
         format!("{}\n", line.unwrap_or_else(|| panic!("there is no message {id}")))
     }
 
+    /// The first message about each of so many orders: no two of them ask for the same refund, so that what is done does not depend
+    /// on which of them is faster.
+    pub fn messages_of_distinct_orders(&self, count: usize) -> String {
+        let messages = self.read("flows/returns-triage/data/messages.jsonl");
+        let order = |line: &&str| line.split("\"order_id\":\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
+        let mut seen = std::collections::BTreeSet::new();
+        let first = messages.lines().filter(|line| order(line).is_some_and(|order| seen.insert(order)));
+        let lines: Vec<&str> = first.take(count).collect();
+        assert_eq!(lines.len(), count, "there are too few orders");
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
     /// A command of the binary, in this repository and with nothing of the caller's environment that it looks at.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);

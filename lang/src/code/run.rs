@@ -24,6 +24,7 @@ codes! {
     UNKNOWN_RUN = "TW0530", Error, "there is no such run";
     UNKNOWN_APPROVAL = "TW0531", Error, "nothing waits under that name";
     APPROVAL_REFUSED = "TW0532", Error, "this person or answer cannot decide";
+    RUN_ENDED = "TW0533", Error, "the run has ended";
     LOG_BROKEN = "TW0540", Error, "the log's chain does not hold";
     LINK = "TW0541", Warning, "a link that is not followed";
     USAGE = "TW0550", Error, "the command was given wrong options";

@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Escalation, Flow, LimitElse, OnError, Plan, Priority, Rung, Step, StepKind};
+use super::{Decision, Escalation, Flow, LimitElse, OnError, Plan, Rung, Step, StepKind};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -22,17 +22,11 @@ impl Plan {
             found.insert(Lacking { place, what: what.to_owned() });
         };
         let own = format!("flow:{}", flow.name);
-        if flow.terms.concurrency.is_some() {
-            add(own.clone(), "`concurrency`");
-        }
         if !flow.terms.on_failure.is_empty() {
             add(own.clone(), "`on-failure`");
         }
         if flow.terms.place.is_some() {
             add(own.clone(), "`place`");
-        }
-        if flow.terms.priority != Priority::Normal {
-            add(own, "`priority`");
         }
         if !self.project.exchanges.is_empty() {
             add("project".to_owned(), "`exchange`");

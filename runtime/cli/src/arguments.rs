@@ -62,7 +62,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tradewind test refund\n  tradewind test --format junit > scenarios.xml")]
     Test(Test),
     /// List runs, or show one.
-    #[command(after_help = "Example:\n  tradewind runs --status waiting\n  tradewind runs show 3f2a91")]
+    #[command(
+        after_help = "Example:\n  tradewind runs --status waiting\n  tradewind runs show 3f2a91\n  tradewind runs cancel 3f2a91 --by lead1@northfield.example --reason \"the order was a test\""
+    )]
     Runs(Runs),
     /// Print the action log, or verify its chain.
     #[command(after_help = "Example:\n  tradewind log --run 3f2a91\n  tradewind log verify")]
@@ -237,7 +239,7 @@ pub(crate) struct Runs {
     /// Only of this flow.
     #[arg(long)]
     pub(crate) flow: Option<String>,
-    /// Only running, waiting, completed or failed ones.
+    /// Only queued, running, waiting, paused, completed, failed or cancelled ones.
     #[arg(long)]
     pub(crate) status: Option<String>,
     /// At most so many, newest first.
@@ -255,6 +257,25 @@ pub(crate) enum RunsCommand {
         /// Its id, the beginning of one, or its key.
         id: String,
     },
+    /// End a run before its work is done; what is under way outside is settled first, and nothing is taken back.
+    Cancel(Wanted),
+    /// Let a run begin nothing new; what is under way outside is settled, and its clock stands still.
+    Pause(Wanted),
+    /// Let a paused run go on.
+    Resume(Wanted),
+}
+
+/// Something that is wanted of a run.
+#[derive(Debug, Args)]
+pub(crate) struct Wanted {
+    /// Its id, the beginning of one, or its key.
+    pub(crate) id: String,
+    /// Who wants it: an address, for the log.
+    #[arg(long)]
+    pub(crate) by: String,
+    /// Why, for the log.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,8 @@ pub(crate) fn event(kind: &EventKind) -> String {
             SkipReason::TimeOut => "nobody answered in time".to_owned(),
             SkipReason::Arm => "its arm was not taken".to_owned(),
         },
+        EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
+        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
         EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => failure.to_string(),
         EventKind::IntentRecorded(intent) => {
             let key: String = intent.key.chars().take(12).collect();

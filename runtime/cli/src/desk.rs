@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::approval::{AnswerRefusal, Approval, PendingApproval, Verdict};
 use tradewind_engine::clock::SystemClock;
-use tradewind_engine::engine::{AnswerError, Engine};
+use tradewind_engine::decide::Wish;
+use tradewind_engine::engine::{AnswerError, ControlError, ControlRefusal, Engine};
 use tradewind_engine::event::Event;
 use tradewind_engine::ports::{Clock, StoreError};
 use tradewind_engine::summary::{RunFilter, RunStatus, RunSummary};
@@ -35,6 +36,8 @@ pub(crate) enum Request {
     Verify,
     /// What waits for people.
     Approvals,
+    /// Wants something of a run as a whole.
+    Control { id: String, by: String, wanted: Wanted },
     /// Decides one of them.
     Answer { id: String, by: String, decision: Decision },
 }
@@ -47,7 +50,29 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. })
+        !matches!(self, Self::Answer { .. } | Self::Control { .. })
+    }
+}
+
+/// What is wanted of a run as a whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Wanted {
+    /// That it ends.
+    Cancel { reason: String },
+    /// That it begins nothing new.
+    Pause,
+    /// That it goes on.
+    Resume,
+}
+
+impl Wanted {
+    fn wish(self, by: &str) -> Wish {
+        match self {
+            Self::Cancel { reason } if reason.is_empty() => Wish::Cancel(format!("{by} cancelled it").into()),
+            Self::Cancel { reason } => Wish::Cancel(format!("{by} cancelled it: {reason}").into()),
+            Self::Pause => Wish::Pause,
+            Self::Resume => Wish::Resume,
+        }
     }
 }
 
@@ -140,6 +165,7 @@ impl Desk {
                 let items: Vec<Json> = self.engine.approvals().await?.iter().map(pending_as_json).collect();
                 Ok(json!({ "version": 1, "approvals": items }))
             }
+            Request::Control { id, by, wanted } => self.control(&id, &by, wanted).await,
             Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
         }
     }
@@ -148,12 +174,11 @@ impl Desk {
         let status = match status {
             None => None,
             Some(word) => {
-                let all = [RunStatus::Running, RunStatus::Waiting, RunStatus::Completed, RunStatus::Failed];
-                let found = all.into_iter().find(|status| status.as_str() == word);
-                Some(
-                    found
-                        .ok_or_else(|| Problem::usage(format!("no run is ever `{word}`")).help("running, waiting, completed or failed"))?,
-                )
+                let found = RunStatus::ALL.into_iter().find(|status| status.as_str() == word);
+                Some(found.ok_or_else(|| {
+                    let all: Vec<&str> = RunStatus::ALL.iter().map(|status| status.as_str()).collect();
+                    Problem::usage(format!("no run is ever `{word}`")).help(format!("one of: {}", all.join(", ")))
+                })?)
             }
         };
         let runs = self.engine.runs(RunFilter { flow, status, key: None, limit: Some(limit) }).await?;
@@ -186,6 +211,22 @@ impl Desk {
         Ok(
             json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>() }),
         )
+    }
+
+    async fn control(&self, id: &str, by: &str, wanted: Wanted) -> Result<Json, Problem> {
+        let run = self.find(id).await?;
+        self.engine.control(&run.id, by, wanted.wish(by)).await.map_err(|error| match error {
+            ControlError::Refused(ControlRefusal::Ended) => {
+                Problem::new(&run::RUN_ENDED, format!("run {} has ended", run.id)).help("`tradewind runs show` says what it did").refused()
+            }
+            ControlError::Refused(ControlRefusal::Unknown) => Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")),
+            ControlError::Store(error) => Problem::from(error),
+            ControlError::Stopped => {
+                Problem::broken("the process that holds the store is ending".to_owned()).help("run the same command again")
+            }
+        })?;
+        let details = self.engine.run(&run.id).await?;
+        Ok(json!({ "version": 1, "run": details.map(|details| summary_as_json(&details.summary)) }))
     }
 
     async fn log(&self, from: u64, limit: usize, run: Option<&str>) -> Result<Json, Problem> {
@@ -334,6 +375,8 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "output": conform::to_json(&run.output),
         "waiting_on": run.waiting_on.iter().map(|id| &**id).collect::<Vec<_>>(),
         "failure": run.failure.as_ref().map(ToString::to_string),
+        "cancelled": run.cancelled.as_deref(),
+        "concurrency_key": run.concurrency_key.as_deref(),
         "cost": run.cost.map(|cost| cost.to_string()),
         "plan": run.plan.to_string(),
     })

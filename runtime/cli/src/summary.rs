@@ -184,6 +184,11 @@ impl Report {
         let (completed, waiting, failed) =
             (self.status(RunStatus::Completed), self.status(RunStatus::Waiting), self.status(RunStatus::Failed));
         let _ = writeln!(out, "  {completed} completed, {waiting} escalated and waiting for a person, {failed} failed");
+        let (queued, paused, cancelled) =
+            (self.status(RunStatus::Queued), self.status(RunStatus::Paused), self.status(RunStatus::Cancelled));
+        if queued + paused + cancelled > 0 {
+            let _ = writeln!(out, "  {queued} behind another run with the same concurrency key, {paused} paused, {cancelled} cancelled");
+        }
         for (operation, effects) in &self.effects {
             let money = if effects.money.is_empty() { String::new() } else { format!("  {}", listed(&effects.money)) };
             let failed = if effects.failed == 0 { String::new() } else { format!("  {} failed", effects.failed) };

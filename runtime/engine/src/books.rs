@@ -41,6 +41,7 @@ pub(crate) struct Books<L> {
     pub(crate) closed: HashSet<Arc<str>>,
     pub(crate) completed: usize,
     pub(crate) failed: usize,
+    pub(crate) cancelled: usize,
     /// When the newest event was decided: no clock goes back behind it.
     pub(crate) newest: i64,
 }
@@ -58,6 +59,7 @@ impl<L: Holds> Books<L> {
             closed: HashSet::new(),
             completed: 0,
             failed: 0,
+            cancelled: 0,
             newest: 0,
         }
     }
@@ -89,6 +91,7 @@ impl<L: Holds> Books<L> {
         let summary = Arc::new(RunSummary::of(state));
         match event.kind {
             EventKind::RunCompleted { .. } => self.completed += 1,
+            EventKind::RunCancelled { .. } => self.cancelled += 1,
             _ => self.failed += 1,
         }
         self.runs.insert(run.clone(), Entry::Ended(summary.clone()));

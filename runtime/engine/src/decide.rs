@@ -7,6 +7,7 @@ mod act;
 mod advance;
 mod answered;
 mod claimed;
+mod control;
 mod due;
 mod effect;
 mod model;
@@ -45,6 +46,28 @@ pub enum Timer {
     Deadline,
 }
 
+/// What becomes of a run that is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// It begins.
+    Now,
+    /// Another run has its concurrency key: it begins after that one.
+    Later,
+    /// It does not begin, for this reason.
+    Never(Arc<str>),
+}
+
+/// What may be wanted of a run as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// To end before its work is done, for this reason.
+    Cancel(Arc<str>),
+    /// To begin nothing new.
+    Pause,
+    /// To go on after a pause.
+    Resume,
+}
+
 /// What happened outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
@@ -56,6 +79,19 @@ pub enum Input {
         input: Value,
         /// Who started it.
         actor: Arc<str>,
+        /// What it shares with runs that may not work beside it.
+        concurrency_key: Option<Arc<str>>,
+        /// What becomes of it.
+        turn: Turn,
+    },
+    /// Its concurrency key is free.
+    Admit,
+    /// Somebody, or the engine, wants something of the whole run.
+    Control {
+        /// Who.
+        by: Arc<str>,
+        /// What.
+        wish: Wish,
     },
     /// Its last events are durable: it may go on.
     Advance,
@@ -262,7 +298,11 @@ pub struct Decision {
 pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) -> Decision {
     let mut round = Round { active, state: state.clone(), now: moment.now, used_last: state.last, decision: Decision::default() };
     match input {
-        Input::Start { key, input, actor } => start::begin(&mut round, key, input, actor),
+        Input::Start { key, input, actor, concurrency_key, turn } => {
+            start::begin(&mut round, (key, input), actor, concurrency_key.as_ref(), turn);
+        }
+        Input::Admit => start::admit(&mut round),
+        Input::Control { by, wish } => control::wish(&mut round, by, wish),
         Input::Advance => {}
         Input::Resume => resume::take_up(&mut round),
         Input::Read { step, attempt, failures, unreached, outcome } => {

@@ -4,6 +4,7 @@
 
 use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
 use crate::books::{Books, Entry};
+use crate::decide::Wish;
 use crate::event::Event;
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::fit;
@@ -18,11 +19,11 @@ use crate::summary::{LogReport, Progress, RunDetails, RunFilter, RunSummary};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tradewind_lang::plan::Plan;
+use tradewind_lang::plan::{Concurrency, Plan};
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
-pub use crate::executor::Started;
+pub use crate::executor::{ControlRefusal, Started};
 
 /// How many callers may wait in the loop's queue before they are held back.
 const QUEUE: usize = 1024;
@@ -96,6 +97,27 @@ pub enum AnswerError {
     Store(StoreError),
     /// The engine was shut down.
     Stopped,
+}
+
+/// Why nothing was done with a run as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlError {
+    /// There is nothing to be done.
+    Refused(ControlRefusal),
+    /// The store failed, and the engine stopped: whether it was logged is not known.
+    Store(StoreError),
+    /// The engine was shut down, or only looks.
+    Stopped,
+}
+
+/// What a run shares with those that may not work beside it, as the log names it.
+fn concurrency_key(flow: &str, terms: &Concurrency, input: &Value) -> Result<Arc<str>, StartError> {
+    let Some(key) = &terms.key else { return Ok(flow.into()) };
+    match key.evaluate(&Names(&[("input", input.clone())])) {
+        Ok(Value::Null) => Err(StartError::Key(format!("`{}` of its concurrency is absent", key.source))),
+        Ok(value) => Ok(format!("{flow} {}", text_of(&value)).into()),
+        Err(error) => Err(StartError::Key(error.0)),
+    }
 }
 
 impl fmt::Display for StartError {
@@ -234,9 +256,10 @@ impl Engine {
                 Err(error) => return Err(StartError::Key(error.0)),
             },
         };
+        let concurrency_key = graph.flow.terms.concurrency.as_ref().map(|terms| concurrency_key(flow, terms, &input)).transpose()?;
         let (run, trace) = run_id(&active.tenant, flow, &key);
         let (reply, answer) = oneshot::channel();
-        let start = StartRequest { run, trace, flow: graph.name.clone(), key, input, payload, actor: actor.into(), reply };
+        let start = StartRequest { run, trace, flow: graph.name.clone(), key, input, payload, actor: actor.into(), concurrency_key, reply };
         let submitted = Submitted { answer, stopped: self.shared.stopped.clone() };
         match self.outside.send(Message::Start(start)).await {
             Ok(()) => Ok(submitted),
@@ -255,6 +278,18 @@ impl Engine {
         let stopped = || self.stopped().map_or(AnswerError::Stopped, AnswerError::Store);
         self.outside.send(message).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?.map_err(AnswerError::Refused)
+    }
+
+    /// Wants something of a run as a whole; returns when that is durable. What is under way outside is settled first.
+    ///
+    /// # Errors
+    /// No such run, one that has ended, or a store that failed.
+    pub async fn control(&self, run: &str, by: &str, wish: Wish) -> Result<(), ControlError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Control { run: run.into(), by: by.into(), wish, reply };
+        let stopped = || self.stopped().map_or(ControlError::Stopped, ControlError::Store);
+        self.outside.send(message).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?.map_err(ControlError::Refused)
     }
 
     /// Returns when every run has ended or waits for a person.

@@ -251,6 +251,23 @@ pub enum EventKind {
         input: Value,
         /// The digest of the input.
         payload: Digest,
+        /// What it shares with runs that may not work beside it.
+        #[serde(default)]
+        concurrency_key: Option<Arc<str>>,
+        /// Whether another run has that key, so that this one begins later.
+        #[serde(default)]
+        held: bool,
+    },
+    /// Its concurrency key is free: a run that was held begins.
+    RunAdmitted,
+    /// A person paused a run: what is open is settled, and nothing new begins.
+    RunPaused,
+    /// A person let a run go on.
+    RunResumed,
+    /// A run is to end before its work is done; who wants it is the event's actor.
+    CancelRequested {
+        /// For people.
+        reason: Arc<str>,
     },
     /// A `choose` step took an arm; the steps of its other arms are skipped.
     ArmTaken {
@@ -353,15 +370,30 @@ pub enum EventKind {
         /// Why.
         failure: Failure,
     },
+    /// A run ended before its work was done.
+    RunCancelled {
+        /// For people.
+        reason: Arc<str>,
+    },
 }
 
 impl EventKind {
+    /// Whether nothing follows it in its run.
+    #[must_use]
+    pub fn ends_run(&self) -> bool {
+        matches!(self, Self::RunCompleted { .. } | Self::RunFailed { .. } | Self::RunCancelled { .. })
+    }
+
     /// The kind's name in kebab-case, as the log prints it.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::PlanAdopted { .. } => "plan-adopted",
             Self::RunStarted { .. } => "run-started",
+            Self::RunAdmitted => "run-admitted",
+            Self::RunPaused => "run-paused",
+            Self::RunResumed => "run-resumed",
+            Self::CancelRequested { .. } => "cancel-requested",
             Self::ArmTaken { .. } => "arm-taken",
             Self::StepCompleted { .. } => "step-completed",
             Self::StepSkipped { .. } => "step-skipped",
@@ -377,6 +409,7 @@ impl EventKind {
             Self::FactRemembered { .. } => "fact-remembered",
             Self::RunCompleted { .. } => "run-completed",
             Self::RunFailed { .. } => "run-failed",
+            Self::RunCancelled { .. } => "run-cancelled",
         }
     }
 }

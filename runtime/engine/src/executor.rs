@@ -3,20 +3,21 @@
 //! It decides nothing itself. While a commit is under way it gathers the next one; after an error of the store
 //! it stops, and nothing that was not durable has happened.
 
+mod admit;
 mod commit;
 mod cut;
 mod perform;
+mod timers;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::books::{Books, Entry, Holds};
-use crate::decide::{Decision, Input, Moment, Timer, decide};
-use crate::event::EventKind;
+use crate::decide::{Decision, Input, Moment, Wish, decide};
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
-use crate::state::RunState;
+use crate::state::{RunState, Standing};
 use crate::summary::{Progress, RunSummary};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -24,9 +25,11 @@ use tokio::task::JoinHandle;
 use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
+use admit::Starts;
 pub(crate) use commit::Batch;
 use commit::Item;
 pub(crate) use perform::mark;
+use timers::Alarm;
 
 /// More events than a segment ever holds.
 pub(crate) const LONGEST_SEGMENT: u64 = 4096;
@@ -52,6 +55,7 @@ pub(crate) struct StartRequest {
     pub(crate) input: Value,
     pub(crate) payload: Digest,
     pub(crate) actor: Arc<str>,
+    pub(crate) concurrency_key: Option<Arc<str>>,
     pub(crate) reply: oneshot::Sender<Started>,
 }
 
@@ -61,7 +65,8 @@ pub(crate) type Query = Box<dyn FnOnce(&mut Shard) + Send>;
 /// What callers send.
 pub(crate) enum Message {
     Start(StartRequest),
-    Answer { approval: Arc<str>, by: Arc<str>, verdict: Verdict, reply: oneshot::Sender<Result<(), AnswerRefusal>> },
+    Answer { approval: Arc<str>, by: Arc<str>, verdict: Verdict, reply: AnswerReply },
+    Control { run: Arc<str>, by: Arc<str>, wish: Wish, reply: ControlReply },
     Query(Query),
     WhenIdle(oneshot::Sender<()>),
     Shutdown,
@@ -78,7 +83,7 @@ pub(crate) enum Inside {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) state: RunState,
-    mailbox: VecDeque<(Input, Option<AnswerReply>)>,
+    mailbox: VecDeque<(Input, Option<Reply>)>,
     /// Its events are in a commit, or about to be.
     busy: bool,
     standing: Counted,
@@ -87,11 +92,23 @@ pub(crate) struct Live {
 }
 
 type AnswerReply = oneshot::Sender<Result<(), AnswerRefusal>>;
+type ControlReply = oneshot::Sender<Result<(), ControlRefusal>>;
+
+/// Why nothing was done with a run as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlRefusal {
+    /// There is no such run.
+    Unknown,
+    /// It has ended.
+    Ended,
+}
 
 /// As which of the numbers of [`Progress`] a live run is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counted {
     Queued,
+    /// Behind another run that has its concurrency key.
+    Held,
     Running,
     Waiting,
 }
@@ -106,9 +123,22 @@ impl Holds for Live {
 }
 
 /// Someone who is told when a decision is durable.
+#[derive(Debug)]
 enum Reply {
     Start(oneshot::Sender<Started>),
     Answer(AnswerReply),
+    Control(ControlReply),
+}
+
+impl Reply {
+    /// The run has ended, and nothing came of what was wanted.
+    fn ended(self) {
+        match self {
+            Self::Start(_) => {}
+            Self::Answer(reply) => drop(reply.send(Err(AnswerRefusal::Closed))),
+            Self::Control(reply) => drop(reply.send(Err(ControlRefusal::Ended))),
+        }
+    }
 }
 
 /// A decision that waits for a commit.
@@ -151,10 +181,13 @@ pub(crate) struct Shard {
     shard: u32,
     head: Head,
     in_flight: usize,
+    held: usize,
     running: usize,
     waiting: usize,
+    /// Runs by concurrency key; the first of them works, the others follow in this order.
+    lanes: HashMap<Arc<str>, VecDeque<Arc<str>>>,
     /// Starts that wait for their turn.
-    starts: VecDeque<StartRequest>,
+    starts: Starts,
     /// Recovered runs that wait for theirs.
     resumes: VecDeque<Arc<str>>,
     runnable: VecDeque<Arc<str>>,
@@ -177,16 +210,6 @@ pub(crate) struct Shard {
     ended: Arc<AtomicBool>,
 }
 
-/// When, a number that breaks ties, whose, and what for.
-type Alarm = (i64, u64, Arc<str>, TimerKey);
-
-/// A timer in an order that only breaks ties.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum TimerKey {
-    Approval(Arc<str>),
-    Deadline,
-}
-
 impl Shard {
     pub(crate) fn new(
         books: Books<Live>,
@@ -205,9 +228,11 @@ impl Shard {
             shard,
             head,
             in_flight: in_flight.max(1),
+            held: 0,
             running: 0,
             waiting: 0,
-            starts: VecDeque::new(),
+            lanes: HashMap::new(),
+            starts: Starts::default(),
             resumes: VecDeque::new(),
             runnable: VecDeque::new(),
             pending: VecDeque::new(),
@@ -269,45 +294,6 @@ impl Shard {
         self.tell();
     }
 
-    /// Adopts the active plan where the log does not name it yet, and queues unfinished runs.
-    fn begin(&mut self) {
-        if self.books.adopted != Some(self.active.digest) {
-            let known = self.books.plans.contains_key(&self.active.digest);
-            let bytes = (!known).then(|| crate::event::Blob(self.active.plan.to_bytes().into()));
-            let kind = EventKind::PlanAdopted { digest: self.active.digest, bytes };
-            let draft = crate::decide::Draft {
-                step: None,
-                kind,
-                used: crate::event::Used::State,
-                cost: None,
-                actor: None,
-                cause: crate::decide::Cause::Seq(0),
-            };
-            let decision = Decision { events: vec![draft], ..Decision::default() };
-            let now = self.now();
-            self.pending.push_back(Pending { run: None, decision, now, reply: None });
-        }
-        self.books.plans.insert(self.active.digest, self.active.clone());
-        let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();
-        for (id, entry) in &self.books.runs {
-            if let Entry::Live(live) = entry {
-                unfinished.push((live.state.first, id.clone()));
-            }
-        }
-        unfinished.sort_unstable();
-        for (_, id) in unfinished {
-            let Some(live) = self.books.live(&id) else { continue };
-            // A run that waits for a person only needs its clocks.
-            if live.state.is_parked() {
-                live.standing = Counted::Waiting;
-                self.waiting += 1;
-                self.push(&id, Input::Resume, None);
-            } else {
-                self.resumes.push_back(id);
-            }
-        }
-    }
-
     fn now(&mut self) -> i64 {
         self.last_now = self.last_now.max(self.ports.clock.now());
         self.last_now
@@ -328,14 +314,22 @@ impl Shard {
     fn take_outside(&mut self, message: Message) {
         match message {
             // Dropping the reply tells the caller that nothing is worked here.
-            Message::Start(_) | Message::Answer { .. } if self.look_only => {}
-            Message::Start(start) => self.starts.push_back(start),
+            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } if self.look_only => {}
+            Message::Start(start) => {
+                let priority = self.active.flow(&start.flow).map(|graph| graph.flow.terms.priority).unwrap_or_default();
+                self.starts.push(priority, start);
+            }
             Message::Answer { approval, by, verdict, reply } => match self.books.inbox.get(&approval).cloned() {
-                Some(run) => self.push(&run, Input::Answered { approval, by, verdict }, Some(reply)),
+                Some(run) => self.push(&run, Input::Answered { approval, by, verdict }, Some(Reply::Answer(reply))),
                 None => {
                     let closed = self.books.closed.contains(&approval);
                     let _ = reply.send(Err(if closed { AnswerRefusal::Closed } else { AnswerRefusal::Unknown }));
                 }
+            },
+            Message::Control { run, by, wish, reply } => match self.books.runs.get(&run) {
+                Some(Entry::Live(_)) => self.push(&run, Input::Control { by, wish }, Some(Reply::Control(reply))),
+                Some(Entry::Ended(_)) => drop(reply.send(Err(ControlRefusal::Ended))),
+                None => drop(reply.send(Err(ControlRefusal::Unknown))),
             },
             Message::Query(query) => query(self),
             Message::WhenIdle(reply) => self.idle.push(reply),
@@ -344,7 +338,7 @@ impl Shard {
     }
 
     /// Puts an input into a run's mailbox.
-    fn push(&mut self, run: &Arc<str>, input: Input, reply: Option<AnswerReply>) {
+    fn push(&mut self, run: &Arc<str>, input: Input, reply: Option<Reply>) {
         match self.books.live(run) {
             Some(live) => {
                 // A recovered run first takes up what was under way, whatever else it is told meanwhile.
@@ -359,7 +353,7 @@ impl Shard {
             }
             None => {
                 if let Some(reply) = reply {
-                    let _ = reply.send(Err(AnswerRefusal::Closed));
+                    reply.ended();
                 }
             }
         }
@@ -384,58 +378,6 @@ impl Shard {
         self.tell();
     }
 
-    /// Whether a queued run could begin.
-    fn admits(&self) -> bool {
-        self.running < self.in_flight && !(self.resumes.is_empty() && self.starts.is_empty())
-    }
-
-    /// Lets queued runs begin while fewer than the agreed number are in flight.
-    fn admit(&mut self) {
-        while self.running < self.in_flight {
-            if let Some(run) = self.resumes.pop_front() {
-                if let Some(live) = self.books.live(&run).filter(|live| live.standing == Counted::Queued) {
-                    live.standing = Counted::Running;
-                    self.running += 1;
-                    self.push(&run, Input::Resume, None);
-                }
-            } else if let Some(start) = self.starts.pop_front() {
-                self.start(start);
-            } else {
-                break;
-            }
-        }
-    }
-
-    fn start(&mut self, start: StartRequest) {
-        let known = |is_new, conflict| Started { run_id: start.run.clone(), is_new, conflict };
-        match self.books.runs.get_mut(&start.run) {
-            Some(Entry::Ended(summary)) => {
-                let _ = start.reply.send(known(false, summary.payload != start.payload));
-            }
-            Some(Entry::Live(live)) if live.state.first == 0 => {
-                let conflict = live.state.payload != start.payload;
-                live.waiters.push((start.reply, conflict));
-            }
-            Some(Entry::Live(live)) => {
-                let _ = start.reply.send(known(false, live.state.payload != start.payload));
-            }
-            None => {
-                let Some(graph) = self.active.flow(&start.flow) else { return };
-                let mut state = RunState::new(start.run.clone(), start.trace, self.active.clone(), graph.clone());
-                state.payload = start.payload;
-                let mut live = Live::holding(state);
-                live.standing = Counted::Running;
-                self.running += 1;
-                let input = Input::Start { key: start.key, input: start.input, actor: start.actor };
-                let now = self.now();
-                let decision = decide(&self.active, &live.state, &input, Moment { now });
-                live.busy = true;
-                self.books.runs.insert(start.run.clone(), Entry::Live(Box::new(live)));
-                self.pending.push_back(Pending { run: Some(start.run), decision, now, reply: Some(Reply::Start(start.reply)) });
-            }
-        }
-    }
-
     /// Has a run's inputs decided until one of them needs a commit.
     fn step(&mut self, run: &Arc<str>) {
         let now = self.now();
@@ -448,10 +390,18 @@ impl Shard {
                     None => break,
                 };
                 let decision = decide(&self.active, &live.state, &input, Moment { now });
-                if let (Some(refusal), Some(_)) = (&decision.refusal, &reply) {
-                    let _ = reply.map(|reply| reply.send(Err(refusal.clone())));
-                    continue;
-                }
+                let reply = match (&decision.refusal, reply) {
+                    (Some(refusal), Some(Reply::Answer(reply))) => {
+                        let _ = reply.send(Err(refusal.clone()));
+                        continue;
+                    }
+                    // It was so already: nothing is to be logged.
+                    (_, Some(Reply::Control(reply))) if decision.events.is_empty() => {
+                        let _ = reply.send(Ok(()));
+                        None
+                    }
+                    (_, reply) => reply,
+                };
                 if decision.events.is_empty() {
                     let is_idle = decision.effects.is_empty() && input == Input::Advance;
                     decision.effects.iter().for_each(|effect| perform::mark(&mut live.state, effect));
@@ -461,7 +411,6 @@ impl Shard {
                     }
                 } else {
                     live.busy = true;
-                    let reply = reply.map(Reply::Answer);
                     self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply });
                 }
             }
@@ -480,6 +429,11 @@ impl Shard {
                 self.running -= 1;
                 self.waiting += 1;
             }
+            (Counted::Held, _) if live.state.standing != Standing::Held => {
+                live.standing = Counted::Running;
+                self.held -= 1;
+                self.running += 1;
+            }
             (Counted::Waiting, false) => {
                 live.standing = Counted::Running;
                 self.waiting -= 1;
@@ -494,8 +448,10 @@ impl Shard {
         match standing {
             Counted::Running => self.running -= 1,
             Counted::Waiting => self.waiting -= 1,
+            Counted::Held => self.held -= 1,
             Counted::Queued => {}
         }
+        self.free(&summary);
         let _ = self.outlets.ended.send(summary);
     }
 
@@ -511,11 +467,12 @@ impl Shard {
 
     fn tell(&mut self) {
         let progress = Progress {
-            queued: self.starts.len() + self.resumes.len(),
+            queued: self.starts.len() + self.resumes.len() + self.held,
             running: self.running,
             waiting: self.waiting,
             completed: self.books.completed,
             failed: self.books.failed,
+            cancelled: self.books.cancelled,
             events: self.head.next - 1,
             commits: self.commits,
             stopped: self.outlets.stopped.get().cloned(),
@@ -530,50 +487,5 @@ impl Shard {
                 let _ = reply.send(());
             });
         }
-    }
-
-    fn ring(&mut self) {
-        self.alarm = None;
-        let now = self.now();
-        while self.timers.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-            let Some(Reverse((_, _, run, key))) = self.timers.pop() else { break };
-            let timer = match key {
-                TimerKey::Approval(approval) if !self.books.inbox.contains_key(&approval) => continue,
-                TimerKey::Approval(approval) => Timer::Approval(approval),
-                TimerKey::Deadline => Timer::Deadline,
-            };
-            self.push(&run, Input::Due { timer }, None);
-        }
-    }
-
-    fn set_timer(&mut self, run: &Arc<str>, timer: Timer, at: i64) {
-        let key = match timer {
-            Timer::Approval(approval) => TimerKey::Approval(approval),
-            Timer::Deadline => TimerKey::Deadline,
-        };
-        self.timer_count += 1;
-        // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.
-        if self.timers.len() > 1024 + 4 * (self.running + self.waiting) {
-            let books = &mut self.books;
-            self.timers.retain(|Reverse((_, _, run, _))| books.live(run).is_some());
-        }
-        self.timers.push(Reverse((at, self.timer_count, run.clone(), key)));
-    }
-
-    /// One sleeper for the nearest timer.
-    fn set_alarm(&mut self) {
-        let Some(Reverse((at, ..))) = self.timers.peek() else { return };
-        let at = *at;
-        match &self.alarm {
-            Some((set, _)) if *set <= at => return,
-            Some((_, sleeper)) => sleeper.abort(),
-            None => {}
-        }
-        let (clock, inside) = (self.ports.clock.clone(), self.inside.clone());
-        let sleeper = tokio::spawn(async move {
-            clock.sleep_until(at).await;
-            let _ = inside.send(Inside::Tick);
-        });
-        self.alarm = Some((at, sleeper));
     }
 }

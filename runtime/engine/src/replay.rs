@@ -5,7 +5,7 @@
 use crate::approval::Verdict;
 use crate::backoff::Unreached;
 use crate::books::{Books, Entry, Holds};
-use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, decide};
+use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, Turn, Wish, decide};
 use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::Failure;
 use crate::pinned::Pinned;
@@ -100,7 +100,7 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
         };
         // What was too large for the log is not in it: nothing to decide from.
         if first.used != Used::TooLarge {
-            let decided = decide_again(active, state, first);
+            let decided = decide_again(active, state, first, decision);
             compare(decision, &decided)?;
             decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
         }
@@ -113,8 +113,8 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
     Ok(())
 }
 
-fn decide_again(active: &Pinned, state: &mut RunState, first: &Event) -> Decision {
-    let input = input_of(state, first);
+fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: &[Event]) -> Decision {
+    let input = started(decision).unwrap_or_else(|| input_of(state, first));
     if let Input::Read { step, .. } | Input::Recalled { step, .. } | Input::Classified { step, .. } = &input {
         state.mark_asking(*step);
     }
@@ -161,9 +161,10 @@ fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {
 fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
     match (&event.kind, &event.used) {
-        (EventKind::RunStarted { key, input, .. }, _) => {
-            Input::Start { key: key.clone(), input: input.clone(), actor: event.header.actor.clone() }
-        }
+        (EventKind::RunAdmitted, _) => Input::Admit,
+        (EventKind::CancelRequested { reason }, _) => control(event, Wish::Cancel(reason.clone())),
+        (EventKind::RunPaused, _) => control(event, Wish::Pause),
+        (EventKind::RunResumed, _) => control(event, Wish::Resume),
         (EventKind::ApprovalAnswered { approval, verdict, .. }, _) => {
             Input::Answered { approval: approval.clone(), by: event.header.actor.clone(), verdict: Verdict::clone(verdict) }
         }
@@ -212,6 +213,23 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (_, Used::Guard { over, refused }) => Input::ClaimRefused { step, refused: refused.clone(), over: over.clone() },
         _ => Input::Advance,
     }
+}
+
+fn control(event: &Event, wish: Wish) -> Input {
+    Input::Control { by: event.header.actor.clone(), wish }
+}
+
+/// How a run was started; a second event of the same decision says that it never began.
+fn started(events: &[Event]) -> Option<Input> {
+    let first = events.first()?;
+    let EventKind::RunStarted { key, input, concurrency_key, held, .. } = &first.kind else { return None };
+    let turn = match events.get(1).map(|event| &event.kind) {
+        Some(EventKind::RunCancelled { reason }) => Turn::Never(reason.clone()),
+        _ if *held => Turn::Later,
+        _ => Turn::Now,
+    };
+    let (actor, concurrency_key) = (first.header.actor.clone(), concurrency_key.clone());
+    Some(Input::Start { key: key.clone(), input: input.clone(), actor, concurrency_key, turn })
 }
 
 fn call_failure(code: &str, message: &str, retry: bool, retry_after: Option<i64>) -> CallFailure {

@@ -11,25 +11,37 @@ use tradewind_lang::value::Value;
 /// Where a run stands, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RunStatus {
+    /// Started, and behind another run that has its concurrency key.
+    Queued,
     /// Going on by itself.
     Running,
     /// Waiting for a person.
     Waiting,
+    /// Paused by a person.
+    Paused,
     /// Ended well.
     Completed,
     /// Ended badly.
     Failed,
+    /// Ended before its work was done.
+    Cancelled,
 }
 
 impl RunStatus {
+    /// Every status, in the order of a run's life.
+    pub const ALL: [Self; 7] = [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Completed, Self::Failed, Self::Cancelled];
+
     /// As it is printed.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -55,6 +67,10 @@ pub struct RunSummary {
     pub waiting_on: Vec<Arc<str>>,
     /// Why it failed, or is about to.
     pub failure: Option<Failure>,
+    /// Why it was cancelled, or is about to be.
+    pub cancelled: Option<Arc<str>>,
+    /// What it shares with runs that may not work beside it.
+    pub concurrency_key: Option<Arc<str>>,
     /// What it cost.
     pub cost: Option<Money>,
     /// Digest of its input.
@@ -71,12 +87,22 @@ impl RunSummary {
     /// Sums up a run.
     #[must_use]
     pub fn of(state: &RunState) -> Self {
-        let (status, failure) = match &state.standing {
-            Standing::Completed => (RunStatus::Completed, None),
-            Standing::Failed(failure) => (RunStatus::Failed, Some(failure.clone())),
-            Standing::Failing(failure) => (RunStatus::Running, Some(failure.clone())),
-            Standing::New | Standing::Running if state.is_parked() => (RunStatus::Waiting, None),
-            Standing::New | Standing::Running => (RunStatus::Running, None),
+        let status = match &state.standing {
+            Standing::Completed => RunStatus::Completed,
+            Standing::Failed(_) => RunStatus::Failed,
+            Standing::Cancelled(_) => RunStatus::Cancelled,
+            Standing::Held if !state.paused => RunStatus::Queued,
+            Standing::Held | Standing::Running if state.paused => RunStatus::Paused,
+            Standing::New | Standing::Running if state.is_parked() => RunStatus::Waiting,
+            Standing::New | Standing::Held | Standing::Running | Standing::Failing(_) | Standing::Cancelling(_) => RunStatus::Running,
+        };
+        let failure = match &state.standing {
+            Standing::Failed(failure) | Standing::Failing(failure) => Some(failure.clone()),
+            _ => None,
+        };
+        let cancelled = match &state.standing {
+            Standing::Cancelled(reason) | Standing::Cancelling(reason) => Some(reason.clone()),
+            _ => None,
         };
         Self {
             id: state.id.clone(),
@@ -88,6 +114,8 @@ impl RunSummary {
             output: state.output.clone(),
             waiting_on: if state.has_ended() { Vec::new() } else { state.inbox().map(|(_, asked)| asked.approval.id.clone()).collect() },
             failure,
+            cancelled,
+            concurrency_key: state.concurrency_key.clone(),
             cost: state.cost,
             payload: state.payload,
             plan: state.pinned.digest,
@@ -167,6 +195,8 @@ pub struct Progress {
     pub completed: usize,
     /// Runs that ended badly, since the log began.
     pub failed: usize,
+    /// Runs that ended before their work was done, since the log began.
+    pub cancelled: usize,
     /// Events since the log began.
     pub events: u64,
     /// Commits since the engine was opened.

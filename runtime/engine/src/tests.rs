@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod control;
 mod crash;
 mod doubt;
 mod interference;

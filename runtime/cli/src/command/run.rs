@@ -178,7 +178,7 @@ fn not_started(number: usize, error: &StartError) -> Failure {
 /// Shows how far the engine is; runs of earlier commands count too, as they are part of the same log.
 fn show(session: &Session, bar: &ProgressBar) {
     let progress = session.engine.subscribe().progress.borrow().clone();
-    bar.set_position((progress.waiting + progress.completed + progress.failed) as u64);
+    bar.set_position((progress.waiting + progress.completed + progress.failed + progress.cancelled) as u64);
     bar.set_message(format!("{} waiting for a person", progress.waiting));
 }
 
@@ -190,7 +190,12 @@ async fn report_progress(session: &Session, has_bar: bool) {
     loop {
         tokio::time::sleep(BETWEEN_LINES).await;
         let progress = session.engine.subscribe().progress.borrow().clone();
-        tell!("{} ended, {} waiting for a person, {} in flight", progress.completed + progress.failed, progress.waiting, progress.running);
+        tell!(
+            "{} ended, {} waiting for a person, {} in flight",
+            progress.completed + progress.failed + progress.cancelled,
+            progress.waiting,
+            progress.running
+        );
     }
 }
 

@@ -1,10 +1,10 @@
 //! `runs`: what ran and runs; `runs show`: one run with its steps.
 
-use crate::arguments::{Format, Place, Runs, RunsCommand};
-use crate::desk::Request;
-use crate::exit::{Exit, Outcome};
+use crate::arguments::{self, Format, Place, Runs, RunsCommand};
+use crate::desk::{Request, Wanted};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{printable, say, tell};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::borrow::Cow;
 
 pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
@@ -16,6 +16,9 @@ pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
                 Format::Human => print_run(&answer),
             }
         }
+        Some(RunsCommand::Cancel(wanted)) => control(place, options.format, wanted, Wanted::Cancel { reason: wanted.reason.clone() })?,
+        Some(RunsCommand::Pause(wanted)) => control(place, options.format, wanted, Wanted::Pause)?,
+        Some(RunsCommand::Resume(wanted)) => control(place, options.format, wanted, Wanted::Resume)?,
         None => {
             let request = Request::Runs { flow: options.flow.clone(), status: options.status.clone(), limit: options.limit };
             let answer = super::ask(place, request, false)?;
@@ -26,6 +29,17 @@ pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
         }
     }
     Ok(Exit::Fine)
+}
+
+/// Wants something of a run, and says how it stands now.
+fn control(place: &Place, format: Format, asked: &arguments::Wanted, wanted: Wanted) -> Result<(), Failure> {
+    let request = Request::Control { id: asked.id.clone(), by: asked.by.clone(), wanted };
+    let answer = super::ask(place, request, true)?;
+    match format {
+        Format::Json => say!("{answer}"),
+        Format::Human => print_runs(&json!({ "runs": [answer.get("run")] })),
+    }
+    Ok(())
 }
 
 /// The text of a member, fit for a line, or nothing.
@@ -40,7 +54,8 @@ fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
 fn print_runs(answer: &Json) {
     let runs = items(answer, "runs");
     for run in runs {
-        let note = if text(run, "failure").is_empty() { String::new() } else { format!("  {}", text(run, "failure")) };
+        let why = [text(run, "failure"), text(run, "cancelled")];
+        let note: String = why.iter().filter(|why| !why.is_empty()).map(|why| format!("  {why}")).collect();
         let id: String = text(run, "id").chars().take(12).collect();
         say!("{id}  {:<9}  {}  {}  {}{note}", text(run, "status"), text(run, "updated_at"), text(run, "flow"), text(run, "key"));
     }
@@ -61,6 +76,9 @@ fn print_run(answer: &Json) {
     }
     if let Some(output) = run.get("output").filter(|output| !output.is_null()) {
         say!("  output {output}");
+    }
+    if !text(&run, "cancelled").is_empty() {
+        say!("  cancelled: {}", text(&run, "cancelled"));
     }
     if !text(&run, "failure").is_empty() {
         say!("  failure {}", text(&run, "failure"));

@@ -18,7 +18,7 @@ pub(super) fn wave(round: &mut Round<'_>) {
         round.state.standing = Standing::Failing(failure);
     }
     for step in round.state.ready().into_iter().take(WIDEST) {
-        if !round.is_running() {
+        if !round.is_running() || round.state.paused {
             break;
         }
         start(round, step);
@@ -28,7 +28,7 @@ pub(super) fn wave(round: &mut Round<'_>) {
 
 fn finish(round: &mut Round<'_>) {
     match round.state.standing.clone() {
-        Standing::Running if round.state.is_settled() => match round.bind(&round.state.graph.flow.output.clone()) {
+        Standing::Running if round.state.is_settled() && !round.state.paused => match round.bind(&round.state.graph.flow.output.clone()) {
             Ok(output) => round.emit(None, EventKind::RunCompleted { output }, Used::State, None),
             Err(message) => {
                 let failure = Failure::new(FailureKind::Rule, format!("the output has no value: {message}"));
@@ -36,13 +36,22 @@ fn finish(round: &mut Round<'_>) {
             }
         },
         Standing::Failing(failure) if round.state.open == 0 => {
-            let open: Vec<(StepId, Arc<str>)> = round.state.inbox().map(|(step, asked)| (step, asked.approval.id.clone())).collect();
-            for (step, approval) in open {
-                round.emit(Some(step), EventKind::ApprovalWithdrawn { approval }, Used::State, None);
-            }
+            withdraw(round);
             round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
         }
+        Standing::Cancelling(reason) if round.state.open == 0 => {
+            withdraw(round);
+            round.emit(None, EventKind::RunCancelled { reason }, Used::State, None);
+        }
         _ => {}
+    }
+}
+
+/// Nobody is asked any more for a run that ends.
+fn withdraw(round: &mut Round<'_>) {
+    let open: Vec<(StepId, Arc<str>)> = round.state.inbox().map(|(step, asked)| (step, asked.approval.id.clone())).collect();
+    for (step, approval) in open {
+        round.emit(Some(step), EventKind::ApprovalWithdrawn { approval }, Used::State, None);
     }
 }
 

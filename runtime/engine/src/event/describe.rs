@@ -82,12 +82,16 @@ impl EventKind {
             Self::PlanAdopted { digest, bytes } => {
                 vec![("digest", text(digest.to_string())), ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64)))]
             }
-            Self::RunStarted { flow, key, input, payload } => vec![
+            Self::RunStarted { flow, key, input, payload, concurrency_key, held } => vec![
                 ("flow", text(flow.clone())),
                 ("key", text(key.clone())),
                 ("input", input.clone()),
                 ("payload", text(payload.to_string())),
+                ("concurrency_key", optional(concurrency_key.clone(), Value::String)),
+                ("held", Value::Bool(*held)),
             ],
+            Self::RunAdmitted | Self::RunPaused | Self::RunResumed => Vec::new(),
+            Self::CancelRequested { reason } | Self::RunCancelled { reason } => vec![("reason", text(reason.clone()))],
             Self::ArmTaken { arm } => vec![("arm", number(u64::from(*arm)))],
             Self::StepCompleted { value } => vec![("value", value.clone())],
             Self::StepSkipped { why } => vec![("why", text(skip(why)))],

@@ -214,7 +214,7 @@ impl Shard {
                 let _ = reply.send(Started { run_id: live.state.id.clone(), is_new: false, conflict });
             }
         }
-        if item.events.iter().any(|event| matches!(event.kind, EventKind::RunCompleted { .. } | EventKind::RunFailed { .. }))
+        if item.events.iter().any(|event| event.kind.ends_run())
             && let Some(run) = &item.run
         {
             self.refuse_late(run);
@@ -230,6 +230,9 @@ impl Shard {
                 let _ = reply.send(Started { run_id, is_new: true, conflict: false });
             }
             Some(Reply::Answer(reply)) => {
+                let _ = reply.send(Ok(()));
+            }
+            Some(Reply::Control(reply)) => {
                 let _ = reply.send(Ok(()));
             }
             None => {}
@@ -248,7 +251,14 @@ impl Shard {
         let now = self.now();
         let Some(live) = self.books.live(run) else { return };
         for (input, reply) in std::mem::take(&mut live.mailbox) {
-            let (Input::Answered { approval, .. }, Some(reply)) = (input, reply) else { continue };
+            let (approval, reply) = match (input, reply) {
+                (Input::Answered { approval, .. }, Some(Reply::Answer(reply))) => (approval, reply),
+                (_, Some(reply)) => {
+                    reply.ended();
+                    continue;
+                }
+                (_, None) => continue,
+            };
             let asked = live.state.inbox().find(|(_, asked)| asked.approval.id == approval);
             let is_overdue = asked.and_then(|(_, asked)| asked.approval.deadline).is_some_and(|deadline| now >= deadline);
             let _ = reply.send(Err(if is_overdue { AnswerRefusal::Expired } else { AnswerRefusal::Closed }));

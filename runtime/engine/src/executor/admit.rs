@@ -1,0 +1,198 @@
+//! Which runs begin: recovered ones first, then starts by priority, each when its concurrency key is free.
+
+use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, Started};
+use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::event::EventKind;
+use crate::state::{RunState, Standing};
+use crate::summary::RunSummary;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tradewind_lang::plan::{Busy, Priority};
+
+/// Starts that wait for their turn, by priority.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    high: VecDeque<StartRequest>,
+    normal: VecDeque<StartRequest>,
+    low: VecDeque<StartRequest>,
+}
+
+impl Starts {
+    pub(super) fn push(&mut self, priority: Priority, start: StartRequest) {
+        match priority {
+            Priority::High => self.high.push_back(start),
+            Priority::Normal => self.normal.push_back(start),
+            Priority::Low => self.low.push_back(start),
+        }
+    }
+
+    fn pop(&mut self) -> Option<StartRequest> {
+        self.high.pop_front().or_else(|| self.normal.pop_front()).or_else(|| self.low.pop_front())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.high.len() + self.normal.len() + self.low.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// As much of a run's name as people need.
+fn short(run: &str) -> &str {
+    run.get(..12).unwrap_or(run)
+}
+
+fn known(run: &Arc<str>, conflict: bool) -> Started {
+    Started { run_id: run.clone(), is_new: false, conflict }
+}
+
+impl Shard {
+    /// Adopts the active plan where the log does not name it yet, and queues unfinished runs.
+    pub(super) fn begin(&mut self) {
+        if self.books.adopted != Some(self.active.digest) {
+            let known = self.books.plans.contains_key(&self.active.digest);
+            let bytes = (!known).then(|| crate::event::Blob(self.active.plan.to_bytes().into()));
+            let kind = EventKind::PlanAdopted { digest: self.active.digest, bytes };
+            let draft = crate::decide::Draft {
+                step: None,
+                kind,
+                used: crate::event::Used::State,
+                cost: None,
+                actor: None,
+                cause: crate::decide::Cause::Seq(0),
+            };
+            let decision = Decision { events: vec![draft], ..Decision::default() };
+            let now = self.now();
+            self.pending.push_back(Pending { run: None, decision, now, reply: None });
+        }
+        self.books.plans.insert(self.active.digest, self.active.clone());
+        let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();
+        for (id, entry) in &self.books.runs {
+            if let Entry::Live(live) = entry {
+                unfinished.push((live.state.first, id.clone()));
+            }
+        }
+        unfinished.sort_unstable();
+        for (_, id) in unfinished {
+            self.rejoin(&id);
+            let Some(live) = self.books.live(&id) else { continue };
+            if live.state.standing == Standing::Held {
+                live.standing = Counted::Held;
+                self.held += 1;
+                continue;
+            }
+            // A run that waits for a person only needs its clocks.
+            if live.state.is_parked() {
+                live.standing = Counted::Waiting;
+                self.waiting += 1;
+                self.push(&id, Input::Resume, None);
+            } else {
+                self.resumes.push_back(id);
+            }
+        }
+        // Where the process ended between the end of one run and the beginning of the next.
+        let waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
+        waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
+    }
+
+    /// Takes a recovered run into its lane: the one that works first, then the others as they were started.
+    fn rejoin(&mut self, run: &Arc<str>) {
+        let Some(live) = self.books.live(run) else { return };
+        let (is_held, key) = (live.state.standing == Standing::Held, live.state.concurrency_key.clone());
+        if let Some(key) = key {
+            let lane = self.lanes.entry(key).or_default();
+            if is_held { lane.push_back(run.clone()) } else { lane.push_front(run.clone()) }
+        }
+    }
+
+    /// A run that ended leaves its lane; the next one may begin.
+    pub(super) fn free(&mut self, ended: &RunSummary) {
+        let Some(key) = &ended.concurrency_key else { return };
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let worked = lane.front() == Some(&ended.id);
+        lane.retain(|run| *run != ended.id);
+        match lane.front().cloned() {
+            None => drop(self.lanes.remove(key)),
+            Some(next) if worked => self.push(&next, Input::Admit, None),
+            Some(_) => {}
+        }
+    }
+
+    /// Whether a run may begin beside those that have its concurrency key; where it replaces them, they are told.
+    fn turn_of(&mut self, start: &StartRequest, busy: Option<Busy>) -> Turn {
+        let Some(key) = &start.concurrency_key else { return Turn::Now };
+        let before: Vec<Arc<str>> = self.lanes.get(key).map_or_else(Vec::new, |lane| lane.iter().cloned().collect());
+        let Some(first) = before.first() else {
+            self.lanes.entry(key.clone()).or_default().push_back(start.run.clone());
+            return Turn::Now;
+        };
+        match busy.unwrap_or(Busy::Queue) {
+            Busy::Skip => return Turn::Never(format!("run {} has its concurrency key", short(first)).into()),
+            Busy::Queue => {}
+            Busy::Replace => {
+                let reason: Arc<str> = format!("run {} takes its place", short(&start.run)).into();
+                let by = self.engine_actor.clone();
+                before.iter().for_each(|run| self.push(run, Input::Control { by: by.clone(), wish: Wish::Cancel(reason.clone()) }, None));
+            }
+        }
+        self.lanes.entry(key.clone()).or_default().push_back(start.run.clone());
+        Turn::Later
+    }
+
+    /// Whether a queued run could begin.
+    pub(super) fn admits(&self) -> bool {
+        self.running < self.in_flight && !(self.resumes.is_empty() && self.starts.is_empty())
+    }
+
+    /// Lets queued runs begin while fewer than the agreed number are in flight.
+    pub(super) fn admit(&mut self) {
+        while self.running < self.in_flight {
+            if let Some(run) = self.resumes.pop_front() {
+                if let Some(live) = self.books.live(&run).filter(|live| live.standing == Counted::Queued) {
+                    live.standing = Counted::Running;
+                    self.running += 1;
+                    self.push(&run, Input::Resume, None);
+                }
+            } else if let Some(start) = self.starts.pop() {
+                self.start(start);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn start(&mut self, start: StartRequest) {
+        match self.books.runs.get_mut(&start.run) {
+            Some(Entry::Ended(summary)) => {
+                let _ = start.reply.send(known(&start.run, summary.payload != start.payload));
+            }
+            Some(Entry::Live(live)) if live.state.first == 0 => {
+                let conflict = live.state.payload != start.payload;
+                live.waiters.push((start.reply, conflict));
+            }
+            Some(Entry::Live(live)) => {
+                let _ = start.reply.send(known(&start.run, live.state.payload != start.payload));
+            }
+            None => {
+                let Some(graph) = self.active.flow(&start.flow).cloned() else { return };
+                let turn = self.turn_of(&start, graph.flow.terms.concurrency.as_ref().map(|concurrency| concurrency.busy));
+                let mut state = RunState::new(start.run.clone(), start.trace, self.active.clone(), graph);
+                state.payload = start.payload;
+                let mut live = Live::holding(state);
+                match turn {
+                    Turn::Now | Turn::Never(_) => (live.standing, self.running) = (Counted::Running, self.running + 1),
+                    Turn::Later => (live.standing, self.held) = (Counted::Held, self.held + 1),
+                }
+                let StartRequest { run, key, input, actor, concurrency_key, reply, .. } = start;
+                let input = Input::Start { key, input, actor, concurrency_key, turn };
+                let now = self.now();
+                let decision = decide(&self.active, &live.state, &input, Moment { now });
+                live.busy = true;
+                self.books.runs.insert(run.clone(), Entry::Live(Box::new(live)));
+                self.pending.push_back(Pending { run: Some(run), decision, now, reply: Some(Reply::Start(reply)) });
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Clocks of runs: one sleeper for the nearest of them. What a clock means is decided elsewhere.
+
+use super::{Inside, Shard};
+use crate::decide::{Input, Timer};
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// When, a number that breaks ties, whose, and what for.
+pub(super) type Alarm = (i64, u64, Arc<str>, TimerKey);
+
+/// A timer in an order that only breaks ties.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum TimerKey {
+    Approval(Arc<str>),
+    Deadline,
+}
+
+impl Shard {
+    pub(super) fn ring(&mut self) {
+        self.alarm = None;
+        let now = self.now();
+        while self.timers.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+            let Some(Reverse((_, _, run, key))) = self.timers.pop() else { break };
+            let timer = match key {
+                TimerKey::Approval(approval) if !self.books.inbox.contains_key(&approval) => continue,
+                TimerKey::Approval(approval) => Timer::Approval(approval),
+                TimerKey::Deadline => Timer::Deadline,
+            };
+            self.push(&run, Input::Due { timer }, None);
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, run: &Arc<str>, timer: Timer, at: i64) {
+        let key = match timer {
+            Timer::Approval(approval) => TimerKey::Approval(approval),
+            Timer::Deadline => TimerKey::Deadline,
+        };
+        self.timer_count += 1;
+        // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.
+        if self.timers.len() > 1024 + 4 * (self.running + self.waiting) {
+            let books = &mut self.books;
+            self.timers.retain(|Reverse((_, _, run, _))| books.live(run).is_some());
+        }
+        self.timers.push(Reverse((at, self.timer_count, run.clone(), key)));
+    }
+
+    /// One sleeper for the nearest timer.
+    pub(super) fn set_alarm(&mut self) {
+        let Some(Reverse((at, ..))) = self.timers.peek() else { return };
+        let at = *at;
+        match &self.alarm {
+            Some((set, _)) if *set <= at => return,
+            Some((_, sleeper)) => sleeper.abort(),
+            None => {}
+        }
+        let (clock, inside) = (self.ports.clock.clone(), self.inside.clone());
+        let sleeper = tokio::spawn(async move {
+            clock.sleep_until(at).await;
+            let _ = inside.send(Inside::Tick);
+        });
+        self.alarm = Some((at, sleeper));
+    }
+}

@@ -1,0 +1,130 @@
+//! Folding what happens to effects and to questions put to people.
+
+use super::{Asked, NOT_DONE, OpenEffect, Phase, RESTART, RunState};
+use crate::approval::{Approval, Verdict};
+use crate::backoff::Unreached;
+use crate::event::{Intent, Next, Outcome, SettledBy};
+use crate::ports::UNREACHABLE;
+use std::sync::Arc;
+use tradewind_lang::plan::StepId;
+use tradewind_lang::value::Value;
+
+impl RunState {
+    pub(super) fn open_effect(&mut self, id: StepId, intent: &Arc<Intent>, at: i64, seq: u64) {
+        let effect = OpenEffect {
+            intent: intent.clone(),
+            seq,
+            sent_at: at,
+            attempt: 1,
+            tries: 0,
+            doubt: false,
+            unreached: Unreached::default(),
+            next: None,
+            asked: None,
+        };
+        if let Some(Phase::Approval(_)) = self.set_phase(id, Phase::Effect(Arc::new(effect))) {
+            self.close_approval(at);
+        }
+        self.open += 1;
+        self.moving += 1;
+    }
+
+    pub(super) fn attempted(&mut self, id: StepId, attempt: (u32, bool), code: &str, next: Next, at: i64) {
+        let (attempt, doubt) = attempt;
+        let Some(Phase::Effect(effect)) = self.step(id).map(|step| &step.phase) else { return };
+        let mut effect = OpenEffect::clone(effect);
+        let was_moving = effect.next != Some(Next::Person);
+        effect.doubt = doubt;
+        effect.next = Some(next);
+        effect.tries += u32::from(code != RESTART && code != NOT_DONE && code != UNREACHABLE);
+        effect.unreached = if code == UNREACHABLE { effect.unreached.again(at) } else { Unreached::default() };
+        effect.attempt = if matches!(next, Next::Send(_)) { attempt + 1 } else { attempt };
+        if was_moving && next == Next::Person {
+            self.moving = self.moving.saturating_sub(1);
+        }
+        self.set_phase(id, Phase::Effect(Arc::new(effect)));
+    }
+
+    pub(super) fn settle_effect(&mut self, id: StepId, outcome: &Outcome, by: SettledBy, goes_on: bool, at: i64) {
+        let Some(Phase::Effect(effect)) = self.step(id).map(|step| &step.phase) else { return };
+        match outcome {
+            Outcome::Done(answer) => {
+                let value = value_of_act(answer, &effect.intent.request);
+                self.settle(id, Phase::Completed(Some(by)), value, at);
+            }
+            Outcome::Failed(failure) => {
+                self.settle(id, Phase::Failed(Arc::new(failure.clone())), Value::Null, at);
+                self.fail_unless(goes_on, failure);
+            }
+        }
+    }
+
+    pub(super) fn close_effect(&mut self, effect: &OpenEffect, at: i64) {
+        self.open = self.open.saturating_sub(1);
+        if effect.next != Some(Next::Person) {
+            self.moving = self.moving.saturating_sub(1);
+        }
+        if effect.asked.is_some() {
+            self.close_approval(at);
+        }
+    }
+
+    pub(super) fn ask(&mut self, id: StepId, approval: &Arc<Approval>, at: i64, seq: u64) {
+        let asked = Arc::new(Asked { approval: approval.clone(), at, seq, agreed: Vec::new(), request: approval.request.clone() });
+        let phase = match self.step(id).map(|step| &step.phase) {
+            Some(Phase::Effect(effect)) => Phase::Effect(Arc::new(OpenEffect { asked: Some(asked), ..OpenEffect::clone(effect) })),
+            _ => Phase::Approval(asked),
+        };
+        self.set_phase(id, phase);
+        if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
+            step.asked = step.asked.saturating_add(1);
+        }
+        self.approvals += 1;
+        self.stop_clock(at);
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        id: StepId,
+        actor: Option<&Arc<str>>,
+        verdict: &Verdict,
+        closes: bool,
+        edited: Option<&Value>,
+        at: i64,
+    ) {
+        let Some(Phase::Approval(asked)) = self.step(id).map(|step| &step.phase) else { return };
+        let mut asked = Asked::clone(asked);
+        if let Some(edited) = edited {
+            asked.request = edited.clone();
+            asked.agreed.clear();
+        }
+        asked.agreed.extend(actor.cloned());
+        let approves = matches!(verdict, Verdict::Approve { .. });
+        self.set_phase(id, Phase::Approval(Arc::new(asked)));
+        if closes && approves {
+            self.approve(id, at);
+        }
+    }
+
+    pub(super) fn approve(&mut self, id: StepId, at: i64) {
+        let Some(Phase::Approval(asked)) = self.step(id).map(|step| &step.phase) else { return };
+        let asked = asked.clone();
+        self.set_phase(id, Phase::Approved(asked));
+        self.close_approval(at);
+    }
+
+    pub(super) fn close_approval(&mut self, at: i64) {
+        self.approvals = self.approvals.saturating_sub(1);
+        self.start_clock(at);
+    }
+}
+
+/// The value of an `act`: the response's fields, and `request`.
+fn value_of_act(answer: &Value, request: &Value) -> Value {
+    let mut record = match answer {
+        Value::Record(record) => tradewind_lang::value::Record::clone(record),
+        _ => tradewind_lang::value::Record::default(),
+    };
+    record.set("request", request.clone());
+    Value::Record(Arc::new(record))
+}

@@ -1,0 +1,128 @@
+//! Where a run stands, and each of its steps. Data only; the fold is beside it.
+
+use crate::approval::Approval;
+use crate::backoff::Unreached;
+use crate::event::{Intent, Next, SettledBy, SkipReason};
+use crate::failure::Failure;
+use std::sync::Arc;
+use tradewind_lang::value::Value;
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Not in the log yet.
+    New,
+    /// In the log; it begins when its concurrency key is free.
+    Held,
+    /// Going on.
+    Running,
+    /// It will fail when its open effects are settled.
+    Failing(Failure),
+    /// It will be cancelled, for this reason, when its open effects are settled.
+    Cancelling(Arc<str>),
+    /// Ended well.
+    Completed,
+    /// Ended badly.
+    Failed(Failure),
+    /// Ended before its work was done, for this reason.
+    Cancelled(Arc<str>),
+}
+
+/// An item of the inbox that a step waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The item.
+    pub approval: Arc<Approval>,
+    /// When it was asked.
+    pub at: i64,
+    /// Its seq.
+    pub seq: u64,
+    /// Who agreed so far.
+    pub agreed: Vec<Arc<str>>,
+    /// The request, with the approver's edits.
+    pub request: Value,
+}
+
+/// An effect whose intent is durable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenEffect {
+    /// The intent.
+    pub intent: Arc<Intent>,
+    /// Its seq.
+    pub seq: u64,
+    /// When it was decided.
+    pub sent_at: i64,
+    /// The attempt under way or next, from 1.
+    pub attempt: u32,
+    /// Attempts that a provider's or a network's failure ended.
+    pub tries: u32,
+    /// Whether an attempt may have happened.
+    pub doubt: bool,
+    /// Its last attempts, where they did not reach the provider.
+    pub unreached: Unreached,
+    /// What follows; none while an attempt is under way.
+    pub next: Option<Next>,
+    /// The person who is asked what became of it.
+    pub asked: Option<Arc<Asked>>,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Steps before it are not settled, or its arm is not taken.
+    Waiting,
+    /// It may start.
+    Ready,
+    /// A read or a model is being asked. Not in the log.
+    Asking,
+    /// An arm was taken; so many of its steps are not settled.
+    Arm {
+        /// The arm.
+        arm: u16,
+        /// Unsettled steps.
+        left: u16,
+    },
+    /// A person is asked.
+    Approval(Arc<Asked>),
+    /// A person, or a clock, agreed; the effect is to be judged again.
+    Approved(Arc<Asked>),
+    /// An effect is open.
+    Effect(Arc<OpenEffect>),
+    /// It has its value.
+    Completed(Option<SettledBy>),
+    /// Left out.
+    Skipped(SkipReason),
+    /// Its effect was denied.
+    Denied {
+        /// By which rule.
+        rule: Arc<str>,
+        /// For people.
+        message: Arc<str>,
+    },
+    /// It failed.
+    Failed(Arc<Failure>),
+}
+
+impl Phase {
+    /// Whether nothing more will happen to the step.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Completed(_) | Self::Skipped(_) | Self::Denied { .. } | Self::Failed(_))
+    }
+
+    pub(super) fn may_start(&self) -> bool {
+        matches!(self, Self::Ready | Self::Approved(_) | Self::Arm { left: 0, .. })
+    }
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepState {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Its value; `Null` where it has none.
+    pub value: Value,
+    pub(super) blockers: u16,
+    /// How many approvals were asked for it.
+    pub asked: u16,
+}

@@ -1,0 +1,104 @@
+//! Folding what settles: which steps may start after it, which arms are left, what is skipped.
+
+use super::{Phase, RunState, Standing};
+use crate::event::SkipReason;
+use crate::failure::Failure;
+use tradewind_lang::plan::StepId;
+use tradewind_lang::value::Value;
+
+impl RunState {
+    pub(super) fn may_start(&self, id: StepId) -> bool {
+        self.step(id).is_some_and(|step| step.phase.may_start())
+    }
+
+    pub(super) fn fail_unless(&mut self, goes_on: bool, failure: &Failure) {
+        if !goes_on && self.standing == Standing::Running {
+            self.standing = Standing::Failing(failure.clone());
+        }
+    }
+
+    /// Makes a step ready whose steps before it are settled and whose arm is taken.
+    pub(super) fn wake(&mut self, id: StepId) {
+        let arm_is_taken = match self.graph.step(id).and_then(|step| step.within) {
+            None => true,
+            Some((choose, arm)) => {
+                self.step(choose).is_some_and(|step| matches!(step.phase, Phase::Arm { arm: taken, .. } if taken == arm))
+            }
+        };
+        if let Some(step) = self.steps.get_mut(usize::from(id.0))
+            && arm_is_taken
+            && step.blockers == 0
+            && matches!(step.phase, Phase::Waiting)
+        {
+            step.phase = Phase::Ready;
+            self.ready.push(id);
+        }
+    }
+
+    pub(super) fn set_phase(&mut self, id: StepId, phase: Phase) -> Option<Phase> {
+        self.ready.retain(|other| *other != id);
+        let may_start = phase.may_start();
+        let old = std::mem::replace(&mut self.steps.get_mut(usize::from(id.0))?.phase, phase);
+        if may_start {
+            self.ready.push(id);
+        }
+        if matches!(old, Phase::Asking) {
+            self.asking = self.asking.saturating_sub(1);
+        }
+        Some(old)
+    }
+
+    /// Nothing more happens to this step: those that wait for it may go on.
+    pub(super) fn settle(&mut self, id: StepId, phase: Phase, value: Value, at: i64) {
+        if self.step(id).is_none_or(|step| step.phase.is_settled()) {
+            return;
+        }
+        match self.set_phase(id, phase) {
+            Some(Phase::Approval(_)) => self.close_approval(at),
+            Some(Phase::Effect(effect)) => self.close_effect(&effect, at),
+            _ => {}
+        }
+        if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
+            step.value = value;
+        }
+        let graph = self.graph.clone();
+        match graph.step(id).and_then(|step| step.within) {
+            None => self.unsettled = self.unsettled.saturating_sub(1),
+            Some((choose, arm)) => self.leave_arm(choose, arm),
+        }
+        for dependent in graph.node(id).map_or(&[][..], |node| &node.dependents) {
+            if let Some(step) = self.steps.get_mut(usize::from(dependent.0)) {
+                step.blockers = step.blockers.saturating_sub(1);
+            }
+            self.wake(*dependent);
+        }
+    }
+
+    fn leave_arm(&mut self, choose: StepId, arm: u16) {
+        let Some(Phase::Arm { arm: taken, left }) = self.step(choose).map(|step| &step.phase) else { return };
+        if *taken == arm {
+            let phase = Phase::Arm { arm, left: left.saturating_sub(1) };
+            self.set_phase(choose, phase);
+        }
+    }
+
+    pub(super) fn take_arm(&mut self, id: StepId, arm: u16) {
+        let graph = self.graph.clone();
+        let inside = graph.node(id).and_then(|node| node.arms.get(usize::from(arm))).map_or(&[][..], Vec::as_slice);
+        self.set_phase(id, Phase::Arm { arm, left: u16::try_from(inside.len()).unwrap_or(u16::MAX) });
+        inside.iter().for_each(|step| self.wake(*step));
+        self.skip_arms(id, Some(arm));
+    }
+
+    /// Skips the steps of every arm but one, and of the arms inside those.
+    pub(super) fn skip_arms(&mut self, id: StepId, but: Option<u16>) {
+        let graph = self.graph.clone();
+        let Some(node) = graph.node(id) else { return };
+        let others = node.arms.iter().enumerate().filter(|(place, _)| but.is_none_or(|arm| usize::from(arm) != *place));
+        let mut skipped: Vec<StepId> = others.flat_map(|(_, steps)| steps.iter().copied()).collect();
+        while let Some(step) = skipped.pop() {
+            self.settle(step, Phase::Skipped(SkipReason::Arm), Value::Null, self.updated_at);
+            skipped.extend(graph.node(step).into_iter().flat_map(|node| node.arms.iter().flatten().copied()));
+        }
+    }
+}
