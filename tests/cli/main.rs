@@ -12,6 +12,7 @@ mod layout;
 #[cfg(unix)]
 mod links;
 mod look;
+mod parts;
 mod reports;
 mod run;
 mod scenarios;

@@ -13,6 +13,8 @@ pub struct Lacking {
     pub what: String,
 }
 
+const NO_SUBJECT: &str = "a memory without a subject";
+
 impl Plan {
     /// Everything that a flow needs and this version cannot run; empty for a flow that runs.
     #[must_use]
@@ -22,16 +24,13 @@ impl Plan {
             found.insert(Lacking { place, what: what.to_owned() });
         };
         let own = format!("flow:{}", flow.name);
-        if !flow.terms.on_failure.is_empty() {
-            add(own.clone(), "`on-failure`");
-        }
         if flow.terms.place.is_some() {
             add(own.clone(), "`place`");
         }
         if !self.project.exchanges.is_empty() {
             add("project".to_owned(), "`exchange`");
         }
-        for step in &flow.steps {
+        for step in flow.steps.iter().chain(&flow.terms.on_failure) {
             for what in self.lacks(step) {
                 add(format!("flow:{}.{}", flow.name, step.name), &what);
             }
@@ -41,6 +40,11 @@ impl Plan {
                     stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
                 }
                 StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
+                // Flows that call each other in a circle are refused by the compiler.
+                StepKind::Begin(begin) => {
+                    let begun = self.flows.get(&begin.flow).map(|flow| self.not_runnable(flow)).unwrap_or_default();
+                    begun.into_iter().for_each(|lacking| add(lacking.place, &lacking.what));
+                }
                 _ => {}
             }
         }
@@ -100,10 +104,11 @@ impl Plan {
         ];
         bounds.into_iter().filter(|(given, _)| *given).for_each(|(_, what)| add(what));
         match &step.kind {
-            StepKind::Facts(_) => add("`remember` of several facts, or about nobody"),
-            StepKind::Each(_) => add("`each`"),
+            StepKind::Facts(facts) => {
+                let lacks = self.memory_lacks(&facts.memory);
+                found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
+            }
             StepKind::Wait(_) => add("`wait`"),
-            StepKind::Begin(_) => add("`act { flow }`"),
             StepKind::Undo(_) => add("`act { undo }`"),
             StepKind::Emit(_) => add("`act { emit }`"),
             StepKind::Generate(_) => add("`draft` by a model"),
@@ -128,6 +133,7 @@ impl Plan {
                 found.extend(self.operation_lacks(operation));
             }
             StepKind::Ask { escalation, .. } if escalation.batch => add("`batch`"),
+            StepKind::Each(_) | StepKind::Begin(_) => {}
             StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Ask { .. } | StepKind::Choose { .. } => {}
         }
         found
@@ -137,7 +143,7 @@ impl Plan {
         let Some(memory) = self.memories.get(memory) else { return Vec::new() };
         let terms = &memory.terms;
         let given = [
-            (memory.subject.is_empty(), "a memory without a subject"),
+            (memory.subject.is_empty(), NO_SUBJECT),
             (terms.retention_after_last_write, "`retention after=last-write`"),
             (terms.fresh.is_some(), "`fresh` of a memory"),
             (terms.cap_whole, "`cap per=memory`"),

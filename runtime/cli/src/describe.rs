@@ -18,7 +18,15 @@ pub(crate) fn event(kind: &EventKind) -> String {
             SkipReason::TimeOut => "nobody answered in time".to_owned(),
             SkipReason::Arm => "its arm was not taken".to_owned(),
         },
-        EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
+        EventKind::ItemsPicked { items } => format!("{} items", items.len()),
+        EventKind::FlowBegun { input } => shortened(&to_json(input)),
+        EventKind::FailureHandled { step, failure } => format!("{step} failed: {failure}"),
+        EventKind::ChildEnded { child, outcome, .. } => match outcome {
+            Outcome::Done(output) => format!("{child} done: {}", shortened(&to_json(output))),
+            Outcome::Failed(failure) => format!("{child} failed: {failure}"),
+        },
+        EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {} facts", facts.len()),
+        EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
         EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => failure.to_string(),
         EventKind::IntentRecorded(intent) => {

@@ -23,6 +23,9 @@ use tradewind_lang::value::Value;
 /// Most events that one answer holds.
 pub(crate) const MOST_EVENTS: usize = 10_000;
 
+/// Most runs within a run that are listed with it.
+const MOST_PARTS: usize = 100;
+
 /// A request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Request {
@@ -181,14 +184,14 @@ impl Desk {
                 })?)
             }
         };
-        let runs = self.engine.runs(RunFilter { flow, status, key: None, limit: Some(limit) }).await?;
+        let runs = self.engine.runs(RunFilter { flow, status, limit: Some(limit), ..RunFilter::default() }).await?;
         let runs: Vec<Json> = runs.iter().map(summary_as_json).collect();
         Ok(json!({ "version": 1, "runs": runs }))
     }
 
     async fn find(&self, id: &str) -> Result<RunSummary, Problem> {
-        let runs = self.engine.runs(RunFilter::default()).await?;
-        let mut found = runs.into_iter().filter(|run| &*run.key == id || (id.len() >= 6 && run.id.starts_with(id)));
+        let runs = self.engine.runs(RunFilter { parts: true, ..RunFilter::default() }).await?;
+        let mut found = runs.into_iter().filter(|run| (&*run.key == id && !run.is_part()) || (id.len() >= 6 && run.id.starts_with(id)));
         match (found.next(), found.next()) {
             (Some(run), None) => Ok(run),
             (Some(_), Some(_)) => {
@@ -204,12 +207,14 @@ impl Desk {
         let Some(details) = self.engine.run(&summary.id).await? else {
             return Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")));
         };
+        let parts = RunFilter { parent: Some(summary.id.to_string()), parts: true, limit: Some(MOST_PARTS), ..RunFilter::default() };
+        let parts: Vec<Json> = self.engine.runs(parts).await?.iter().rev().map(summary_as_json).collect();
         let steps = details
             .steps
             .iter()
             .map(|step| json!({ "name": &*step.name, "status": step.status, "note": step.note, "value": conform::to_json(&step.value) }));
         Ok(
-            json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>() }),
+            json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>(), "parts": parts }),
         )
     }
 
@@ -377,6 +382,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "failure": run.failure.as_ref().map(ToString::to_string),
         "cancelled": run.cancelled.as_deref(),
         "concurrency_key": run.concurrency_key.as_deref(),
+        "parent": run.parent.as_ref().map(|parent| &*parent.run),
         "cost": run.cost.map(|cost| cost.to_string()),
         "plan": run.plan.to_string(),
     })

@@ -83,23 +83,30 @@ pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Dur
         }
         report.cost.extend(run.cost);
     }
-    for item in session.engine.approvals().await.map_err(store_failure)?.iter().filter(|item| report.tally.ids.contains(&item.run)) {
+    let runs = count_effects(session, &mut report).await?;
+    for item in session.engine.approvals().await.map_err(store_failure)?.iter().filter(|item| runs.contains(&item.run)) {
         let what = format!("{} ({})", item.approval.rules.join(" and "), item.approval.to.join(", "));
         *report.waiting.entry(format!("{}: {what}", item.step)).or_default() += 1;
     }
-    count_effects(session, &mut report).await?;
     Ok(report)
 }
 
-async fn count_effects(session: &Session, report: &mut Report) -> Result<(), Failure> {
+/// Counts the effects; the runs of this command, and those within them.
+async fn count_effects(session: &Session, report: &mut Report) -> Result<BTreeSet<Arc<str>>, Failure> {
+    let mut runs = report.tally.ids.clone();
     let mut intents: BTreeMap<(Arc<str>, u16), (String, Option<Money>)> = BTreeMap::new();
     let mut from = 1;
     loop {
         let events = session.engine.events(from, PAGE, None).await.map_err(store_failure)?;
-        let Some(last) = events.last() else { return Ok(()) };
+        let Some(last) = events.last() else { return Ok(runs) };
         from = last.header.seq + 1;
         for event in &events {
-            let Some(run) = event.header.run.clone().filter(|run| report.tally.ids.contains(run)) else { continue };
+            if let (EventKind::RunStarted { parent: Some(parent), .. }, Some(run)) = (&event.kind, &event.header.run)
+                && runs.contains(&parent.run)
+            {
+                runs.insert(run.clone());
+            }
+            let Some(run) = event.header.run.clone().filter(|run| runs.contains(run)) else { continue };
             let step = event.header.step.as_ref().map_or(u16::MAX, |step| step.id.0);
             if let Used::Model { refused, .. } = &event.used {
                 let name = event.header.step.as_ref().map_or("", |step| &step.name);

@@ -1,14 +1,15 @@
 //! The books of a shard: everything folded from its log. The executor and recovery fold alike, through here.
 
+use crate::child::{Parent, Part};
 use crate::event::{Event, EventKind, Outcome};
 use crate::guard::Guards;
 use crate::memory::{Fact, Memories};
-use crate::pinned::Pinned;
+use crate::pinned::{FlowGraph, Pinned};
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tradewind_lang::plan::{Digest, Plan};
+use tradewind_lang::plan::{Digest, Plan, StepKind};
 
 /// A run in the books.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) enum Entry<L> {
 /// What holds a live run's state.
 pub(crate) trait Holds {
     fn holding(state: RunState) -> Self;
+    fn state(&self) -> &RunState;
     fn state_mut(&mut self) -> &mut RunState;
 }
 
@@ -90,6 +92,7 @@ impl<L: Holds> Books<L> {
         }
         let summary = Arc::new(RunSummary::of(state));
         match event.kind {
+            _ if summary.is_part() => {}
             EventKind::RunCompleted { .. } => self.completed += 1,
             EventKind::RunCancelled { .. } => self.cancelled += 1,
             _ => self.failed += 1,
@@ -98,11 +101,64 @@ impl<L: Holds> Books<L> {
         Ok(Some(summary))
     }
 
-    pub(crate) fn begun(&self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {
+    pub(crate) fn begun(&mut self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {
+        if let EventKind::RunStarted { parent: Some(parent), .. } = &event.kind {
+            return self.inner(parent, run, event.header.trace);
+        }
         let pinned = self.plans.get(&event.header.plan);
         let pinned = pinned.ok_or_else(|| format!("run {run} follows plan {}, which the log does not hold", event.header.plan.short()))?;
         let graph = pinned.flow(flow).ok_or_else(|| format!("run {run} follows flow `{flow}`, which its plan does not have"))?;
         Ok(RunState::new(run.clone(), event.header.trace, pinned.clone(), graph.clone()))
+    }
+
+    /// A run within another one, before its first event.
+    pub(crate) fn inner(&mut self, parent: &Parent, run: &Arc<str>, trace: [u8; 16]) -> Result<RunState, String> {
+        let Some(live) = self.live(&parent.run) else { return Err(format!("run {run} runs within {}, which has ended", parent.run)) };
+        let around = &*live.state_mut();
+        let nothing = || format!("run {run} is no part of {}", parent.run);
+        let phase = parent.step.and_then(|id| around.step(id)).map(|step| &step.phase);
+        let (graph, outer) = match (parent.part, phase) {
+            (Part::Item(_), Some(Phase::Items(items))) => {
+                let graph = parent.step.and_then(|each| around.loops().body_of(each)).ok_or_else(nothing)?;
+                (graph.clone(), Some(items.outer.clone()))
+            }
+            (Part::OnFailure, None) => (around.graph.on_failure().ok_or_else(nothing)?.clone(), Some(Arc::new(around.clone()))),
+            (Part::Flow, Some(Phase::Flow { .. })) => {
+                let Some(StepKind::Begin(begin)) = parent.step.and_then(|id| around.graph.step(id)).map(|step| &step.kind) else {
+                    return Err(nothing());
+                };
+                (around.pinned.flow(&begin.flow).ok_or_else(nothing)?.clone(), None)
+            }
+            _ => return Err(nothing()),
+        };
+        let mut state = RunState::new(run.clone(), trace, around.pinned.clone(), graph);
+        state.outer = outer;
+        Ok(state)
+    }
+
+    /// The graph that an ended run followed.
+    pub(crate) fn graph_of(&self, summary: &RunSummary) -> Option<Arc<FlowGraph>> {
+        let flow = self.plans.get(&summary.plan)?.flow(&summary.flow)?;
+        let mut around = summary.parent.clone();
+        let mut body = None;
+        // Up to the run whose graph holds the bodies of all loops within it.
+        while let Some(parent) = around {
+            match parent.part {
+                Part::Flow => break,
+                Part::OnFailure => {
+                    let graph = flow.on_failure()?;
+                    return body.map_or_else(|| Some(graph.clone()), |each| graph.body_of(each).cloned());
+                }
+                Part::Item(_) => {
+                    body = body.or(parent.step);
+                    around = match self.runs.get(&parent.run)? {
+                        Entry::Live(live) => live.state().parent.clone(),
+                        Entry::Ended(summary) => summary.parent.clone(),
+                    };
+                }
+            }
+        }
+        body.map_or_else(|| Some(flow.clone()), |each| flow.body_of(each).cloned())
     }
 
     pub(crate) fn adopt(&mut self, event: &Event) -> Result<(), String> {
@@ -147,6 +203,12 @@ impl<L: Holds> Books<L> {
             EventKind::FactRemembered { memory, subject, fields } => {
                 let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
                 self.memories.remember(&active.plan, memory, subject, fact);
+            }
+            EventKind::FactsRemembered { memory, subject, facts } => {
+                for fields in facts {
+                    let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
+                    self.memories.remember(&active.plan, memory, subject, fact);
+                }
             }
             _ => {}
         }

@@ -6,6 +6,7 @@
 mod act;
 mod advance;
 mod answered;
+pub(crate) mod children;
 mod claimed;
 mod control;
 mod due;
@@ -18,6 +19,7 @@ mod start;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
+use crate::child::{Child, ChildEnd, Parent};
 use crate::event::{EventKind, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::Pinned;
@@ -83,7 +85,11 @@ pub enum Input {
         concurrency_key: Option<Arc<str>>,
         /// What becomes of it.
         turn: Turn,
+        /// The run within which it runs.
+        parent: Option<Parent>,
     },
+    /// A run within it has ended.
+    ChildEnded(ChildEnd),
     /// Its concurrency key is free.
     Admit,
     /// Somebody, or the engine, wants something of the whole run.
@@ -247,6 +253,20 @@ pub enum Effect {
         /// The call.
         call: Call,
     },
+    /// Begin a run within this one.
+    Begin {
+        /// The step.
+        step: Option<StepId>,
+        /// The run.
+        child: Child,
+    },
+    /// Cancel the runs within this one: of a step, or all of them.
+    EndChildren {
+        /// The step.
+        step: Option<StepId>,
+        /// Why.
+        reason: Arc<str>,
+    },
     /// Set a clock.
     Timer {
         /// Which.
@@ -298,9 +318,10 @@ pub struct Decision {
 pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) -> Decision {
     let mut round = Round { active, state: state.clone(), now: moment.now, used_last: state.last, decision: Decision::default() };
     match input {
-        Input::Start { key, input, actor, concurrency_key, turn } => {
-            start::begin(&mut round, (key, input), actor, concurrency_key.as_ref(), turn);
+        Input::Start { key, input, actor, concurrency_key, turn, parent } => {
+            start::begin(&mut round, (key, input), actor, (concurrency_key.as_ref(), turn), parent.as_ref());
         }
+        Input::ChildEnded(end) => children::ended(&mut round, end),
         Input::Admit => start::admit(&mut round),
         Input::Control { by, wish } => control::wish(&mut round, by, wish),
         Input::Advance => {}
@@ -347,7 +368,8 @@ impl Round<'_> {
     fn perform(&mut self, effect: Effect) {
         match &effect {
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
-            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } => {}
+            Effect::Begin { step, child } => self.state.mark_issued(*step, child.parent.part),
+            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } | Effect::EndChildren { .. } => {}
         }
         self.decision.effects.push(effect);
     }

@@ -10,7 +10,7 @@ use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::fit;
 use crate::key::{digest_of, run_id, text_of};
 use crate::memory::Fact;
-use crate::pinned::Pinned;
+use crate::pinned::{FlowGraph, Pinned};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::scope::Names;
@@ -111,7 +111,7 @@ pub enum ControlError {
 }
 
 /// What a run shares with those that may not work beside it, as the log names it.
-fn concurrency_key(flow: &str, terms: &Concurrency, input: &Value) -> Result<Arc<str>, StartError> {
+pub(crate) fn concurrency_key(flow: &str, terms: &Concurrency, input: &Value) -> Result<Arc<str>, StartError> {
     let Some(key) = &terms.key else { return Ok(flow.into()) };
     match key.evaluate(&Names(&[("input", input.clone())])) {
         Ok(Value::Null) => Err(StartError::Key(format!("`{}` of its concurrency is absent", key.source))),
@@ -327,7 +327,7 @@ impl Engine {
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
         self.ask(move |shard| {
             let all = shard.books.runs.values().map(|entry| match entry {
-                Entry::Live(live) => RunSummary::of(&live.state),
+                Entry::Live(live) => shard.summary_of(&live.state),
                 Entry::Ended(summary) => RunSummary::clone(summary),
             });
             let mut runs: Vec<RunSummary> = all.filter(|run| run.first > 0 && filter.admits(run)).collect();
@@ -346,14 +346,20 @@ impl Engine {
         enum Found {
             Nothing,
             Live(Box<RunDetails>),
-            Ended(Arc<RunSummary>, Option<Arc<Pinned>>),
+            Ended(Arc<RunSummary>, Option<(Arc<Pinned>, Arc<FlowGraph>)>),
         }
         let wanted: Arc<str> = id.into();
         let found = self
             .ask(move |shard| match shard.books.runs.get(&wanted) {
                 None => Found::Nothing,
-                Some(Entry::Live(live)) => Found::Live(Box::new(RunDetails::of(&live.state))),
-                Some(Entry::Ended(summary)) => Found::Ended(summary.clone(), shard.books.plans.get(&summary.plan).cloned()),
+                Some(Entry::Live(live)) => {
+                    let summary = shard.summary_of(&live.state);
+                    Found::Live(Box::new(RunDetails { summary, ..RunDetails::of(&live.state) }))
+                }
+                Some(Entry::Ended(summary)) => {
+                    let pinned = shard.books.plans.get(&summary.plan).cloned();
+                    Found::Ended(summary.clone(), pinned.zip(shard.books.graph_of(summary)))
+                }
             })
             .await?;
         let (summary, pinned) = match found {
@@ -361,9 +367,7 @@ impl Engine {
             Found::Live(details) => return Ok(Some(*details)),
             Found::Ended(summary, pinned) => (summary, pinned),
         };
-        let Some((pinned, graph)) = pinned.and_then(|pinned| Some((pinned.clone(), pinned.flow(&summary.flow)?.clone()))) else {
-            return Ok(None);
-        };
+        let Some((pinned, graph)) = pinned else { return Ok(None) };
         let (_, trace) = run_id(&self.shared.active.tenant, &summary.flow, &summary.key);
         let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
         let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;

@@ -5,6 +5,7 @@
 mod describe;
 
 use crate::approval::{Approval, Verdict};
+use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
 use crate::guard::Claim;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -257,6 +258,9 @@ pub enum EventKind {
         /// Whether another run has that key, so that this one begins later.
         #[serde(default)]
         held: bool,
+        /// The run within which it runs.
+        #[serde(default)]
+        parent: Option<Parent>,
     },
     /// Its concurrency key is free: a run that was held begins.
     RunAdmitted,
@@ -274,6 +278,36 @@ pub enum EventKind {
         /// The arm's place.
         arm: u16,
     },
+    /// The items of an `each` are picked, with what identifies each; the first of them begin.
+    ItemsPicked {
+        /// In the order of their places.
+        items: Vec<Picked>,
+    },
+    /// Another flow begins, as a run within this one.
+    FlowBegun {
+        /// Its input.
+        input: Value,
+    },
+    /// What follows the failure of a run begins, as a run within this one.
+    FailureHandled {
+        /// The step that failed; empty where none did.
+        step: Arc<str>,
+        /// Why the run fails.
+        failure: Failure,
+    },
+    /// A run within this one has ended.
+    ChildEnded {
+        /// Its name.
+        child: Arc<str>,
+        /// What it was.
+        part: Part,
+        /// Its output, or why it has none.
+        outcome: Outcome,
+        /// How long it waited for people, in microseconds.
+        waited: i64,
+    },
+    /// Every item of an `each` has ended: its value is the list of their outputs, in their order.
+    ItemsCompleted,
     /// A step has its value.
     StepCompleted {
         /// The value.
@@ -360,6 +394,15 @@ pub enum EventKind {
         /// The record.
         fields: Value,
     },
+    /// Several facts entered a memory.
+    FactsRemembered {
+        /// The memory.
+        memory: Arc<str>,
+        /// Whose facts; empty for facts about nobody.
+        subject: Arc<str>,
+        /// The records.
+        facts: Vec<Value>,
+    },
     /// A run ended well.
     RunCompleted {
         /// What it answers.
@@ -395,6 +438,11 @@ impl EventKind {
             Self::RunResumed => "run-resumed",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::ArmTaken { .. } => "arm-taken",
+            Self::ItemsPicked { .. } => "items-picked",
+            Self::FlowBegun { .. } => "flow-begun",
+            Self::FailureHandled { .. } => "failure-handled",
+            Self::ChildEnded { .. } => "child-ended",
+            Self::ItemsCompleted => "items-completed",
             Self::StepCompleted { .. } => "step-completed",
             Self::StepSkipped { .. } => "step-skipped",
             Self::StepFailed { .. } => "step-failed",
@@ -407,6 +455,7 @@ impl EventKind {
             Self::ApprovalExpired { .. } => "approval-expired",
             Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
             Self::FactRemembered { .. } => "fact-remembered",
+            Self::FactsRemembered { .. } => "facts-remembered",
             Self::RunCompleted { .. } => "run-completed",
             Self::RunFailed { .. } => "run-failed",
             Self::RunCancelled { .. } => "run-cancelled",

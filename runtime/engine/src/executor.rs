@@ -4,6 +4,7 @@
 //! it stops, and nothing that was not durable has happened.
 
 mod admit;
+mod children;
 mod commit;
 mod cut;
 mod perform;
@@ -11,7 +12,7 @@ mod timers;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::books::{Books, Entry, Holds};
-use crate::decide::{Decision, Input, Moment, Wish, decide};
+use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::state::{RunState, Standing};
@@ -116,6 +117,9 @@ enum Counted {
 impl Holds for Live {
     fn holding(state: RunState) -> Self {
         Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new() }
+    }
+    fn state(&self) -> &RunState {
+        &self.state
     }
     fn state_mut(&mut self) -> &mut RunState {
         &mut self.state
@@ -452,6 +456,7 @@ impl Shard {
             Counted::Queued => {}
         }
         self.free(&summary);
+        self.report(&summary);
         let _ = self.outlets.ended.send(summary);
     }
 

@@ -27,10 +27,20 @@ fn hexadecimal(bytes: &[u8]) -> Arc<str> {
 /// The name of a run, and its trace: both are the same 128 bits.
 #[must_use]
 pub fn run_id(tenant: &str, flow: &str, key: &str) -> (Arc<str>, [u8; 16]) {
-    let digest = digest(&["run", tenant, flow, key]);
+    run_of(&["run", tenant, flow, key])
+}
+
+fn run_of(parts: &[&str]) -> (Arc<str>, [u8; 16]) {
+    let digest = digest(parts);
     let mut trace = [0; 16];
     trace.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     (hexadecimal(&trace), trace)
+}
+
+/// The name of a run within a run, and its trace: of its parent, the step there, and what identifies it among its siblings.
+#[must_use]
+pub fn child_id(parent: &str, step: &str, key: &str) -> (Arc<str>, [u8; 16]) {
+    run_of(&["child", parent, step, key])
 }
 
 /// The key under which an effect happens at most once: of tenant, run and step.

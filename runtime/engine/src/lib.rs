@@ -5,6 +5,7 @@
 pub mod approval;
 pub mod backoff;
 mod books;
+pub mod child;
 pub mod clock;
 pub mod codec;
 pub mod contract;

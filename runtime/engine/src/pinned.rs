@@ -83,6 +83,8 @@ pub struct Node {
     pub arms: Vec<Vec<StepId>>,
     /// For a `classify`: the labels.
     pub labels: Arc<[String]>,
+    /// Whether it stands in the body that the graph is of.
+    pub is_member: bool,
 }
 
 /// A flow as a graph.
@@ -96,23 +98,45 @@ pub struct FlowGraph {
     pub nodes: Vec<Node>,
     /// How many steps stand in no arm.
     pub top: u32,
+    /// The `each` whose body this is; its other steps are none of this graph.
+    pub body: Option<StepId>,
+    bodies: HashMap<StepId, Arc<FlowGraph>>,
+    on_failure: Option<Arc<FlowGraph>>,
     places: HashMap<String, StepId>,
 }
 
 impl FlowGraph {
     fn new(plan: &Plan, flow: &Arc<Flow>) -> Self {
-        let mut nodes: Vec<Node> = flow.steps.iter().map(|step| node(plan, flow, step)).collect();
+        let loops = ids(flow).filter(|(_, step)| matches!(step.kind, StepKind::Each(_)));
+        let bodies = loops.map(|(id, _)| (id, Arc::new(Self::of(plan, flow, Some(id))))).collect();
+        // What follows a failure is a flow of its own kind: its steps count from 0, and those of the flow are around it.
+        let on_failure = (!flow.terms.on_failure.is_empty()).then(|| {
+            let mut after = Flow::clone(flow);
+            after.steps = std::mem::take(&mut after.terms.on_failure);
+            after.output = Default::default();
+            Arc::new(Self::new(plan, &Arc::new(after)))
+        });
+        Self { bodies, on_failure, ..Self::of(plan, flow, None) }
+    }
+
+    /// The graph of the steps that stand directly in a body: of an `each`, or of the flow.
+    fn of(plan: &Plan, flow: &Arc<Flow>, body: Option<StepId>) -> Self {
+        let mut nodes: Vec<Node> = flow.steps.iter().map(|step| node(plan, step)).collect();
         let mut places = HashMap::new();
         let mut top = 0;
-        for (place, step) in flow.steps.iter().enumerate() {
-            let id = StepId(u16::try_from(place).unwrap_or(u16::MAX));
+        for (id, step) in ids(flow).filter(|(_, step)| body_of(flow, step) == body) {
             places.insert(step.name.clone(), id);
-            for dependency in awaited(flow, step) {
+            let awaited = awaited(flow, id, step, body);
+            if let Some(node) = nodes.get_mut(usize::from(id.0)) {
+                node.blockers = u16::try_from(awaited.len()).unwrap_or(u16::MAX);
+                node.is_member = true;
+            }
+            for dependency in awaited {
                 if let Some(node) = nodes.get_mut(usize::from(dependency.0)) {
                     node.dependents.push(id);
                 }
             }
-            match step.within {
+            match step.within.filter(|(around, _)| Some(*around) != body) {
                 None => top += 1,
                 Some((choose, arm)) => {
                     if let Some(arm) = nodes.get_mut(usize::from(choose.0)).and_then(|node| node.arms.get_mut(usize::from(arm))) {
@@ -121,7 +145,26 @@ impl FlowGraph {
                 }
             }
         }
-        Self { flow: flow.clone(), name: flow.name.as_str().into(), nodes, top, places }
+        let name = flow.name.as_str().into();
+        Self { flow: flow.clone(), name, nodes, top, body, bodies: HashMap::new(), on_failure: None, places }
+    }
+
+    /// The graph of the body of an `each`.
+    #[must_use]
+    pub fn body_of(&self, each: StepId) -> Option<&Arc<FlowGraph>> {
+        self.bodies.get(&each)
+    }
+
+    /// The graph of the steps of `on-failure`, where there are any.
+    #[must_use]
+    pub fn on_failure(&self) -> Option<&Arc<FlowGraph>> {
+        self.on_failure.as_ref()
+    }
+
+    /// The arm in which a step stands; none where it stands directly in its body.
+    #[must_use]
+    pub fn arm_around(&self, id: StepId) -> Option<(StepId, u16)> {
+        self.step(id)?.within.filter(|(around, _)| Some(*around) != self.body)
     }
 
     /// A step of the plan.
@@ -143,7 +186,11 @@ impl FlowGraph {
     }
 }
 
-fn node(plan: &Plan, flow: &Flow, step: &Step) -> Node {
+fn ids(flow: &Flow) -> impl Iterator<Item = (StepId, &Step)> {
+    flow.steps.iter().zip(0_u16..).map(|(step, place)| (StepId(place), step))
+}
+
+fn node(plan: &Plan, step: &Step) -> Node {
     let arms = match &step.kind {
         StepKind::Choose { arms } => vec![Vec::new(); arms.len()],
         _ => Vec::new(),
@@ -152,18 +199,36 @@ fn node(plan: &Plan, flow: &Flow, step: &Step) -> Node {
         StepKind::Classify { labels, .. } => plan.types.enums.get(labels).map_or_else(|| Arc::from([]), |labels| labels.as_slice().into()),
         _ => Arc::from([]),
     };
-    let blockers = u16::try_from(awaited(flow, step).len()).unwrap_or(u16::MAX);
-    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers, arms, labels }
+    // A step of another body never starts here.
+    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers: u16::MAX, arms, labels, is_member: false }
 }
 
-/// What a step waits for, each once. A step of an arm never waits for the `choose` around it: that one waits for the step.
-fn awaited(flow: &Flow, step: &Step) -> Vec<StepId> {
+/// The steps around a step, from the nearest.
+fn around(flow: &Flow, step: &Step) -> impl Iterator<Item = StepId> {
+    let outer = move |id: StepId| flow.steps.get(usize::from(id.0)).and_then(|step| step.within).filter(|(outer, _)| outer.0 < id.0);
+    std::iter::successors(step.within, move |(id, _)| outer(*id)).map(|(id, _)| id)
+}
+
+fn is_loop(flow: &Flow, id: StepId) -> bool {
+    flow.steps.get(usize::from(id.0)).is_some_and(|step| matches!(step.kind, StepKind::Each(_)))
+}
+
+/// The `each` in whose body a step stands, with nothing but arms between.
+fn body_of(flow: &Flow, step: &Step) -> Option<StepId> {
+    around(flow, step).find(|id| is_loop(flow, *id))
+}
+
+/// What a step waits for in its own body, each once; an `each` also for what its steps name outside of it. A step of an arm never
+/// waits for the `choose` around it: that one waits for the step.
+fn awaited(flow: &Flow, id: StepId, step: &Step, body: Option<StepId>) -> Vec<StepId> {
     let mut steps = step.depends.clone();
-    let mut around = step.within;
-    while let Some((choose, _)) = around {
-        steps.retain(|id| *id != choose);
-        around = flow.steps.get(usize::from(choose.0)).and_then(|step| step.within).filter(|(outer, _)| outer.0 < choose.0);
+    if is_loop(flow, id) {
+        let inside = flow.steps.iter().filter(|inner| around(flow, inner).any(|outer| outer == id));
+        steps.extend(inside.flat_map(|inner| inner.depends.iter().copied()));
     }
+    let outer: Vec<StepId> = around(flow, step).collect();
+    steps.retain(|other| *other != id && !outer.contains(other));
+    steps.retain(|other| flow.steps.get(usize::from(other.0)).is_some_and(|other| body_of(flow, other) == body));
     steps.sort_unstable();
     steps.dedup();
     steps

@@ -5,6 +5,7 @@
 use crate::approval::Verdict;
 use crate::backoff::Unreached;
 use crate::books::{Books, Entry, Holds};
+use crate::child::ChildEnd;
 use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, Turn, Wish, decide};
 use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::Failure;
@@ -52,6 +53,9 @@ struct Replayed(RunState);
 impl Holds for Replayed {
     fn holding(state: RunState) -> Self {
         Self(state)
+    }
+    fn state(&self) -> &RunState {
+        &self.0
     }
     fn state_mut(&mut self) -> &mut RunState {
         &mut self.0
@@ -162,6 +166,14 @@ fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
     match (&event.kind, &event.used) {
         (EventKind::RunAdmitted, _) => Input::Admit,
+        (EventKind::ChildEnded { child, part, outcome, waited }, _) => {
+            let outcome = match outcome {
+                Outcome::Done(output) => Ok(output.clone()),
+                Outcome::Failed(failure) => Err(failure.clone()),
+            };
+            let step = event.header.step.as_ref().map(|step| step.id);
+            Input::ChildEnded(ChildEnd { run: child.clone(), step, part: *part, outcome, cost: event.cost, waited: *waited })
+        }
         (EventKind::CancelRequested { reason }, _) => control(event, Wish::Cancel(reason.clone())),
         (EventKind::RunPaused, _) => control(event, Wish::Pause),
         (EventKind::RunResumed, _) => control(event, Wish::Resume),
@@ -222,14 +234,14 @@ fn control(event: &Event, wish: Wish) -> Input {
 /// How a run was started; a second event of the same decision says that it never began.
 fn started(events: &[Event]) -> Option<Input> {
     let first = events.first()?;
-    let EventKind::RunStarted { key, input, concurrency_key, held, .. } = &first.kind else { return None };
+    let EventKind::RunStarted { key, input, concurrency_key, held, parent, .. } = &first.kind else { return None };
     let turn = match events.get(1).map(|event| &event.kind) {
         Some(EventKind::RunCancelled { reason }) => Turn::Never(reason.clone()),
         _ if *held => Turn::Later,
         _ => Turn::Now,
     };
     let (actor, concurrency_key) = (first.header.actor.clone(), concurrency_key.clone());
-    Some(Input::Start { key: key.clone(), input: input.clone(), actor, concurrency_key, turn })
+    Some(Input::Start { key: key.clone(), input: input.clone(), actor, concurrency_key, turn, parent: parent.clone() })
 }
 
 fn call_failure(code: &str, message: &str, retry: bool, retry_after: Option<i64>) -> CallFailure {

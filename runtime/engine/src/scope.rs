@@ -1,7 +1,9 @@
 //! The names that expressions may use, and their values. It computes nothing that is not asked for.
 
+use crate::child::Part;
 use crate::state::{Phase, RunState};
 use tradewind_lang::expr::Resolve;
+use tradewind_lang::plan::{Each, StepKind};
 use tradewind_lang::value::{Record, Value};
 
 /// The scope of a step's expressions: `input`, `run`, `settings`, `steps`, and the steps by name.
@@ -14,43 +16,89 @@ pub(crate) struct StepScope<'a> {
 impl Resolve for StepScope<'_> {
     fn resolve(&self, name: &str) -> Option<Value> {
         match name {
-            "input" => Some(self.state.input.clone()),
             "run" => Some(run_value(self.state, self.now)),
-            "settings" => Some(self.state.pinned.settings.clone()),
-            "steps" => Some(steps_value(self.state)),
-            _ => {
-                let step = self.state.step(self.state.graph.find(name)?)?;
-                step.phase.is_settled().then(|| step.value.clone())
-            }
+            "steps" => Some(Value::Record(std::sync::Arc::new(steps_of(self.state)))),
+            _ => match self.lend(name) {
+                Some(value) => Some(value.clone()),
+                None => self.place(name),
+            },
         }
     }
 
     fn lend(&self, name: &str) -> Option<&Value> {
         match name {
-            "input" => Some(&self.state.input),
             "run" | "steps" => None,
+            "input" => Some(&whole(self.state).input),
             "settings" => Some(&self.state.pinned.settings),
-            _ => {
-                let step = self.state.step(self.state.graph.find(name)?)?;
-                step.phase.is_settled().then_some(&step.value)
-            }
+            _ => step_value(self.state, name),
         }
     }
+}
+
+impl StepScope<'_> {
+    /// The place of an item, by the name that its `each`, or one around it, gives it.
+    fn place(&self, name: &str) -> Option<Value> {
+        let mut state = self.state;
+        loop {
+            let outer = state.outer.as_deref()?;
+            if let Some((each, place)) = loop_of(state)
+                && each.index.as_deref() == Some(name)
+            {
+                return Some(Value::Int(i64::from(place)));
+            }
+            state = outer;
+        }
+    }
+}
+
+/// The `each` whose item a run is, and its place there.
+fn loop_of(state: &RunState) -> Option<(&Each, u32)> {
+    let (parent, outer) = (state.parent.as_ref()?, state.outer.as_deref()?);
+    let Part::Item(place) = parent.part else { return None };
+    match &outer.graph.step(parent.step?)?.kind {
+        StepKind::Each(each) => Some((each, place)),
+        _ => None,
+    }
+}
+
+/// The value of a step, of an item, or of what failed: here, or in what runs around it.
+fn step_value<'a>(state: &'a RunState, name: &str) -> Option<&'a Value> {
+    if let Some(id) = state.graph.find(name) {
+        let step = state.step(id)?;
+        return step.phase.is_settled().then_some(&step.value);
+    }
+    let outer = state.outer.as_deref()?;
+    if loop_of(state).is_some_and(|(each, _)| each.item == name) {
+        return Some(&state.input);
+    }
+    if state.parent.as_ref().is_some_and(|parent| parent.part == Part::OnFailure) {
+        if name == "failure" {
+            return Some(&outer.failure);
+        }
+        // A step that never came to its turn is absent.
+        return outer.graph.find(name).and_then(|id| outer.step(id)).map(|step| &step.value);
+    }
+    step_value(outer, name)
+}
+
+/// The run of the flow itself: the one around an item, or around what follows a failure.
+pub(crate) fn whole(state: &RunState) -> &RunState {
+    state.outer.as_deref().map_or(state, whole)
 }
 
 /// `run`: its id, its flow, and the instant of the decision.
 pub(crate) fn run_value(state: &RunState, now: i64) -> Value {
     Value::record([
-        ("id", Value::String(state.id.clone())),
+        ("id", Value::String(whole(state).id.clone())),
         ("now", Value::Timestamp(now)),
         ("flow", Value::String(state.graph.name.clone())),
     ])
 }
 
 /// `steps`: what became of each.
-fn steps_value(state: &RunState) -> Value {
-    let steps = state.graph.nodes.iter().zip(&state.steps);
-    let record = steps.map(|(node, step)| {
+fn steps_of(state: &RunState) -> Record {
+    let mut record = state.outer.as_deref().map_or_else(Record::default, steps_of);
+    for (node, step) in state.graph.nodes.iter().zip(&state.steps).filter(|(node, _)| node.is_member) {
         let settled_by = match step.phase {
             Phase::Completed(Some(by)) => Value::string(by.as_str()),
             _ => Value::string(""),
@@ -61,9 +109,9 @@ fn steps_value(state: &RunState) -> Value {
             ("failed", Value::Bool(matches!(step.phase, Phase::Failed(_)))),
             ("settled_by", settled_by),
         ]);
-        (node.name.clone(), value)
-    });
-    Value::Record(std::sync::Arc::new(Record(record.collect())))
+        record.0.push((node.name.clone(), value));
+    }
+    record
 }
 
 /// A scope of a few names.

@@ -3,10 +3,12 @@
 //! Recovery folds; it never decides again. What is under way but not in the log (reads, model calls)
 //! is marked beside the fold and is forgotten by a restart.
 
+mod children;
 mod effects;
 mod phase;
 mod settle;
 
+use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::{FlowGraph, Pinned};
@@ -15,6 +17,7 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
+pub use children::{Handled, Items};
 pub use phase::{Asked, OpenEffect, Phase, Standing, StepState};
 
 /// The state of one run.
@@ -62,6 +65,18 @@ pub struct RunState {
     pub open: u32,
     /// Reads and model calls under way. Not in the log.
     pub asking: u32,
+    /// The run within which it runs.
+    pub parent: Option<Parent>,
+    /// That run as it stood when this one began, for an item of an `each` and for what follows a failure.
+    pub outer: Option<Arc<RunState>>,
+    /// Runs within it that have not ended.
+    pub children: u32,
+    /// Whether what follows its failure has been done.
+    pub handled: Handled,
+    /// Which step failed and why, once what follows is done: `failure` of the steps of `on-failure`.
+    pub failure: Value,
+    /// Steps that run others within them.
+    looping: Vec<StepId>,
     /// Whether a person paused it.
     pub paused: bool,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
@@ -98,6 +113,12 @@ impl RunState {
             moving: 0,
             open: 0,
             asking: 0,
+            parent: None,
+            outer: None,
+            children: 0,
+            handled: Handled::No,
+            failure: Value::Null,
+            looping: Vec::new(),
             paused: false,
             stopped: 0,
             stopped_since: None,
@@ -133,7 +154,8 @@ impl RunState {
     pub fn can_advance(&self) -> bool {
         match self.standing {
             Standing::Running => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
-            Standing::Failing(_) | Standing::Cancelling(_) => self.open == 0,
+            // What has begun ends first; then what follows a failure is done.
+            Standing::Failing(_) | Standing::Cancelling(_) => self.open == 0 && (self.children == 0 || self.handled == Handled::Begun),
             Standing::New | Standing::Held | Standing::Completed | Standing::Failed(_) | Standing::Cancelled(_) => false,
         }
     }
@@ -155,15 +177,45 @@ impl RunState {
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        (self.approvals > 0 || self.paused) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        (self.approvals > 0 || self.paused || self.children > 0) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
-    /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts.
+    /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts, and
+    /// while runs within it go on: they have their parent's deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<i64> {
-        let deadline = self.graph.flow.deadline?;
-        let counts = self.stopped_since.is_none() && self.standing != Standing::Held;
-        counts.then(|| self.began_at.saturating_add(deadline).saturating_add(self.stopped))
+        let counts = self.stopped_since.is_none() && self.standing != Standing::Held && self.children == 0;
+        self.due().filter(|_| counts)
+    }
+
+    /// When the whole run is due; items of an `each` have no time of their own but that of the run around them. As its clock stands now; none where nothing limits it.
+    #[must_use]
+    pub fn due(&self) -> Option<i64> {
+        let own = self.graph.flow.deadline.filter(|_| self.graph.body.is_none()).map(|deadline| self.began_at.saturating_add(deadline));
+        let outer = self.parent.as_ref().and_then(|parent| parent.due);
+        own.into_iter().chain(outer).min().map(|due| due.saturating_add(self.stopped))
+    }
+
+    /// What it has cost, with what the run around it had cost when it began: what its flow's cap is held against.
+    #[must_use]
+    pub fn spent(&self) -> Option<Money> {
+        let around = self.parent.as_ref().filter(|_| self.outer.is_some()).and_then(|parent| parent.spent);
+        match (around, self.cost) {
+            (Some(around), Some(cost)) => around.plus(cost),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// How long its clock stood still so far.
+    #[must_use]
+    pub fn stopped(&self) -> i64 {
+        self.stopped
+    }
+
+    /// Whether what follows its failure is being done.
+    #[must_use]
+    pub fn is_handling(&self) -> bool {
+        matches!(self.handled, Handled::Begun | Handled::Issued)
     }
 
     /// Marks a step as being asked; not folded, forgotten by a restart.
@@ -207,7 +259,8 @@ impl RunState {
             self.cost = self.cost.map_or(Some(cost), |sum| sum.plus(cost).or(Some(sum)));
         }
         match (kind, step) {
-            (EventKind::RunStarted { key, input, payload, concurrency_key, held, .. }, _) => {
+            (EventKind::RunStarted { key, input, payload, concurrency_key, held, parent, .. }, _) => {
+                self.parent.clone_from(parent);
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
                 self.standing = Standing::Held;
@@ -223,6 +276,7 @@ impl RunState {
             (EventKind::RunResumed, _) if self.paused => {
                 self.paused = false;
                 self.start_clock(at);
+                self.advance_all_items();
             }
             (EventKind::CancelRequested { reason }, _) if matches!(self.standing, Standing::Held | Standing::Running) => {
                 self.standing = Standing::Cancelling(reason.clone());
@@ -233,6 +287,17 @@ impl RunState {
                 self.output = output.clone();
             }
             (EventKind::RunFailed { failure }, _) => self.standing = Standing::Failed(failure.clone()),
+            (EventKind::FailureHandled { step, failure }, _) => {
+                self.children += 1;
+                self.handled = Handled::Begun;
+                self.failure = Value::record([
+                    ("step", Value::String(step.clone())),
+                    ("kind", Value::string(failure.kind.to_string())),
+                    ("message", Value::string(failure.message.as_str())),
+                ]);
+                self.standing = Standing::Failing(failure.clone());
+            }
+            (EventKind::ChildEnded { part, outcome, waited, .. }, step) => self.child_ended(step, *part, outcome, *waited),
             (_, Some(id)) => self.fold_step(id, kind, actor, at, seq),
             (_, None) => {}
         }
@@ -240,6 +305,12 @@ impl RunState {
 
     fn fold_step(&mut self, id: StepId, kind: &EventKind, actor: Option<&Arc<str>>, at: i64, seq: u64) {
         match kind {
+            EventKind::ItemsPicked { items } => self.pick(id, items),
+            EventKind::ItemsCompleted => self.complete_items(id, at),
+            EventKind::FlowBegun { input } => self.begin_flow(id, input),
+            EventKind::FactsRemembered { .. } => {
+                self.settle(id, Phase::Completed(None), Value::Record(Arc::default()), at);
+            }
             EventKind::ArmTaken { arm } => self.take_arm(id, *arm),
             EventKind::StepCompleted { value } => self.settle(id, Phase::Completed(None), value.clone(), at),
             EventKind::FactRemembered { fields, .. } => self.settle(id, Phase::Completed(None), fields.clone(), at),
@@ -276,6 +347,8 @@ impl RunState {
             | EventKind::RunPaused
             | EventKind::RunResumed
             | EventKind::CancelRequested { .. }
+            | EventKind::FailureHandled { .. }
+            | EventKind::ChildEnded { .. }
             | EventKind::RunCompleted { .. }
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => {}

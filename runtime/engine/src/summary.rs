@@ -1,5 +1,6 @@
 //! What is told of runs to people and programs: summaries, details, progress. It is derived and never decides.
 
+use crate::child::{Parent, Part};
 use crate::failure::Failure;
 use crate::ports::StoreError;
 use crate::state::{Phase, RunState, Standing};
@@ -73,6 +74,10 @@ pub struct RunSummary {
     pub concurrency_key: Option<Arc<str>>,
     /// What it cost.
     pub cost: Option<Money>,
+    /// How long it waited for people, and was paused.
+    pub waited: i64,
+    /// The run within which it runs.
+    pub parent: Option<Parent>,
     /// Digest of its input.
     pub payload: Digest,
     /// Digest of the plan it follows.
@@ -117,11 +122,21 @@ impl RunSummary {
             cancelled,
             concurrency_key: state.concurrency_key.clone(),
             cost: state.cost,
+            waited: state.stopped(),
+            parent: state.parent.clone(),
             payload: state.payload,
             plan: state.pinned.digest,
             first: state.first,
             last: state.last,
         }
+    }
+}
+
+impl RunSummary {
+    /// Whether it is only a part of another run: an item of an `each`, or what follows a failure.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.parent.as_ref().is_some_and(|parent| parent.part != Part::Flow)
     }
 }
 
@@ -153,7 +168,8 @@ impl RunDetails {
     /// Details of a run.
     #[must_use]
     pub fn of(state: &RunState) -> Self {
-        let steps = state.graph.nodes.iter().zip(&state.steps).map(|(node, step)| {
+        let members = state.graph.nodes.iter().zip(&state.steps).filter(|(node, _)| node.is_member);
+        let steps = members.map(|(node, step)| {
             let (status, note) = phase(&step.phase);
             StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
         });
@@ -165,6 +181,8 @@ fn phase(phase: &Phase) -> (&'static str, Option<String>) {
     match phase {
         Phase::Waiting => ("waiting", None),
         Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) => ("running", None),
+        Phase::Items(items) => ("running", Some(format!("{} of {} items ended, {} begun", items.ended, items.items.len(), items.begun))),
+        Phase::Flow { .. } => ("running", None),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
         Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),
         Phase::Completed(by) => ("done", by.map(|by| format!("settled by {}", by.as_str()))),
@@ -214,6 +232,10 @@ pub struct RunFilter {
     pub status: Option<RunStatus>,
     /// With this key only.
     pub key: Option<String>,
+    /// Items of `each` and what follows failures, too: runs that are only parts of others.
+    pub parts: bool,
+    /// Only those that run directly within this one.
+    pub parent: Option<String>,
     /// At most so many, newest first.
     pub limit: Option<usize>,
 }
@@ -224,6 +246,8 @@ impl RunFilter {
     pub fn admits(&self, run: &RunSummary) -> bool {
         self.flow.as_ref().is_none_or(|flow| **flow == *run.flow)
             && self.status.is_none_or(|status| status == run.status)
+            && self.parent.as_ref().is_none_or(|parent| run.parent.as_ref().is_some_and(|own| **parent == *own.run))
+            && (self.parts || !run.is_part())
             && self.key.as_ref().is_none_or(|key| **key == *run.key)
     }
 }

@@ -7,6 +7,7 @@ mod crash;
 mod doubt;
 mod interference;
 mod limits;
+mod parts;
 mod policies;
 mod random;
 mod seeds;

@@ -74,6 +74,10 @@ fn print_run(answer: &Json) {
         let note = if text(step, "note").is_empty() { String::new() } else { format!(" ({})", text(step, "note")) };
         say!("  {:<16} {:<8}{note}  {value}", text(step, "name"), text(step, "status"));
     }
+    for part in items(answer, "parts") {
+        let id: String = text(part, "id").chars().take(12).collect();
+        say!("  within it: {id}  {:<9}  {}", text(part, "status"), text(part, "key"));
+    }
     if let Some(output) = run.get("output").filter(|output| !output.is_null()) {
         say!("  output {output}");
     }

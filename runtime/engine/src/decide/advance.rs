@@ -1,12 +1,12 @@
 //! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
 
-use super::{Effect, Round, act, model, person};
+use super::{Effect, Round, act, children, model, person};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
 use crate::state::{Phase, Standing};
 use std::sync::Arc;
-use tradewind_lang::plan::{Arm, Require, Rule, Step, StepId, StepKind};
+use tradewind_lang::plan::{Arm, Facts, Require, Rule, Step, StepId, StepKind};
 use tradewind_lang::value::{Record, Value};
 
 /// Most steps of one wave, so that a decision always fits a segment.
@@ -28,15 +28,22 @@ pub(super) fn wave(round: &mut Round<'_>) {
 
 fn finish(round: &mut Round<'_>) {
     match round.state.standing.clone() {
-        Standing::Running if round.state.is_settled() && !round.state.paused => match round.bind(&round.state.graph.flow.output.clone()) {
+        Standing::Running if round.state.is_settled() && !round.state.paused => match children::output(round) {
             Ok(output) => round.emit(None, EventKind::RunCompleted { output }, Used::State, None),
             Err(message) => {
                 let failure = Failure::new(FailureKind::Rule, format!("the output has no value: {message}"));
                 round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
             }
         },
+        Standing::Failing(_) if round.state.children > 0 && !round.state.is_handling() => {
+            round.perform(Effect::EndChildren { step: None, reason: "the run around it fails".into() });
+        }
+        Standing::Cancelling(reason) if round.state.children > 0 => round.perform(Effect::EndChildren { step: None, reason }),
         Standing::Failing(failure) if round.state.open == 0 => {
             withdraw(round);
+            if children::handle(round, &failure) {
+                return;
+            }
             round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
         }
         Standing::Cancelling(reason) if round.state.open == 0 => {
@@ -61,6 +68,8 @@ fn start(round: &mut Round<'_>, id: StepId) {
     match round.state.step(id).map(|step| step.phase.clone()) {
         Some(Phase::Approved(asked)) => return act::approved(round, id, &asked),
         Some(Phase::Arm { arm, .. }) => return leave(round, id, step, arm),
+        Some(Phase::Items(_)) => return children::go_on(round, id),
+        Some(Phase::Flow { .. }) => return children::flow(round, id),
         Some(Phase::Ready) => {}
         _ => return,
     }
@@ -98,11 +107,11 @@ fn start(round: &mut Round<'_>, id: StepId) {
                 Err(message) => round.fail_rule(id, message),
             }
         }
+        StepKind::Facts(facts) => remember(round, id, facts),
+        StepKind::Each(each) => children::start(round, id, each),
+        StepKind::Begin(begin) => children::begin_flow(round, id, begin),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Facts(_)
-        | StepKind::Each(_)
-        | StepKind::Wait(_)
-        | StepKind::Begin(_)
+        StepKind::Wait(_)
         | StepKind::Undo(_)
         | StepKind::Emit(_)
         | StepKind::Generate(_)
@@ -115,6 +124,27 @@ fn start(round: &mut Round<'_>, id: StepId) {
             let does = tradewind_lang::graph::verb(&step.kind);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
+    }
+}
+
+/// Several facts, or facts about nobody.
+fn remember(round: &mut Round<'_>, id: StepId, facts: &Facts) {
+    let gathered = (|| {
+        let subject = facts.subject.as_ref().map(|subject| round.evaluate(subject)).transpose()?;
+        let mut records = Vec::new();
+        for (when, fields) in &facts.facts {
+            if when.as_ref().map_or(Ok(true), |when| round.holds(when))? {
+                records.push(round.bind(fields)?);
+            }
+        }
+        Ok((subject.map_or_else(|| "".into(), |subject| text_of(&subject)), records))
+    })();
+    match gathered {
+        Ok((subject, records)) => {
+            let kind = EventKind::FactsRemembered { memory: facts.memory.as_str().into(), subject, facts: records };
+            round.emit(Some(id), kind, Used::State, None);
+        }
+        Err(message) => round.fail_rule(id, message),
     }
 }
 

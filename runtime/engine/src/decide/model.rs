@@ -51,7 +51,7 @@ fn climb(round: &mut Round<'_>, id: StepId, route: &str, text: Arc<str>, from: u
 fn affordable(round: &Round<'_>, model: Option<&Arc<Model>>, name: &str) -> Result<Arc<Model>, String> {
     let model = model.ok_or_else(|| format!("the plan has no model `{name}`"))?;
     if let Some(cap) = round.state.graph.flow.cost_cap
-        && !within(round.state.cost, model.price, cap)
+        && !within(round.state.spent(), model.price, cap)
     {
         return Err(format!("budget: `{name}` costs {}, and the run may cost {cap}", model.price));
     }

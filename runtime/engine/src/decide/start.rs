@@ -1,6 +1,7 @@
 //! Input: a run is to begin. Whether it exists already, and whether its turn has come, is asked before.
 
 use super::{Cause, Effect, Round, Timer, Turn};
+use crate::child::Parent;
 use crate::event::{EventKind, Used};
 use crate::key::digest_of;
 use crate::state::Standing;
@@ -11,8 +12,8 @@ pub(super) fn begin(
     round: &mut Round<'_>,
     (key, input): (&Arc<str>, &Value),
     actor: &Arc<str>,
-    concurrency_key: Option<&Arc<str>>,
-    turn: &Turn,
+    (concurrency_key, turn): (Option<&Arc<str>>, &Turn),
+    parent: Option<&Parent>,
 ) {
     if round.state.standing != Standing::New {
         return;
@@ -24,6 +25,7 @@ pub(super) fn begin(
         payload: digest_of(input),
         concurrency_key: concurrency_key.cloned(),
         held: *turn != Turn::Now,
+        parent: parent.cloned(),
     };
     round.emit_as(None, kind, Used::State, None, Some(actor.clone()), Cause::Seq(0));
     match turn {

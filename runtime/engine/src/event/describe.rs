@@ -2,6 +2,7 @@
 
 use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used};
 use crate::approval::{Approval, ApprovalKind, Verdict};
+use crate::child::{Part, Picked};
 use crate::failure::Failure;
 use crate::guard::Claim;
 use std::sync::Arc;
@@ -82,14 +83,35 @@ impl EventKind {
             Self::PlanAdopted { digest, bytes } => {
                 vec![("digest", text(digest.to_string())), ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64)))]
             }
-            Self::RunStarted { flow, key, input, payload, concurrency_key, held } => vec![
+            Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent } => vec![
                 ("flow", text(flow.clone())),
                 ("key", text(key.clone())),
                 ("input", input.clone()),
                 ("payload", text(payload.to_string())),
                 ("concurrency_key", optional(concurrency_key.clone(), Value::String)),
                 ("held", Value::Bool(*held)),
+                ("parent", optional(parent.as_ref(), |parent| text(parent.run.clone()))),
+                ("part", optional(parent.as_ref(), |parent| text(part(parent.part)))),
             ],
+            Self::ItemsPicked { items } => {
+                let record = |item: &Picked| Value::record([("key", text(item.key.clone())), ("item", item.value.clone())]);
+                vec![("items", Value::list(items.iter().map(record)))]
+            }
+            Self::FlowBegun { input } => vec![("input", input.clone())],
+            Self::FailureHandled { step, failure: why } => [vec![("failed_step", text(step.clone()))], failure(why)].concat(),
+            Self::ChildEnded { child, part: was, outcome, waited } => {
+                let mut fields = vec![("child", text(child.clone())), ("part", text(part(*was)))];
+                match outcome {
+                    Outcome::Done(output) => fields.extend([("done", Value::Bool(true)), ("output", output.clone())]),
+                    Outcome::Failed(why) => fields.extend([vec![("done", Value::Bool(false))], failure(why)].concat()),
+                }
+                fields.push(("waited", Value::Duration(*waited)));
+                fields
+            }
+            Self::ItemsCompleted => Vec::new(),
+            Self::FactsRemembered { memory, subject, facts } => {
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", Value::list(facts.iter().cloned()))]
+            }
             Self::RunAdmitted | Self::RunPaused | Self::RunResumed => Vec::new(),
             Self::CancelRequested { reason } | Self::RunCancelled { reason } => vec![("reason", text(reason.clone()))],
             Self::ArmTaken { arm } => vec![("arm", number(u64::from(*arm)))],
@@ -131,6 +153,14 @@ impl EventKind {
             Self::RunCompleted { output } => vec![("output", output.clone())],
             Self::RunFailed { failure: why } => failure(why),
         }
+    }
+}
+
+fn part(part: Part) -> String {
+    match part {
+        Part::Item(place) => format!("item {place}"),
+        Part::Flow => "flow".to_owned(),
+        Part::OnFailure => "on-failure".to_owned(),
     }
 }
 

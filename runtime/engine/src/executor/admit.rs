@@ -93,6 +93,12 @@ impl Shard {
             }
         }
         // Where the process ended between the end of one run and the beginning of the next.
+        let paused = self.books.runs.iter().filter_map(|(id, entry)| match entry {
+            Entry::Live(live) if live.state.paused && live.state.children > 0 => Some(id.clone()),
+            _ => None,
+        });
+        let paused: Vec<Arc<str>> = paused.collect();
+        paused.iter().for_each(|run| self.cascade(run, &EventKind::RunPaused));
         let waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
         waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
     }
@@ -121,23 +127,23 @@ impl Shard {
     }
 
     /// Whether a run may begin beside those that have its concurrency key; where it replaces them, they are told.
-    fn turn_of(&mut self, start: &StartRequest, busy: Option<Busy>) -> Turn {
-        let Some(key) = &start.concurrency_key else { return Turn::Now };
+    pub(super) fn turn_of(&mut self, run: &Arc<str>, key: Option<&Arc<str>>, busy: Option<Busy>) -> Turn {
+        let Some(key) = key else { return Turn::Now };
         let before: Vec<Arc<str>> = self.lanes.get(key).map_or_else(Vec::new, |lane| lane.iter().cloned().collect());
         let Some(first) = before.first() else {
-            self.lanes.entry(key.clone()).or_default().push_back(start.run.clone());
+            self.lanes.entry(key.clone()).or_default().push_back(run.clone());
             return Turn::Now;
         };
         match busy.unwrap_or(Busy::Queue) {
             Busy::Skip => return Turn::Never(format!("run {} has its concurrency key", short(first)).into()),
             Busy::Queue => {}
             Busy::Replace => {
-                let reason: Arc<str> = format!("run {} takes its place", short(&start.run)).into();
+                let reason: Arc<str> = format!("run {} takes its place", short(run)).into();
                 let by = self.engine_actor.clone();
                 before.iter().for_each(|run| self.push(run, Input::Control { by: by.clone(), wish: Wish::Cancel(reason.clone()) }, None));
             }
         }
-        self.lanes.entry(key.clone()).or_default().push_back(start.run.clone());
+        self.lanes.entry(key.clone()).or_default().push_back(run.clone());
         Turn::Later
     }
 
@@ -177,16 +183,14 @@ impl Shard {
             }
             None => {
                 let Some(graph) = self.active.flow(&start.flow).cloned() else { return };
-                let turn = self.turn_of(&start, graph.flow.terms.concurrency.as_ref().map(|concurrency| concurrency.busy));
+                let busy = graph.flow.terms.concurrency.as_ref().map(|concurrency| concurrency.busy);
+                let turn = self.turn_of(&start.run, start.concurrency_key.as_ref(), busy);
                 let mut state = RunState::new(start.run.clone(), start.trace, self.active.clone(), graph);
                 state.payload = start.payload;
                 let mut live = Live::holding(state);
-                match turn {
-                    Turn::Now | Turn::Never(_) => (live.standing, self.running) = (Counted::Running, self.running + 1),
-                    Turn::Later => (live.standing, self.held) = (Counted::Held, self.held + 1),
-                }
+                self.count_start(&mut live, &turn);
                 let StartRequest { run, key, input, actor, concurrency_key, reply, .. } = start;
-                let input = Input::Start { key, input, actor, concurrency_key, turn };
+                let input = Input::Start { key, input, actor, concurrency_key, turn, parent: None };
                 let now = self.now();
                 let decision = decide(&self.active, &live.state, &input, Moment { now });
                 live.busy = true;

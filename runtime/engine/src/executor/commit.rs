@@ -238,6 +238,7 @@ impl Shard {
             None => {}
         }
         let Some(run) = item.run else { return Ok(()) };
+        item.events.iter().for_each(|event| self.cascade(&run, &event.kind));
         if let (Some(summary), Some(standing)) = (ended, standing) {
             self.ended(standing, summary);
             return Ok(());

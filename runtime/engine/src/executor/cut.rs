@@ -25,7 +25,7 @@ impl Shard {
 
     /// Drops events: their claims are free again. The effects that may still be done; what else is wanted is decided again.
     pub(super) fn cut(&mut self, run: &Arc<str>, dropped: Vec<EventKind>, mut effects: Vec<Effect>) -> Vec<Effect> {
-        let (mut intents, mut approvals) = (Vec::new(), Vec::new());
+        let (mut intents, mut approvals, mut begins) = (Vec::new(), Vec::new(), true);
         for kind in dropped {
             match kind {
                 EventKind::IntentRecorded(intent) => {
@@ -33,13 +33,15 @@ impl Shard {
                     intents.push(intent.key.clone());
                 }
                 EventKind::ApprovalRequested(approval) => approvals.push(approval.id.clone()),
+                EventKind::ItemsPicked { .. } | EventKind::FlowBegun { .. } | EventKind::FailureHandled { .. } => begins = false,
                 _ => {}
             }
         }
         let Some(state) = self.state(run) else { return Vec::new() };
         effects.retain(|effect| match effect {
             Effect::Timer { timer: Timer::Approval(id), .. } => !approvals.contains(id),
-            Effect::Timer { timer: Timer::Deadline, .. } | Effect::Lookup { .. } => true,
+            Effect::Timer { timer: Timer::Deadline, .. } | Effect::Lookup { .. } | Effect::EndChildren { .. } => true,
+            Effect::Begin { .. } => begins,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
                 state.step(*step).is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking))
@@ -70,10 +72,16 @@ impl Shard {
             EventKind::StepFailed { failure, goes_on } => EventKind::StepFailed { failure: shortened(failure), goes_on },
             EventKind::RunFailed { failure } => EventKind::RunFailed { failure: shortened(failure) },
             EventKind::RunCompleted { .. } => EventKind::RunFailed { failure: failure() },
+            EventKind::ChildEnded { child, part, waited, .. } => {
+                EventKind::ChildEnded { child, part, outcome: Outcome::Failed(failure()), waited }
+            }
             EventKind::EffectDenied { rule, message, goes_on } => EventKind::EffectDenied { rule, message: short(&message), goes_on },
             EventKind::StepCompleted { .. }
             | EventKind::IntentRecorded(_)
             | EventKind::FactRemembered { .. }
+            | EventKind::FactsRemembered { .. }
+            | EventKind::ItemsPicked { .. }
+            | EventKind::FlowBegun { .. }
             | EventKind::ApprovalRequested(_) => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
             // These are small, or bounded where they come in.
             kept => kept,

@@ -13,6 +13,9 @@ pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
     if let Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } = effect {
         state.mark_asking(*step);
     }
+    if let Effect::Begin { step, child } = effect {
+        state.mark_issued(*step, child.parent.part);
+    }
 }
 
 /// Sends an answer, or says that there will be none if its task ends without one.
@@ -41,6 +44,8 @@ impl Shard {
     pub(super) fn perform(&mut self, run: &Arc<str>, effect: Effect) {
         match effect {
             Effect::Timer { timer, at } => self.set_timer(run, timer, at),
+            Effect::Begin { child, .. } => self.begin_child(child),
+            Effect::EndChildren { step, reason } => self.end_children(run, step, &reason),
             Effect::Recall { step, memory, subject, last } => {
                 let now = self.last_now;
                 let facts = self.books.memories.recall(&self.active.plan, &memory, &subject, last as usize, now);

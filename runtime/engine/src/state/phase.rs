@@ -1,5 +1,6 @@
 //! Where a run stands, and each of its steps. Data only; the fold is beside it.
 
+use super::children::Items;
 use crate::approval::Approval;
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, SettledBy, SkipReason};
@@ -82,6 +83,15 @@ pub enum Phase {
         /// Unsettled steps.
         left: u16,
     },
+    /// The items of an `each` are worked.
+    Items(Arc<Items>),
+    /// Another flow runs.
+    Flow {
+        /// Its input.
+        input: Value,
+        /// Whether it was begun by this process. Not in the log.
+        issued: bool,
+    },
     /// A person is asked.
     Approval(Arc<Asked>),
     /// A person, or a clock, agreed; the effect is to be judged again.
@@ -111,7 +121,12 @@ impl Phase {
     }
 
     pub(super) fn may_start(&self) -> bool {
-        matches!(self, Self::Ready | Self::Approved(_) | Self::Arm { left: 0, .. })
+        match self {
+            Self::Ready | Self::Approved(_) | Self::Arm { left: 0, .. } => true,
+            Self::Items(items) => items.is_through() || items.issued < items.begun,
+            Self::Flow { issued, .. } => !issued,
+            _ => false,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ impl RunState {
 
     /// Makes a step ready whose steps before it are settled and whose arm is taken.
     pub(super) fn wake(&mut self, id: StepId) {
-        let arm_is_taken = match self.graph.step(id).and_then(|step| step.within) {
+        let arm_is_taken = match self.graph.arm_around(id) {
             None => true,
             Some((choose, arm)) => {
                 self.step(choose).is_some_and(|step| matches!(step.phase, Phase::Arm { arm: taken, .. } if taken == arm))
@@ -31,6 +31,14 @@ impl RunState {
             && matches!(step.phase, Phase::Waiting)
         {
             step.phase = Phase::Ready;
+            self.ready.push(id);
+        }
+    }
+
+    /// Lists a step whose phase changed in place among those that may start.
+    pub(super) fn note_ready(&mut self, id: StepId) {
+        self.ready.retain(|other| *other != id);
+        if self.may_start(id) {
             self.ready.push(id);
         }
     }
@@ -62,7 +70,7 @@ impl RunState {
             step.value = value;
         }
         let graph = self.graph.clone();
-        match graph.step(id).and_then(|step| step.within) {
+        match graph.arm_around(id) {
             None => self.unsettled = self.unsettled.saturating_sub(1),
             Some((choose, arm)) => self.leave_arm(choose, arm),
         }
