@@ -97,11 +97,7 @@ impl Plan {
         if step.on_error == OnError::Undo {
             add("`on-error=undo`");
         }
-        let bounds = [
-            (step.bounds.deadline.is_some(), "`deadline` of a step"),
-            (step.bounds.place.is_some(), "`place`"),
-            (step.bounds.not_before.is_some(), "`not-before`"),
-        ];
+        let bounds = [(step.bounds.place.is_some(), "`place`"), (step.bounds.not_before.is_some(), "`not-before`")];
         bounds.into_iter().filter(|(given, _)| *given).for_each(|(_, what)| add(what));
         match &step.kind {
             StepKind::Facts(facts) => {

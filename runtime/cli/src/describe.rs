@@ -28,7 +28,9 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {} facts", facts.len()),
         EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
-        EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => failure.to_string(),
+        EventKind::StepOverdue { failure } | EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => {
+            failure.to_string()
+        }
         EventKind::IntentRecorded(intent) => {
             let key: String = intent.key.chars().take(12).collect();
             format!("{} {} key {key}", intent.operation, shortened(&to_json(&intent.request)))

@@ -25,7 +25,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::pinned::Pinned;
 use crate::ports::{Call, CallOutcome, Classification};
 use crate::scope::StepScope;
-use crate::state::{RunState, Standing};
+use crate::state::{Phase, RunState, Standing};
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
@@ -46,6 +46,8 @@ pub enum Timer {
     Approval(Arc<str>),
     /// The deadline of the run.
     Deadline,
+    /// The deadline of a step.
+    Step(StepId),
 }
 
 /// What becomes of a run that is started.
@@ -367,11 +369,25 @@ impl Round<'_> {
 
     fn perform(&mut self, effect: Effect) {
         match &effect {
+            // Asked for the first time: what takes up a read or a ladder goes by the same clock.
+            Effect::Read { step, attempt: 1, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. }
+                if matches!(self.state.step(*step).map(|step| &step.phase), Some(Phase::Ready)) =>
+            {
+                self.state.mark_asking(*step);
+                self.limit(*step, self.now);
+            }
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
             Effect::Begin { step, child } => self.state.mark_issued(*step, child.parent.part),
             Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } | Effect::EndChildren { .. } => {}
         }
         self.decision.effects.push(effect);
+    }
+
+    /// Sets the clock of a step that began at an instant, where it has one.
+    fn limit(&mut self, step: StepId, since: i64) {
+        if let Some(limit) = self.state.graph.step(step).and_then(|step| step.bounds.deadline) {
+            self.perform(Effect::Timer { timer: Timer::Step(step), at: since.saturating_add(limit) });
+        }
     }
 
     fn is_running(&self) -> bool {

@@ -306,6 +306,11 @@ pub enum EventKind {
         /// How long it waited for people, in microseconds.
         waited: i64,
     },
+    /// The runs within a step took longer than it may: no more of them begin, and it fails when they have ended.
+    StepOverdue {
+        /// What it fails with.
+        failure: Failure,
+    },
     /// Every item of an `each` has ended: its value is the list of their outputs, in their order.
     ItemsCompleted,
     /// A step has its value.
@@ -442,6 +447,7 @@ impl EventKind {
             Self::FlowBegun { .. } => "flow-begun",
             Self::FailureHandled { .. } => "failure-handled",
             Self::ChildEnded { .. } => "child-ended",
+            Self::StepOverdue { .. } => "step-overdue",
             Self::ItemsCompleted => "items-completed",
             Self::StepCompleted { .. } => "step-completed",
             Self::StepSkipped { .. } => "step-skipped",

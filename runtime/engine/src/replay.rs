@@ -119,7 +119,11 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
 
 fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: &[Event]) -> Decision {
     let input = started(decision).unwrap_or_else(|| input_of(state, first));
-    if let Input::Read { step, .. } | Input::Recalled { step, .. } | Input::Classified { step, .. } = &input {
+    if let Input::Read { step, .. }
+    | Input::Recalled { step, .. }
+    | Input::Classified { step, .. }
+    | Input::Due { timer: Timer::Step(step) } = &input
+    {
         state.mark_asking(*step);
     }
     decide(active, state, &input, Moment { now: first.header.at })
@@ -166,6 +170,7 @@ fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
     match (&event.kind, &event.used) {
         (EventKind::RunAdmitted, _) => Input::Admit,
+        (EventKind::StepOverdue { .. } | EventKind::StepFailed { .. }, Used::Clock) => Input::Due { timer: Timer::Step(step) },
         (EventKind::ChildEnded { child, part, outcome, waited }, _) => {
             let outcome = match outcome {
                 Outcome::Done(output) => Ok(output.clone()),

@@ -305,9 +305,10 @@ impl RunState {
 
     fn fold_step(&mut self, id: StepId, kind: &EventKind, actor: Option<&Arc<str>>, at: i64, seq: u64) {
         match kind {
-            EventKind::ItemsPicked { items } => self.pick(id, items),
+            EventKind::ItemsPicked { items } => self.pick(id, items, at),
             EventKind::ItemsCompleted => self.complete_items(id, at),
-            EventKind::FlowBegun { input } => self.begin_flow(id, input),
+            EventKind::FlowBegun { input } => self.begin_flow(id, input, at),
+            EventKind::StepOverdue { failure } => self.overdue(id, failure),
             EventKind::FactsRemembered { .. } => {
                 self.settle(id, Phase::Completed(None), Value::Record(Arc::default()), at);
             }

@@ -49,6 +49,7 @@ pub(super) fn start(round: &mut Round<'_>, id: StepId, each: &Each) {
     match pick(round, each) {
         Ok(items) => {
             round.emit(Some(id), EventKind::ItemsPicked { items }, Used::State, None);
+            round.limit(id, round.now);
             go_on(round, id);
         }
         Err(message) => round.fail_rule(id, message),
@@ -120,6 +121,7 @@ pub(super) fn begin_flow(round: &mut Round<'_>, id: StepId, begin: &Begin) {
     match input {
         Ok(input) => {
             round.emit(Some(id), EventKind::FlowBegun { input }, Used::State, None);
+            round.limit(id, round.now);
             flow(round, id);
         }
         Err(message) => round.fail_rule(id, message),
@@ -128,7 +130,7 @@ pub(super) fn begin_flow(round: &mut Round<'_>, id: StepId, begin: &Begin) {
 
 /// Begins the run of the flow where this process has not done so.
 pub(super) fn flow(round: &mut Round<'_>, id: StepId) {
-    let Some(Phase::Flow { input, issued: false }) = round.state.step(id).map(|step| step.phase.clone()) else { return };
+    let Some(Phase::Flow { input, issued: false, .. }) = round.state.step(id).map(|step| step.phase.clone()) else { return };
     let child = child(round, Some(id), Part::Flow, "flow".into(), input);
     round.perform(Effect::Begin { step: Some(id), child });
 }
@@ -177,9 +179,17 @@ pub(super) fn ended(round: &mut Round<'_>, end: &ChildEnd) {
     let kind = EventKind::ChildEnded { child: end.run.clone(), part: end.part, outcome, waited: end.waited };
     round.emit(end.step, kind, Used::State, end.cost);
     let Some(id) = end.step else { return };
+    let overdue = match round.state.step(id).map(|step| &step.phase) {
+        Some(Phase::Flow { overdue, .. }) => overdue.clone(),
+        _ => None,
+    };
     match (end.part, &end.outcome) {
-        (Part::Flow, Ok(output)) => round.complete(id, output.clone(), Used::State, None),
-        (Part::Flow, Err(failure)) => round.fail(id, failure.clone(), Used::State),
+        (Part::Flow, outcome) => match (overdue, outcome) {
+            // What took too long counts as that, whatever it came to.
+            (Some(failure), _) => round.fail(id, failure, Used::State),
+            (None, Ok(output)) => round.complete(id, output.clone(), Used::State, None),
+            (None, Err(failure)) => round.fail(id, failure.clone(), Used::State),
+        },
         (Part::Item(_), Err(_)) if is_failing(round, id) => {
             round.perform(Effect::EndChildren { step: Some(id), reason: "another item failed".into() });
         }

@@ -84,12 +84,18 @@ pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome
 
 fn failed(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &CallFailure, used: Used) {
     let retry = retry(round, effect);
-    if failure.retry && effect.tries < retry.max {
-        let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now).max(asked_for(failure, round.now));
+    let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now).max(asked_for(failure, round.now));
+    if failure.retry && effect.tries < retry.max && in_time(round, id, effect, at) {
         attempted(round, id, effect, false, (&failure.code, &failure.message), Next::Send(at), used);
     } else {
         settle(round, id, effect, Outcome::Failed(Failure::of_call(failure)), SettledBy::Answer, used);
     }
+}
+
+/// Whether the deadline of its step leaves an attempt at an instant.
+fn in_time(round: &Round<'_>, id: StepId, effect: &OpenEffect, at: i64) -> bool {
+    let limit = round.state.graph.step(id).and_then(|step| step.bounds.deadline);
+    limit.is_none_or(|limit| at < effect.sent_at.saturating_add(limit))
 }
 
 /// Nothing was sent, as the provider could not be reached: that uses up no retries while the run waits.
@@ -98,7 +104,7 @@ fn unreachable(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: 
     let at = effect.unreached.again(round.now).next_at(&effect.intent.key, round.now);
     let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
     let may_repeat = !effect.doubt || operation.is_ok_and(|operation| harmless(operation.idempotent.as_ref(), effect, at));
-    if round.awaits_provider(effect.unreached) && may_repeat {
+    if round.awaits_provider(effect.unreached) && may_repeat && in_time(round, id, effect, at) {
         attempted(round, id, effect, effect.doubt, why, Next::Send(at), used);
     } else if effect.doubt {
         attempted(round, id, effect, true, why, Next::Person, used);

@@ -16,6 +16,9 @@ pub(super) fn take_up(round: &mut Round<'_>) {
         .collect();
     timers.into_iter().for_each(|timer| round.perform(timer));
     person::rearm_deadline(round);
+    for (id, since) in round.state.since_of_parts() {
+        round.limit(id, since);
+    }
     let places = 0..u16::try_from(round.state.steps.len()).unwrap_or(u16::MAX);
     for id in places.map(StepId) {
         let Some(Phase::Effect(open)) = round.state.step(id).map(|step| step.phase.clone()) else { continue };

@@ -108,6 +108,7 @@ impl EventKind {
                 fields.push(("waited", Value::Duration(*waited)));
                 fields
             }
+            Self::StepOverdue { failure: why } => failure(why),
             Self::ItemsCompleted => Vec::new(),
             Self::FactsRemembered { memory, subject, facts } => {
                 vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", Value::list(facts.iter().cloned()))]

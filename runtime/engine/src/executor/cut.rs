@@ -40,7 +40,7 @@ impl Shard {
         let Some(state) = self.state(run) else { return Vec::new() };
         effects.retain(|effect| match effect {
             Effect::Timer { timer: Timer::Approval(id), .. } => !approvals.contains(id),
-            Effect::Timer { timer: Timer::Deadline, .. } | Effect::Lookup { .. } | Effect::EndChildren { .. } => true,
+            Effect::Timer { timer: Timer::Deadline | Timer::Step(_), .. } | Effect::Lookup { .. } | Effect::EndChildren { .. } => true,
             Effect::Begin { .. } => begins,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {

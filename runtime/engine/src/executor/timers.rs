@@ -4,6 +4,7 @@ use super::{Inside, Shard};
 use crate::decide::{Input, Timer};
 use std::cmp::Reverse;
 use std::sync::Arc;
+use tradewind_lang::plan::StepId;
 
 /// When, a number that breaks ties, whose, and what for.
 pub(super) type Alarm = (i64, u64, Arc<str>, TimerKey);
@@ -13,6 +14,7 @@ pub(super) type Alarm = (i64, u64, Arc<str>, TimerKey);
 pub(super) enum TimerKey {
     Approval(Arc<str>),
     Deadline,
+    Step(u16),
 }
 
 impl Shard {
@@ -25,6 +27,7 @@ impl Shard {
                 TimerKey::Approval(approval) if !self.books.inbox.contains_key(&approval) => continue,
                 TimerKey::Approval(approval) => Timer::Approval(approval),
                 TimerKey::Deadline => Timer::Deadline,
+                TimerKey::Step(step) => Timer::Step(StepId(step)),
             };
             self.push(&run, Input::Due { timer }, None);
         }
@@ -34,6 +37,7 @@ impl Shard {
         let key = match timer {
             Timer::Approval(approval) => TimerKey::Approval(approval),
             Timer::Deadline => TimerKey::Deadline,
+            Timer::Step(step) => TimerKey::Step(step.0),
         };
         self.timer_count += 1;
         // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.

@@ -23,6 +23,8 @@ pub struct Items {
     pub ended: usize,
     /// What each ended with.
     outputs: Outputs,
+    /// When they were picked.
+    pub since: i64,
     /// Why the step will fail when those that have begun have ended.
     pub failed: Option<Failure>,
     /// The run as it stood when they were picked: what the items see of it.
@@ -143,10 +145,21 @@ impl RunState {
         open
     }
 
-    pub(super) fn pick(&mut self, id: StepId, items: &[Picked]) {
+    /// Steps with runs within them, and when they began.
+    #[must_use]
+    pub fn since_of_parts(&self) -> Vec<(StepId, i64)> {
+        let since = |id: &StepId| match self.step(*id).map(|step| &step.phase)? {
+            Phase::Items(items) => Some((*id, items.since)),
+            Phase::Flow { since, .. } => Some((*id, *since)),
+            _ => None,
+        };
+        self.looping.iter().filter_map(since).collect()
+    }
+
+    pub(super) fn pick(&mut self, id: StepId, items: &[Picked], since: i64) {
         let outer = Arc::new(self.clone());
         let outputs = Outputs::new(items.len());
-        let items = Items { items: items.into(), begun: 0, issued: 0, ended: 0, outputs, failed: None, outer };
+        let items = Items { items: items.into(), begun: 0, issued: 0, ended: 0, outputs, since, failed: None, outer };
         self.set_phase(id, Phase::Items(Arc::new(items)));
         self.looping.push(id);
         self.advance_items(id);
@@ -173,9 +186,9 @@ impl RunState {
         }
     }
 
-    pub(super) fn begin_flow(&mut self, id: StepId, input: &Value) {
+    pub(super) fn begin_flow(&mut self, id: StepId, input: &Value, since: i64) {
         self.children += 1;
-        self.set_phase(id, Phase::Flow { input: input.clone(), issued: false });
+        self.set_phase(id, Phase::Flow { input: input.clone(), since, overdue: None, issued: false });
         self.looping.push(id);
     }
 
@@ -207,6 +220,17 @@ impl RunState {
         };
         items.outputs.set(at, output);
         self.advance_items(id);
+    }
+
+    pub(super) fn overdue(&mut self, id: StepId, failure: &Failure) {
+        match self.steps.get_mut(usize::from(id.0)).map(|step| &mut step.phase) {
+            Some(Phase::Items(items)) => {
+                Arc::make_mut(items).failed.get_or_insert_with(|| failure.clone());
+                self.note_ready(id);
+            }
+            Some(Phase::Flow { overdue, .. }) => *overdue = Some(failure.clone()),
+            _ => {}
+        }
     }
 
     pub(super) fn complete_items(&mut self, id: StepId, at: i64) {

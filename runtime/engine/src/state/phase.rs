@@ -89,6 +89,10 @@ pub enum Phase {
     Flow {
         /// Its input.
         input: Value,
+        /// When it began.
+        since: i64,
+        /// Why the step will fail when it has ended.
+        overdue: Option<Failure>,
         /// Whether it was begun by this process. Not in the log.
         issued: bool,
     },
@@ -123,7 +127,7 @@ impl Phase {
     pub(super) fn may_start(&self) -> bool {
         match self {
             Self::Ready | Self::Approved(_) | Self::Arm { left: 0, .. } => true,
-            Self::Items(items) => items.is_through() || items.issued < items.begun,
+            Self::Items(items) => items.is_through() || items.unissued().next().is_some(),
             Self::Flow { issued, .. } => !issued,
             _ => false,
         }

@@ -420,3 +420,50 @@ policy "replies" owner="leads" { on "desk.reply"; limit "flood" count=20000 per=
     assert_eq!(most, 64);
     replay(&*world.log, 0).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_step_that_takes_longer_than_its_deadline_fails_and_ends_what_runs_within_it() {
+    let slow = |operation: &'static str| {
+        connectors(Arc::new(move |request: &Request| (request.operation == operation).then(|| Reply::Refused(failure("http-503", true)))))
+    };
+    // A read that is tried again for longer than its step may take.
+    let read = r#"
+flow "look" {
+    summary "Look an order up"
+    input { field "id" string }
+    observe "order" deadline="200ms" on-error=skip { call "shop.order.get" id="=input.id" }
+    output { known "=steps.order.ran"; failed "=steps.order.failed" }
+}
+"#;
+    let world = World::new(plan(&[PROJECT, read]), slow("shop.order.get"));
+    let engine = world.open().await;
+    let run = engine.start("look", Value::record([("id", Value::string("o1"))]), "test").await.unwrap().run_id;
+    world.settle(&engine).await;
+    let shown = show(&engine, &run).await;
+    assert_eq!(shown.summary.output.get("failed"), Some(&Value::Bool(true)), "{shown:#?}");
+    let events = world.events(&engine).await;
+    let failed = events.iter().find(|event| matches!(event.kind, EventKind::StepFailed { .. })).unwrap();
+    assert!(failed.header.at - events[1].header.at < 2 * SECOND, "it was tried on and on");
+    replay(&*world.log, 0).await.unwrap();
+
+    // Items that wait for a person: when the step's time is up, nobody is asked any more.
+    let world = World::new(
+        plan(&[PROJECT, &credits("deadline=\"2h\" on-error=fail", "").replace("deadline \"1h\"", "deadline \"9h\"")]),
+        healthy(),
+    );
+    let engine = world.open().await;
+    let run = begin(&engine, &[("a", "300 USD"), ("b", "20 USD")]).await;
+    world.settle(&engine).await;
+    engine.shutdown().await;
+    let engine = world.open().await;
+    world.settle(&engine).await;
+    assert_eq!(status(&engine, &run).await, RunStatus::Waiting, "{:#?}", show(&engine, &run).await);
+    world.clock.advance(2 * HOUR);
+    world.settle(&engine).await;
+    let shown = show(&engine, &run).await;
+    let failure = shown.summary.failure.unwrap();
+    assert_eq!((shown.summary.status, failure.code.as_str()), (RunStatus::Failed, "time-out"));
+    assert!(engine.approvals().await.unwrap().is_empty());
+    assert_eq!(done(&world), BTreeMap::from([("o1-b".to_owned(), 1)]));
+    replay(&*world.log, 0).await.unwrap();
+}

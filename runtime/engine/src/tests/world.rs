@@ -263,11 +263,25 @@ impl World {
     /// Waits for something, moving the clock over every delay on the way.
     pub(super) async fn moving<T>(&self, engine: &Engine, waiting: impl Future<Output = T>) -> T {
         let mut waiting = Box::pin(waiting);
+        let progress = engine.subscribe().progress;
         for step in 0..600 {
-            match tokio::time::timeout(std::time::Duration::from_millis(2), &mut waiting).await {
-                Ok(result) => return result,
-                Err(_) => self.clock.advance(if step < 100 { SECOND } else { 60 * SECOND }),
+            // What has not moved after so many turns waits for the clock, however slow the machine is; the last of them also gives
+            // other threads a moment.
+            let (mut still, mut commits) = (0, 0);
+            while still < 64 {
+                let result = std::future::poll_fn(|context| std::task::Poll::Ready(waiting.as_mut().poll(context))).await;
+                if let std::task::Poll::Ready(result) = result {
+                    return result;
+                }
+                if still == 63 {
+                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                }
+                tokio::task::yield_now().await;
+                let now = progress.borrow().commits;
+                still = if now == commits { still + 1 } else { 0 };
+                commits = now;
             }
+            self.clock.advance(if step < 100 { SECOND } else { 60 * SECOND });
         }
         let runs = engine.runs(RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() }).await.unwrap();
         let run = engine.run(&runs[0].id).await.unwrap();
