@@ -37,7 +37,7 @@ impl Plan {
             }
             match &step.kind {
                 StepKind::Act { operation, stage, .. } => {
-                    self.policies_lack(operation, &mut add);
+                    self.policies_lack(operation, &flow.name, &mut add);
                     stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
                 }
                 StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
@@ -47,15 +47,9 @@ impl Plan {
         found.into_iter().collect()
     }
 
-    fn policies_lack(&self, operation: &str, add: &mut impl FnMut(String, &str)) {
-        for policy in self.policies.values().filter(|policy| policy.on.iter().any(|on| on == operation)) {
+    fn policies_lack(&self, operation: &str, flow: &str, add: &mut impl FnMut(String, &str)) {
+        for policy in self.policies.values().filter(|policy| policy.covers(operation, flow)) {
             let place = format!("policy:{}", policy.name);
-            if !policy.flows.is_empty() {
-                add(place.clone(), "`flow=` of a policy");
-            }
-            for limit in policy.limits.iter().filter(|limit| limit.condition.is_some()) {
-                add(format!("{place}.{}", limit.name), "`where` of a limit");
-            }
             for rule in &policy.escalates {
                 self.team_lacks(&rule.escalation, add);
                 if rule.escalation.batch {

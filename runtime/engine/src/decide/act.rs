@@ -90,7 +90,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
     };
     for rule in over {
-        match escalation_of_limit(round.active, &wanted.operation.name, rule) {
+        match escalation_of_limit(round.active, &wanted.operation.name, &graph.name, rule) {
             Some(escalation) => escalations.push((rule.clone(), escalation)),
             None => return round.deny(id, rule.clone(), "the limit is reached".to_owned(), guard(over)),
         }

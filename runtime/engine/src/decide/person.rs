@@ -76,10 +76,10 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
 ///
 /// One team's word settles a fact; which of several gives it does not matter. None means that nobody may.
 pub(super) fn settlers(round: &Round<'_>, operation: &str) -> Vec<String> {
-    let policies = round.active.policies(operation);
-    let owner = policies.iter().find_map(|policy| policy.owner.as_ref());
+    let policies = || round.active.policies(operation, &round.state.graph.name);
+    let owner = policies().find_map(|policy| policy.owner.as_ref());
     let asked = || {
-        policies.iter().find_map(|policy| {
+        policies().find_map(|policy| {
             let rules = policy.escalates.iter().map(|rule| &rule.escalation.to);
             let limits = policy.limits.iter().filter_map(|limit| match &limit.otherwise {
                 LimitElse::Escalate(escalation) => Some(&escalation.to),
