@@ -64,14 +64,6 @@ impl Plan {
                     }
                 }
             }
-            let before =
-                |source: &str| source.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').any(|word| word == "before");
-            let reads = policy.denies.iter().map(|rule| (&rule.name, &rule.when));
-            for (name, _) in
-                reads.chain(policy.escalates.iter().map(|rule| (&rule.name, &rule.when))).filter(|(_, when)| before(&when.source))
-            {
-                add(format!("{place}.{name}"), "`before` in a rule");
-            }
         }
     }
 
@@ -168,9 +160,12 @@ impl Plan {
     fn operation_lacks(&self, operation: &str) -> Vec<String> {
         let Some(operation) = self.operations.get(operation) else { return Vec::new() };
         let connector = self.connectors.get(&operation.connector);
-        // A doubtful outcome is settled by the lookup, which must run too.
-        let lookup = operation.lookup.as_ref().and_then(|lookup| self.operations.get(&lookup.operation));
-        let settled = lookup.map(|lookup| lookup.terms.beyond()).unwrap_or_default();
+        // A doubtful outcome is settled by the lookup, what was there before is read, and it may be taken back: those must run, too.
+        let lookup = operation.lookup.as_ref().map(|lookup| &lookup.operation);
+        let before = operation.terms.before.as_ref().map(|before| &before.operation);
+        let undo = operation.terms.undo.as_ref().map(|undo| &undo.operation);
+        let beside = lookup.into_iter().chain(before).chain(undo).filter_map(|name| self.operations.get(name));
+        let settled = beside.flat_map(|operation| operation.terms.beyond());
         let beyond = connector
             .map(|connector| connector.terms.beyond())
             .unwrap_or_default()

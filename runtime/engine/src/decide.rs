@@ -6,6 +6,7 @@
 mod act;
 mod advance;
 mod answered;
+mod before;
 mod claimed;
 mod control;
 mod due;

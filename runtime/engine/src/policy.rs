@@ -51,6 +51,8 @@ pub struct Action<'a> {
     pub request: &'a Value,
     /// The evidence the step gives.
     pub evidence: &'a Value,
+    /// What was there before; none where it is not known, so that a rule that names it has no value.
+    pub before: Option<&'a Value>,
     /// When.
     pub now: i64,
 }
@@ -145,16 +147,17 @@ fn judged(active: &Pinned, action: &Action<'_>) -> Result<Judgement, Denial> {
         ("step", Value::string(action.step)),
         ("money", money.map_or(Value::Null, Value::Money)),
     ]);
-    let scopes: Vec<[(&str, Value); 5]> = policies
+    let scopes: Vec<Vec<(&str, Value)>> = policies
         .iter()
         .map(|policy| {
-            [
+            let named = [
                 ("effect", action.request.clone()),
                 ("action", action_value.clone()),
                 ("settings", active.settings.clone()),
                 ("run", action.run.clone()),
                 ("evidence", evidence_for(policy, action.evidence)),
-            ]
+            ];
+            named.into_iter().chain(action.before.map(|before| ("before", before.clone()))).collect()
         })
         .collect();
     let scoped = || policies.iter().zip(&scopes).map(|(policy, scope)| (policy, Names(scope)));

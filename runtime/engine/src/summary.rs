@@ -164,7 +164,7 @@ impl RunDetails {
 fn phase(phase: &Phase) -> (&'static str, Option<String>) {
     match phase {
         Phase::Waiting => ("waiting", None),
-        Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) => ("running", None),
+        Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) | Phase::Rereading(_) => ("running", None),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
         Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),
         Phase::Completed(by) => ("done", by.map(|by| format!("settled by {}", by.as_str()))),

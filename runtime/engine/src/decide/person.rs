@@ -39,6 +39,7 @@ pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, qu
         editable: Vec::new(),
         answer: Some(answer.to_owned()),
         policy,
+        before: None,
     };
     request(round, id, approval, Used::State);
 }
@@ -68,6 +69,7 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
         answer: None,
         digest: effect.intent.digest,
         policy: round.active.policy_digest,
+        before: effect.intent.before.clone(),
     };
     request(round, id, approval, Used::State);
 }

@@ -41,9 +41,9 @@ impl Shard {
             Effect::Timer { timer: Timer::Approval(id), .. } => !approvals.contains(id),
             Effect::Timer { timer: Timer::Deadline, .. } | Effect::Lookup { .. } => true,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
-            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
-                state.step(*step).is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking))
-            }
+            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => state
+                .step(*step)
+                .is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking | Phase::Approved(_) | Phase::Rereading(_))),
         });
         effects
     }
@@ -75,6 +75,7 @@ impl Shard {
             | EventKind::IntentRecorded(_)
             | EventKind::FactRemembered { .. }
             | EventKind::ApprovalRequested(_) => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
+            EventKind::PreImageRead { .. } => EventKind::PreImageRead { outcome: Outcome::Failed(failure()) },
             // These are small, or bounded where they come in.
             kept => kept,
         };
