@@ -236,7 +236,6 @@ impl OperationTerms {
             (!self.response.is_empty(), "fields of `response`"),
             (self.pages.is_some(), "`pages`"),
             (self.batch.is_some(), "`batch`"),
-            (self.before.is_some(), "`before`"),
         ];
         given.into_iter().filter(|(given, _)| *given).map(|(_, word)| word).collect()
     }

@@ -36,7 +36,7 @@ impl Plan {
             }
             match &step.kind {
                 StepKind::Act { operation, stage, .. } => {
-                    self.policies_lack(operation, &mut add);
+                    self.policies_lack(operation, &flow.name, &mut add);
                     stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
                 }
                 StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
@@ -51,15 +51,9 @@ impl Plan {
         found.into_iter().collect()
     }
 
-    fn policies_lack(&self, operation: &str, add: &mut impl FnMut(String, &str)) {
-        for policy in self.policies.values().filter(|policy| policy.on.iter().any(|on| on == operation)) {
+    fn policies_lack(&self, operation: &str, flow: &str, add: &mut impl FnMut(String, &str)) {
+        for policy in self.policies.values().filter(|policy| policy.covers(operation, flow)) {
             let place = format!("policy:{}", policy.name);
-            if !policy.flows.is_empty() {
-                add(place.clone(), "`flow=` of a policy");
-            }
-            for limit in policy.limits.iter().filter(|limit| limit.condition.is_some()) {
-                add(format!("{place}.{}", limit.name), "`where` of a limit");
-            }
             for rule in &policy.escalates {
                 self.team_lacks(&rule.escalation, add);
                 if rule.escalation.batch {
@@ -73,14 +67,6 @@ impl Plan {
                         add(format!("{place}.{}", limit.name), "`batch`");
                     }
                 }
-            }
-            let before =
-                |source: &str| source.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').any(|word| word == "before");
-            let reads = policy.denies.iter().map(|rule| (&rule.name, &rule.when));
-            for (name, _) in
-                reads.chain(policy.escalates.iter().map(|rule| (&rule.name, &rule.when))).filter(|(_, when)| before(&when.source))
-            {
-                add(format!("{place}.{name}"), "`before` in a rule");
             }
         }
     }
@@ -176,9 +162,12 @@ impl Plan {
     fn operation_lacks(&self, operation: &str) -> Vec<String> {
         let Some(operation) = self.operations.get(operation) else { return Vec::new() };
         let connector = self.connectors.get(&operation.connector);
-        // A doubtful outcome is settled by the lookup, which must run too.
-        let lookup = operation.lookup.as_ref().and_then(|lookup| self.operations.get(&lookup.operation));
-        let settled = lookup.map(|lookup| lookup.terms.beyond()).unwrap_or_default();
+        // A doubtful outcome is settled by the lookup, what was there before is read, and it may be taken back: those must run, too.
+        let lookup = operation.lookup.as_ref().map(|lookup| &lookup.operation);
+        let before = operation.terms.before.as_ref().map(|before| &before.operation);
+        let undo = operation.terms.undo.as_ref().map(|undo| &undo.operation);
+        let beside = lookup.into_iter().chain(before).chain(undo).filter_map(|name| self.operations.get(name));
+        let settled = beside.flat_map(|operation| operation.terms.beyond());
         let beyond = connector
             .map(|connector| connector.terms.beyond())
             .unwrap_or_default()

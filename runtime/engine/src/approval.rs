@@ -56,6 +56,9 @@ pub struct Approval {
     pub digest: Digest,
     /// Digest of the policies that were active when it was asked.
     pub policy: Digest,
+    /// What was there before the effect when it was asked; none where nothing is read, or could be.
+    #[serde(default)]
+    pub before: Option<Value>,
 }
 
 impl Approval {

@@ -6,6 +6,7 @@
 mod act;
 mod advance;
 mod answered;
+mod before;
 pub(crate) mod children;
 mod claimed;
 mod control;

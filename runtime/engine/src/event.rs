@@ -201,6 +201,9 @@ pub struct Intent {
     pub approval: Option<Arc<str>>,
     /// The digest of the action that was judged.
     pub digest: Digest,
+    /// What was there before it; none where nothing is read, or could be.
+    #[serde(default)]
+    pub before: Option<Value>,
 }
 
 /// Bytes, compact in MessagePack.
@@ -330,6 +333,11 @@ pub enum EventKind {
         /// Whether the run goes on without it.
         goes_on: bool,
     },
+    /// What is there before an effect was read, or could not be.
+    PreImageRead {
+        /// What.
+        outcome: Outcome,
+    },
     /// An effect may be sent from now on.
     IntentRecorded(Arc<Intent>),
     /// An attempt that settled nothing.
@@ -452,6 +460,7 @@ impl EventKind {
             Self::StepCompleted { .. } => "step-completed",
             Self::StepSkipped { .. } => "step-skipped",
             Self::StepFailed { .. } => "step-failed",
+            Self::PreImageRead { .. } => "pre-image-read",
             Self::IntentRecorded(_) => "intent-recorded",
             Self::EffectAttempted { .. } => "effect-attempted",
             Self::EffectSettled { .. } => "effect-settled",

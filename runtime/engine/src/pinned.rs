@@ -63,10 +63,10 @@ impl Pinned {
         self.flows.get(name)
     }
 
-    /// The policies that cover an operation, in order of name.
-    #[must_use]
-    pub fn policies(&self, operation: &str) -> &[Arc<Policy>] {
-        self.policies.get(operation).map_or(&[], Vec::as_slice)
+    /// The policies that cover an operation where a flow does it, in order of name.
+    pub fn policies<'a>(&'a self, operation: &'a str, flow: &'a str) -> impl Iterator<Item = &'a Arc<Policy>> {
+        let of_operation = self.policies.get(operation).map_or(&[][..], Vec::as_slice);
+        of_operation.iter().filter(move |policy| policy.covers(operation, flow))
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Action<'a> {
     pub request: &'a Value,
     /// The evidence the step gives.
     pub evidence: &'a Value,
+    /// What was there before; none where it is not known, so that a rule that names it has no value.
+    pub before: Option<&'a Value>,
     /// When.
     pub now: i64,
 }
@@ -78,8 +80,8 @@ pub enum Judgement {
 
 /// The escalation of a limit that is above its cap; the limit's own rule name asks for it.
 #[must_use]
-pub fn escalation_of_limit(active: &Pinned, operation: &str, rule: &str) -> Option<Escalation> {
-    active.policies(operation).iter().find_map(|policy| {
+pub fn escalation_of_limit(active: &Pinned, operation: &str, flow: &str, rule: &str) -> Option<Escalation> {
+    active.policies(operation, flow).find_map(|policy| {
         let name = rule.strip_prefix(policy.name.as_str())?.strip_prefix('.')?;
         policy.limits.iter().find(|limit| limit.name == name).and_then(|limit| match &limit.otherwise {
             LimitElse::Escalate(escalation) => Some(escalation.clone()),
@@ -129,7 +131,7 @@ fn judged(active: &Pinned, action: &Action<'_>) -> Result<Judgement, Denial> {
     {
         return Err(("money".to_owned(), format!("{money} is less than nothing: it would move the other way")));
     }
-    let policies = active.policies(&action.operation.name);
+    let policies: Vec<&Arc<Policy>> = active.policies(&action.operation.name, action.flow).collect();
     if policies.is_empty() && matches!(moves, Some((MoneyDirection::Out | MoneyDirection::In, _))) {
         let message = format!("no policy covers `{}`, which moves money", action.operation.name);
         return Err(("uncovered".to_owned(), message));
@@ -145,16 +147,17 @@ fn judged(active: &Pinned, action: &Action<'_>) -> Result<Judgement, Denial> {
         ("step", Value::string(action.step)),
         ("money", money.map_or(Value::Null, Value::Money)),
     ]);
-    let scopes: Vec<[(&str, Value); 5]> = policies
+    let scopes: Vec<Vec<(&str, Value)>> = policies
         .iter()
         .map(|policy| {
-            [
+            let named = [
                 ("effect", action.request.clone()),
                 ("action", action_value.clone()),
                 ("settings", active.settings.clone()),
                 ("run", action.run.clone()),
                 ("evidence", evidence_for(policy, action.evidence)),
-            ]
+            ];
+            named.into_iter().chain(action.before.map(|before| ("before", before.clone()))).collect()
         })
         .collect();
     let scoped = || policies.iter().zip(&scopes).map(|(policy, scope)| (policy, Names(scope)));
@@ -164,7 +167,7 @@ fn judged(active: &Pinned, action: &Action<'_>) -> Result<Judgement, Denial> {
     for (policy, scope) in scoped() {
         for limit in &policy.limits {
             let rule = format!("{}.{}", policy.name, limit.name);
-            claims.push(claim(active, limit, &rule, &scope, action.now).map_err(|message| (rule, message))?);
+            claims.extend(claim(active, limit, &rule, &scope, action.now).map_err(|message| (rule, message))?);
         }
     }
     let escalations = scoped().flat_map(|(policy, scope)| escalates(policy, &scope)).collect();
@@ -230,8 +233,16 @@ fn escalates(policy: &Policy, scope: &Names<'_>) -> Vec<(String, Escalation)> {
     asked.map(|escalate| (format!("{}.{}", policy.name, escalate.name), escalate.escalation.clone())).collect()
 }
 
-fn claim(active: &Pinned, limit: &Limit, rule: &str, scope: &Names<'_>, now: i64) -> Result<Claim, String> {
+/// What an effect takes of a limit; nothing where the limit does not count it.
+fn claim(active: &Pinned, limit: &Limit, rule: &str, scope: &Names<'_>, now: i64) -> Result<Option<Claim>, String> {
     let value_of = |expr: &Expr| expr.evaluate(scope).map_err(|error| format!("`{}`: {}", expr.source, error.0));
+    if let Some(condition) = &limit.condition {
+        match value_of(condition)? {
+            Value::Bool(true) => {}
+            Value::Bool(false) => return Ok(None),
+            _ => return Err(format!("`{}` has no value", condition.source)),
+        }
+    }
     let amount = match &limit.measure {
         Measure::Count => Amount::Number(1.0),
         Measure::Sum(expr) => amount_of(&value_of(expr)?)?,
@@ -256,7 +267,8 @@ fn claim(active: &Pinned, limit: &Limit, rule: &str, scope: &Names<'_>, now: i64
         Some(Window::Day) => Span::Day(active.zone.day(now)?),
     };
     let max = amount_of(&value_of(&limit.max)?)?;
-    Ok(Claim::Limit { rule: rule.into(), by, amount, max, span, escalates: matches!(limit.otherwise, LimitElse::Escalate(_)) })
+    let escalates = matches!(limit.otherwise, LimitElse::Escalate(_));
+    Ok(Some(Claim::Limit { rule: rule.into(), by, amount, max, span, escalates }))
 }
 
 fn amount_of(value: &Value) -> Result<Amount, String> {

@@ -223,6 +223,13 @@ fn input_of(state: &RunState, event: &Event) -> Input {
             let outcome = CallOutcome::Failed(of_failure(failure, None));
             Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
         }
+        (EventKind::PreImageRead { outcome }, Used::Answer { failures, .. }) => {
+            let outcome = match outcome {
+                Outcome::Done(value) => CallOutcome::Answered(value.clone()),
+                Outcome::Failed(failure) => CallOutcome::Failed(of_failure(failure, None)),
+            };
+            Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
+        }
         (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
             Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
         }

@@ -18,7 +18,7 @@ use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
 pub use children::{Handled, Items};
-pub use phase::{Asked, OpenEffect, Phase, Standing, StepState};
+pub use phase::{Asked, OpenEffect, Phase, PreImage, Standing, StepState};
 
 /// The state of one run.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl RunState {
     /// A run before its first event.
     #[must_use]
     pub fn new(id: Arc<str>, trace: [u8; 16], pinned: Arc<Pinned>, graph: Arc<FlowGraph>) -> Self {
-        let step = |blockers| StepState { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0 };
+        let step = |blockers| StepState { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0, before: None };
         let steps = graph.nodes.iter().map(|node| step(node.blockers)).collect();
         Self {
             id,
@@ -220,13 +220,14 @@ impl RunState {
 
     /// Marks a step as being asked; not folded, forgotten by a restart.
     pub fn mark_asking(&mut self, id: StepId) {
-        if let Some(step) = self.steps.get_mut(usize::from(id.0))
-            && matches!(step.phase, Phase::Ready)
-        {
-            step.phase = Phase::Asking;
-            self.asking += 1;
-            self.ready.retain(|other| *other != id);
-        }
+        let Some(step) = self.steps.get_mut(usize::from(id.0)) else { return };
+        step.phase = match &step.phase {
+            Phase::Ready => Phase::Asking,
+            Phase::Approved(asked) => Phase::Rereading(asked.clone()),
+            _ => return,
+        };
+        self.asking += 1;
+        self.ready.retain(|other| *other != id);
     }
 
     /// Open items of the inbox, with their steps.
@@ -324,6 +325,7 @@ impl RunState {
                 self.skip_arms(id, None);
                 self.fail_unless(*goes_on, failure);
             }
+            EventKind::PreImageRead { outcome } => self.seen(id, outcome, at),
             EventKind::IntentRecorded(intent) => self.open_effect(id, intent, at, seq),
             EventKind::EffectAttempted { attempt, doubt, code, next, .. } => self.attempted(id, (*attempt, *doubt), code, *next, at),
             EventKind::EffectSettled { outcome, by, goes_on, .. } => self.settle_effect(id, outcome, *by, *goes_on, at),

@@ -180,7 +180,7 @@ impl RunDetails {
 fn phase(phase: &Phase) -> (&'static str, Option<String>) {
     match phase {
         Phase::Waiting => ("waiting", None),
-        Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) => ("running", None),
+        Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) | Phase::Rereading(_) => ("running", None),
         Phase::Items(items) => ("running", Some(format!("{} of {} items ended, {} begun", items.ended, items.items.len(), items.begun))),
         Phase::Flow { .. } => ("running", None),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),

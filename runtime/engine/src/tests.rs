@@ -1,6 +1,7 @@
 //! Whole flows over twins: what an operator would notice.
 
 mod answers;
+mod before;
 mod bounds;
 mod control;
 mod crash;
@@ -11,5 +12,6 @@ mod parts;
 mod policies;
 mod random;
 mod seeds;
+mod site;
 mod unreachable;
 mod world;

@@ -1,14 +1,16 @@
 //! Acts: from a step to an intent, through policies, stage and approval. Nothing leaves before the intent is durable.
 
+use super::before::{self, Seen};
 use super::{Effect, Round};
 use crate::approval::{Approval, ApprovalKind};
+use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
 use crate::fit;
 use crate::key::{approval_id, digest_of, effect_key, text_of};
 use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
 use crate::scope::{Names, run_value};
-use crate::state::Asked;
+use crate::state::{Asked, Phase};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Escalation, Operation, Stage, StepId, StepKind};
 use tradewind_lang::value::Value;
@@ -60,14 +62,29 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
     Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged) })
 }
 
+/// Whether the step acts on something outside.
+pub(super) fn is_act(round: &Round<'_>, id: StepId) -> bool {
+    matches!(round.state.graph.step(id).map(|step| &step.kind), Some(StepKind::Act { .. }))
+}
+
+/// The read of what is there before a step's effect.
+pub(super) fn reads(round: &Round<'_>, id: StepId) -> Option<Call> {
+    let asked = match &round.state.step(id)?.phase {
+        Phase::Approved(asked) | Phase::Rereading(asked) => Some(asked),
+        _ => None,
+    };
+    let wanted = wanted(round, id, asked).ok()?;
+    before::call(round, &wanted.operation, &wanted.request).ok()
+}
+
 /// The rule that denies an action with this request for good as things stand, and what it says.
-pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, evidence: &Value) -> Option<(String, String)> {
+pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &Approval) -> Option<(String, String)> {
     let step = round.state.graph.node(id)?;
     let StepKind::Act { operation, .. } = &round.state.graph.step(id)?.kind else { return None };
     let (operation, _) = round.operation(operation).ok()?;
     let run = run_value(&round.state, round.now);
-    let (flow, step) = (&*round.state.graph.name, &*step.name);
-    match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, now: round.now }) {
+    let (flow, step, evidence, before) = (&*round.state.graph.name, &*step.name, &approval.evidence, approval.before.as_ref());
+    match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, before, now: round.now }) {
         Judgement::Denied { rule, message } => Some((rule, message)),
         Judgement::Allowed { .. } => None,
     }
@@ -76,6 +93,11 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, evidence: &
 fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
     let graph = round.state.graph.clone();
     let Some(step) = graph.node(id) else { return };
+    let before = match before::seen(round, id, &wanted.operation) {
+        Seen::Nothing => None,
+        Seen::Read(before) => before.value().cloned(),
+        Seen::Unread => return look(round, id, wanted),
+    };
     let action = Action {
         operation: &wanted.operation,
         flow: &graph.name,
@@ -83,6 +105,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         run: run_value(&round.state, round.now),
         request: &wanted.request,
         evidence: &wanted.evidence,
+        before: before.as_ref(),
         now: round.now,
     };
     let (claims, mut escalations, money) = match judge(round.active, &action) {
@@ -90,7 +113,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
     };
     for rule in over {
-        match escalation_of_limit(round.active, &wanted.operation.name, rule) {
+        match escalation_of_limit(round.active, &wanted.operation.name, &graph.name, rule) {
             Some(escalation) => escalations.push((rule.clone(), escalation)),
             None => return round.deny(id, rule.clone(), "the limit is reached".to_owned(), guard(over)),
         }
@@ -102,7 +125,10 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));
     let allowed = escalations.is_empty() || asked.is_some_and(|asked| covers(asked, &escalations, policy));
     if !allowed {
-        return request_approval(round, id, wanted, claims, over, &escalations, digest);
+        let approval = approval(round, id, wanted, claims, over, (&escalations, digest));
+        return approval
+            .into_iter()
+            .for_each(|approval| super::person::request(round, id, Approval { before: before.clone(), ..approval }, guard(over)));
     }
     let request_scope = [("request", wanted.request.clone())];
     let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
@@ -117,6 +143,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         forced: if asked.is_some() { over.to_vec() } else { Vec::new() },
         approval: asked.map(|asked| asked.approval.id.clone()),
         digest,
+        before,
     });
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
@@ -134,19 +161,28 @@ fn covers(asked: &Asked, escalations: &[(String, Escalation)], policy: Digest) -
     asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
 }
 
-fn request_approval(
-    round: &mut Round<'_>,
+/// What is there is read first; where it cannot even be asked for, that is known at once.
+fn look(round: &mut Round<'_>, id: StepId, wanted: &Wanted) {
+    match before::call(round, &wanted.operation, &wanted.request) {
+        Ok(call) => {
+            let (failures, unreached) = (Vec::new(), Unreached::default());
+            round.perform(Effect::Read { step: id, attempt: 1, not_before: round.now, failures, unreached, call });
+        }
+        Err(message) => round.fail_rule(id, message),
+    }
+}
+
+fn approval(
+    round: &Round<'_>,
     id: StepId,
     wanted: &Wanted,
     claims: Vec<crate::guard::Claim>,
     over: &[String],
-    escalations: &[(String, Escalation)],
-    digest: Digest,
-) {
-    let Some((to, merged)) = merge(escalations) else { return };
-    let graph = round.state.graph.clone();
-    let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
-    let approval = Approval {
+    (escalations, digest): (&[(String, Escalation)], Digest),
+) -> Option<Approval> {
+    let (to, merged) = merge(escalations)?;
+    let (node, state) = (round.state.graph.node(id)?, round.state.step(id)?);
+    Some(Approval {
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Act,
         to,
@@ -165,8 +201,8 @@ fn request_approval(
         answer: None,
         digest,
         policy: round.active.policy_digest,
-    };
-    super::person::request(round, id, approval, guard(over));
+        before: None,
+    })
 }
 
 /// The call of an effect whose intent is, or is about to be, durable.

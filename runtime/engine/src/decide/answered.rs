@@ -59,7 +59,7 @@ fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
         }
         Verdict::Approve { edits } => {
             let edited = edit(round, id, asked, edits)?;
-            if let Some((rule, message)) = edited.as_ref().and_then(|edited| acting::denial(round, id, edited, &asked.approval.evidence)) {
+            if let Some((rule, message)) = edited.as_ref().and_then(|edited| acting::denial(round, id, edited, &asked.approval)) {
                 return Err(AnswerRefusal::WouldBeDenied(rule, message));
             }
             let mut agreed: BTreeSet<String> = asked.agreed.iter().map(|one| one.to_lowercase()).collect();

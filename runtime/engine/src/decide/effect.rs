@@ -169,14 +169,15 @@ fn harmless(idempotent: Option<&Idempotent>, effect: &OpenEffect, at: i64) -> bo
     }
 }
 
-fn scope_of(round: &Round<'_>, effect: &OpenEffect, found: Option<&Value>) -> [(&'static str, Value); 4] {
+fn scope_of(round: &Round<'_>, effect: &OpenEffect, found: Option<&Value>) -> Vec<(&'static str, Value)> {
     let known = Value::record([("key", Value::String(effect.intent.key.clone())), ("sent_at", Value::Timestamp(effect.sent_at))]);
-    [
+    let named = [
         ("request", effect.intent.request.clone()),
         ("effect", known),
         ("run", run_value(&round.state, round.now)),
         ("found", found.cloned().unwrap_or(Value::Null)),
-    ]
+    ];
+    named.into_iter().chain(effect.intent.before.clone().map(|before| ("before", before))).collect()
 }
 
 fn declared(round: &Round<'_>, effect: &OpenEffect) -> Option<Lookup> {

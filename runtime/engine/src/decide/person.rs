@@ -39,6 +39,7 @@ pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, qu
         editable: Vec::new(),
         answer: Some(answer.to_owned()),
         policy,
+        before: None,
     };
     request(round, id, approval, Used::State);
 }
@@ -68,6 +69,7 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
         answer: None,
         digest: effect.intent.digest,
         policy: round.active.policy_digest,
+        before: effect.intent.before.clone(),
     };
     request(round, id, approval, Used::State);
 }
@@ -76,10 +78,10 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
 ///
 /// One team's word settles a fact; which of several gives it does not matter. None means that nobody may.
 pub(super) fn settlers(round: &Round<'_>, operation: &str) -> Vec<String> {
-    let policies = round.active.policies(operation);
-    let owner = policies.iter().find_map(|policy| policy.owner.as_ref());
+    let policies = || round.active.policies(operation, &round.state.graph.name);
+    let owner = policies().find_map(|policy| policy.owner.as_ref());
     let asked = || {
-        policies.iter().find_map(|policy| {
+        policies().find_map(|policy| {
             let rules = policy.escalates.iter().map(|rule| &rule.escalation.to);
             let limits = policy.limits.iter().filter_map(|limit| match &limit.otherwise {
                 LimitElse::Escalate(escalation) => Some(&escalation.to),

@@ -1,8 +1,8 @@
 //! Reads: a call that changes nothing, and the recall of facts. Failed reads are simply tried again.
 
-use super::{Effect, Round};
+use super::{Effect, Round, act, before};
 use crate::backoff::{Unreached, asked_for, retry_at};
-use crate::event::Used;
+use crate::event::{Outcome, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::state::Phase;
@@ -24,13 +24,14 @@ pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request:
 }
 
 pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[String], outcome: &CallOutcome) {
-    if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
+    let of_act = before::is_under_way(round, id);
+    if !round.is_running() || !(of_act || matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking))) {
         return;
     }
+    let used = || Used::Answer { failures: failures.to_vec(), retry_after: None };
     let failure = match outcome {
-        CallOutcome::Answered(value) => {
-            return round.complete(id, value.clone(), Used::Answer { failures: failures.to_vec(), retry_after: None }, None);
-        }
+        CallOutcome::Answered(value) if of_act => return before::found(round, id, Outcome::Done(value.clone()), used()),
+        CallOutcome::Answered(value) => return round.complete(id, value.clone(), used(), None),
         CallOutcome::Failed(failure) => failure.clone(),
         // A read changes nothing: whether the first one arrived does not matter.
         CallOutcome::Unknown(message) => {
@@ -39,14 +40,14 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: (u32, Unreach
     };
     match again(round, id, attempt, failures, &failure) {
         Some(effect) => round.decision.effects.push(effect),
-        None => round.fail(id, Failure::of_call(&failure), Used::Answer { failures: failures.to_vec(), retry_after: None }),
+        None if of_act => before::found(round, id, Outcome::Failed(Failure::of_call(&failure)), used()),
+        None => round.fail(id, Failure::of_call(&failure), used()),
     }
 }
 
 /// The next attempt at a read, while its connector allows one; where nothing could be sent, while the run waits.
 fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[String], failure: &CallFailure) -> Option<Effect> {
-    let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return None };
-    let (operation, connector) = round.operation(operation).ok()?;
+    let Call { connector, operation, request, .. } = asked(round, id)?;
     let (attempt, unreached) = attempt;
     let seed = format!("{} {}", round.state.id, id.0);
     let (attempt, unreached, not_before) = if failure.is_unreachable() {
@@ -62,7 +63,6 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
         let at = retry_at(&connector.retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
         (attempt + 1, Unreached::default(), at)
     };
-    let request = round.bind(request).ok()?;
     let mut failures = failures.to_vec();
     let told = format!("{}: {}", failure.code, failure.message);
     // A provider that cannot be reached for an hour says so once.
@@ -71,6 +71,13 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
     }
     let call = Call { connector, operation, request, key: String::new() };
     Some(Effect::Read { step: id, attempt, not_before, failures, unreached, call })
+}
+
+/// What a step reads: a read of its own, or what is there before its effect.
+fn asked(round: &Round<'_>, id: StepId) -> Option<Call> {
+    let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return act::reads(round, id) };
+    let (operation, connector) = round.operation(operation).ok()?;
+    Some(Call { connector, operation, request: round.bind(request).ok()?, key: String::new() })
 }
 
 pub(super) fn recalled(round: &mut Round<'_>, id: StepId, facts: &[(u64, Value)]) {

@@ -43,9 +43,9 @@ impl Shard {
             Effect::Timer { timer: Timer::Deadline | Timer::Step(_), .. } | Effect::Lookup { .. } | Effect::EndChildren { .. } => true,
             Effect::Begin { .. } => begins,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
-            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
-                state.step(*step).is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking))
-            }
+            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => state
+                .step(*step)
+                .is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking | Phase::Approved(_) | Phase::Rereading(_))),
         });
         effects
     }
@@ -83,6 +83,7 @@ impl Shard {
             | EventKind::ItemsPicked { .. }
             | EventKind::FlowBegun { .. }
             | EventKind::ApprovalRequested(_) => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
+            EventKind::PreImageRead { .. } => EventKind::PreImageRead { outcome: Outcome::Failed(failure()) },
             // These are small, or bounded where they come in.
             kept => kept,
         };

@@ -1,6 +1,6 @@
 //! Folding what happens to effects and to questions put to people.
 
-use super::{Asked, NOT_DONE, OpenEffect, Phase, RESTART, RunState};
+use super::{Asked, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, RunState};
 use crate::approval::{Approval, Verdict};
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy};
@@ -10,6 +10,18 @@ use tradewind_lang::plan::StepId;
 use tradewind_lang::value::Value;
 
 impl RunState {
+    /// What was there before an effect is known, or known to be unknown: its action may be judged.
+    pub(super) fn seen(&mut self, id: StepId, outcome: &Outcome, at: i64) {
+        match self.step(id).map(|step| step.phase.clone()) {
+            Some(Phase::Asking) => drop(self.set_phase(id, Phase::Ready)),
+            Some(Phase::Rereading(asked)) => drop(self.set_phase(id, Phase::Approved(asked))),
+            _ => {}
+        }
+        if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
+            step.before = Some(Arc::new(PreImage { outcome: outcome.clone(), at }));
+        }
+    }
+
     pub(super) fn open_effect(&mut self, id: StepId, intent: &Arc<Intent>, at: i64, seq: u64) {
         let effect = OpenEffect {
             intent: intent.clone(),
@@ -78,6 +90,7 @@ impl RunState {
         self.set_phase(id, phase);
         if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
             step.asked = step.asked.saturating_add(1);
+            step.before = None;
         }
         self.approvals += 1;
         self.stop_clock(at);

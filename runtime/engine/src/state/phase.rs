@@ -3,7 +3,7 @@
 use super::children::Items;
 use crate::approval::Approval;
 use crate::backoff::Unreached;
-use crate::event::{Intent, Next, SettledBy, SkipReason};
+use crate::event::{Intent, Next, Outcome, SettledBy, SkipReason};
 use crate::failure::Failure;
 use std::sync::Arc;
 use tradewind_lang::value::Value;
@@ -100,6 +100,8 @@ pub enum Phase {
     Approval(Arc<Asked>),
     /// A person, or a clock, agreed; the effect is to be judged again.
     Approved(Arc<Asked>),
+    /// The same, and what is there before it is being read again. Not in the log.
+    Rereading(Arc<Asked>),
     /// An effect is open.
     Effect(Arc<OpenEffect>),
     /// It has its value.
@@ -134,6 +136,26 @@ impl Phase {
     }
 }
 
+/// What was there before an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreImage {
+    /// What, or why it could not be read.
+    pub outcome: Outcome,
+    /// When it was read.
+    pub at: i64,
+}
+
+impl PreImage {
+    /// What was there, where it could be read.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        match &self.outcome {
+            Outcome::Done(value) => Some(value),
+            Outcome::Failed(_) => None,
+        }
+    }
+}
+
 /// A step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepState {
@@ -144,4 +166,6 @@ pub struct StepState {
     pub(super) blockers: u16,
     /// How many approvals were asked for it.
     pub asked: u16,
+    /// What was there before its effect, until a person is asked about it or it is sent.
+    pub before: Option<Arc<PreImage>>,
 }

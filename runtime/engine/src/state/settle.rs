@@ -50,7 +50,7 @@ impl RunState {
         if may_start {
             self.ready.push(id);
         }
-        if matches!(old, Phase::Asking) {
+        if matches!(old, Phase::Asking | Phase::Rereading(_)) {
             self.asking = self.asking.saturating_sub(1);
         }
         Some(old)

@@ -144,3 +144,53 @@ async fn people_are_not_asked_for_what_would_be_denied_anyway() {
     assert_eq!((paid(&world), denied(&world.events(&engine).await).len()), (1, 2));
     replay(&*world.log, 0).await.unwrap();
 }
+
+/// The same credit under another flow's name.
+fn other_flow() -> String {
+    CREDIT
+        .split_once("policy \"others\"")
+        .map_or("", |(flow, _)| flow)
+        .replace("type \"claim\" { field \"line\" string; field \"order_id\" string; field \"amount\" money }", "")
+        .replace("flow \"credit\"", "flow \"gift\"")
+}
+
+#[tokio::test]
+async fn a_policy_of_one_flow_holds_no_other() {
+    let policies = r#"
+policy "one-flow" { on flow="gift"; deny "never" when="action.operation == 'pay.credit'"; limit "cap" count=5 }
+policy "every-flow" { on "pay.credit"; limit "cap" count=1 }
+"#;
+    let world = World::new(plan(&[PROJECT, CREDIT, &other_flow(), policies]), healthy());
+    assert_eq!(world.plan.not_runnable(&world.plan.flows["gift"]), []);
+    let engine = world.open().await;
+    engine.start("gift", claim("l1", "o1", "10 USD"), "test").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(denied(&world.events(&engine).await), ["one-flow.never"]);
+    engine.start("credit", claim("l1", "o1", "10 USD"), "test").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(paid(&world), 1, "the policy of the other flow says nothing here");
+    engine.start("credit", claim("l2", "o1", "10 USD"), "test").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(denied(&world.events(&engine).await), ["one-flow.never", "every-flow.cap"]);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_limit_counts_only_what_its_where_holds_for_and_an_error_denies() {
+    let policy = r#"policy "credits" {
+    on "pay.credit"
+    limit "dear" count=1 where="effect.amount > '50 USD'"
+    limit "odd" count=9 where="100 % size(effect.order_id) >= 0"
+}"#;
+    let world = world(policy, |_| None);
+    let engine = world.open().await;
+    for (line, order, amount) in
+        [("l1", "o1", "10 USD"), ("l2", "o1", "60 USD"), ("l3", "o1", "20 USD"), ("l4", "o1", "70 USD"), ("l5", "", "10 USD")]
+    {
+        engine.start("credit", claim(line, order, amount), "test").await.unwrap();
+        world.settle(&engine).await;
+    }
+    assert_eq!(paid(&world), 3, "two that it does not count, and one that it does");
+    assert_eq!(denied(&world.events(&engine).await), ["credits.dear", "credits.odd"], "the second dear one, and the one it cannot judge");
+    replay(&*world.log, 0).await.unwrap();
+}
