@@ -102,10 +102,8 @@ impl Plan {
         match &step.kind {
             StepKind::Facts(_) => add("`remember` of several facts, or about nobody"),
             StepKind::Each(_) => add("`each`"),
-            StepKind::Wait(_) => add("`wait`"),
             StepKind::Begin(_) => add("`act { flow }`"),
             StepKind::Undo(_) => add("`act { undo }`"),
-            StepKind::Emit(_) => add("`act { emit }`"),
             StepKind::Generate(_) => add("`draft` by a model"),
             StepKind::Look(_) => add("`classify` of an image"),
             StepKind::Split(split) => {
@@ -128,7 +126,13 @@ impl Plan {
                 found.extend(self.operation_lacks(operation));
             }
             StepKind::Ask { escalation, .. } if escalation.batch => add("`batch`"),
-            StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Ask { .. } | StepKind::Choose { .. } => {}
+            StepKind::Let { .. }
+            | StepKind::Rules { .. }
+            | StepKind::Reflect { .. }
+            | StepKind::Ask { .. }
+            | StepKind::Wait(_)
+            | StepKind::Emit(_)
+            | StepKind::Choose { .. } => {}
         }
         found
     }

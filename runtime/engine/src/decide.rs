@@ -15,6 +15,7 @@ mod person;
 mod read;
 mod resume;
 mod start;
+mod wait;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
@@ -30,6 +31,8 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Bindings, Connector, Model, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
 
+pub(crate) use wait::takes;
+
 /// The instant of a decision: all it may know of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
@@ -44,6 +47,8 @@ pub enum Timer {
     Approval(Arc<str>),
     /// The deadline of the run.
     Deadline,
+    /// The time of a step that waits.
+    Wait(StepId),
 }
 
 /// What becomes of a run that is started.
@@ -159,6 +164,17 @@ pub enum Input {
         /// What.
         verdict: Verdict,
     },
+    /// An event came that a step may be waiting for.
+    Arrived {
+        /// The step.
+        step: StepId,
+        /// The seq under which it was received.
+        event: u64,
+        /// When.
+        received_at: i64,
+        /// What it carries.
+        payload: Value,
+    },
     /// A clock ran out.
     Due {
         /// Which.
@@ -247,6 +263,13 @@ pub enum Effect {
         /// The call.
         call: Call,
     },
+    /// Listen for events: those that came since the run began, and those to come.
+    Listen {
+        /// The step.
+        step: StepId,
+        /// Their name.
+        event: Arc<str>,
+    },
     /// Set a clock.
     Timer {
         /// Which.
@@ -315,6 +338,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
             effect::looked_up(&mut round, *step, *attempt, (*tries, *unreached), outcome);
         }
         Input::Answered { approval, by, verdict } => answered::answer(&mut round, approval, by, verdict),
+        Input::Arrived { step, event, received_at, payload } => wait::arrived(&mut round, *step, (*event, *received_at), payload),
         Input::Due { timer } => due::ran_out(&mut round, timer),
         Input::ClaimRefused { step, refused, over } => claimed::refused(&mut round, *step, refused.as_ref(), over),
     }
@@ -347,7 +371,7 @@ impl Round<'_> {
     fn perform(&mut self, effect: Effect) {
         match &effect {
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
-            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } => {}
+            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Listen { .. } | Effect::Timer { .. } => {}
         }
         self.decision.effects.push(effect);
     }

@@ -3,6 +3,8 @@
 //! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
 pub mod approval;
+pub mod arrival;
+mod arrivals;
 pub mod backoff;
 mod books;
 pub mod clock;
@@ -22,10 +24,13 @@ pub mod policy;
 pub mod ports;
 pub mod recover;
 pub mod replay;
+pub mod schedule;
+mod schedules;
 mod scope;
 pub mod segment;
 pub mod state;
 pub mod summary;
+mod trigger;
 pub mod twin;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod effects;
 mod phase;
 mod settle;
+mod sleep;
 
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
@@ -15,7 +16,7 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
-pub use phase::{Asked, OpenEffect, Phase, Standing, StepState};
+pub use phase::{Asked, OpenEffect, Phase, Sleep, Standing, StepState};
 
 /// The state of one run.
 #[derive(Debug, Clone)]
@@ -62,6 +63,10 @@ pub struct RunState {
     pub open: u32,
     /// Reads and model calls under way. Not in the log.
     pub asking: u32,
+    /// Steps that wait for time to pass, or for an event.
+    pub sleeping: u32,
+    /// Seqs of the events that its steps have taken.
+    pub taken: Vec<u64>,
     /// Whether a person paused it.
     pub paused: bool,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
@@ -98,6 +103,8 @@ impl RunState {
             moving: 0,
             open: 0,
             asking: 0,
+            sleeping: 0,
+            taken: Vec::new(),
             paused: false,
             stopped: 0,
             stopped_since: None,
@@ -150,12 +157,12 @@ impl RunState {
         matches!(self.standing, Standing::Completed | Standing::Failed(_) | Standing::Cancelled(_))
     }
 
-    /// Whether only a person can make it go on.
+    /// Whether only a person, a clock or an event can make it go on.
     #[must_use]
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        (self.approvals > 0 || self.paused) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        (self.approvals > 0 || self.paused || self.sleeping > 0) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts.
@@ -269,8 +276,22 @@ impl RunState {
             EventKind::ApprovalWithdrawn { .. } => {
                 self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at);
             }
+            EventKind::WaitBegun { until, event } => self.fall_asleep(id, *until, event.as_ref(), seq),
+            EventKind::WaitEnded { then: None } => self.settle(id, Phase::Completed(None), Value::record([]), at),
+            // What follows says what became of the step.
+            EventKind::WaitEnded { then: Some(_) } => {}
+            EventKind::EventTaken { event, value, .. } => {
+                self.taken.push(*event);
+                self.settle(id, Phase::Completed(None), value.clone(), at);
+            }
+            EventKind::EventEmitted(_) => self.settle(id, Phase::Completed(None), Value::record([]), at),
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
+            | EventKind::EventReceived(_)
+            | EventKind::EventRefused(_)
+            | EventKind::EventsGathered { .. }
+            | EventKind::EventDispatched { .. }
+            | EventKind::ScheduleFired { .. }
             | EventKind::RunStarted { .. }
             | EventKind::RunAdmitted
             | EventKind::RunPaused

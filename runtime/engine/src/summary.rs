@@ -15,7 +15,7 @@ pub enum RunStatus {
     Queued,
     /// Going on by itself.
     Running,
-    /// Waiting for a person.
+    /// Waiting for a person, for time to pass, or for an event.
     Waiting,
     /// Paused by a person.
     Paused,
@@ -65,6 +65,8 @@ pub struct RunSummary {
     pub output: Value,
     /// The inbox items it waits for.
     pub waiting_on: Vec<Arc<str>>,
+    /// What its steps wait for that is no person: `until …`, or an event and until when.
+    pub waits_for: Vec<String>,
     /// Why it failed, or is about to.
     pub failure: Option<Failure>,
     /// Why it was cancelled, or is about to be.
@@ -113,6 +115,7 @@ impl RunSummary {
             updated_at: state.updated_at,
             output: state.output.clone(),
             waiting_on: if state.has_ended() { Vec::new() } else { state.inbox().map(|(_, asked)| asked.approval.id.clone()).collect() },
+            waits_for: if state.has_ended() { Vec::new() } else { state.sleeps().map(|(_, sleep)| sleep.to_string()).collect() },
             failure,
             cancelled,
             concurrency_key: state.concurrency_key.clone(),
@@ -166,6 +169,7 @@ fn phase(phase: &Phase) -> (&'static str, Option<String>) {
         Phase::Waiting => ("waiting", None),
         Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) => ("running", None),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
+        Phase::Sleeping(sleep) => ("waits", Some(sleep.to_string())),
         Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),
         Phase::Completed(by) => ("done", by.map(|by| format!("settled by {}", by.as_str()))),
         Phase::Skipped(why) => ("skipped", Some(skipped(why).to_owned())),
@@ -189,7 +193,7 @@ pub struct Progress {
     pub queued: usize,
     /// Runs in flight.
     pub running: usize,
-    /// Runs that wait for a person.
+    /// Runs that wait for a person, for time to pass, or for an event.
     pub waiting: usize,
     /// Runs that ended well, since the log began.
     pub completed: usize,

@@ -11,4 +11,5 @@ mod policies;
 mod random;
 mod seeds;
 mod unreachable;
+mod waits;
 mod world;

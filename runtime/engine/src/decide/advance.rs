@@ -98,13 +98,13 @@ fn start(round: &mut Round<'_>, id: StepId) {
                 Err(message) => round.fail_rule(id, message),
             }
         }
+        StepKind::Wait(wait) => super::wait::start(round, id, wait),
+        StepKind::Emit(emit) => super::wait::emit(round, id, emit),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
         StepKind::Facts(_)
         | StepKind::Each(_)
-        | StepKind::Wait(_)
         | StepKind::Begin(_)
         | StepKind::Undo(_)
-        | StepKind::Emit(_)
         | StepKind::Generate(_)
         | StepKind::Look(_)
         | StepKind::Split(_)

@@ -12,6 +12,7 @@ pub(super) fn ran_out(round: &mut Round<'_>, timer: &Timer) {
         // The wave looks at the run's deadline itself.
         Timer::Deadline => {}
         Timer::Approval(approval) => expire(round, approval),
+        Timer::Wait(step) => super::wait::ran_out(round, *step),
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn take_up(round: &mut Round<'_>) {
         })
         .collect();
     timers.into_iter().for_each(|timer| round.perform(timer));
+    super::wait::take_up(round);
     person::rearm_deadline(round);
     let places = 0..u16::try_from(round.state.steps.len()).unwrap_or(u16::MAX);
     for id in places.map(StepId) {

@@ -2,6 +2,7 @@
 
 use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, Started};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::arrivals::Arrived;
 use crate::event::EventKind;
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;
@@ -92,6 +93,9 @@ impl Shard {
                 self.resumes.push_back(id);
             }
         }
+        let undispatched: Vec<Arrived> = self.books.arrivals.undispatched().cloned().collect();
+        undispatched.into_iter().for_each(|arrived| self.dispatch(&arrived));
+        self.starts_are_due();
         // Where the process ended between the end of one run and the beginning of the next.
         let waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
         waiting.iter().for_each(|run| self.push(run, Input::Admit, None));

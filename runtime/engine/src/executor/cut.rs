@@ -39,7 +39,8 @@ impl Shard {
         let Some(state) = self.state(run) else { return Vec::new() };
         effects.retain(|effect| match effect {
             Effect::Timer { timer: Timer::Approval(id), .. } => !approvals.contains(id),
-            Effect::Timer { timer: Timer::Deadline, .. } | Effect::Lookup { .. } => true,
+            // A clock and an ear of a step that does not wait after all change nothing.
+            Effect::Timer { timer: Timer::Deadline | Timer::Wait(_), .. } | Effect::Listen { .. } | Effect::Lookup { .. } => true,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
                 state.step(*step).is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking))
@@ -74,6 +75,8 @@ impl Shard {
             EventKind::StepCompleted { .. }
             | EventKind::IntentRecorded(_)
             | EventKind::FactRemembered { .. }
+            | EventKind::EventEmitted(_)
+            | EventKind::EventTaken { .. }
             | EventKind::ApprovalRequested(_) => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
             // These are small, or bounded where they come in.
             kept => kept,

@@ -41,6 +41,7 @@ impl Shard {
     pub(super) fn perform(&mut self, run: &Arc<str>, effect: Effect) {
         match effect {
             Effect::Timer { timer, at } => self.set_timer(run, timer, at),
+            Effect::Listen { step, event } => self.listen(run, step, &event),
             Effect::Recall { step, memory, subject, last } => {
                 let now = self.last_now;
                 let facts = self.books.memories.recall(&self.active.plan, &memory, &subject, last as usize, now);

@@ -4,6 +4,7 @@ use super::{Inside, Shard};
 use crate::decide::{Input, Timer};
 use std::cmp::Reverse;
 use std::sync::Arc;
+use tradewind_lang::plan::StepId;
 
 /// When, a number that breaks ties, whose, and what for.
 pub(super) type Alarm = (i64, u64, Arc<str>, TimerKey);
@@ -13,6 +14,9 @@ pub(super) type Alarm = (i64, u64, Arc<str>, TimerKey);
 pub(super) enum TimerKey {
     Approval(Arc<str>),
     Deadline,
+    Wait(u16),
+    /// Of no run: the shard's own clocks for starts.
+    Starts,
 }
 
 impl Shard {
@@ -25,6 +29,11 @@ impl Shard {
                 TimerKey::Approval(approval) if !self.books.inbox.contains_key(&approval) => continue,
                 TimerKey::Approval(approval) => Timer::Approval(approval),
                 TimerKey::Deadline => Timer::Deadline,
+                TimerKey::Wait(step) => Timer::Wait(StepId(step)),
+                TimerKey::Starts => {
+                    self.starts_are_due();
+                    continue;
+                }
             };
             self.push(&run, Input::Due { timer }, None);
         }
@@ -34,14 +43,21 @@ impl Shard {
         let key = match timer {
             Timer::Approval(approval) => TimerKey::Approval(approval),
             Timer::Deadline => TimerKey::Deadline,
+            Timer::Wait(step) => TimerKey::Wait(step.0),
         };
         self.timer_count += 1;
         // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.
         if self.timers.len() > 1024 + 4 * (self.running + self.waiting) {
             let books = &mut self.books;
-            self.timers.retain(|Reverse((_, _, run, _))| books.live(run).is_some());
+            self.timers.retain(|Reverse((_, _, run, key))| *key == TimerKey::Starts || books.live(run).is_some());
         }
         self.timers.push(Reverse((at, self.timer_count, run.clone(), key)));
+    }
+
+    /// Sets a clock of the shard's own.
+    pub(super) fn set_starts_timer(&mut self, at: i64) {
+        self.timer_count += 1;
+        self.timers.push(Reverse((at, self.timer_count, "".into(), TimerKey::Starts)));
     }
 
     /// One sleeper for the nearest timer.
