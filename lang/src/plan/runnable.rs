@@ -90,9 +90,7 @@ impl Plan {
                 let lacks = self.memory_lacks(&facts.memory);
                 found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
             }
-            StepKind::Wait(_) => add("`wait`"),
             StepKind::Undo(_) => add("`act { undo }`"),
-            StepKind::Emit(_) => add("`act { emit }`"),
             StepKind::Generate(_) => add("`draft` by a model"),
             StepKind::Look(_) => add("`classify` of an image"),
             StepKind::Split(split) => {
@@ -115,8 +113,15 @@ impl Plan {
                 found.extend(self.operation_lacks(operation));
             }
             StepKind::Ask { escalation, .. } if escalation.batch => add("`batch`"),
-            StepKind::Each(_) | StepKind::Begin(_) => {}
-            StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Reflect { .. } | StepKind::Ask { .. } | StepKind::Choose { .. } => {}
+            StepKind::Let { .. }
+            | StepKind::Rules { .. }
+            | StepKind::Reflect { .. }
+            | StepKind::Ask { .. }
+            | StepKind::Each(_)
+            | StepKind::Begin(_)
+            | StepKind::Wait(_)
+            | StepKind::Emit(_)
+            | StepKind::Choose { .. } => {}
         }
         found
     }

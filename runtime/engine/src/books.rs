@@ -1,10 +1,12 @@
 //! The books of a shard: everything folded from its log. The executor and recovery fold alike, through here.
 
+use crate::arrivals::Arrivals;
 use crate::child::{Parent, Part};
 use crate::event::{Event, EventKind, Outcome};
 use crate::guard::Guards;
 use crate::memory::{Fact, Memories};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::schedules::Schedules;
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
 use std::collections::{HashMap, HashSet};
@@ -41,6 +43,10 @@ pub(crate) struct Books<L> {
     pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
     /// Closed inbox items, so that a second answer is told so.
     pub(crate) closed: HashSet<Arc<str>>,
+    /// Events that came or were emitted.
+    pub(crate) arrivals: Arrivals,
+    /// How far each clock is.
+    pub(crate) schedules: Schedules,
     pub(crate) completed: usize,
     pub(crate) failed: usize,
     pub(crate) cancelled: usize,
@@ -59,6 +65,8 @@ impl<L: Holds> Books<L> {
             memories: Memories::default(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
+            arrivals: Arrivals::default(),
+            schedules: Schedules::default(),
             completed: 0,
             failed: 0,
             cancelled: 0,
@@ -76,6 +84,7 @@ impl<L: Holds> Books<L> {
     /// Folds a durable event. The summary of the run, where this event ended it.
     pub(crate) fn apply(&mut self, active: &Pinned, event: &Event) -> Result<Option<Arc<RunSummary>>, String> {
         self.newest = self.newest.max(event.header.at);
+        self.arrivals.fold(event);
         let Some(run) = &event.header.run else { return self.adopt(event).map(|()| None) };
         self.keep_index(active, run, event);
         if let EventKind::RunStarted { flow, .. } = &event.kind
@@ -162,12 +171,16 @@ impl<L: Holds> Books<L> {
     }
 
     pub(crate) fn adopt(&mut self, event: &Event) -> Result<(), String> {
+        self.schedules.fold(event);
         let EventKind::PlanAdopted { digest, bytes } = &event.kind else { return Ok(()) };
         if let Some(bytes) = bytes
             && !self.plans.contains_key(digest)
         {
             let plan = Plan::from_bytes(&bytes.0)?;
             self.plans.insert(*digest, Arc::new(Pinned::with_digest(Arc::new(plan), *digest)));
+        }
+        if let Some(pinned) = self.plans.get(digest) {
+            self.schedules.adopt(&pinned.plan, event.header.at);
         }
         self.adopted = Some(*digest);
         Ok(())

@@ -17,6 +17,7 @@ mod person;
 mod read;
 mod resume;
 mod start;
+mod wait;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
@@ -32,6 +33,8 @@ use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Bindings, Connector, Model, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
+
+pub(crate) use wait::takes;
 
 /// The instant of a decision: all it may know of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub enum Timer {
     Deadline,
     /// The deadline of a step.
     Step(StepId),
+    /// The time of a step that waits.
+    Wait(StepId),
 }
 
 /// What becomes of a run that is started.
@@ -168,6 +173,17 @@ pub enum Input {
         /// What.
         verdict: Verdict,
     },
+    /// An event came that a step may be waiting for.
+    Arrived {
+        /// The step.
+        step: StepId,
+        /// The seq under which it was received.
+        event: u64,
+        /// When.
+        received_at: i64,
+        /// What it carries.
+        payload: Value,
+    },
     /// A clock ran out.
     Due {
         /// Which.
@@ -270,6 +286,13 @@ pub enum Effect {
         /// Why.
         reason: Arc<str>,
     },
+    /// Listen for events: those that came since the run began, and those to come.
+    Listen {
+        /// The step.
+        step: StepId,
+        /// Their name.
+        event: Arc<str>,
+    },
     /// Set a clock.
     Timer {
         /// Which.
@@ -339,6 +362,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
             effect::looked_up(&mut round, *step, *attempt, (*tries, *unreached), outcome);
         }
         Input::Answered { approval, by, verdict } => answered::answer(&mut round, approval, by, verdict),
+        Input::Arrived { step, event, received_at, payload } => wait::arrived(&mut round, *step, (*event, *received_at), payload),
         Input::Due { timer } => due::ran_out(&mut round, timer),
         Input::ClaimRefused { step, refused, over } => claimed::refused(&mut round, *step, refused.as_ref(), over),
     }
@@ -379,7 +403,7 @@ impl Round<'_> {
             }
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
             Effect::Begin { step, child } => self.state.mark_issued(*step, child.parent.part),
-            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } | Effect::EndChildren { .. } => {}
+            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Listen { .. } | Effect::Timer { .. } | Effect::EndChildren { .. } => {}
         }
         self.decision.effects.push(effect);
     }

@@ -2,28 +2,33 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+mod inlet;
+
 use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
+use crate::arrival::within_bounds;
 use crate::books::{Books, Entry};
 use crate::decide::Wish;
 use crate::event::Event;
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::fit;
-use crate::key::{digest_of, run_id, text_of};
+use crate::key::{digest_of, run_id};
 use crate::memory::Fact;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
-use crate::scope::Names;
 use crate::state::RunState;
 use crate::summary::{LogReport, Progress, RunDetails, RunFilter, RunSummary};
+use crate::trigger;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tradewind_lang::plan::{Concurrency, Plan};
+use tradewind_lang::plan::Plan;
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
-pub use crate::executor::{ControlRefusal, Started};
+pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
+pub use crate::executor::{Busy, ControlRefusal, Receipt, Started};
+pub use inlet::{Address, Answer, ReceiveError};
 
 /// How many callers may wait in the loop's queue before they are held back.
 const QUEUE: usize = 1024;
@@ -49,6 +54,8 @@ pub struct Config {
     pub in_flight: usize,
     /// Only look: no run goes on, nothing is performed and nothing is appended.
     pub look_only: bool,
+    /// Whether clocks start runs: what serves does that, and no command that does one thing.
+    pub schedules: bool,
 }
 
 impl Config {
@@ -61,16 +68,8 @@ impl Config {
         models: Arc<dyn Models>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false }
+        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false, schedules: false }
     }
-}
-
-/// Most bytes of what a caller hands in, as the log would hold it.
-const MOST_BYTES: usize = 256 << 10;
-
-fn within_bounds(value: &impl serde::Serialize) -> Result<(), String> {
-    let bytes = rmp_serde::to_vec(value).map_err(|error| error.to_string())?.len();
-    if bytes > MOST_BYTES { Err(format!("it takes {bytes} bytes, and at most {MOST_BYTES} are taken")) } else { Ok(()) }
 }
 
 /// Why a run could not be started.
@@ -108,16 +107,6 @@ pub enum ControlError {
     Store(StoreError),
     /// The engine was shut down, or only looks.
     Stopped,
-}
-
-/// What a run shares with those that may not work beside it, as the log names it.
-pub(crate) fn concurrency_key(flow: &str, terms: &Concurrency, input: &Value) -> Result<Arc<str>, StartError> {
-    let Some(key) = &terms.key else { return Ok(flow.into()) };
-    match key.evaluate(&Names(&[("input", input.clone())])) {
-        Ok(Value::Null) => Err(StartError::Key(format!("`{}` of its concurrency is absent", key.source))),
-        Ok(value) => Ok(format!("{flow} {}", text_of(&value)).into()),
-        Err(error) => Err(StartError::Key(error.0)),
-    }
 }
 
 impl fmt::Display for StartError {
@@ -224,7 +213,8 @@ impl Engine {
         };
         let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
         let outlets = Outlets { progress, ended, stopped };
-        let shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
+        let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
+        shard.schedules = config.schedules;
         tokio::spawn(shard.run(from_outside, from_inside, config.look_only));
         Ok(Self { outside, shared: Arc::new(shared) })
     }
@@ -247,19 +237,11 @@ impl Engine {
         let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
         fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
         within_bounds(&input).map_err(StartError::Input)?;
-        let payload = digest_of(&input);
-        let key: Arc<str> = match &graph.flow.key {
-            None => payload.to_string().into(),
-            Some(key) => match key.evaluate(&Names(&[("input", input.clone())])) {
-                Ok(Value::Null) => return Err(StartError::Key(format!("`{}` is absent", key.source))),
-                Ok(value) => text_of(&value),
-                Err(error) => return Err(StartError::Key(error.0)),
-            },
+        let key = match trigger::key(graph, &input).map_err(StartError::Key)? {
+            Some(key) => key,
+            None => digest_of(&input).to_string().into(),
         };
-        let concurrency_key = graph.flow.terms.concurrency.as_ref().map(|terms| concurrency_key(flow, terms, &input)).transpose()?;
-        let (run, trace) = run_id(&active.tenant, flow, &key);
-        let (reply, answer) = oneshot::channel();
-        let start = StartRequest { run, trace, flow: graph.name.clone(), key, input, payload, actor: actor.into(), concurrency_key, reply };
+        let (start, answer) = StartRequest::new(active, graph, key, input, actor.into()).map_err(StartError::Key)?;
         let submitted = Submitted { answer, stopped: self.shared.stopped.clone() };
         match self.outside.send(Message::Start(start)).await {
             Ok(()) => Ok(submitted),

@@ -4,7 +4,10 @@
 
 mod describe;
 
+pub(crate) use describe::Fields;
+
 use crate::approval::{Approval, Verdict};
+use crate::arrival::{Arrival, Refusal};
 use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
 use crate::guard::Claim;
@@ -398,6 +401,64 @@ pub enum EventKind {
         /// The approval.
         approval: Arc<str>,
     },
+    /// A step began to wait.
+    WaitBegun {
+        /// For the longest; to the microsecond, for a wait on time alone.
+        until: i64,
+        /// The event that it waits for; none where time alone is waited for.
+        event: Option<Arc<str>>,
+    },
+    /// The time of a wait is over.
+    WaitEnded {
+        /// What follows where an event was waited for and did not come; none where time alone was waited for.
+        then: Option<OnTimeout>,
+    },
+    /// The event that a step waited for came; what it carries is the step's value.
+    EventTaken {
+        /// The seq under which it was received.
+        event: u64,
+        /// When it was received.
+        received_at: i64,
+        /// What it carries.
+        value: Value,
+    },
+    /// A run tells of something: an event like one from outside, durable with its step.
+    EventEmitted(Arc<Arrival>),
+    /// An event came from outside. It is acknowledged when this is durable.
+    EventReceived(Arc<Arrival>),
+    /// A delivery was not taken.
+    EventRefused(Arc<Refusal>),
+    /// Events start one run together, of a flow that names no key: which ones is settled before it begins.
+    EventsGathered {
+        /// The flow.
+        flow: Arc<str>,
+        /// The seqs under which they were received; the first names the run.
+        events: Vec<u64>,
+    },
+    /// Everything that an event starts has been started.
+    EventDispatched {
+        /// The seq under which it was received.
+        event: u64,
+        /// The runs.
+        runs: Vec<Arc<str>>,
+        /// Flows that it should have started, and why it did not.
+        failed: Vec<(Arc<str>, String)>,
+    },
+    /// A clock started a run, or passed an instant at which nothing is to be run any more.
+    ScheduleFired {
+        /// The flow.
+        flow: Arc<str>,
+        /// The clock, in words: a flow may have several.
+        clock: Arc<str>,
+        /// The instant that it stood for.
+        at: i64,
+        /// The run; none where the flow could not be started.
+        run: Option<Arc<str>>,
+        /// How many instants before it were passed over.
+        passed: u64,
+        /// Why nothing was started.
+        failed: Option<String>,
+    },
     /// A fact entered a memory; it is the value of its step.
     FactRemembered {
         /// The memory.
@@ -469,6 +530,15 @@ impl EventKind {
             Self::ApprovalAnswered { .. } => "approval-answered",
             Self::ApprovalExpired { .. } => "approval-expired",
             Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
+            Self::WaitBegun { .. } => "wait-begun",
+            Self::WaitEnded { .. } => "wait-ended",
+            Self::EventTaken { .. } => "event-taken",
+            Self::EventEmitted(_) => "event-emitted",
+            Self::EventReceived(_) => "event-received",
+            Self::EventRefused(_) => "event-refused",
+            Self::EventsGathered { .. } => "events-gathered",
+            Self::EventDispatched { .. } => "event-dispatched",
+            Self::ScheduleFired { .. } => "schedule-fired",
             Self::FactRemembered { .. } => "fact-remembered",
             Self::FactsRemembered { .. } => "facts-remembered",
             Self::RunCompleted { .. } => "run-completed",

@@ -7,29 +7,38 @@ mod admit;
 mod children;
 mod commit;
 mod cut;
+mod dispatch;
+mod listen;
 mod perform;
+mod receive;
+mod strike;
 mod timers;
 
 use crate::approval::{AnswerRefusal, Verdict};
+use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
+use crate::schedules::Clock as ClockName;
 use crate::state::{RunState, Standing};
 use crate::summary::{Progress, RunSummary};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tradewind_lang::plan::Digest;
+use tradewind_lang::plan::{Digest, StepId};
 use tradewind_lang::value::Value;
 
 use admit::Starts;
 pub(crate) use commit::Batch;
 use commit::Item;
+use dispatch::{Dispatching, Gathered, Origin};
 pub(crate) use perform::mark;
+pub(crate) use receive::ReceiveReply;
+pub use receive::{Busy, Receipt};
 use timers::Alarm;
 
 /// More events than a segment ever holds.
@@ -68,6 +77,9 @@ pub(crate) enum Message {
     Start(StartRequest),
     Answer { approval: Arc<str>, by: Arc<str>, verdict: Verdict, reply: AnswerReply },
     Control { run: Arc<str>, by: Arc<str>, wish: Wish, reply: ControlReply },
+    Receive { arrival: Arc<Arrival>, reply: ReceiveReply },
+    Refuse { refusal: Arc<Refusal>, reply: oneshot::Sender<()> },
+    WhenEnded { run: Arc<str>, reply: oneshot::Sender<Arc<RunSummary>> },
     Query(Query),
     WhenIdle(oneshot::Sender<()>),
     Shutdown,
@@ -75,8 +87,17 @@ pub(crate) enum Message {
 
 /// What the loop's own tasks send.
 pub(crate) enum Inside {
-    Input { run: Arc<str>, input: Input },
+    Input {
+        run: Arc<str>,
+        input: Input,
+    },
     Committed(Result<(), StoreError>),
+    /// What an event or a clock was to start is durable, or could not be started.
+    Begun {
+        of: Origin,
+        flow: Arc<str>,
+        started: Result<Started, String>,
+    },
     Tick,
 }
 
@@ -132,13 +153,15 @@ enum Reply {
     Start(oneshot::Sender<Started>),
     Answer(AnswerReply),
     Control(ControlReply),
+    Receive(ReceiveReply),
+    Refuse(oneshot::Sender<()>),
 }
 
 impl Reply {
     /// The run has ended, and nothing came of what was wanted.
     fn ended(self) {
         match self {
-            Self::Start(_) => {}
+            Self::Start(_) | Self::Receive(_) | Self::Refuse(_) => {}
             Self::Answer(reply) => drop(reply.send(Err(AnswerRefusal::Closed))),
             Self::Control(reply) => drop(reply.send(Err(ControlRefusal::Ended))),
         }
@@ -207,6 +230,19 @@ pub(crate) struct Shard {
     idle: Vec<oneshot::Sender<()>>,
     inside: mpsc::UnboundedSender<Inside>,
     outlets: Outlets,
+    /// Who wants to know how a run ends.
+    ends: HashMap<Arc<str>, Vec<oneshot::Sender<Arc<RunSummary>>>>,
+    /// Steps that wait for an event, by its name and by run.
+    listeners: HashMap<Arc<str>, BTreeMap<Arc<str>, Vec<StepId>>>,
+    /// Events that are being written down, and who else sent them meanwhile.
+    receiving: HashMap<[u8; 16], Vec<ReceiveReply>>,
+    /// Events whose starts are under way, by seq.
+    dispatching: BTreeMap<u64, Dispatching>,
+    /// Events that are gathered until their time is over, by flow, trigger and key.
+    gathered: BTreeMap<(Arc<str>, usize, Arc<str>), Gathered>,
+    /// Clocks whose run is being started.
+    striking: BTreeSet<ClockName>,
+    pub(crate) schedules: bool,
     closing: bool,
     look_only: bool,
     engine_actor: Arc<str>,
@@ -250,6 +286,13 @@ impl Shard {
             idle: Vec::new(),
             inside,
             outlets,
+            ends: HashMap::new(),
+            listeners: HashMap::new(),
+            receiving: HashMap::new(),
+            dispatching: BTreeMap::new(),
+            gathered: BTreeMap::new(),
+            striking: BTreeSet::new(),
+            schedules: false,
             closing: false,
             look_only: false,
             engine_actor: "engine".into(),
@@ -310,6 +353,7 @@ impl Shard {
                 result?;
                 self.committed()?;
             }
+            Inside::Begun { of, flow, started } => self.begun(of, flow, started),
             Inside::Tick => self.ring(),
         }
         Ok(())
@@ -319,6 +363,10 @@ impl Shard {
         match message {
             // Dropping the reply tells the caller that nothing is worked here.
             Message::Start(_) | Message::Answer { .. } | Message::Control { .. } if self.look_only => {}
+            Message::Receive { .. } | Message::Refuse { .. } if self.look_only => {}
+            Message::Receive { arrival, reply } => self.receive(arrival, reply),
+            Message::Refuse { refusal, reply } => self.refuse(refusal, reply),
+            Message::WhenEnded { run, reply } => self.when_ended(run, reply),
             Message::Start(start) => {
                 let priority = self.active.flow(&start.flow).map(|graph| graph.flow.terms.priority).unwrap_or_default();
                 self.starts.push(priority, start);
@@ -457,6 +505,7 @@ impl Shard {
         }
         self.free(&summary);
         self.report(&summary);
+        self.ends.remove(&summary.id).into_iter().flatten().for_each(|reply| drop(reply.send(summary.clone())));
         let _ = self.outlets.ended.send(summary);
     }
 
@@ -468,6 +517,7 @@ impl Shard {
             && self.committing.is_none()
             && self.carried.is_none()
             && self.runnable.is_empty()
+            && self.has_dispatched()
     }
 
     fn tell(&mut self) {

@@ -15,7 +15,14 @@ fn digest(parts: &[&str]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-fn hexadecimal(bytes: &[u8]) -> Arc<str> {
+/// The first 16 bytes of the digest of parts.
+pub(crate) fn short_digest(parts: &[&str]) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.iter_mut().zip(digest(parts)).for_each(|(to, from)| *to = from);
+    short
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> Arc<str> {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         // Writing to a string cannot fail.

@@ -3,6 +3,8 @@
 //! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
 pub mod approval;
+pub mod arrival;
+mod arrivals;
 pub mod backoff;
 mod books;
 pub mod child;
@@ -23,10 +25,13 @@ pub mod policy;
 pub mod ports;
 pub mod recover;
 pub mod replay;
+pub mod schedule;
+mod schedules;
 mod scope;
 pub mod segment;
 pub mod state;
 pub mod summary;
+mod trigger;
 pub mod twin;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Worked out once for each plan, so that a step costs no search.
 
 use crate::policy::Zone;
+use crate::trigger::Triggers;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Flow, Plan, Policy, Step, StepId, StepKind};
@@ -23,6 +24,7 @@ pub struct Pinned {
     pub tenant: Arc<str>,
     /// The project's time zone.
     pub zone: Zone,
+    pub(crate) triggers: Triggers,
     flows: HashMap<String, Arc<FlowGraph>>,
     policies: HashMap<String, Vec<Arc<Policy>>>,
 }
@@ -53,6 +55,7 @@ impl Pinned {
             zone: Zone::named(&plan.project.time_zone),
             flows: plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect(),
             policies,
+            triggers: Triggers::new(&plan),
             plan,
         }
     }

@@ -185,6 +185,10 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (EventKind::ApprovalAnswered { approval, verdict, .. }, _) => {
             Input::Answered { approval: approval.clone(), by: event.header.actor.clone(), verdict: Verdict::clone(verdict) }
         }
+        (EventKind::WaitEnded { .. }, _) => Input::Due { timer: Timer::Wait(step) },
+        (EventKind::EventTaken { event, received_at, value }, _) => {
+            Input::Arrived { step, event: *event, received_at: *received_at, payload: value.clone() }
+        }
         (EventKind::ApprovalExpired { approval, .. }, _) => Input::Due { timer: Timer::Approval(approval.clone()) },
         (EventKind::EffectAttempted { code, .. }, _) if code == RESTART => Input::Resume,
         (EventKind::EffectAttempted { attempt, .. } | EventKind::EffectSettled { attempt, .. }, Used::Lookup { found }) => {

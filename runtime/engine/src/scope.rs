@@ -127,3 +127,20 @@ impl Resolve for Names<'_> {
         self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 }
+
+/// The scope of a step, and `event`.
+#[derive(Debug)]
+pub(crate) struct WithEvent<'a> {
+    pub(crate) event: &'a Value,
+    pub(crate) around: StepScope<'a>,
+}
+
+impl Resolve for WithEvent<'_> {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        if name == "event" { Some(self.event.clone()) } else { self.around.resolve(name) }
+    }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        if name == "event" { Some(self.event) } else { self.around.lend(name) }
+    }
+}

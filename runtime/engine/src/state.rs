@@ -7,6 +7,7 @@ mod children;
 mod effects;
 mod phase;
 mod settle;
+mod sleep;
 
 use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason};
@@ -18,7 +19,7 @@ use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
 pub use children::{Handled, Items};
-pub use phase::{Asked, OpenEffect, Phase, PreImage, Standing, StepState};
+pub use phase::{Asked, OpenEffect, Phase, PreImage, Sleep, Standing, StepState};
 
 /// The state of one run.
 #[derive(Debug, Clone)]
@@ -77,6 +78,10 @@ pub struct RunState {
     pub failure: Value,
     /// Steps that run others within them.
     looping: Vec<StepId>,
+    /// Steps that wait for time to pass, or for an event.
+    pub sleeping: u32,
+    /// Seqs of the events that its steps have taken.
+    pub taken: Vec<u64>,
     /// Whether a person paused it.
     pub paused: bool,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
@@ -119,6 +124,8 @@ impl RunState {
             handled: Handled::No,
             failure: Value::Null,
             looping: Vec::new(),
+            sleeping: 0,
+            taken: Vec::new(),
             paused: false,
             stopped: 0,
             stopped_since: None,
@@ -172,12 +179,13 @@ impl RunState {
         matches!(self.standing, Standing::Completed | Standing::Failed(_) | Standing::Cancelled(_))
     }
 
-    /// Whether only a person can make it go on.
+    /// Whether only a person, a clock or an event can make it go on.
     #[must_use]
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        (self.approvals > 0 || self.paused || self.children > 0) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        let waits = self.approvals > 0 || self.paused || self.children > 0 || self.sleeping > 0;
+        waits && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts, and
@@ -343,8 +351,22 @@ impl RunState {
             EventKind::ApprovalWithdrawn { .. } => {
                 self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at);
             }
+            EventKind::WaitBegun { until, event } => self.fall_asleep(id, *until, event.as_ref(), seq),
+            EventKind::WaitEnded { then: None } => self.settle(id, Phase::Completed(None), Value::record([]), at),
+            // What follows says what became of the step.
+            EventKind::WaitEnded { then: Some(_) } => {}
+            EventKind::EventTaken { event, value, .. } => {
+                self.taken.push(*event);
+                self.settle(id, Phase::Completed(None), value.clone(), at);
+            }
+            EventKind::EventEmitted(_) => self.settle(id, Phase::Completed(None), Value::record([]), at),
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
+            | EventKind::EventReceived(_)
+            | EventKind::EventRefused(_)
+            | EventKind::EventsGathered { .. }
+            | EventKind::EventDispatched { .. }
+            | EventKind::ScheduleFired { .. }
             | EventKind::RunStarted { .. }
             | EventKind::RunAdmitted
             | EventKind::RunPaused

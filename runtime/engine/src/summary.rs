@@ -16,7 +16,7 @@ pub enum RunStatus {
     Queued,
     /// Going on by itself.
     Running,
-    /// Waiting for a person.
+    /// Waiting for a person, for time to pass, or for an event.
     Waiting,
     /// Paused by a person.
     Paused,
@@ -66,6 +66,8 @@ pub struct RunSummary {
     pub output: Value,
     /// The inbox items it waits for.
     pub waiting_on: Vec<Arc<str>>,
+    /// What its steps wait for that is no person: `until …`, or an event and until when.
+    pub waits_for: Vec<String>,
     /// Why it failed, or is about to.
     pub failure: Option<Failure>,
     /// Why it was cancelled, or is about to be.
@@ -118,6 +120,7 @@ impl RunSummary {
             updated_at: state.updated_at,
             output: state.output.clone(),
             waiting_on: if state.has_ended() { Vec::new() } else { state.inbox().map(|(_, asked)| asked.approval.id.clone()).collect() },
+            waits_for: if state.has_ended() { Vec::new() } else { state.sleeps().map(|(_, sleep)| sleep.to_string()).collect() },
             failure,
             cancelled,
             concurrency_key: state.concurrency_key.clone(),
@@ -184,6 +187,7 @@ fn phase(phase: &Phase) -> (&'static str, Option<String>) {
         Phase::Items(items) => ("running", Some(format!("{} of {} items ended, {} begun", items.ended, items.items.len(), items.begun))),
         Phase::Flow { .. } => ("running", None),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
+        Phase::Sleeping(sleep) => ("waits", Some(sleep.to_string())),
         Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),
         Phase::Completed(by) => ("done", by.map(|by| format!("settled by {}", by.as_str()))),
         Phase::Skipped(why) => ("skipped", Some(skipped(why).to_owned())),
@@ -207,7 +211,7 @@ pub struct Progress {
     pub queued: usize,
     /// Runs in flight.
     pub running: usize,
-    /// Runs that wait for a person.
+    /// Runs that wait for a person, for time to pass, or for an event.
     pub waiting: usize,
     /// Runs that ended well, since the log began.
     pub completed: usize,

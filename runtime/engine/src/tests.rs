@@ -14,4 +14,5 @@ mod random;
 mod seeds;
 mod site;
 mod unreachable;
+mod waits;
 mod world;

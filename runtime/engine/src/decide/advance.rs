@@ -110,10 +110,10 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Facts(facts) => remember(round, id, facts),
         StepKind::Each(each) => children::start(round, id, each),
         StepKind::Begin(begin) => children::begin_flow(round, id, begin),
+        StepKind::Wait(wait) => super::wait::start(round, id, wait),
+        StepKind::Emit(emit) => super::wait::emit(round, id, emit),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Wait(_)
-        | StepKind::Undo(_)
-        | StepKind::Emit(_)
+        StepKind::Undo(_)
         | StepKind::Generate(_)
         | StepKind::Look(_)
         | StepKind::Split(_)

@@ -15,6 +15,7 @@ pub(super) fn take_up(round: &mut Round<'_>) {
         })
         .collect();
     timers.into_iter().for_each(|timer| round.perform(timer));
+    super::wait::take_up(round);
     person::rearm_deadline(round);
     for (id, since) in round.state.since_of_parts() {
         round.limit(id, since);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tradewind_lang::plan::OnTimeout;
 use tradewind_lang::value::{Record, Value};
 
-type Fields = Vec<(&'static str, Value)>;
+pub(crate) type Fields = Vec<(&'static str, Value)>;
 
 fn text(text: impl Into<Arc<str>>) -> Value {
     Value::String(text.into())
@@ -150,6 +150,30 @@ impl EventKind {
             }
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
+            Self::WaitBegun { until, event } => {
+                vec![("until", Value::Timestamp(*until)), ("event", optional(event.clone(), Value::String))]
+            }
+            Self::WaitEnded { then } => vec![("then", optional(*then, on_timeout))],
+            Self::EventTaken { event, received_at, value } => {
+                vec![("event", number(*event)), ("received_at", Value::Timestamp(*received_at)), ("value", value.clone())]
+            }
+            Self::EventEmitted(arrival) | Self::EventReceived(arrival) => arrival.fields(),
+            Self::EventRefused(refusal) => refusal.fields(),
+            Self::EventsGathered { flow, events } => {
+                vec![("flow", text(flow.clone())), ("events", Value::list(events.iter().map(|seq| number(*seq))))]
+            }
+            Self::EventDispatched { event, runs, failed } => {
+                let failed = failed.iter().map(|(flow, why)| Value::record([("flow", text(flow.clone())), ("why", text(why.as_str()))]));
+                vec![("event", number(*event)), ("runs", texts(runs)), ("failed", Value::list(failed))]
+            }
+            Self::ScheduleFired { flow, clock, at, run, passed, failed } => vec![
+                ("flow", text(flow.clone())),
+                ("clock", text(clock.clone())),
+                ("at", Value::Timestamp(*at)),
+                ("run", optional(run.clone(), Value::String)),
+                ("passed", number(*passed)),
+                ("failed", optional(failed.as_deref(), text)),
+            ],
             Self::FactRemembered { memory, subject, fields } => {
                 vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
             }

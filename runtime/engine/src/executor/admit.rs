@@ -1,6 +1,7 @@
 //! Which runs begin: recovered ones first, then starts by priority, each when its concurrency key is free.
 
 use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, Started};
+use crate::arrivals::Arrived;
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::event::EventKind;
 use crate::state::{RunState, Standing};
@@ -92,6 +93,9 @@ impl Shard {
                 self.resumes.push_back(id);
             }
         }
+        let undispatched: Vec<Arrived> = self.books.arrivals.undispatched().cloned().collect();
+        undispatched.into_iter().for_each(|arrived| self.dispatch(&arrived));
+        self.starts_are_due();
         // Where the process ended between the end of one run and the beginning of the next.
         let paused = self.books.runs.iter().filter_map(|(id, entry)| match entry {
             Entry::Live(live) if live.state.paused && live.state.children > 0 => Some(id.clone()),
@@ -188,7 +192,7 @@ impl Shard {
                 let mut state = RunState::new(start.run.clone(), start.trace, self.active.clone(), graph);
                 state.payload = start.payload;
                 let mut live = Live::holding(state);
-                self.count_start(&mut live, &turn);
+                self.count_in(&mut live, &turn);
                 let StartRequest { run, key, input, actor, concurrency_key, reply, .. } = start;
                 let input = Input::Start { key, input, actor, concurrency_key, turn, parent: None };
                 let now = self.now();

@@ -1,5 +1,6 @@
 //! Runs within runs: they begin without waiting for a place among those in flight, as their parents hold one or wait for them.
 
+use super::dispatch::concurrency_key;
 use super::{Counted, Entry, Holds, Live, Pending, Shard, Turn};
 use crate::child::{Child, ChildEnd};
 use crate::decide::children::end_of;
@@ -20,8 +21,13 @@ impl Shard {
             None => {}
         }
         let Child { run, trace, key, input, parent } = child;
-        let state = match self.books.inner(&parent, &run, trace) {
-            Ok(state) => state,
+        let begun = self.books.inner(&parent, &run, trace).and_then(|state| {
+            // Parts of a run share its turn; the run of another flow has one of its own.
+            let concurrency_key = if state.outer.is_none() { concurrency_key(&state.graph, &input)? } else { None };
+            Ok((state, concurrency_key))
+        });
+        let (state, concurrency_key) = match begun {
+            Ok(begun) => begun,
             Err(message) => {
                 let outcome = Err(Failure::new(FailureKind::Rule, message));
                 let end = ChildEnd { run, step: parent.step, part: parent.part, outcome, cost: None, waited: 0 };
@@ -29,11 +35,9 @@ impl Shard {
             }
         };
         let mut live = Live::holding(state);
-        let concurrency = live.state.graph.flow.terms.concurrency.clone().filter(|_| live.state.outer.is_none());
-        let concurrency_key =
-            concurrency.as_ref().and_then(|terms| crate::engine::concurrency_key(&live.state.graph.name, terms, &input).ok());
-        let turn = self.turn_of(&run, concurrency_key.as_ref(), concurrency.map(|terms| terms.busy));
-        self.count_start(&mut live, &turn);
+        let busy = live.state.graph.flow.terms.concurrency.as_ref().map(|terms| terms.busy);
+        let turn = self.turn_of(&run, concurrency_key.as_ref(), busy);
+        self.count_in(&mut live, &turn);
         let actor = "run".into();
         let input = Input::Start { key, input, actor, concurrency_key, turn, parent: Some(parent) };
         let now = self.now();
@@ -43,7 +47,7 @@ impl Shard {
         self.pending.push_back(Pending { run: Some(run), decision, now, reply: None });
     }
 
-    pub(super) fn count_start(&mut self, live: &mut Live, turn: &Turn) {
+    pub(super) fn count_in(&mut self, live: &mut Live, turn: &Turn) {
         match turn {
             Turn::Now | Turn::Never(_) => (live.standing, self.running) = (Counted::Running, self.running + 1),
             Turn::Later => (live.standing, self.held) = (Counted::Held, self.held + 1),

@@ -224,6 +224,7 @@ impl Shard {
             let summary = self.books.apply(&self.active, event).map_err(StoreError::Damaged)?;
             ended = ended.or(summary);
         }
+        item.events.iter().for_each(|event| self.heard(event));
         match item.reply {
             Some(Reply::Start(reply)) => {
                 let run_id = item.run.clone().unwrap_or_else(|| "".into());
@@ -235,6 +236,9 @@ impl Shard {
             Some(Reply::Control(reply)) => {
                 let _ = reply.send(Ok(()));
             }
+            // Told where the event is heard of.
+            Some(Reply::Receive(reply)) => self.received(&item.events, reply),
+            Some(Reply::Refuse(reply)) => drop(reply.send(())),
             None => {}
         }
         let Some(run) = item.run else { return Ok(()) };

@@ -40,7 +40,11 @@ impl Shard {
         let Some(state) = self.state(run) else { return Vec::new() };
         effects.retain(|effect| match effect {
             Effect::Timer { timer: Timer::Approval(id), .. } => !approvals.contains(id),
-            Effect::Timer { timer: Timer::Deadline | Timer::Step(_), .. } | Effect::Lookup { .. } | Effect::EndChildren { .. } => true,
+            // A clock and an ear of a step that does not wait after all change nothing.
+            Effect::Timer { timer: Timer::Deadline | Timer::Step(_) | Timer::Wait(_), .. }
+            | Effect::Listen { .. }
+            | Effect::Lookup { .. }
+            | Effect::EndChildren { .. } => true,
             Effect::Begin { .. } => begins,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
             Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => state
@@ -82,6 +86,8 @@ impl Shard {
             | EventKind::FactsRemembered { .. }
             | EventKind::ItemsPicked { .. }
             | EventKind::FlowBegun { .. }
+            | EventKind::EventEmitted(_)
+            | EventKind::EventTaken { .. }
             | EventKind::ApprovalRequested(_) => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
             EventKind::PreImageRead { .. } => EventKind::PreImageRead { outcome: Outcome::Failed(failure()) },
             // These are small, or bounded where they come in.

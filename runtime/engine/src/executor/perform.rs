@@ -46,6 +46,7 @@ impl Shard {
             Effect::Timer { timer, at } => self.set_timer(run, timer, at),
             Effect::Begin { child, .. } => self.begin_child(child),
             Effect::EndChildren { step, reason } => self.end_children(run, step, &reason),
+            Effect::Listen { step, event } => self.listen(run, step, &event),
             Effect::Recall { step, memory, subject, last } => {
                 let now = self.last_now;
                 let facts = self.books.memories.recall(&self.active.plan, &memory, &subject, last as usize, now);

@@ -15,6 +15,9 @@ pub(super) enum TimerKey {
     Approval(Arc<str>),
     Deadline,
     Step(u16),
+    Wait(u16),
+    /// Of no run: the shard's own clocks for starts.
+    Starts,
 }
 
 impl Shard {
@@ -28,6 +31,11 @@ impl Shard {
                 TimerKey::Approval(approval) => Timer::Approval(approval),
                 TimerKey::Deadline => Timer::Deadline,
                 TimerKey::Step(step) => Timer::Step(StepId(step)),
+                TimerKey::Wait(step) => Timer::Wait(StepId(step)),
+                TimerKey::Starts => {
+                    self.starts_are_due();
+                    continue;
+                }
             };
             self.push(&run, Input::Due { timer }, None);
         }
@@ -38,14 +46,21 @@ impl Shard {
             Timer::Approval(approval) => TimerKey::Approval(approval),
             Timer::Deadline => TimerKey::Deadline,
             Timer::Step(step) => TimerKey::Step(step.0),
+            Timer::Wait(step) => TimerKey::Wait(step.0),
         };
         self.timer_count += 1;
         // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.
         if self.timers.len() > 1024 + 4 * (self.running + self.waiting) {
             let books = &mut self.books;
-            self.timers.retain(|Reverse((_, _, run, _))| books.live(run).is_some());
+            self.timers.retain(|Reverse((_, _, run, key))| *key == TimerKey::Starts || books.live(run).is_some());
         }
         self.timers.push(Reverse((at, self.timer_count, run.clone(), key)));
+    }
+
+    /// Sets a clock of the shard's own.
+    pub(super) fn set_starts_timer(&mut self, at: i64) {
+        self.timer_count += 1;
+        self.timers.push(Reverse((at, self.timer_count, "".into(), TimerKey::Starts)));
     }
 
     /// One sleeper for the nearest timer.

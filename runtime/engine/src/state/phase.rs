@@ -67,6 +67,27 @@ pub struct OpenEffect {
     pub asked: Option<Arc<Asked>>,
 }
 
+/// A wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sleep {
+    /// For the longest.
+    pub until: i64,
+    /// The event that is waited for; none where time alone is.
+    pub event: Option<Arc<str>>,
+    /// The seq of its beginning.
+    pub seq: u64,
+}
+
+impl std::fmt::Display for Sleep {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let until = tradewind_lang::literal::timestamp_text(self.until);
+        match &self.event {
+            Some(event) => write!(out, "event `{event}` until {until}"),
+            None => write!(out, "until {until}"),
+        }
+    }
+}
+
 /// Where a step stands.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Phase {
@@ -104,6 +125,8 @@ pub enum Phase {
     Rereading(Arc<Asked>),
     /// An effect is open.
     Effect(Arc<OpenEffect>),
+    /// It waits for time to pass, or for an event.
+    Sleeping(Arc<Sleep>),
     /// It has its value.
     Completed(Option<SettledBy>),
     /// Left out.

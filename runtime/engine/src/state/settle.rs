@@ -64,6 +64,7 @@ impl RunState {
         match self.set_phase(id, phase) {
             Some(Phase::Approval(_)) => self.close_approval(at),
             Some(Phase::Effect(effect)) => self.close_effect(&effect, at),
+            Some(Phase::Sleeping(_)) => self.sleeping = self.sleeping.saturating_sub(1),
             _ => {}
         }
         if let Some(step) = self.steps.get_mut(usize::from(id.0)) {

@@ -221,11 +221,12 @@ pub(super) struct World {
     pub(super) connectors: Arc<ScriptedConnectors>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) in_flight: usize,
+    pub(super) schedules: bool,
 }
 
 impl World {
     pub(super) fn new(plan: Arc<Plan>, connectors: Arc<ScriptedConnectors>) -> Self {
-        Self { plan, log: Arc::new(MemoryLog::new()), connectors, clock: Arc::new(ManualClock::at(START)), in_flight: 64 }
+        Self { plan, log: Arc::new(MemoryLog::new()), connectors, clock: Arc::new(ManualClock::at(START)), in_flight: 64, schedules: true }
     }
 
     pub(super) fn triage() -> Self {
@@ -252,6 +253,7 @@ impl World {
             shard: 0,
             in_flight: self.in_flight,
             look_only: false,
+            schedules: self.schedules,
         };
         Engine::open(config).await
     }
