@@ -260,10 +260,13 @@ impl RunState {
         self.approvals > 0 && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
-    /// When its deadline runs out: waits for people are not counted. None while it waits for one.
+    /// When its deadline runs out: waits for people are not counted unless the flow says so. None while it waits for one.
     #[must_use]
     pub fn deadline(&self) -> Option<i64> {
         let deadline = self.graph.flow.deadline?;
+        if self.graph.flow.terms.people_count {
+            return Some(self.started_at.saturating_add(deadline));
+        }
         self.waiting_since.is_none().then(|| self.started_at.saturating_add(deadline).saturating_add(self.waited))
     }
 

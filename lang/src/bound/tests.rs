@@ -1,0 +1,1 @@
+//! Bounds of each kind of step.
