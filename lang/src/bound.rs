@@ -5,7 +5,7 @@
 
 mod call;
 mod cost;
-mod least;
+pub(crate) mod least;
 mod names;
 mod path;
 mod people;
@@ -24,7 +24,7 @@ pub use spend::Spend;
 pub use time::TimeBound;
 pub use words::length;
 
-use crate::plan::{Flow, Plan};
+use crate::plan::{Flow, Micros, Plan};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -36,6 +36,19 @@ pub struct Bound {
     pub time: TimeBound,
     /// How dear.
     pub cost: CostBound,
+    /// Each step once, in the order of the flow's steps.
+    pub steps: Vec<StepBound>,
+}
+
+/// What one step takes and costs at most, once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StepBound {
+    /// How long by itself.
+    pub own: Micros,
+    /// How long people may keep it waiting.
+    pub people: Micros,
+    /// What its models cost; `None` where it asks none, or where nothing bounds it.
+    pub cost: Option<Spend>,
 }
 
 /// Something without a bound: the step, and why.
@@ -74,7 +87,10 @@ impl<'a> Bounds<'a> {
             return Rc::clone(done);
         }
         self.open.borrow_mut().insert(flow.name.clone());
-        let bound = Rc::new(Bound { time: time::of(self, flow), cost: cost::of(self, flow) });
+        let (time, cost) = (time::of(self, flow), cost::of(self, flow));
+        let steps = time::steps(self, flow).into_iter().zip(cost::steps(self, flow));
+        let steps = steps.map(|((own, people), cost)| StepBound { own, people, cost }).collect();
+        let bound = Rc::new(Bound { time, cost, steps });
         self.open.borrow_mut().remove(&flow.name);
         self.done.borrow_mut().insert(flow.name.clone(), Rc::clone(&bound));
         bound

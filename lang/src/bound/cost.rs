@@ -2,7 +2,7 @@
 //! version, turn and item. `budget`s of a route cap it; the flow's own cap does not: the bound says what that cap has to hold.
 
 use super::names::Names;
-use super::price::{FRAME, Said, call};
+use super::price::{Said, call};
 use super::spend::Spend;
 use super::{Bounds, Open, size};
 use crate::plan::{
@@ -21,8 +21,8 @@ pub struct CostBound {
     pub open: Vec<Open>,
     /// Steps that read a text of which nothing says how long it is: it counts as all that a model can read.
     pub whole_context: Vec<String>,
-    /// Whether a model with a price is asked at all.
-    pub priced: bool,
+    /// Whether a model is asked at all.
+    pub asks: bool,
 }
 
 impl CostBound {
@@ -32,7 +32,7 @@ impl CostBound {
             let sum = self.by_route.entry(route).or_default();
             *sum = std::mem::take(sum).plus(&spend);
         }
-        self.with(other.open, other.whole_context, other.priced)
+        self.with(other.open, other.whole_context, other.asks)
     }
 
     fn or(mut self, other: Self) -> Self {
@@ -41,13 +41,13 @@ impl CostBound {
             let most = self.by_route.entry(route).or_default();
             *most = std::mem::take(most).or(&spend);
         }
-        self.with(other.open, other.whole_context, other.priced)
+        self.with(other.open, other.whole_context, other.asks)
     }
 
-    fn with(mut self, open: Vec<Open>, whole_context: Vec<String>, priced: bool) -> Self {
+    fn with(mut self, open: Vec<Open>, whole_context: Vec<String>, asks: bool) -> Self {
         self.open.extend(open);
         self.whole_context.extend(whole_context);
-        Self { priced: self.priced || priced, ..self }
+        Self { asks: self.asks || asks, ..self }
     }
 
     fn times(mut self, count: u64) -> Self {
@@ -55,6 +55,13 @@ impl CostBound {
         self.by_route.values_mut().for_each(|spend| *spend = std::mem::take(spend).times(count));
         self
     }
+}
+
+/// What each step costs once; `None` where it asks no model, or nothing bounds it. What holds other steps costs nothing itself.
+pub(super) fn steps(bounds: &Bounds<'_>, flow: &Flow) -> Vec<Option<Spend>> {
+    let purse = Purse { bounds, plan: bounds.plan, flow, steps: &flow.steps, inside: BTreeMap::new() };
+    let once = (0..flow.steps.len()).map(|at| purse.step(at));
+    once.map(|cost| (cost.asks && cost.open.is_empty()).then_some(cost.most)).collect()
 }
 
 /// The bound of a flow.
@@ -142,19 +149,16 @@ impl Purse<'_> {
         for (rung, place) in route.rungs.iter().zip(0_u8..) {
             let Rung::Candidate { model } = rung else { continue };
             let Some(model) = self.plan.models.get(model) else { continue };
+            bound.asks = true;
             let hedged = route.terms.candidates.get(&place).is_some_and(|terms| terms.hedge.is_some());
             match call(model, said, route.terms.repairs.unwrap_or(DEFAULT_REPAIRS)) {
                 Ok(spend) if !spend.is_nothing() => {
-                    bound.priced = true;
                     let whole = model.remote.is_some() && said.bytes.is_none();
                     bound.whole_context.extend(whole.then(|| step.to_owned()));
                     bound.most = bound.most.plus(&spend.times(if hedged { 2 } else { 1 }));
                 }
                 Ok(_) => {}
-                Err(why) => {
-                    bound.priced = true;
-                    bound.open.push(Open { step: step.to_owned(), why });
-                }
+                Err(why) => bound.open.push(Open { step: step.to_owned(), why }),
             }
         }
         self.budgeted(route, name, bound)
@@ -245,11 +249,12 @@ impl Purse<'_> {
     /// What reads texts for a memory that is searched by meaning.
     fn embed(&self, step: &str, memory: &str, bytes: Option<u64>, count: u64) -> CostBound {
         let embed = self.plan.memories.get(memory).and_then(|memory| memory.terms.embed.as_ref());
-        let model = embed.and_then(|(_, model)| self.plan.models.get(model.as_ref()?));
-        let Some(Ok(spend)) = model.map(|model| call(model, Said::text(bytes.map(|bytes| bytes.saturating_sub(FRAME))), 0)) else {
-            return CostBound::default();
-        };
-        CostBound { priced: !spend.is_nothing(), most: spend.times(count), ..CostBound::default() }.unrouted()
+        let Some(model) = embed.and_then(|(_, model)| self.plan.models.get(model.as_ref()?)) else { return CostBound::default() };
+        let asks = CostBound { asks: true, ..CostBound::default() };
+        match call(model, Said::text(bytes), 0) {
+            Ok(spend) => CostBound { most: spend.times(count), ..asks }.unrouted(),
+            Err(why) => CostBound { open: vec![Open { step: step.to_owned(), why }], ..asks },
+        }
     }
 
     fn started(&self, step: &str, flow: &str) -> CostBound {
@@ -265,7 +270,7 @@ impl Purse<'_> {
             most = if open.is_empty() { most.at_most(cap) } else { Spend::from(cap) };
         }
         let open = if cap.is_some() { Vec::new() } else { open };
-        CostBound { most, open, priced: bound.cost.priced, ..CostBound::default() }.unrouted()
+        CostBound { most, open, asks: bound.cost.asks, ..CostBound::default() }.unrouted()
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::money::{Currency, Money};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// So much of each currency.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,13 +74,13 @@ impl Spend {
     pub fn amounts(&self) -> impl Iterator<Item = Money> + '_ {
         self.0.iter().map(|(currency, amount)| Money { amount: *amount, currency: *currency })
     }
-}
 
-impl fmt::Display for Spend {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, money) in self.amounts().enumerate() {
-            write!(out, "{}{money}", if at == 0 { "" } else { " and " })?;
+    /// Each amount; nothing in a currency where there is none.
+    #[must_use]
+    pub fn shown(&self, currency: Currency) -> String {
+        if self.is_nothing() {
+            return Money::zero(currency).to_string();
         }
-        if self.is_nothing() { out.write_str("nothing") } else { Ok(()) }
+        self.amounts().map(|money| money.to_string()).collect::<Vec<_>>().join(" and ")
     }
 }

@@ -22,6 +22,8 @@ pub struct TimeBound {
     pub declared: Longest,
     /// Steps that nothing ends but the flow's deadline.
     pub open: Vec<Open>,
+    /// The same of the steps after a failure, which no deadline ends.
+    pub open_after: Vec<Open>,
     /// How long what was begun when the deadline came may go on: an effect is never left half done.
     pub closing: Micros,
     /// What follows a failure: what was done is taken back, then the steps of `on-failure`. No deadline ends it.
@@ -84,18 +86,25 @@ pub(super) fn of(bounds: &Bounds<'_>, flow: &Flow) -> TimeBound {
     let clock = Clock { bounds, plan: bounds.plan, flow, steps: &flow.steps };
     let counted = flow.terms.people_count;
     let way = |measure: &dyn Fn(Took) -> Micros| longest(&flow.steps, &|at, items| measure(clock.step(at, items)));
-    let whole = |at: usize| clock.step(at, (0, i64::from(u32::MAX)));
-    let open = flow.steps.iter().enumerate().filter_map(|(at, step)| Some(Open { step: step.name.clone(), why: whole(at).open? }));
+    let after = Clock { steps: &flow.terms.on_failure, ..clock };
     TimeBound {
         own: way(&|took| took.own),
         with_people: way(&|took| took.own.saturating_add(took.people)),
         declared: way(&|took| took.declared.saturating_add(if counted { took.people } else { 0 })),
-        open: open.collect(),
+        open: clock.open(),
+        open_after: after.open(),
         closing: flow.steps.iter().map(|step| clock.closing(step)).max().unwrap_or(0),
         after_failure: clock.after_failure(),
         calls: flow.steps.iter().any(|step| clock.calls(step)),
         doubts: flow.steps.iter().filter(|step| clock.writes(step)).map(|step| step.name.clone()).collect(),
     }
+}
+
+/// What each step takes once: by itself, and with people.
+pub(super) fn steps(bounds: &Bounds<'_>, flow: &Flow) -> Vec<(Micros, Micros)> {
+    let clock = Clock { bounds, plan: bounds.plan, flow, steps: &flow.steps };
+    let any = |at: usize| clock.step(at, clock.any_item(at));
+    (0..flow.steps.len()).map(any).map(|took| (took.own, took.people)).collect()
 }
 
 impl TimeBound {
@@ -106,6 +115,7 @@ impl TimeBound {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Clock<'a> {
     bounds: &'a Bounds<'a>,
     plan: &'a Plan,
@@ -114,6 +124,27 @@ struct Clock<'a> {
 }
 
 impl Clock<'_> {
+    /// Steps that nothing in themselves ends.
+    fn open(&self) -> Vec<Open> {
+        let open = |(at, step): (usize, &Step)| {
+            let why = self.step(at, self.any_item(at)).open?;
+            Some(Open { step: step.name.clone(), why })
+        };
+        self.steps.iter().enumerate().filter_map(open).collect()
+    }
+
+    /// The places that an item of the loop around a step may have.
+    fn any_item(&self, at: usize) -> Items {
+        let mut within = self.steps.get(at).and_then(|step| step.within);
+        while let Some(holder) = within.and_then(|(holder, _)| self.steps.get(usize::from(holder.0))) {
+            if let StepKind::Each(each) = &holder.kind {
+                return (0, i64::from(each.max.saturating_sub(1)));
+            }
+            within = holder.within;
+        }
+        (0, 0)
+    }
+
     fn step(&self, at: usize, items: Items) -> Took {
         let Some(step) = self.steps.get(at) else { return Took::default() };
         let names = Names { plan: self.plan, flow: Some(self.flow), at, own: None };

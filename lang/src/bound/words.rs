@@ -1,6 +1,7 @@
 //! Bounds in words, for people: every drawing and every listing of a flow says the same.
 
-use super::{Bound, Leg, Longest, Open};
+use super::{Bound, Leg, Longest, Open, StepBound};
+use crate::money::Currency;
 use crate::plan::{Flow, Micros};
 
 /// A span of time as people say it: `1h 2m 3.5s`.
@@ -63,7 +64,8 @@ impl Bound {
             lines.push(format!("deadline {}; {people}", length(deadline)));
         }
         if !time.open.is_empty() {
-            lines.push(format!("takes as long as its deadline lets it: {}", opened(&time.open)));
+            let what = if flow.deadline.is_some() { "takes as long as its deadline lets it" } else { "no bound on how long it takes" };
+            lines.push(format!("{what}: {}", opened(&time.open)));
         }
         if time.own.micros == 0 && time.with_people.micros == 0 {
             return lines;
@@ -97,9 +99,9 @@ impl Bound {
         lines
     }
 
-    /// What a run's models cost, and what says so, each a line. Nothing for a flow that asks no model with a price.
+    /// What a run's models cost, and what says so, each a line. `currency`: in which nothing is said.
     #[must_use]
-    pub fn cost_words(&self, flow: &Flow) -> Vec<String> {
+    pub fn cost_words(&self, flow: &Flow, currency: Currency) -> Vec<String> {
         let cost = &self.cost;
         let mut lines = Vec::new();
         if let Some(cap) = flow.cost_cap {
@@ -107,8 +109,8 @@ impl Bound {
         }
         if !cost.open.is_empty() {
             lines.push(format!("no bound on what models cost: {}", opened(&cost.open)));
-        } else if cost.priced {
-            lines.push(format!("models cost at most {}", cost.most));
+        } else if cost.asks {
+            lines.push(format!("models cost at most {}", cost.most.shown(currency)));
         }
         if cost.open.is_empty() && !cost.whole_context.is_empty() {
             let steps = cost.whole_context.join(", ");
@@ -119,7 +121,18 @@ impl Bound {
 
     /// Both.
     #[must_use]
-    pub fn words(&self, flow: &Flow) -> Vec<String> {
-        self.time_words(flow).into_iter().chain(self.cost_words(flow)).collect()
+    pub fn words(&self, flow: &Flow, currency: Currency) -> Vec<String> {
+        self.time_words(flow).into_iter().chain(self.cost_words(flow, currency)).collect()
+    }
+}
+
+impl StepBound {
+    /// What a step takes and costs once.
+    #[must_use]
+    pub fn words(&self, currency: Currency) -> Vec<String> {
+        let own = (self.own > 0).then(|| format!("takes at most {}", length(self.own)));
+        let people = (self.people > 0).then(|| format!("waits for people for at most {}", length(self.people)));
+        let cost = self.cost.as_ref().map(|cost| format!("costs at most {}", cost.shown(currency)));
+        [own, people, cost].into_iter().flatten().collect()
     }
 }
