@@ -19,6 +19,7 @@ mod number;
 mod operate;
 mod outline;
 mod parse;
+mod pattern;
 pub(crate) mod select;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ mod walk;
 
 pub use cost::BUDGET;
 pub use function::{Function, listing};
+pub use pattern::Pattern;
 pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
 
 /// By which rules an expression is read.
