@@ -49,6 +49,14 @@ pub(super) fn evaluate(tree: &Tree, scope: &dyn Resolve) -> Result<Value, EvalEr
     Evaluation { scope, locals: Vec::new(), work: 0 }.value(tree)
 }
 
+/// How many steps an evaluation takes.
+#[cfg(test)]
+pub(super) fn work(tree: &Tree, scope: &dyn Resolve) -> u64 {
+    let mut evaluation = Evaluation { scope, locals: Vec::new(), work: 0 };
+    let _ = evaluation.value(tree);
+    evaluation.work
+}
+
 /// An error of a sentence.
 pub(super) fn failure<T>(sentence: impl Into<String>) -> Result<T, EvalError> {
     Err(EvalError(sentence.into()))
