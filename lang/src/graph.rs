@@ -5,6 +5,7 @@ use crate::bound::{Bound, Leg, Open};
 use crate::plan::{Flow, OnError, Plan, StepId, StepKind};
 use std::fmt::Write as _;
 
+mod necessary;
 mod place;
 mod svg;
 mod view;
@@ -196,7 +197,8 @@ fn time_json(bound: &Bound, flow: &Flow) -> serde_json::Value {
 
 fn path_json(legs: &[Leg]) -> Vec<serde_json::Value> {
     // Bounded: loops nest no deeper than a file does.
-    let leg = |leg: &Leg| serde_json::json!({ "step": leg.step, "micros": leg.micros, "rounds": leg.rounds, "inside": path_json(&leg.inside) });
+    let leg =
+        |leg: &Leg| serde_json::json!({ "step": leg.step, "micros": leg.micros, "rounds": leg.rounds, "inside": path_json(&leg.inside) });
     legs.iter().map(leg).collect()
 }
 

@@ -26,7 +26,11 @@ pub(crate) struct Least {
 /// The least of every step that cannot do without a model that has a price.
 pub(crate) fn of(plan: &Plan, flow: &Flow, currency: Currency) -> Vec<Least> {
     let steps = flow.steps.iter().enumerate();
-    steps.filter_map(|(at, step)| Some(Least { at, always: step.within.is_none() && step.when.is_none(), ..step_least(plan, step, currency)? })).collect()
+    steps
+        .filter_map(|(at, step)| {
+            Some(Least { at, always: step.within.is_none() && step.when.is_none(), ..step_least(plan, step, currency)? })
+        })
+        .collect()
 }
 
 fn step_least(plan: &Plan, step: &Step, currency: Currency) -> Option<Least> {

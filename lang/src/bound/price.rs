@@ -77,7 +77,9 @@ fn written(model: &Model, remote: &Remote, draws: bool) -> Result<u64, String> {
 
 fn once(model: &Model, remote: &Remote, said: Said, read: u64, written: u64) -> Result<Spend, String> {
     let prices = &remote.prices;
-    let tokens = |price: Option<(crate::money::Money, u64)>, count: u64| price.map_or_else(Spend::default, |(price, per)| Spend::of(price, count, per));
+    let tokens = |price: Option<(crate::money::Money, u64)>, count: u64| {
+        price.map_or_else(Spend::default, |(price, per)| Spend::of(price, count, per))
+    };
     // What the provider had kept is cheaper; where it is not, it is not kept.
     let mut sum = tokens(prices.input, read).plus(&tokens(prices.output, written));
     sum = prices.call.map_or_else(|| sum.clone(), |call| sum.clone().plus(&Spend::from(call)));

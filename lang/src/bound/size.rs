@@ -67,15 +67,7 @@ fn of_type(names: &Names<'_>, ty: &Ty, max: Option<f64>) -> Option<u64> {
             u64::try_from(longest).ok()
         }
         Ty::Optional(of) => of_type(names, of, max.map(|max| max as f64)),
-        Ty::List(_)
-        | Ty::Map(_)
-        | Ty::Keyed(..)
-        | Ty::Record(_)
-        | Ty::Object(_)
-        | Ty::Json
-        | Ty::Type
-        | Ty::Dyn
-        | Ty::Unknown => None,
+        Ty::List(_) | Ty::Map(_) | Ty::Keyed(..) | Ty::Record(_) | Ty::Object(_) | Ty::Json | Ty::Type | Ty::Dyn | Ty::Unknown => None,
     }
 }
 

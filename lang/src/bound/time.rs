@@ -166,9 +166,7 @@ impl Clock<'_> {
         let asked = |operation: &str, stage| people::of_effect(self.plan, &self.flow.name, operation, stage);
         match &step.kind {
             StepKind::Call { operation, .. } => Took::own(call::read(self.plan, operation)),
-            StepKind::Act { operation, stage, .. } => {
-                Took::own(call::write(self.plan, operation)).people(asked(operation, stage.as_ref()))
-            }
+            StepKind::Act { operation, stage, .. } => Took::own(call::write(self.plan, operation)).people(asked(operation, stage.as_ref())),
             StepKind::Undo(undo) => {
                 Took::own(call::write(self.plan, &undo.by)).people(asked(&undo.by, undo.stage.as_ref())).times(undo.last)
             }
@@ -291,7 +289,8 @@ impl Clock<'_> {
         let own = time.within(deadline);
         let people = time.with_people.micros.saturating_sub(own);
         let declared = deadline.map_or(time.declared.micros, |deadline| time.declared.micros.min(deadline));
-        let open = time.open.first().filter(|_| deadline.is_none()).map(|open| format!("starts `{name}`, whose `{}` {}", open.step, open.why));
+        let open =
+            time.open.first().filter(|_| deadline.is_none()).map(|open| format!("starts `{name}`, whose `{}` {}", open.step, open.why));
         let own = deadline.filter(|_| !time.open.is_empty()).map_or(own, |deadline| deadline.saturating_add(time.closing));
         Took { own, declared: declared.min(own), people, open }
     }
@@ -355,8 +354,7 @@ impl Clock<'_> {
             StepKind::Agent(acting) => {
                 let tools = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name)).map(|actor| &actor.acting.tools);
                 let tools = tools.unwrap_or(&acting.tools);
-                let write =
-                    |tool: &str| self.plan.operations.get(tool).is_some_and(|operation| operation.effect != EffectKind::Read);
+                let write = |tool: &str| self.plan.operations.get(tool).is_some_and(|operation| operation.effect != EffectKind::Read);
                 tools.iter().any(|tool| write(&tool.operation))
             }
             _ => false,

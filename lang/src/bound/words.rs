@@ -83,15 +83,15 @@ impl Bound {
             lines.push(format!("longest path with people: {}", time.with_people.words()));
         }
         if time.calls {
-            let until = if flow.deadline.is_some() { "until the deadline" } else { "for an hour before each attempt" };
-            lines.push(format!("beyond that, a provider out of reach is waited for {until}, one that asks for it for up to a day"));
+            let until = if flow.deadline.is_some() { "until the deadline" } else { "for up to an hour before each attempt" };
+            lines
+                .push(format!("beyond that, a provider out of reach holds a run {until}; one that asks to be left alone, for up to a day"));
         }
         if !time.doubts.is_empty() {
             lines.push(format!("a doubt that nothing settles waits for a person without end: {}", time.doubts.join(", ")));
         }
-        if let Some(deadline) = flow.deadline.filter(|_| time.closing > 0) {
-            let end = deadline.saturating_add(time.closing);
-            lines.push(format!("what was begun at the deadline is finished: {} at most", length(end)));
+        if flow.deadline.is_some() && time.closing > 0 {
+            lines.push(format!("an effect begun before the deadline is still finished, at most {} after it", length(time.closing)));
         }
         if time.after_failure > 0 {
             lines.push(format!("after a failure at most {} more", length(time.after_failure)));

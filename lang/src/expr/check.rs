@@ -1,6 +1,7 @@
 //! The type checker: from the tree of the `cel` crate to our typed tree, every mistake with its exact place.
 //! A mistake makes its part `Ty::Unknown`, which agrees with everything, so that it is reported once.
 
+mod affordable;
 mod build;
 mod call;
 mod cel;
@@ -178,23 +179,6 @@ impl Checker<'_> {
     /// The name before which names are looked up first.
     fn container(&self) -> &str {
         if let Dialect::Cel { container, .. } = self.dialect { container } else { "" }
-    }
-
-    /// Refuses what a run cannot finish at the declared sizes, and says so where it may not.
-    fn affordable(&mut self, tree: &Tree, range: Range) {
-        let cost::Cost { declared, assumed } = cost::cost(tree, self.scope, self.types);
-        // CEL's own rules accept whatever a run may not finish.
-        if declared > cost::BUDGET && !self.cel() {
-            let message = format!("at the declared sizes the expression takes {declared} steps, a run gives it {}", cost::BUDGET);
-            let diagnostic = self.report(&codes::TOO_DEAR, range, message);
-            diagnostic.label = "loops in loops".to_owned();
-            diagnostic.help = Some("make the inner list shorter first with a `let` step or `filter`, or declare a smaller `max`".to_owned());
-        } else if assumed.max(declared) > cost::BUDGET {
-            let message = format!("the expression may take {assumed} steps, a run gives it {}", cost::BUDGET);
-            let diagnostic = self.report(&codes::COST, range, message);
-            diagnostic.label = "loops over lists of any length".to_owned();
-            diagnostic.help = Some("declare how long its lists are with `max`, or make the inner one shorter first with a `let` step".to_owned());
-        }
     }
 
     /// The value of an operator's expression goes on into a flow, where some types have no place.

@@ -1,5 +1,6 @@
 //! What a drawing of a flow shows: boxes with lines of text, and arrows between them. It knows no coordinates and no format.
 
+use super::necessary::{Ways, necessary};
 use super::span;
 use super::words::{terms, verb};
 use crate::bound::Bound;
@@ -103,7 +104,7 @@ pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
     if output == 1 {
         edges.insert(Edge { from: 0, to: output });
     }
-    let edges = necessary(&edges, nodes.len());
+    let edges = necessary(&edges, nodes.len(), &Ways::of(flow, &arms, nodes.len()));
     View { title: flow.name.clone(), summary: flow.summary.clone(), facts: facts(plan, flow, &bound), nodes, edges }
 }
 
@@ -127,7 +128,7 @@ fn ways(step: &Step) -> Vec<Node> {
 }
 
 /// Whether a step stands in an arm of a choice, however deep.
-fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
+pub(super) fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
     let mut at = step.within;
     while let Some((id, _)) = at {
         if usize::from(id.0) == choose {
@@ -164,32 +165,6 @@ fn last_of(flow: &Flow, at: usize, arms: &[Vec<usize>]) -> Vec<usize> {
         found.extend(last.into_iter().flat_map(|member| last_of(flow, member, arms)));
     }
     found
-}
-
-/// The arrows that no longer way says already.
-fn necessary(edges: &BTreeSet<Edge>, nodes: usize) -> Vec<Edge> {
-    let mut next: Vec<Vec<usize>> = vec![Vec::new(); nodes];
-    for edge in edges {
-        if let Some(next) = next.get_mut(edge.from) {
-            next.push(edge.to);
-        }
-    }
-    let reaches = |from: usize, to: usize| {
-        let mut seen = vec![false; nodes];
-        let mut open: Vec<usize> = next.get(from).into_iter().flatten().copied().filter(|at| *at != to).collect();
-        while let Some(at) = open.pop() {
-            if at == to {
-                return true;
-            }
-            if let Some(seen) = seen.get_mut(at)
-                && !std::mem::replace(seen, true)
-            {
-                open.extend(next.get(at).into_iter().flatten());
-            }
-        }
-        false
-    };
-    edges.iter().copied().filter(|edge| !reaches(edge.from, edge.to)).collect()
 }
 
 fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) -> Node {

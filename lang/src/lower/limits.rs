@@ -4,7 +4,7 @@
 use super::context::{Context, name_of};
 use super::flow::VERBS;
 use crate::ast::Node;
-use crate::bound::{Bound, Bounds, Leg, length, least};
+use crate::bound::{Bound, Bounds, Leg, least, length};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::graph::span as written;
@@ -59,11 +59,11 @@ fn deadline(node: &Node, flow: &Flow, bound: &Bound) -> Option<Diagnostic> {
         }
     }
     let enough = written(bound.time.declared.micros);
-    Some(
-        diagnostic
-            .help(format!("give it more than {waits}, so that calls have time too, or let something wait less"))
-            .proposal(format!("write `{enough}`"), place, format!("\"{enough}\"")),
-    )
+    Some(diagnostic.help(format!("give it more than {waits}, so that calls have time too, or let something wait less")).proposal(
+        format!("write `{enough}`"),
+        place,
+        format!("\"{enough}\""),
+    ))
 }
 
 /// A wait whose length nothing says, in a flow without a deadline, or after a failure, which no deadline ends.
@@ -105,8 +105,14 @@ fn unpaid(plan: &Plan, node: &Node, flow: &Flow, cap: Money) -> Vec<Diagnostic> 
         let Some(step) = flow.steps.get(need.at) else { continue };
         let (cost, model) = (need.cost.shown(cap.currency), &need.model);
         let message = match need.worth {
-            None => format!("`{}` can never be paid: `{model}` costs {cost}, and nothing says what that is in {}", step.name, cap.currency.as_str()),
-            Some(worth) if above(worth) => format!("`{}` can never be paid: `{model}` costs at least {cost}, a run may cost {cap}", step.name),
+            None => format!(
+                "`{}` can never be paid: `{model}` costs {cost}, and nothing says what that is in {}",
+                step.name,
+                cap.currency.as_str()
+            ),
+            Some(worth) if above(worth) => {
+                format!("`{}` can never be paid: `{model}` costs at least {cost}, a run may cost {cap}", step.name)
+            }
             Some(_) => continue,
         };
         let mut diagnostic = Diagnostic::new(&meaning::NEVER_PAID, place, message).label("too low");
