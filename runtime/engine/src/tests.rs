@@ -6,6 +6,7 @@ mod crash;
 mod doubt;
 mod interference;
 mod limits;
+mod longest;
 mod policies;
 mod random;
 mod seeds;
