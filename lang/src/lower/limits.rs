@@ -4,7 +4,7 @@
 use super::context::{Context, name_of};
 use super::flow::VERBS;
 use crate::ast::Node;
-use crate::bound::{Bound, Bounds, Leg, least, length};
+use crate::bound::{Bound, Bounds, Leg, Open, least, length};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::graph::span as written;
@@ -84,10 +84,13 @@ fn endless(node: &Node, flow: &Flow, bound: &Bound) -> Vec<Diagnostic> {
 
 /// Models without a bound in a flow without a cap.
 fn uncapped(node: &Node, flow: &Flow, bound: &Bound) -> Option<Diagnostic> {
-    let first = bound.cost.open.first()?;
+    // What another flow costs is said there.
+    let starts = |name: &str| flow.steps.iter().any(|step| step.name == name && matches!(step.kind, StepKind::Begin(_)));
+    let open: Vec<&Open> = bound.cost.open.iter().filter(|open| !starts(&open.step)).collect();
+    let first = open.first()?;
     let message = format!("nothing bounds what a run of `{}` costs: `{}` {}", flow.name, first.step, first.why);
     let mut diagnostic = Diagnostic::new(&meaning::COST_UNBOUNDED, flow_span(node), message).label("no `cost-cap`");
-    for open in &bound.cost.open {
+    for open in &open {
         if let Some(span) = step_span(node, &open.step) {
             diagnostic = diagnostic.also(span, open.why.clone());
         }
