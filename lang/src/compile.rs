@@ -102,6 +102,7 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
     context.note_acts(&nodes);
     context.lower_flows(&nodes, &routes, threads);
     context.lower_migrations(&nodes);
+    context.check_limits(&nodes);
     context.check_rows(&nodes);
     let scenarios = context.lower_scenarios(&nodes);
     drop(nodes);

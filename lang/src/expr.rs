@@ -19,14 +19,16 @@ mod number;
 mod operate;
 mod outline;
 mod parse;
+mod pattern;
 pub(crate) mod select;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod walk;
 
-pub use cost::BUDGET;
+pub use cost::{BUDGET, Cost};
 pub use function::{Function, listing};
+pub use pattern::Pattern;
 pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
 
 /// By which rules an expression is read.
@@ -169,11 +171,10 @@ impl Expr {
         Self { source: String::new(), ty, root: Tree::Constant(value) }
     }
 
-    /// The most steps that an evaluation takes, where a list whose length only a run knows has 200 items.
-    /// [`BUDGET`] ends an evaluation.
+    /// The most steps that an evaluation takes where these names are known. [`BUDGET`] ends an evaluation.
     #[must_use]
-    pub fn cost(&self) -> u64 {
-        cost::cost(&self.root)
+    pub fn cost(&self, scope: &Scope, types: &TypeTable) -> Cost {
+        cost::cost(&self.root, scope, types)
     }
 
     /// Its value.

@@ -1,8 +1,11 @@
-//! A flow as a graph for people and programs: text, Mermaid, Graphviz, SVG, JSON. It computes nothing new.
+//! A flow as a graph for people and programs: text, Mermaid, Graphviz, SVG, JSON. It computes nothing new: bounds come from
+//! [`crate::bound`].
 
+use crate::bound::{Bound, Leg, Open};
 use crate::plan::{Flow, OnError, Plan, StepId, StepKind};
 use std::fmt::Write as _;
 
+mod necessary;
 mod place;
 mod svg;
 mod view;
@@ -40,10 +43,11 @@ fn place(flow: &Flow, around: StepId, arm: u16) -> String {
 #[must_use]
 pub fn text(plan: &Plan, flow: &Flow) -> String {
     let mut out = format!("{} ({}): {}\n", flow.name, flow.input, flow.summary);
-    for line in words::terms(flow) {
+    let bound = plan.bound(flow);
+    for line in words::terms(flow).into_iter().chain(bound.words(flow, plan.project.currency)) {
         let _ = writeln!(out, "  {line}");
     }
-    for step in &flow.steps {
+    for (at, step) in flow.steps.iter().enumerate() {
         let mut depth = 1;
         let mut within = step.within;
         while let Some((choose, _)) = within {
@@ -60,7 +64,8 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
             let names: Vec<&str> = step.depends.iter().map(|id| name_of(flow, *id)).collect();
             let _ = writeln!(out, "{indent}after {}", names.join(", "));
         }
-        for note in view::guards(plan, flow, step).into_iter().chain(view::bounds(plan, step)).chain(view::branches(plan, flow, step)) {
+        let notes = view::guards(plan, flow, step).into_iter().chain(view::bounds(plan, &bound, at, step));
+        for note in notes.chain(view::branches(plan, flow, step)) {
             let _ = writeln!(out, "{indent}{note}");
         }
     }
@@ -89,6 +94,11 @@ pub fn mermaid(plan: &Plan, flow: &Flow) -> String {
     for edge in &view.edges {
         let _ = writeln!(out, "    n{} --> n{}", edge.from, edge.to);
     }
+    if !view.facts.is_empty() {
+        // A box that nothing leads to.
+        let lines = view.facts.iter().map(|fact| quote(fact)).collect::<Vec<_>>().join("<br/>");
+        let _ = writeln!(out, "    facts>\"{lines}\"]");
+    }
     out
 }
 
@@ -98,6 +108,8 @@ pub fn dot(plan: &Plan, flow: &Flow) -> String {
     let view = view::of(plan, flow);
     let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let mut out = format!("digraph \"{}\" {{\n    node [shape=box, fontname=\"monospace\"];\n", quote(&flow.name));
+    let facts = view.facts.iter().map(|fact| format!("{}\\l", quote(fact))).collect::<String>();
+    let _ = writeln!(out, "    graph [label=\"{facts}\", labelloc=t, labeljust=l, fontname=\"monospace\"];");
     for (at, node) in view.nodes.iter().enumerate() {
         // `\l` ends a line that is set to the left.
         let lines = node.lines.iter().map(|(_, line)| format!("{}\\l", quote(line))).collect::<String>();
@@ -126,7 +138,8 @@ pub fn svg(plan: &Plan, flow: &Flow) -> String {
 /// JSON, version 1.
 #[must_use]
 pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
-    let steps = flow.steps.iter().map(|step| {
+    let bound = plan.bound(flow);
+    let steps = flow.steps.iter().enumerate().map(|(at, step)| {
         serde_json::json!({
             "name": step.name,
             "does": verb(&step.kind),
@@ -138,7 +151,7 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
             "when": step.when.as_ref().map(|when| when.source.clone()),
             "after": step.depends.iter().map(|id| name_of(flow, *id)).collect::<Vec<_>>(),
             "guards": view::guards(plan, flow, step),
-            "bounds": view::bounds(plan, step),
+            "bounds": view::bounds(plan, &bound, at, step),
             "branches": view::branches(plan, flow, step),
             "on_error": match step.on_error {
                 OnError::Fail => "fail",
@@ -156,9 +169,51 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
         "digest": plan.digest().to_string(),
         "deadline": flow.deadline.map(span),
         "cost_cap": flow.cost_cap.map(|cap| cap.to_string()),
-        "models_cost_at_most": view::total_cost(plan, flow).map(|cost| cost.to_string()),
+        "time": time_json(&bound, flow),
+        "cost": cost_json(&bound, flow),
         "terms": words::terms(flow),
         "steps": steps.collect::<Vec<_>>(),
         "lacks": lacks,
+    })
+}
+
+/// How long a run takes at most, in microseconds.
+fn time_json(bound: &Bound, flow: &Flow) -> serde_json::Value {
+    let time = &bound.time;
+    serde_json::json!({
+        "deadline_micros": flow.deadline,
+        "people_count": flow.terms.people_count,
+        "own_micros": time.own.micros,
+        "own_path": path_json(&time.own.legs),
+        "with_people_micros": time.with_people.micros,
+        "with_people_path": path_json(&time.with_people.legs),
+        "declared_waiting_micros": time.declared.micros,
+        "closing_micros": time.closing,
+        "after_failure_micros": time.after_failure,
+        "unbounded": open_json(&time.open),
+        "doubts_for_people": time.doubts,
+    })
+}
+
+fn path_json(legs: &[Leg]) -> Vec<serde_json::Value> {
+    // Bounded: loops nest no deeper than a file does.
+    let leg =
+        |leg: &Leg| serde_json::json!({ "step": leg.step, "micros": leg.micros, "rounds": leg.rounds, "inside": path_json(&leg.inside) });
+    legs.iter().map(leg).collect()
+}
+
+fn open_json(open: &[Open]) -> Vec<serde_json::Value> {
+    open.iter().map(|open| serde_json::json!({ "step": open.step, "why": open.why })).collect()
+}
+
+/// What its models cost at most, an amount for each currency; `at_most` is absent where nothing bounds it.
+fn cost_json(bound: &Bound, flow: &Flow) -> serde_json::Value {
+    let cost = &bound.cost;
+    let most: Vec<String> = cost.most.amounts().map(|money| money.to_string()).collect();
+    serde_json::json!({
+        "cap": flow.cost_cap.map(|cap| cap.to_string()),
+        "at_most": cost.open.is_empty().then_some(most),
+        "unbounded": open_json(&cost.open),
+        "whole_context": cost.whole_context,
     })
 }

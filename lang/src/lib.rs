@@ -4,6 +4,7 @@
 //! A user's mistake is a value: every front-end function returns a result *and* diagnostics.
 
 pub mod ast;
+pub mod bound;
 pub mod code;
 pub mod compile;
 pub mod conform;

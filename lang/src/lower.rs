@@ -25,6 +25,7 @@ pub(crate) mod keeping;
 pub(crate) mod known;
 pub(crate) mod ladder;
 pub(crate) mod layer;
+pub(crate) mod limits;
 pub(crate) mod metric;
 pub(crate) mod migration;
 pub(crate) mod model;

@@ -19,6 +19,7 @@ codes! {
     UNSUPPORTED = "TW0216", Error, "a form of CEL that this language does not have";
     NO_PATH = "TW0217", Error, "`has` of something that is not a path";
     COST = "TW0218", Warning, "an expression that a run may not finish";
+    TOO_DEAR = "TW0219", Error, "an expression that a run cannot finish";
     TEMPLATE_SYNTAX = "TW0230", Error, "a template that cannot be read";
     TEMPLATE_FORM = "TW0231", Error, "a template that does more than fill in";
     TEMPLATE_FILTER = "TW0232", Error, "a filter that does not exist or does not fit";

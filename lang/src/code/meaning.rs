@@ -48,5 +48,9 @@ codes! {
     AGENT_TOO_FREE = "TW0154", Error, "an agent that could do too much";
     SECRET_WRITTEN = "TW0155", Error, "a secret in the wrong place";
     BASE_CHANGED = "TW0156", Warning, "the base of a replacement has changed";
+    DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";
+    NEVER_PAID = "TW0197", Error, "a model that a flow's cost cap can never pay";
+    COST_UNBOUNDED = "TW0198", Error, "models that could cost any amount";
+    WAIT_UNBOUNDED = "TW0199", Error, "a wait that nothing ends";
     UNFILLED = "TW0195", Error, "a hole that nobody fills";
 }

@@ -1,6 +1,7 @@
 //! The type checker: from the tree of the `cel` crate to our typed tree, every mistake with its exact place.
 //! A mistake makes its part `Ty::Unknown`, which agrees with everything, so that it is reported once.
 
+mod affordable;
 mod build;
 mod call;
 mod cel;
@@ -178,17 +179,6 @@ impl Checker<'_> {
     /// The name before which names are looked up first.
     fn container(&self) -> &str {
         if let Dialect::Cel { container, .. } = self.dialect { container } else { "" }
-    }
-
-    /// Says so where a run may not finish the work.
-    fn affordable(&mut self, tree: &Tree, range: Range) {
-        let most = cost::cost(tree);
-        if most > cost::BUDGET {
-            let message = format!("the expression may take {most} steps, a run gives it {}", cost::BUDGET);
-            let diagnostic = self.report(&codes::COST, range, message);
-            diagnostic.label = "loops in loops".to_owned();
-            diagnostic.help = Some("make the inner list shorter first, with a `let` step or `filter`".to_owned());
-        }
     }
 
     /// The value of an operator's expression goes on into a flow, where some types have no place.

@@ -1,101 +1,156 @@
-//! What an expression may cost at most, estimated before any run, and what can be computed before any run.
-//! An estimate refuses nothing: the budget of an evaluation does.
+//! What an expression may cost at most, estimated before any run as an evaluation counts it: a step for each part that is evaluated,
+//! each item that is looked at or built, and each 64 bytes of a long text. Both sides of `&&`, every item of `exists`, and the dearer
+//! branch of a choice are counted, as Kubernetes does. It refuses nothing: the checker does, and the budget of an evaluation.
 
-use super::evaluate::evaluate;
+mod fold;
+mod size;
+
+pub(super) use fold::fold;
+
+use super::Scope;
 use super::function::Function;
-use super::tree::{Gather, Operation, Over, Tree};
-use crate::value::{Record, Value};
+use super::tree::{Gather, Over, Tree};
+use crate::ty::TypeTable;
+use size::{Described, Sizes};
 
 /// Steps of work before an evaluation is given up: parts evaluated, items and pieces of text built.
 pub const BUDGET: u64 = 1_000_000;
 
 /// How long a list is taken to be whose length only a run knows.
-const ASSUMED: u64 = 200;
+pub(super) const ASSUMED: u64 = 200;
 
-/// The most steps that a tree takes, where lists from outside are as long as assumed.
-pub(super) fn cost(tree: &Tree) -> u64 {
-    let parts = || tree.parts().into_iter().map(cost).fold(1_u64, u64::saturating_add);
+/// The most steps that an evaluation takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// At the sizes that are declared or written; a size that nothing says counts as nothing.
+    pub declared: u64,
+    /// The same with lists of 200 items where nothing says how many.
+    pub assumed: u64,
+}
+
+/// What a tree costs where these names are known.
+pub(super) fn cost(tree: &Tree, scope: &Scope, types: &TypeTable) -> Cost {
+    let steps = |unknown| Steps { sizes: Sizes { scope, types, unknown }, locals: Vec::new() }.of(tree);
+    Cost { declared: steps(0), assumed: steps(ASSUMED) }
+}
+
+/// Counts the steps of parts; `locals` are the variables of the macros around.
+struct Steps<'a> {
+    sizes: Sizes<'a>,
+    locals: Vec<Described<'a>>,
+}
+
+fn sum(parts: impl IntoIterator<Item = u64>) -> u64 {
+    parts.into_iter().fold(0, u64::saturating_add)
+}
+
+/// A path is looked at once to find it kept, and once more where it is not.
+fn twice(tree: &Tree) -> u64 {
     match tree {
-        Tree::Each { range, when, make, .. } | Tree::Pairs { range, when, make, .. } => {
-            let body = [when, make].into_iter().flatten().map(|part| cost(part)).fold(1_u64, u64::saturating_add);
-            cost(range).saturating_add(length(range).saturating_mul(body)).saturating_add(1)
+        Tree::Select { of, .. } => twice(of).saturating_add(1),
+        _ => 1,
+    }
+}
+
+impl<'a> Steps<'a> {
+    fn items(&mut self, tree: &Tree) -> u64 {
+        self.sizes.of(tree, &mut self.locals).items
+    }
+
+    fn weight(&mut self, tree: &Tree) -> u64 {
+        self.sizes.of(tree, &mut self.locals).weight
+    }
+
+    fn parts(&mut self, tree: &Tree) -> u64 {
+        let parts: Vec<u64> = tree.parts().into_iter().map(|part| self.of(part)).collect();
+        sum(parts)
+    }
+
+    /// With a value as the innermost local.
+    fn within(&mut self, local: Described<'a>, tree: &Tree) -> u64 {
+        self.locals.push(local);
+        let steps = self.of(tree);
+        self.locals.pop();
+        steps
+    }
+
+    fn of(&mut self, tree: &Tree) -> u64 {
+        let own = match tree {
+            Tree::Compare(_, left, right) => sum([self.parts(tree), twice(left), twice(right), self.weight(left)]),
+            Tree::Arithmetic(_, left, right) => sum([self.parts(tree), twice(left), twice(right), self.built(tree)]),
+            Tree::Dynamic(..) => sum([self.parts(tree), self.built(tree)]),
+            Tree::In(item, list) => {
+                let looked = if self.weight(item) > 0 { self.weight(list) } else { 0 };
+                sum([self.parts(tree), twice(item), twice(list), self.items(list), looked])
+            }
+            Tree::Index(of, _) => sum([self.parts(tree), self.items(of) / 32]),
+            Tree::Matches(of, _) => sum([self.parts(tree), self.weight(of)]),
+            // Only one of two is evaluated.
+            Tree::Choose(condition, one, other) => sum([self.of(condition), self.of(one).max(self.of(other))]),
+            Tree::Call(function, arguments) => sum([self.parts(tree), self.call(*function, arguments), self.built(tree)]),
+            Tree::Cel(_, _, arguments) => {
+                let weights: Vec<u64> = arguments.iter().map(|argument| self.weight(argument)).collect();
+                sum([self.parts(tree), sum(weights), self.built(tree)])
+            }
+            Tree::Each { over, range, when, make } => self.each(*over, range, when.as_deref(), make.as_deref()),
+            Tree::Pairs { gather, range, when, make } => self.pairs(*gather, range, when.as_deref(), make.as_deref()),
+            Tree::Bind(of, make) | Tree::OptionalMap { of, make, .. } => {
+                let local = self.sizes.described(of, &mut self.locals);
+                sum([self.of(of), self.within(local, make)])
+            }
+            _ => self.parts(tree),
+        };
+        own.saturating_add(1)
+    }
+
+    /// What it takes to build a value.
+    fn built(&mut self, tree: &Tree) -> u64 {
+        let size = self.sizes.of(tree, &mut self.locals);
+        size.items.max(size.text)
+    }
+
+    /// What a function does with its arguments.
+    fn call(&mut self, function: Function, arguments: &[Tree]) -> u64 {
+        let sizes: Vec<_> = arguments.iter().map(|argument| self.sizes.of(argument, &mut self.locals)).collect();
+        let looked = sum(sizes.iter().map(|size| size.weight));
+        let first = sizes.first().copied().unwrap_or_default();
+        let meetings = |other: u64| first.items.saturating_mul(other) / 64;
+        match function {
+            Function::Size if !first.texty => 0,
+            Function::First
+            | Function::Last
+            | Function::HasValue
+            | Function::OptionalValue
+            | Function::OptionalOf
+            | Function::Plainly
+            | Function::TypeOf => 0,
+            Function::Has | Function::OptionalIndex => first.items / 32,
+            Function::Distinct => looked.saturating_add(meetings(first.items)),
+            Function::SetContains | Function::SetIntersects | Function::SetEquivalent => {
+                looked.saturating_add(meetings(sizes.get(1).map_or(0, |size| size.items)))
+            }
+            _ => looked,
         }
-        // Only one of two is evaluated.
-        Tree::Choose(condition, one, other) => cost(condition).saturating_add(cost(one).max(cost(other))).saturating_add(1),
-        Tree::In(_, list) => parts().saturating_add(length(list)),
-        Tree::Arithmetic(Operation::Add, left, right) | Tree::Dynamic(Operation::Add, left, right) => match (known(left), known(right)) {
-            (None, None) => parts(),
-            _ => parts().saturating_add(length(tree)),
-        },
-        Tree::Call(
-            Function::Range
-            | Function::Slice
-            | Function::Flatten
-            | Function::Sort
-            | Function::SortBy
-            | Function::Distinct
-            | Function::Reverse
-            | Function::UnwrapOptionals,
-            _,
-        ) => parts().saturating_add(length(tree)),
-        _ => parts(),
     }
-}
 
-/// How long the list or map of a tree may be.
-fn length(tree: &Tree) -> u64 {
-    known(tree).unwrap_or(ASSUMED)
-}
+    fn each(&mut self, over: Over, range: &Tree, when: Option<&Tree>, make: Option<&Tree>) -> u64 {
+        let items = self.items(range);
+        let local = self.sizes.item(range, &mut self.locals);
+        self.locals.push(local);
+        let body = sum([when, make].into_iter().flatten().map(|part| self.of(part)).collect::<Vec<_>>());
+        self.locals.pop();
+        // An item that fails costs one more where a later one may decide.
+        let failing = u64::from(matches!(over, Over::All | Over::Exists));
+        sum([self.of(range), items.saturating_mul(body.saturating_add(failing))])
+    }
 
-/// The length of a list or map where the tree itself gives it.
-fn known(tree: &Tree) -> Option<u64> {
-    let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);
-    match tree {
-        Tree::Constant(Value::List(items)) => Some(count(items.len())),
-        Tree::Constant(Value::Record(record)) => Some(count(record.0.len())),
-        Tree::Constant(Value::Map(entries)) => Some(count(entries.len())),
-        Tree::List(items) => Some(count(items.len())),
-        Tree::Items(items) => Some(count(items.len())),
-        Tree::Map(entries) => Some(count(entries.len())),
-        Tree::Entries(entries) => Some(count(entries.len())),
-        Tree::Each { over: Over::Map | Over::Filter, range, .. } => known(range),
-        Tree::Pairs { gather: Gather::List | Gather::Map, range, .. } => known(range),
-        Tree::Arithmetic(Operation::Add, left, right) | Tree::Dynamic(Operation::Add, left, right) => {
-            known(left)?.checked_add(known(right)?)
-        }
-        Tree::Call(Function::Range, arguments) => match arguments.as_slice() {
-            [Tree::Constant(Value::Int(count))] => u64::try_from(*count).ok(),
-            _ => None,
-        },
-        Tree::Call(Function::Sort | Function::Distinct | Function::Reverse | Function::SortBy, arguments) => known(arguments.first()?),
-        Tree::Choose(_, one, other) => Some(known(one)?.max(known(other)?)),
-        _ => None,
-    }
-}
-
-/// Computes the parts that are the same in every run. What fails stays: another part may decide before it is reached.
-pub(super) fn fold(tree: &mut Tree) {
-    for part in tree.parts_mut() {
-        fold(part);
-    }
-    let computes = !matches!(
-        tree,
-        Tree::Constant(_)
-            | Tree::Variable { .. }
-            | Tree::Local(_)
-            | Tree::Bound(_)
-            | Tree::Fail(_)
-            | Tree::Each { .. }
-            | Tree::Pairs { .. }
-            | Tree::Bind(..)
-            | Tree::OptionalMap { .. }
-            // A long list is better made in a run than kept in a plan.
-            | Tree::Call(Function::Range, _)
-    );
-    if !computes || !tree.parts().iter().all(|part| matches!(part, Tree::Constant(_))) {
-        return;
-    }
-    if let Ok(value) = evaluate(tree, &Record::default()) {
-        *tree = Tree::Constant(value);
+    fn pairs(&mut self, gather: Gather, range: &Tree, when: Option<&Tree>, make: Option<&Tree>) -> u64 {
+        let items = self.items(range);
+        let (key, local) = (self.sizes.key(range, &mut self.locals), self.sizes.item(range, &mut self.locals));
+        self.locals.extend([key, local]);
+        let body = sum([when, make].into_iter().flatten().map(|part| self.of(part)).collect::<Vec<_>>());
+        self.locals.truncate(self.locals.len().saturating_sub(2));
+        let kept = if gather == Gather::Map { items / 32 } else { 0 };
+        sum([self.of(range), items, items.saturating_mul(sum([body, 1, kept]))])
     }
 }

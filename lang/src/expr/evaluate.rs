@@ -5,7 +5,7 @@ mod gather;
 mod work;
 
 use super::cost::BUDGET;
-use super::operate::{arithmetic, compare, contains_value, expect, ints, negate, widen};
+use super::operate::{MAX_TEXT, arithmetic, compare, contains_value, expect, ints, negate, widen};
 use super::tree::{Comparison, Over, Tree};
 use super::{EvalError, Resolve, borrowed, collection, native};
 use crate::value::{Record, Value};
@@ -47,6 +47,14 @@ impl Seen<'_> {
 /// The value of a tree.
 pub(super) fn evaluate(tree: &Tree, scope: &dyn Resolve) -> Result<Value, EvalError> {
     Evaluation { scope, locals: Vec::new(), work: 0 }.value(tree)
+}
+
+/// How many steps an evaluation takes.
+#[cfg(test)]
+pub(super) fn work(tree: &Tree, scope: &dyn Resolve) -> u64 {
+    let mut evaluation = Evaluation { scope, locals: Vec::new(), work: 0 };
+    let _ = evaluation.value(tree);
+    evaluation.work
 }
 
 /// An error of a sentence.
@@ -151,7 +159,7 @@ impl<'a> Evaluation<'a> {
             Tree::Constant(_) | Tree::Variable { .. } | Tree::Bound(_) | Tree::Select { .. } => {
                 return self.see(tree).map(Seen::into_value);
             }
-            Tree::Not(_) | Tree::And(..) | Tree::Or(..) | Tree::Compare(..) | Tree::In(..) | Tree::Present(_) => {
+            Tree::Not(_) | Tree::And(..) | Tree::Or(..) | Tree::Compare(..) | Tree::In(..) | Tree::Present(_) | Tree::Matches(..) => {
                 return self.truth(tree).map(Value::Bool);
             }
             _ => self.spend(1)?,
@@ -239,6 +247,16 @@ impl<'a> Evaluation<'a> {
             Tree::Present(of) => {
                 self.spend(1)?;
                 Ok(!matches!(*self.see(of)?, Value::Null))
+            }
+            Tree::Matches(of, pattern) => {
+                self.spend(1)?;
+                let of = self.see(of)?;
+                self.pay(&of)?;
+                match &*of {
+                    Value::String(text) if text.len() <= MAX_TEXT => Ok(pattern.fits(text)),
+                    Value::String(_) => failure("`matches` does not look through so long a text"),
+                    _ => failure("`matches` looks through text only"),
+                }
             }
             other => match *self.see(other)? {
                 Value::Bool(truth) => Ok(truth),

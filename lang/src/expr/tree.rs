@@ -2,6 +2,7 @@
 //! It holds no types beyond what evaluation needs.
 
 use super::function::Function;
+use super::pattern::Pattern;
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub enum Tree {
     Call(Function, Vec<Tree>),
     /// A function that the `cel` crate evaluates: its name, whether it is called on its first argument, the arguments.
     Cel(Arc<str>, bool, Vec<Tree>),
+    /// `matches` with a pattern that is the same in every run.
+    Matches(Box<Tree>, Pattern),
     /// A variable as CEL has it: null is a value, and only no value at all an error.
     Bound(Arc<str>),
     /// What has no value: an error of this sentence.

@@ -7,7 +7,13 @@ impl Tree {
     pub(super) fn parts(&self) -> Vec<&Self> {
         match self {
             Self::Constant(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
-            Self::Select { of, .. } | Self::Present(of) | Self::Not(of) | Self::Negate(of) | Self::Widen(of) | Self::Expect(_, of) => {
+            Self::Select { of, .. }
+            | Self::Present(of)
+            | Self::Not(of)
+            | Self::Negate(of)
+            | Self::Widen(of)
+            | Self::Expect(_, of)
+            | Self::Matches(of, _) => {
                 vec![of]
             }
             Self::Default(left, right)
@@ -36,7 +42,13 @@ impl Tree {
     pub(super) fn parts_mut(&mut self) -> Vec<&mut Self> {
         match self {
             Self::Constant(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
-            Self::Select { of, .. } | Self::Present(of) | Self::Not(of) | Self::Negate(of) | Self::Widen(of) | Self::Expect(_, of) => {
+            Self::Select { of, .. }
+            | Self::Present(of)
+            | Self::Not(of)
+            | Self::Negate(of)
+            | Self::Widen(of)
+            | Self::Expect(_, of)
+            | Self::Matches(of, _) => {
                 vec![of]
             }
             Self::Default(left, right)

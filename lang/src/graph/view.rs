@@ -1,11 +1,12 @@
 //! What a drawing of a flow shows: boxes with lines of text, and arrows between them. It knows no coordinates and no format.
 
+use super::necessary::{Ways, necessary};
 use super::span;
 use super::words::{terms, verb};
+use crate::bound::Bound;
 use crate::conform::to_json;
 use crate::expr::Expr;
-use crate::money::Money;
-use crate::plan::{Arm, EffectKind, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Rung, Step, StepKind, Window};
+use crate::plan::{Arm, EffectKind, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Step, StepKind, Window};
 use std::collections::BTreeSet;
 
 /// What a box stands for.
@@ -70,8 +71,9 @@ pub(crate) struct View {
 
 /// The view of a flow.
 pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
+    let bound = plan.bound(flow);
     let mut nodes = vec![Node { title: "input".to_owned(), kind: Kind::End, lines: vec![(Note::Does, flow.input.clone())] }];
-    nodes.extend(flow.steps.iter().map(|step| step_node(plan, flow, step)));
+    nodes.extend(flow.steps.iter().enumerate().map(|(at, step)| step_node(plan, flow, &bound, at, step)));
     let mut edges = BTreeSet::new();
     let mut arms: Vec<Vec<usize>> = vec![Vec::new(); flow.steps.len()];
     for (at, step) in flow.steps.iter().enumerate() {
@@ -102,8 +104,8 @@ pub(crate) fn of(plan: &Plan, flow: &Flow) -> View {
     if output == 1 {
         edges.insert(Edge { from: 0, to: output });
     }
-    let edges = necessary(&edges, nodes.len());
-    View { title: flow.name.clone(), summary: flow.summary.clone(), facts: facts(plan, flow), nodes, edges }
+    let edges = necessary(&edges, nodes.len(), &Ways::of(flow, &arms, nodes.len()));
+    View { title: flow.name.clone(), summary: flow.summary.clone(), facts: facts(plan, flow, &bound), nodes, edges }
 }
 
 /// The arms of a choice, or the items of a loop.
@@ -126,7 +128,7 @@ fn ways(step: &Step) -> Vec<Node> {
 }
 
 /// Whether a step stands in an arm of a choice, however deep.
-fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
+pub(super) fn within(flow: &Flow, step: &Step, choose: usize) -> bool {
     let mut at = step.within;
     while let Some((id, _)) = at {
         if usize::from(id.0) == choose {
@@ -165,33 +167,7 @@ fn last_of(flow: &Flow, at: usize, arms: &[Vec<usize>]) -> Vec<usize> {
     found
 }
 
-/// The arrows that no longer way says already.
-fn necessary(edges: &BTreeSet<Edge>, nodes: usize) -> Vec<Edge> {
-    let mut next: Vec<Vec<usize>> = vec![Vec::new(); nodes];
-    for edge in edges {
-        if let Some(next) = next.get_mut(edge.from) {
-            next.push(edge.to);
-        }
-    }
-    let reaches = |from: usize, to: usize| {
-        let mut seen = vec![false; nodes];
-        let mut open: Vec<usize> = next.get(from).into_iter().flatten().copied().filter(|at| *at != to).collect();
-        while let Some(at) = open.pop() {
-            if at == to {
-                return true;
-            }
-            if let Some(seen) = seen.get_mut(at)
-                && !std::mem::replace(seen, true)
-            {
-                open.extend(next.get(at).into_iter().flatten());
-            }
-        }
-        false
-    };
-    edges.iter().copied().filter(|edge| !reaches(edge.from, edge.to)).collect()
-}
-
-fn step_node(plan: &Plan, flow: &Flow, step: &Step) -> Node {
+fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) -> Node {
     let kind = match &step.kind {
         StepKind::Call { .. } | StepKind::Recall { .. } | StepKind::Search(_) | StepKind::Measure(_) => Kind::Read,
         StepKind::Reflect { .. } | StepKind::Revise(_) | StepKind::Ask { .. } | StepKind::Wait(_) => Kind::Gate,
@@ -207,7 +183,7 @@ fn step_node(plan: &Plan, flow: &Flow, step: &Step) -> Node {
     let mut lines = vec![(Note::Does, does)];
     lines.extend(step.when.iter().map(|when| (Note::When, format!("when {}", source(when)))));
     lines.extend(guards(plan, flow, step).into_iter().map(|guard| (Note::Guard, guard)));
-    lines.extend(bounds(plan, step).into_iter().map(|bound| (Note::Bound, bound)));
+    lines.extend(bounds(plan, bound, at, step).into_iter().map(|bound| (Note::Bound, bound)));
     lines.extend(branches(plan, flow, step).into_iter().map(|branch| (Note::Branch, branch)));
     Node { title: step.name.clone(), kind, lines }
 }
@@ -264,13 +240,13 @@ fn silence(on_timeout: OnTimeout) -> &'static str {
 }
 
 /// How long a step takes, how often it is tried and what it costs, at most.
-pub(crate) fn bounds(plan: &Plan, step: &Step) -> Vec<String> {
+pub(crate) fn bounds(plan: &Plan, bound: &Bound, at: usize, step: &Step) -> Vec<String> {
     let mut found = Vec::new();
     match &step.kind {
         StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => {
             let connector = plan.operations.get(operation).and_then(|operation| plan.connectors.get(&operation.connector));
             found.extend(connector.map(|connector| {
-                let tries = connector.retry.max + 1;
+                let tries = connector.retry.max.saturating_add(1);
                 let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
                 format!("tried {times}, {} each", span(connector.total_timeout))
             }));
@@ -278,39 +254,8 @@ pub(crate) fn bounds(plan: &Plan, step: &Step) -> Vec<String> {
         StepKind::Recall { last, .. } => found.push(format!("the last {last}")),
         _ => {}
     }
-    found.extend(cost(plan, step).map(|cost| format!("costs at most {cost}")));
+    found.extend(bound.steps.get(at).map(|once| once.words(plan.project.currency)).unwrap_or_default());
     found
-}
-
-/// What a step may cost: every candidate of its route is asked.
-fn cost(plan: &Plan, step: &Step) -> Option<Money> {
-    let (StepKind::Classify { route, .. } | StepKind::Draft { route, .. }) = &step.kind else { return None };
-    let route = plan.routes.get(route)?;
-    let mut sum: Option<Money> = None;
-    for rung in &route.rungs {
-        let Rung::Candidate { model } = rung else { continue };
-        let price = plan.models.get(model)?.price;
-        sum = match sum {
-            None => Some(price),
-            Some(sum) => Some(sum.plus(price)?),
-        };
-    }
-    sum
-}
-
-/// What a flow may cost at most; nothing where prices are in different currencies.
-pub(crate) fn total_cost(plan: &Plan, flow: &Flow) -> Option<Money> {
-    // Such a step asks models more than once, or another flow does: a bound that is too low would be worse than none.
-    let open = |step: &Step| {
-        use StepKind::{Agent, Begin, Each, Generate, Look, Revise};
-        matches!(step.kind, Agent(_) | Begin(_) | Each(_) | Generate(_) | Look(_) | Revise(_))
-    };
-    if flow.steps.iter().any(open) {
-        return None;
-    }
-    let mut each = flow.steps.iter().filter_map(|step| cost(plan, step));
-    let first = each.next()?;
-    each.try_fold(first, Money::plus)
 }
 
 /// Where a step goes when something does not work.
@@ -336,15 +281,10 @@ pub(crate) fn branches(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
     found
 }
 
-/// Bounds of the whole flow.
-fn facts(plan: &Plan, flow: &Flow) -> Vec<String> {
+/// What starts the whole flow, and its bounds.
+fn facts(plan: &Plan, flow: &Flow, bound: &Bound) -> Vec<String> {
     let key = flow.key.as_ref().map(|key| format!("one run for each {}", source(key)));
-    let deadline = flow.deadline.map(|deadline| format!("deadline {}", span(deadline)));
-    let cap = flow.cost_cap.map(|cap| format!("cost cap {cap}"));
-    let cost = total_cost(plan, flow).map(|cost| format!("models cost at most {cost}"));
-    let mut facts = terms(flow);
-    facts.extend([key, deadline, cap, cost].into_iter().flatten());
-    facts
+    terms(flow).into_iter().chain(key).chain(bound.words(flow, plan.project.currency)).collect()
 }
 
 fn outputs(flow: &Flow) -> Vec<(Note, String)> {

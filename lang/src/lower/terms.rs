@@ -76,7 +76,14 @@ impl Context<'_> {
         };
         let place = self.setting_text(node, "place");
         let on_failure = node.first("on-failure").map(|node| self.lower_on_failure(node, draft)).unwrap_or_default();
-        Terms { triggers, concurrency, priority, place, on_failure }
+        let people_count = self.lower_counts(node);
+        Terms { triggers, concurrency, priority, place, people_count, on_failure }
+    }
+
+    /// Whether a flow says that waits for people count against its deadline.
+    fn lower_counts(&mut self, node: &Node) -> bool {
+        let counts = node.first("deadline").and_then(|deadline| deadline.property("counts")).cloned();
+        counts.is_some_and(|counts| self.word(&counts, "`counts`", &["people"]).is_some())
     }
 
     fn lower_concurrency(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Option<Concurrency> {

@@ -7,6 +7,12 @@ use crate::value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The longest that one call of a model over a network may take: whoever performs it ends it then, as no model declares a time-out.
+pub const MODEL_TIMEOUT: Micros = 60_000_000;
+
+/// How often an answer of the wrong shape is asked again where a route does not say.
+pub const DEFAULT_REPAIRS: u32 = 1;
+
 /// A model that is reached over a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Remote {

@@ -15,6 +15,9 @@ pub struct Terms {
     pub priority: Priority,
     /// Label of the workers that may take it.
     pub place: Option<String>,
+    /// Whether waits for people count against the deadline.
+    #[serde(default)]
+    pub people_count: bool,
     /// Steps after a failure, in document order; their ids count from 0 in this list. Scope: `failure`, and the flow's steps, each optional.
     pub on_failure: Vec<Step>,
 }

@@ -188,15 +188,16 @@ impl RunState {
         waits && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
-    /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts, and
-    /// while runs within it go on: they have their parent's deadline.
+    /// When its deadline runs out: waits for people (unless the flow says that they count), for its concurrency key, and pauses are not
+    /// counted. None while one lasts, and while runs within it go on: they have their parent's deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<i64> {
         let counts = self.stopped_since.is_none() && self.standing != Standing::Held && self.children == 0;
         self.due().filter(|_| counts)
     }
 
-    /// When the whole run is due; items of an `each` have no time of their own but that of the run around them. As its clock stands now; none where nothing limits it.
+    /// When the whole run is due, as its clock stands now; none where nothing limits it. Items of an `each` have no time of their own
+    /// but that of the run around them.
     #[must_use]
     pub fn due(&self) -> Option<i64> {
         let own = self.graph.flow.deadline.filter(|_| self.graph.body.is_none()).map(|deadline| self.began_at.saturating_add(deadline));
@@ -395,7 +396,7 @@ impl RunState {
 
     /// Time counts again where nothing else keeps it from counting.
     fn start_clock(&mut self, at: i64) {
-        if self.approvals == 0
+        if (self.approvals == 0 || self.graph.flow.terms.people_count)
             && !self.paused
             && let Some(since) = self.stopped_since.take()
         {

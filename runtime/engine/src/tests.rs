@@ -8,6 +8,7 @@ mod crash;
 mod doubt;
 mod interference;
 mod limits;
+mod longest;
 mod parts;
 mod policies;
 mod random;

@@ -3,7 +3,7 @@
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::diagnostic::nearest;
-use crate::expr::borrowed;
+use crate::expr::Pattern;
 use crate::expr::function::{Function, Shape, Signature, Style, TABLE, Via, names, special};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
@@ -179,9 +179,7 @@ impl Checker<'_> {
             };
             trees.push(fitted.tree);
         }
-        if row.name == "matches" {
-            self.pattern(trees.get(1), range);
-        }
+        let pattern = if row.name == "matches" { self.pattern(trees.get(1), range) } else { None };
         let item = same.clone().unwrap_or(Ty::Unknown);
         let ty = match row.gives {
             Shape::Same => item,
@@ -193,7 +191,10 @@ impl Checker<'_> {
         };
         let tree = match row.via {
             Via::Native(function) => Tree::Call(if self.cel() { of_cel(function) } else { function }, trees),
-            Via::Cel => Tree::Cel(row.name.into(), member, trees),
+            Via::Cel => match (pattern, trees.first()) {
+                (Some(pattern), Some(text)) => Tree::Matches(Box::new(text.clone()), pattern),
+                _ => Tree::Cel(row.name.into(), member, trees),
+            },
         };
         let tree = if row.gives == Shape::Maybe { self.optional_form(tree) } else { tree };
         let tree = self.folded(tree, row.name, range);
@@ -263,13 +264,15 @@ impl Checker<'_> {
         }
     }
 
-    /// A constant pattern is tried now rather than when a run depends on it.
-    fn pattern(&mut self, pattern: Option<&Tree>, range: Range) {
-        let Some(Tree::Constant(pattern @ Value::String(text))) = pattern else { return };
-        if borrowed::call("matches", true, &[Value::string(""), pattern.clone()]).is_err() {
+    /// A constant pattern is compiled now rather than when a run depends on it.
+    fn pattern(&mut self, pattern: Option<&Tree>, range: Range) -> Option<Pattern> {
+        let Some(Tree::Constant(Value::String(text))) = pattern else { return None };
+        let compiled = Pattern::parse(text);
+        if compiled.is_none() {
             let message = format!("`{}` is no regular expression", crate::literal::shortened(text));
             self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
         }
+        compiled
     }
 }
 

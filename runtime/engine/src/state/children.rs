@@ -194,7 +194,9 @@ impl RunState {
 
     pub(super) fn child_ended(&mut self, step: Option<StepId>, part: Part, outcome: &Outcome, waited: i64) {
         self.children = self.children.saturating_sub(1);
-        self.stopped = self.stopped.saturating_add(waited);
+        if !self.graph.flow.terms.people_count {
+            self.stopped = self.stopped.saturating_add(waited);
+        }
         match (part, step) {
             (Part::Item(place), Some(id)) => self.item_ended(id, place, outcome),
             (Part::OnFailure, _) => self.handled = Handled::Done,

@@ -93,7 +93,9 @@ impl RunState {
             step.before = None;
         }
         self.approvals += 1;
-        self.stop_clock(at);
+        if !self.graph.flow.terms.people_count {
+            self.stop_clock(at);
+        }
     }
 
     pub(super) fn answered(

@@ -1,0 +1,27 @@
+//! Whether a run can pay for an expression: what is certain is refused, what is likely is said.
+
+use super::{Checker, Range};
+use crate::code::expression as codes;
+use crate::expr::cost;
+use crate::expr::tree::Tree;
+
+impl Checker<'_> {
+    /// Refuses what a run cannot finish at the declared sizes, and says so where it may not.
+    pub(super) fn affordable(&mut self, tree: &Tree, range: Range) {
+        let cost::Cost { declared, assumed } = cost::cost(tree, self.scope, self.types);
+        // CEL's own rules accept whatever a run may not finish.
+        if declared > cost::BUDGET && !self.cel() {
+            let message = format!("at the declared sizes the expression takes {declared} steps, a run gives it {}", cost::BUDGET);
+            let diagnostic = self.report(&codes::TOO_DEAR, range, message);
+            diagnostic.label = "loops in loops".to_owned();
+            diagnostic.help =
+                Some("make the inner list shorter first with a `let` step or `filter`, or declare a smaller `max`".to_owned());
+        } else if assumed.max(declared) > cost::BUDGET {
+            let message = format!("the expression may take {assumed} steps, a run gives it {}", cost::BUDGET);
+            let diagnostic = self.report(&codes::COST, range, message);
+            diagnostic.label = "loops over lists of any length".to_owned();
+            diagnostic.help =
+                Some("declare how long its lists are with `max`, or make the inner one shorter first with a `let` step".to_owned());
+        }
+    }
+}
