@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod cel;
 mod each;
+mod endorse;
 mod fit;
 mod operator;
 mod optional;
@@ -13,7 +14,7 @@ mod path;
 
 use super::parse::{Parsed, parse};
 use super::tree::Tree;
-use super::{Checked, Dialect, Expr, Scope, cost};
+use super::{Checked, Dialect, Endorsed, Expr, Scope, cost};
 use crate::ast::Literal;
 use crate::code::{Code, expression as codes};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -66,6 +67,7 @@ struct Checker<'a> {
     parsed: &'a Parsed,
     diagnostics: Vec<Diagnostic>,
     reads: Vec<(String, Span)>,
+    endorsed: Vec<Endorsed>,
     locals: Vec<Local>,
     /// Paths of optionals that have a value at this point.
     present: Vec<String>,
@@ -95,6 +97,7 @@ pub(super) fn check(
         parsed: &parsed,
         diagnostics: Vec::new(),
         reads: Vec::new(),
+        endorsed: Vec::new(),
         locals: Vec::new(),
         present: scope.present.clone(),
     };
@@ -109,12 +112,12 @@ pub(super) fn check(
     let mut root = typed.tree;
     cost::fold(&mut root);
     checker.affordable(&root, typed.range);
-    let Checker { diagnostics, reads, .. } = checker;
+    let Checker { diagnostics, reads, endorsed, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
     let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
-    (Some(Checked { expr, marks, own, reads, proves }), diagnostics)
+    (Some(Checked { expr, marks, own, reads, proves, endorsed }), diagnostics)
 }
 
 impl Typed {
