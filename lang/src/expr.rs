@@ -132,6 +132,8 @@ pub struct Checked {
     pub reads: Vec<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
     pub proves: Vec<String>,
+    /// Whether it is one of what the operator listed: a value of an enum, or a truth, even where its place takes any text.
+    pub closed: bool,
     /// What it endorses, in the order written.
     pub endorsed: Vec<Endorsed>,
 }
@@ -154,13 +156,13 @@ impl Checked {
     /// operator listed: outside text may have made the choice, and nothing more.
     #[must_use]
     pub fn speaks(&self) -> bool {
-        self.marks.untrusted && !closed(&self.expr.ty)
+        self.marks.untrusted && !self.closed
     }
 
     /// What it tells of a person or an account, where it does.
     #[must_use]
     pub fn tells(&self) -> Option<&'static str> {
-        match (closed(&self.expr.ty), self.marks.secret, self.marks.pii) {
+        match (self.closed, self.marks.secret, self.marks.pii) {
             (false, true, _) => Some("a secret"),
             (false, false, true) => Some("personal data"),
             _ => None,
@@ -169,7 +171,7 @@ impl Checked {
 }
 
 /// Whether every value of a type is one that the operator listed.
-fn closed(ty: &Ty) -> bool {
+pub(crate) fn closed(ty: &Ty) -> bool {
     match ty {
         Ty::Bool | Ty::Enum(_) => true,
         Ty::Optional(inner) | Ty::List(inner) => closed(inner),

@@ -102,6 +102,7 @@ pub(super) fn check(
         present: scope.present.clone(),
     };
     let typed = checker.part(&parsed.root);
+    let closed = super::closed(&typed.ty);
     let typed = match expected {
         Some(expected) => checker.fit(typed, expected),
         None => typed,
@@ -117,7 +118,7 @@ pub(super) fn check(
         return (None, diagnostics);
     }
     let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
-    (Some(Checked { expr, marks, own, reads, proves, endorsed }), diagnostics)
+    (Some(Checked { expr, marks, own, reads, proves, closed, endorsed }), diagnostics)
 }
 
 impl Typed {

@@ -6,12 +6,12 @@ use super::model::WrittenRoute;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Expr, Scope};
+use crate::expr::{Checked, Expr, Scope, closed};
 use crate::plan::Operation;
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::template;
-use crate::ty::{Field, Marks};
+use crate::ty::{Field, Marks, Ty};
 
 impl Context<'_> {
     /// A value that stands somewhere as it is, such as the key of a run.
@@ -48,6 +48,21 @@ impl Context<'_> {
             let message = format!("the route `{route}` gives an answer made of personal data to whoever asks something similar");
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label("kept for others");
             self.report(diagnostic.help("write `cache exact=` alone in the route, or leave the personal fields out of the prompt"));
+        }
+    }
+
+    /// What a metric is told apart by is a label, and what a flow that the metric starts is given.
+    pub(crate) fn check_metric_label(&mut self, value: &Literal, name: &str, marks: Marks, fields: &[(String, Ty)]) {
+        if marks.pii || marks.secret {
+            let message = format!("personal data (`{name}`) would stand in the labels of a metric, where it is not sealed");
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, value.span, message).label("holds personal data");
+            self.report(diagnostic.help("tell apart by a field that names no person"));
+        }
+        let words = fields.iter().any(|(of, ty)| of == name && !closed(ty));
+        if marks.untrusted && words {
+            let message = format!("text from outside (`{name}`) would be the label of a metric");
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("as many as somebody thinks up");
+            self.report(diagnostic.help("tell apart by a field of an enum"));
         }
     }
 
