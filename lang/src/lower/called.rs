@@ -58,10 +58,8 @@ impl Context<'_> {
 
     /// A flow that is started with values that outside text chose: what would it decide by them?
     pub(crate) fn prove_called(&mut self, begin: &Begin, verb: &Node, bound: &[(String, Checked)], routes: &BTreeMap<String, WrittenRoute>) -> Marks {
-        // A field that is marked was proved for outside text already.
-        let input = self.plan.flows.get(&begin.flow).and_then(|flow| self.plan.types.records.get(&flow.input));
-        let marked = |name: &String| input.is_some_and(|input| input.fields.iter().any(|field| field.name == *name && field.marks.untrusted));
-        let steered = bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !marked(name));
+        // What comes from outside itself goes into a field that says so, for which the flow is proved alone.
+        let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
         let steered: Vec<&(String, Checked)> = steered.collect();
         let fields: BTreeSet<String> = steered.iter().map(|(name, _)| name.clone()).collect();
         let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Marks::default() };
