@@ -100,6 +100,7 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
     context.lower_critics(&nodes, &routes);
     context.lower_actors(&nodes, &routes);
     context.note_acts(&nodes);
+    context.note_called(&nodes);
     context.lower_flows(&nodes, &routes, threads);
     context.lower_migrations(&nodes);
     context.check_limits(&nodes);

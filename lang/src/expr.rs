@@ -134,6 +134,51 @@ pub struct Checked {
     pub reads: Vec<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
     pub proves: Vec<String>,
+    /// Whether it is one of what the operator listed: a value of an enum, or a truth, even where its place takes any text.
+    pub closed: bool,
+    /// What it endorses, in the order written.
+    pub endorsed: Vec<Endorsed>,
+}
+
+/// `endorse(value, 'reason')`: text from outside that somebody answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endorsed {
+    /// The value, as written.
+    pub of: String,
+    /// Why it may be trusted.
+    pub reason: String,
+    /// Where it says so.
+    pub span: Span,
+    /// Nothing of the value comes from outside.
+    pub idle: bool,
+}
+
+impl Checked {
+    /// Whether words or numbers of outside text can be in the value. One of an enum, or a truth, is a choice among what the
+    /// operator listed: outside text may have made the choice, and nothing more.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.marks.untrusted && !self.closed
+    }
+
+    /// What it tells of a person or an account, where it does.
+    #[must_use]
+    pub fn tells(&self) -> Option<&'static str> {
+        match (self.closed, self.marks.secret, self.marks.pii) {
+            (false, true, _) => Some("a secret"),
+            (false, false, true) => Some("personal data"),
+            _ => None,
+        }
+    }
+}
+
+/// Whether every value of a type is one that the operator listed.
+pub(crate) fn closed(ty: &Ty) -> bool {
+    match ty {
+        Ty::Bool | Ty::Enum(_) => true,
+        Ty::Optional(inner) | Ty::List(inner) => closed(inner),
+        _ => false,
+    }
 }
 
 /// Checks CEL text. `offset` is how many bytes of the literal's string precede the text (1 after a `=`).

@@ -1,11 +1,13 @@
 //! From nodes to the plan. One file a kind of node; every one reports mistakes and goes on.
 
+pub(crate) mod across;
 pub(crate) mod act;
 pub(crate) mod actor;
 pub(crate) mod agent;
 pub(crate) mod aggregate;
 pub(crate) mod api;
 pub(crate) mod batch;
+pub(crate) mod called;
 pub(crate) mod connector;
 pub(crate) mod context;
 pub(crate) mod contract;
@@ -28,8 +30,10 @@ pub(crate) mod layer;
 pub(crate) mod limits;
 pub(crate) mod metric;
 pub(crate) mod migration;
+pub(crate) mod mixture;
 pub(crate) mod model;
 pub(crate) mod order;
+pub(crate) mod personal;
 pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod provider;
@@ -41,6 +45,7 @@ pub(crate) mod scene;
 pub(crate) mod search;
 pub(crate) mod secret;
 pub(crate) mod series;
+pub(crate) mod sound;
 pub(crate) mod split;
 pub(crate) mod step;
 pub(crate) mod talk;

@@ -110,6 +110,9 @@ pub struct Marks {
     pub model: bool,
     /// Which of several trusted values it is was decided by text from outside: a branch, a look-up, a bounded choice.
     pub steered: bool,
+    /// Personal or secret, and not what somebody outside said of himself: it must not be told to others.
+    #[serde(default)]
+    pub private: bool,
 }
 
 impl Marks {
@@ -128,6 +131,7 @@ impl Marks {
             untrusted: self.untrusted || other.untrusted,
             model: self.model || other.model,
             steered: self.steered || other.steered,
+            private: self.private || other.private,
         }
     }
 }

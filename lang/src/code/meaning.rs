@@ -48,6 +48,11 @@ codes! {
     AGENT_TOO_FREE = "TW0154", Error, "an agent that could do too much";
     SECRET_WRITTEN = "TW0155", Error, "a secret in the wrong place";
     BASE_CHANGED = "TW0156", Warning, "the base of a replacement has changed";
+    EXFILTRATION = "TW0157", Error, "outside text, private data and a way out in one step";
+    ENDORSED = "TW0158", Error, "an endorsement that says nothing";
+    PERSONAL_PLACE = "TW0159", Error, "personal data in a place that is not cleared for it";
+    NEVER_ALLOWED = "TW0160", Error, "policies that refuse everything";
+    ENDLESS_TYPE = "TW0161", Error, "a type that contains itself";
     DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";
     NEVER_PAID = "TW0197", Error, "a model that a flow's cost cap can never pay";
     COST_UNBOUNDED = "TW0198", Error, "models that could cost any amount";

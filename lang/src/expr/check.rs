@@ -6,6 +6,7 @@ mod build;
 mod call;
 mod cel;
 mod each;
+mod endorse;
 mod fit;
 mod operator;
 mod optional;
@@ -14,7 +15,7 @@ mod path;
 
 use super::parse::{Parsed, parse};
 use super::tree::Tree;
-use super::{Checked, Dialect, Expr, Scope, cost};
+use super::{Checked, Dialect, Endorsed, Expr, Scope, cost};
 use crate::ast::Literal;
 use crate::code::{Code, expression as codes};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -67,6 +68,7 @@ struct Checker<'a> {
     parsed: &'a Parsed,
     diagnostics: Vec<Diagnostic>,
     reads: Vec<(String, Span)>,
+    endorsed: Vec<Endorsed>,
     locals: Vec<Local>,
     /// Paths of optionals that have a value at this point.
     present: Vec<String>,
@@ -96,10 +98,12 @@ pub(super) fn check(
         parsed: &parsed,
         diagnostics: Vec::new(),
         reads: Vec::new(),
+        endorsed: Vec::new(),
         locals: Vec::new(),
         present: scope.present.clone(),
     };
     let typed = checker.part(&parsed.root);
+    let closed = super::closed(&typed.ty);
     let typed = match expected {
         Some(expected) => checker.fit(typed, expected),
         None => typed,
@@ -110,12 +114,12 @@ pub(super) fn check(
     let mut root = typed.tree;
     cost::fold(&mut root);
     checker.affordable(&root, typed.range);
-    let Checker { diagnostics, reads, .. } = checker;
+    let Checker { diagnostics, reads, endorsed, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
     let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
-    (Some(Checked { expr, marks, own, reads, proves }), diagnostics)
+    (Some(Checked { expr, marks, own, reads, proves, closed, endorsed }), diagnostics)
 }
 
 impl Typed {

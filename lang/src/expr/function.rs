@@ -29,6 +29,7 @@ pub enum Function {
     Abs,
     Among,
     Between,
+    Endorse,
     ToUInt,
     ToDecimal,
     TypeOf,
@@ -178,6 +179,7 @@ pub(super) static TABLE: &[Signature] = table! {
     Plain "abs"(Decimal) -> Decimal ours(Function::Abs);
     Plain "among"(Same, Sames) -> Same ours(Function::Among);
     Plain "between"(Same, Same, Same) -> Same ours(Function::Between);
+    Plain "endorse"(Same, String) -> Same ours(Function::Endorse);
     Both "matches"(String, String) -> Bool CEL;
     Member "split"(String, String) -> Strings CEL;
     Member "split"(String, String, Int) -> Strings CEL;

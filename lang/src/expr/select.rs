@@ -1,7 +1,7 @@
 //! Fields of types: what selecting one gives, and the marks of everything inside a type.
 //! Expressions and templates share it, so that a path means the same in both.
 
-use crate::ty::{Marks, Ty, TypeTable};
+use crate::ty::{Field, Marks, Ty, TypeTable};
 use std::collections::BTreeSet;
 
 /// What comes of selecting a field.
@@ -32,12 +32,23 @@ pub(crate) fn select(ty: &Ty, field: &str, types: &TypeTable) -> Selected {
             // An undeclared type is reported where it is named.
             None => Selected::Field(Ty::Unknown, Marks::default()),
             Some(record) => match record.fields.iter().find(|declared| declared.name == field) {
-                Some(declared) => Selected::Field(declared.ty.clone(), declared.marks),
+                Some(declared) => Selected::Field(declared.ty.clone(), narrowed(declared)),
                 None => Selected::Missing(record.fields.iter().map(|declared| declared.name.clone()).collect()),
             },
         },
         _ => Selected::Fieldless,
     }
+}
+
+/// The marks of a field's value. A number from outside that is held to a least and a greatest is a choice of what the operator allowed,
+/// as with `between`.
+fn narrowed(field: &Field) -> Marks {
+    let number = match &field.ty {
+        Ty::Optional(inner) => matches!(**inner, Ty::Int | Ty::Double),
+        ty => matches!(ty, Ty::Int | Ty::Double),
+    };
+    let held = number && field.min.is_some() && field.max.is_some() && field.marks.untrusted;
+    if held { Marks { untrusted: false, steered: true, ..field.marks } } else { field.marks }
 }
 
 /// The marks of everything inside a type.

@@ -6,7 +6,9 @@ use super::words::{terms, verb};
 use crate::bound::Bound;
 use crate::conform::to_json;
 use crate::expr::Expr;
-use crate::plan::{Arm, EffectKind, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Step, StepKind, Window};
+use crate::plan::{
+    Arm, EffectKind, Endorsement, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Step, StepKind, Window,
+};
 use std::collections::BTreeSet;
 
 /// What a box stands for.
@@ -182,6 +184,7 @@ fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) ->
     };
     let mut lines = vec![(Note::Does, does)];
     lines.extend(step.when.iter().map(|when| (Note::When, format!("when {}", source(when)))));
+    lines.extend(flow.endorsed.iter().filter(|one| one.at == step.name).map(|one| (Note::Guard, endorsed(one))));
     lines.extend(guards(plan, flow, step).into_iter().map(|guard| (Note::Guard, guard)));
     lines.extend(bounds(plan, bound, at, step).into_iter().map(|bound| (Note::Bound, bound)));
     lines.extend(branches(plan, flow, step).into_iter().map(|branch| (Note::Branch, branch)));
@@ -289,7 +292,14 @@ fn facts(plan: &Plan, flow: &Flow, bound: &Bound) -> Vec<String> {
 
 fn outputs(flow: &Flow) -> Vec<(Note, String)> {
     let names: Vec<&str> = flow.output.iter().map(|(name, _)| name.as_str()).collect();
-    if names.is_empty() { Vec::new() } else { vec![(Note::Does, names.join(", "))] }
+    let mut lines = if names.is_empty() { Vec::new() } else { vec![(Note::Does, names.join(", "))] };
+    lines.extend(flow.endorsed.iter().filter(|one| one.at == "output").map(|one| (Note::Guard, endorsed(one))));
+    lines
+}
+
+/// Whoever looks at the picture sees what is taken on trust, and why.
+fn endorsed(one: &Endorsement) -> String {
+    format!("endorsed {}: {}", one.of.split_whitespace().collect::<Vec<_>>().join(" "), one.reason)
 }
 
 /// An expression as written; a constant as its value.

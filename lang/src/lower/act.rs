@@ -6,6 +6,7 @@ use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
+use crate::expr::Checked;
 use crate::plan::{Begin, Bindings, EffectKind, Emit, StepKind, Undo};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
@@ -22,7 +23,7 @@ impl Context<'_> {
     }
 
     /// Fields of a record, none of which forgets a mark.
-    fn labelled_bindings(&mut self, verb: &Node, record: &str, place: &mut Place<'_, '_>) -> Option<Bindings> {
+    fn labelled_bindings(&mut self, verb: &Node, record: &str, place: &mut Place<'_, '_>) -> Option<Vec<(String, Checked)>> {
         let fields = self.plan.types.records.get(record)?.fields.clone();
         let bound = self.typed_bindings(verb, &fields, &place.scope, record, "field");
         for (name, checked) in &bound {
@@ -32,7 +33,7 @@ impl Context<'_> {
                 self.check_labels(checked, field, &value);
             }
         }
-        Some(bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect())
+        Some(bound.into_iter().map(|(name, checked)| (name, place.note(checked))).collect())
     }
 
     pub(crate) fn lower_begin(&mut self, node: &Node, verb: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -42,8 +43,11 @@ impl Context<'_> {
         // A flow with a mistake, or one that starts this one: reported there.
         let found = self.plan.flows.get(&flow)?.clone();
         let (ty, marks) = self.known.outputs.get(&flow).cloned()?;
-        let input = self.labelled_bindings(verb, &found.input, place)?;
-        Some((StepKind::Begin(Box::new(Begin { flow, input })), ty, marks))
+        let bound = self.labelled_bindings(verb, &found.input, place)?;
+        let input = bound.iter().map(|(name, checked)| (name.clone(), checked.expr.clone())).collect();
+        let begin = Begin { flow, input };
+        let marks = marks.with(self.prove_called(&begin, verb, &bound, place.draft.routes));
+        Some((StepKind::Begin(Box::new(begin)), ty, marks))
     }
 
     pub(crate) fn lower_emit(&mut self, node: &Node, verb: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -51,6 +55,7 @@ impl Context<'_> {
         let value = verb.argument(0)?.clone();
         let event = self.reference(&value, "type")?;
         let fields = self.labelled_bindings(verb, &event, place)?;
+        let fields: Bindings = fields.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         Some((StepKind::Emit(Box::new(Emit { event, fields })), Ty::Object(Vec::new()), Marks::default()))
     }
 

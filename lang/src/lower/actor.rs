@@ -28,7 +28,7 @@ impl Context<'_> {
         let scope = Scope::default().with("key", Ty::String, plain).with("run", run_type(), plain);
         let scope = scope.with("settings", self.settings_type(), plain);
         let draft = FlowDraft::alone(name, scope.clone(), routes);
-        let mut place = Place { draft: &draft, at: 0, scope: scope.clone(), reads: Vec::new(), control: Vec::new() };
+        let mut place = Place::of(&draft, 0, scope.clone());
         let record = self.setting_reference(node, "type", "type");
         let route = self.route(node, "text", &place);
         let max_steps = self.bound(node, "max-steps", 1_000, "write `max-steps=6`: how many turns a message takes at most");
@@ -55,9 +55,10 @@ impl Context<'_> {
         if !tools.is_empty() {
             self.check_ability(node, &written, "tools");
         }
-        self.check_tools(&tools, marks.untrusted, node.name.span, name);
+        place.mixture.add(Marks { private: marks.private, untrusted: marks.untrusted, ..plain }, node.name.span);
+        self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, name));
         let route = self.agent_route(route, &written, &mut place)?;
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
-        Some(Actor { name: name.to_owned(), version, acting, memories, budget, untrusted: marks.untrusted })
+        Some(Actor { name: name.to_owned(), version, acting, memories, budget, marks })
     }
 }

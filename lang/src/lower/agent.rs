@@ -1,6 +1,7 @@
 //! `agent`: a model with tools. What it may call, how often, and what it may choose; a document's `agent`, and a step that uses one.
 
 use super::context::{Context, name_of};
+use super::mixture::Mixture;
 use super::model::WrittenRoute;
 use super::revise::Required;
 use super::step::{Place, Verb};
@@ -10,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::{Acting, Bindings, EffectKind, MoneyDirection, Operation, Require, Route, StepKind, Tool};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
 use std::sync::Arc;
 
@@ -43,17 +45,19 @@ impl Context<'_> {
         };
         let talk = self.lower_talk(node, place);
         let requires = self.agent_requires(node, &found.acting.record, place);
-        let (talk, marks) = talk?;
-        let reads_outside = marks.untrusted || found.untrusted;
-        self.check_tools(&found.acting.tools, reads_outside, actor.span, &place.draft.name);
-        let key = place.note(key?).expr;
+        let (talk, told) = talk?;
+        let marks = told.with(found.marks);
+        place.mixture.add(found.marks, actor.span);
+        self.check_tools(&found.acting.tools, marks.untrusted, place.mixture, (actor.span, &place.draft.name));
+        if let Some(written) = place.draft.routes.get(&found.acting.route) {
+            self.check_clearance(node, &found.acting.route, written, told);
+        }
+        let key = key?;
+        self.check_personal(&key, node.setting("key"), "the key of an agent");
+        let key = place.note(key).expr;
         let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), ..found.acting.clone() };
         let ty = Ty::Record(acting.record.clone());
-        Some((
-            StepKind::Agent(Box::new(acting)),
-            ty,
-            Marks { model: true, untrusted: reads_outside, pii: marks.pii, secret: false, steered: marks.steered },
-        ))
+        Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 
     fn lower_agent_step(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -73,7 +77,7 @@ impl Context<'_> {
                 self.check_ability(node, written, "tools");
             }
         }
-        self.check_tools(&tools, marks.untrusted, node.name.span, &place.draft.name);
+        self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, &place.draft.name));
         let route = route.and_then(|(name, written)| self.agent_route(name, &written, place))?;
         let ty = Ty::Record(record.clone());
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
@@ -116,6 +120,12 @@ impl Context<'_> {
             let earlier: Vec<String> = tools.iter().map(|tool| tool.name.clone()).collect();
             let fixed = child.first("fixed").map(|fixed| self.tool_parameters(fixed, &operation, scope, false)).unwrap_or_default();
             let one_of = child.first("one-of").map(|one_of| self.tool_parameters(one_of, &operation, scope, true)).unwrap_or_default();
+            for (node, bound) in [(child.first("fixed"), &fixed), (child.first("one-of"), &one_of)] {
+                let Some(node) = node else { continue };
+                self.check_taint(node, &operation, bound);
+                self.check_personal_call(node, &operation, bound);
+                self.note_steered(node, &operation, bound, place);
+            }
             let mut keep = |bound: Vec<(String, crate::expr::Checked)>| -> Bindings {
                 let own = |path: &str| earlier.iter().any(|name| path.split('.').next() == Some(name));
                 let reads = bound.iter().flat_map(|(_, checked)| checked.reads.iter());
@@ -126,6 +136,7 @@ impl Context<'_> {
             let (Some(max_calls), Some(name)) = (max_calls, name) else { continue };
             let whole = crate::expr::select::inner_marks(&operation.response, &self.plan.types);
             read = read.with(whole);
+            place.mixture.add(whole, child.name.span);
             *scope = std::mem::take(scope).with(&name, operation.response.clone(), Marks::default());
             tools.push(Tool { operation: operation.name.clone(), name, max_calls, fixed, one_of });
         }
@@ -142,7 +153,7 @@ impl Context<'_> {
     }
 
     /// What an agent may change: it never chooses whom or how much; and one that read outside text has its writes looked at.
-    pub(crate) fn check_tools(&mut self, tools: &[Tool], reads_outside: bool, span: crate::source::Span, flow: &str) {
+    pub(crate) fn check_tools(&mut self, tools: &[Tool], reads_outside: bool, mixture: Mixture, (span, flow): (Span, &str)) {
         for tool in tools {
             let Some(operation) = self.plan.operations.get(&tool.operation).cloned() else { continue };
             if operation.effect == EffectKind::Read {
@@ -165,20 +176,21 @@ impl Context<'_> {
                     diagnostic.help(format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name)),
                 );
             }
-            let looked_at = covering.iter().any(|policy| !policy.escalates.is_empty());
-            if reads_outside && !looked_at {
+            let looked_at = self.always_asked(&operation.name, flow);
+            if reads_outside && !looked_at && !self.check_exfiltration(tool, &operation, mixture, span) {
                 let message = format!("an agent that reads outside text may call `{}`, and nobody looks at it", operation.name);
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("outside text may move it");
-                self.report(
-                    diagnostic.help(format!("write a policy with `on \"{}\"` and an `escalate`, or let an `act` do it", operation.name)),
-                );
+                self.report(diagnostic.help(format!(
+                    "write a policy with `on \"{}\"` and an `escalate` whose `when` is `true`, or let an `act` do it",
+                    operation.name
+                )));
             }
             self.check_tool_evidence(&covering, &operation.name, span);
         }
     }
 
     /// A tool's call has no evidence: policies that need some cannot judge it.
-    fn check_tool_evidence(&mut self, covering: &[Arc<crate::plan::Policy>], operation: &str, span: crate::source::Span) {
+    fn check_tool_evidence(&mut self, covering: &[Arc<crate::plan::Policy>], operation: &str, span: Span) {
         for need in covering.iter().flat_map(|policy| &policy.needs).filter(|need| need.default.is_none()) {
             let message = format!("a policy on `{operation}` needs the evidence `{}`, which a tool cannot give", need.name);
             let diagnostic = Diagnostic::new(&meaning::MISSING_EVIDENCE, span, message).label(format!("no `{}`", need.name));

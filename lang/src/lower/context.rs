@@ -230,6 +230,7 @@ impl Context<'_> {
         let (text, offset) = text.strip_prefix('=').map_or((text.as_str(), 0), |rest| (rest, 1));
         let (checked, found) = expr::check(text, value, offset, scope, &self.plan.types, Some(&Ty::Bool));
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        self.refuse_idle(checked.as_ref());
         checked
     }
 
@@ -249,6 +250,7 @@ impl Context<'_> {
             if let Some(source) = text.strip_prefix('=').filter(|_| !as_written) {
                 let (checked, found) = expr::check(source, value, 1, scope, &self.plan.types, expected);
                 found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+                self.refuse_idle(checked.as_ref());
                 return checked;
             }
             if !as_written {
@@ -263,7 +265,15 @@ impl Context<'_> {
         };
         let constant = self.typed(value, &ty)?;
         let marks = Marks::default();
-        Some(Checked { expr: Expr::constant(constant, ty), marks, own: marks, reads: Vec::new(), proves: Vec::new() })
+        Some(Checked {
+            expr: Expr::constant(constant, ty),
+            marks,
+            own: marks,
+            reads: Vec::new(),
+            proves: Vec::new(),
+            closed: true,
+            endorsed: Vec::new(),
+        })
     }
 
     /// A hole is filled in templates only: here it would be told to a customer as it stands.

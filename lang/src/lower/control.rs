@@ -9,7 +9,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
-use crate::plan::{EffectKind, MoneyDirection, Operation, Policy, Stage, StepKind, Unaccepted};
+use crate::plan::{Operation, Policy, Stage, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
@@ -38,7 +38,9 @@ impl Context<'_> {
     /// Notes target and amount that were chosen by outside text among trusted values.
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
-        for (name, checked) in bound.iter().filter(|(name, checked)| checked.marks.steered && choosing.contains(name)) {
+        for (name, checked) in
+            bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
+        {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
             place.steer(checked, span);
         }
@@ -47,45 +49,49 @@ impl Context<'_> {
     /// An effect that moves money or cannot be taken back, and that outside text leads to, needs a cap or a person.
     pub(crate) fn check_control(&mut self, draft: &FlowDraft<'_>) {
         for (at, lowered) in &draft.lowered {
-            let (operation, stage) = match &lowered.step.kind {
-                StepKind::Act { operation, stage, .. } => (operation, stage),
-                StepKind::Undo(undo) => (&undo.by, &undo.stage),
-                _ => continue,
-            };
-            let Some(operation) = self.plan.operations.get(operation).cloned() else { continue };
-            let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
-            if !money && operation.effect != EffectKind::Irreversible {
-                continue;
+            let bare = self.bare_effects(&lowered.step.kind, &draft.name);
+            let steering = if bare.is_empty() { Vec::new() } else { leading_to(draft, *at) };
+            let Some(step) = draft.drafts.get(*at).filter(|_| !steering.is_empty()) else { continue };
+            for (flow, operation) in bare {
+                let of = if flow == draft.name { String::new() } else { format!(" in the flow `{flow}`") };
+                let message = format!("text from outside leads to `{operation}`{of}, and no cap holds it");
+                let mut diagnostic = Diagnostic::new(&meaning::STEERED, step.span, message).label("done or not as the text decides");
+                for Steering { span, path } in &steering {
+                    diagnostic = diagnostic.also(*span, decides(path));
+                }
+                self.report(diagnostic.help(cap_it(&operation)));
             }
-            let steering = leading_to(draft, *at);
-            if steering.is_empty() || self.is_capped(&operation.name, stage.as_ref(), &draft.name) {
-                continue;
-            }
-            let Some(step) = draft.drafts.get(*at) else { continue };
-            let message = format!("text from outside leads to `{}`, and no cap holds it", operation.name);
-            let mut diagnostic = Diagnostic::new(&meaning::STEERED, step.span, message).label("done or not as the text decides");
-            for Steering { span, path } in steering {
-                diagnostic =
-                    diagnostic.also(span, if path.is_empty() { "decided here".to_owned() } else { format!("`{path}` decides here") });
-            }
-            let help = format!("write a `limit` in a policy with `on \"{}\"`, or `stage` the step", operation.name);
-            self.report(diagnostic.help(help));
         }
     }
 
     /// Whether a limit bounds it however often it is reached, or a person sees every one.
-    fn is_capped(&self, operation: &str, stage: Option<&Stage>, flow: &str) -> bool {
-        let always = |tree: &Tree| matches!(tree, Tree::Constant(Value::Bool(true)));
+    pub(crate) fn is_capped(&self, operation: &str, stage: Option<&Stage>, flow: &str) -> bool {
         // A limit with a condition of its own counts only some.
         let limits = |policy: &Policy| policy.limits.iter().any(|limit| limit.condition.is_none());
-        let caps = |policy: &Policy| limits(policy) || policy.escalates.iter().any(|rule| always(&rule.when.root));
-        let covered = self.plan.policies.values().filter(|policy| policy.covers(operation, flow)).any(|policy| caps(policy));
-        covered || stage.is_some_and(|stage| stage.when.is_none())
+        let covered = self.plan.policies.values().filter(|policy| policy.covers(operation, flow)).any(|policy| limits(policy));
+        covered || self.always_asked(operation, flow) || stage.is_some_and(|stage| stage.when.is_none())
+    }
+
+    /// Whether a policy has a person look at every one.
+    pub(crate) fn always_asked(&self, operation: &str, flow: &str) -> bool {
+        let always = |tree: &Tree| matches!(tree, Tree::Constant(Value::Bool(true)));
+        let covering = self.plan.policies.values().filter(|policy| policy.covers(operation, flow));
+        covering.flat_map(|policy| &policy.escalates).any(|rule| always(&rule.when.root))
     }
 }
 
+/// What outside text does at a place.
+pub(crate) fn decides(path: &str) -> String {
+    if path.is_empty() { "decided here".to_owned() } else { format!("`{path}` decides here") }
+}
+
+/// What to do about an operation that no cap holds.
+pub(crate) fn cap_it(operation: &str) -> String {
+    format!("write a `limit` in a policy with `on \"{operation}\"`, or `stage` the step")
+}
+
 /// Where outside text decides whether a step is done: its own condition, the arms around it, and reflections that stop before it.
-fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
+pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
     let mut steering = Vec::new();
     let mut add = |of: usize| {
         for found in draft.lowered.get(&of).map(|lowered| lowered.control.as_slice()).unwrap_or_default() {

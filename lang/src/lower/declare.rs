@@ -145,8 +145,8 @@ impl Context<'_> {
     pub(crate) fn lower_teams(&mut self, nodes: &[Node]) {
         for node in nodes.iter().filter(|node| node.name.text == "team") {
             let Some(name) = name_of(node) else { continue };
-            let members: Vec<String> = node.all("member").filter_map(|member| name_of(member).map(|name| name.text)).collect();
-            if members.is_empty() {
+            let members = self.members(node);
+            if members.is_empty() && node.first("member").is_none() {
                 let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the team `{}` has no member", name.text));
                 self.report(diagnostic.label("nobody could decide").help("write `member \"ana@shop.example\"` in it"));
             }
@@ -186,7 +186,7 @@ impl Context<'_> {
     pub(crate) fn lower_types(&mut self, nodes: &[Node]) {
         for node in nodes.iter().filter(|node| node.name.text == "enum") {
             let Some(name) = name_of(node) else { continue };
-            let values = node.arguments.iter().skip(1).filter_map(|value| value.text().map(str::to_owned)).collect();
+            let values = self.enum_values(node);
             self.plan.types.enums.insert(name.text, values);
         }
         for node in nodes.iter().filter(|node| node.name.text == "type") {
@@ -216,6 +216,7 @@ impl Context<'_> {
             let subject = subject.and_then(|value| value.text().map(str::to_owned));
             self.plan.types.records.insert(name.text, Record { version, subject, fields });
         }
+        self.check_endless_types(nodes);
     }
 
     /// The `field` children of a node.
@@ -289,6 +290,7 @@ impl Context<'_> {
                 _ => {}
             }
         }
+        marks.private = (marks.pii || marks.secret) && !marks.untrusted;
         marks
     }
 
@@ -305,6 +307,9 @@ impl Context<'_> {
     }
 
     fn read_type(&mut self, text: &str, at: &Literal) -> Option<Ty> {
+        if self.doubly_optional(text, at) {
+            return None;
+        }
         if let Some(inner) = text.strip_suffix('?') {
             return self.read_type(inner, at).map(Ty::optional);
         }

@@ -95,7 +95,10 @@ impl Context<'_> {
         let variables = self.loop_variables(node, &place.scope);
         let inside = variables.add(place.scope.clone());
         let key = match node.setting("key").cloned() {
-            Some(key) => self.value(&key, &inside, None).map(|checked| place.note(checked).expr),
+            Some(key) => self.value(&key, &inside, None).map(|checked| {
+                self.check_personal(&checked, Some(&key), "the key of an item");
+                place.note(checked).expr
+            }),
             None => None,
         };
         let mut picked = Marks::default();

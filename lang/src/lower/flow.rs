@@ -3,13 +3,14 @@
 use super::context::{Context, name_of};
 use super::control::Steering;
 use super::index::Index;
+use super::mixture::{Mixture, endorsements};
 use super::model::WrittenRoute;
 use super::policy::run_type;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
-use crate::plan::{Flow, Step, StepId};
+use crate::plan::{Endorsement, Flow, Step, StepId};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Record, Ty};
@@ -36,6 +37,10 @@ pub(crate) struct Lowered {
     pub(crate) reads: BTreeSet<usize>,
     /// What of outside text decides whether it, or what it gates, is done.
     pub(crate) control: Vec<Steering>,
+    /// What it endorses.
+    pub(crate) endorsed: Vec<Endorsement>,
+    /// Where it tells a model both outside text and private data, or the steps that it reads do.
+    pub(crate) mixture: Mixture,
 }
 
 /// One flow under construction.
@@ -116,10 +121,11 @@ impl Context<'_> {
         let key = node
             .setting("key")
             .cloned()
-            .and_then(|key| self.value(&key, &self.input_scope(draft.input.as_deref()), None))
-            .map(|checked| checked.expr);
+            .and_then(|key| self.plain_key(&key, &self.input_scope(draft.input.as_deref()), "the key of a run"));
         let output = self.lower_output(node, &scope);
         self.know_output(name, &output);
+        let mut endorsed: Vec<Endorsement> = draft.lowered.values().flat_map(|lowered| lowered.endorsed.iter().cloned()).collect();
+        endorsed.extend(output.iter().flat_map(|(_, checked)| endorsements("output", &checked.endorsed)));
         let output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         let summary = self.setting_text(node, "summary").unwrap_or_default();
         let deadline = node.setting("deadline").is_some().then(|| self.span_of_time(node, "deadline")).flatten();
@@ -129,10 +135,10 @@ impl Context<'_> {
         if cyclic || draft.lowered.len() < draft.drafts.len() {
             return None;
         }
-        let terms = self.lower_terms(node, &draft);
+        let terms = self.lower_terms(node, &draft, &mut endorsed);
         let FlowDraft { input, lowered, .. } = draft;
         let steps = finished(lowered, depends);
-        Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, terms, steps, output })
+        Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, terms, steps, output, endorsed })
     }
 
     fn know_output(&mut self, name: &str, output: &[(String, crate::expr::Checked)]) {

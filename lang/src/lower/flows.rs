@@ -45,7 +45,7 @@ impl Context<'_> {
     }
 
     /// A context of its own, which knows everything that was lowered before the flows.
-    fn for_flows(&self) -> Self {
+    pub(crate) fn for_flows(&self) -> Self {
         Self {
             sources: self.sources.clone(),
             read: self.read,

@@ -1,7 +1,9 @@
 //! What lowering has learnt of things that other nodes name, beside the plan. None of it is in the plan.
 
+use crate::ast::Node;
 use crate::ty::{Marks, Ty};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is known so far.
 #[derive(Debug, Default, Clone)]
@@ -10,6 +12,13 @@ pub(crate) struct Known {
     pub(crate) outputs: BTreeMap<String, (Ty, Marks)>,
     /// Name and operation of every act of a flow, as written.
     pub(crate) acts: BTreeMap<String, Vec<(String, String)>>,
+    /// Flows that other flows start, as written.
+    pub(crate) called: BTreeMap<String, Arc<Node>>,
+    /// Of a flow and those of its inputs that outside text chose: the uncapped effects that it then leads to (flow and operation), and
+    /// what is said of the answer.
+    pub(crate) proved: BTreeMap<(String, BTreeSet<String>), (Vec<(String, String)>, Marks)>,
+    /// Uncapped effects to which the values given to called flows lead.
+    pub(crate) led: Vec<(String, String)>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.

@@ -1,6 +1,7 @@
 //! Terms of a route beside its rungs: conditions, hedges, budgets, caches, breakers, a person at its end.
 
 use super::context::Context;
+use super::prove::Written;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -24,6 +25,10 @@ impl Context<'_> {
         let rungs = node.children.iter().filter(|child| super::model::RUNGS.contains(&child.name.text.as_str()));
         for (place, child) in rungs.enumerate().filter(|(_, child)| child.name.text == "candidate") {
             let when = child.setting("when").cloned().and_then(|when| self.condition(&when, &task_scope())).map(|checked| checked.expr);
+            if let (Some(when), Some(value)) = (&when, child.setting("when")) {
+                let name = format!("the candidate `{}`", child.argument(0).and_then(Literal::text).unwrap_or_default());
+                self.prove_possible(&task_scope(), &Written { name, span: value.span, when });
+            }
             let hedge = child.setting("hedge").cloned().and_then(|hedge| self.hedge(&hedge));
             if when.is_some() || hedge.is_some() {
                 terms.candidates.insert(u8::try_from(place).unwrap_or(u8::MAX), CandidateTerms { when, hedge });

@@ -163,6 +163,8 @@ impl Context<'_> {
                 Some((_, fields)) => fields.iter().map(|(name, ty, _)| (name.clone(), ty.clone())).collect(),
                 None => used.collect(),
             };
+            let marks = rows.and_then(|(_, fields)| fields.iter().find(|(of, ..)| *of == name)).map(|(_, _, marks)| *marks);
+            self.check_metric_label(&value, &name, marks.unwrap_or_default(), &fields);
             match fields.iter().find(|(of, _)| *of == name) {
                 Some(field) => by.push(field.clone()),
                 None => {

@@ -27,6 +27,7 @@ impl Context<'_> {
             self.locate(format!("policy:{}", name.text), node.span);
             self.plan.policies.insert(name.text, Arc::new(policy));
         }
+        self.prove_across(nodes);
     }
 
     fn lower_policy(&mut self, node: &Node, name: &str) -> Policy {
@@ -72,7 +73,7 @@ impl Context<'_> {
             self.locate(format!("policy:{name}.{}", of.text), rule.span);
             names.push(of.text.clone());
             match rule.name.text.as_str() {
-                "deny" => policy.denies.extend(self.lower_deny(rule, of.text, &scope)),
+                "deny" => policy.denies.extend(self.lower_deny(rule, of.text, &scope, &policy.on)),
                 "limit" => policy.limits.extend(self.lower_limit(rule, of.text, &scope, &policy.on, &policy.needs)),
                 _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
             }
@@ -114,7 +115,7 @@ impl Context<'_> {
     }
 
     /// `effect` has the parameters that every covered operation has, with the same type.
-    fn policy_scope(&self, on: &[String], needs: &[Need]) -> Scope {
+    pub(crate) fn policy_scope(&self, on: &[String], needs: &[Need]) -> Scope {
         let mut fields: Option<Vec<(String, Ty)>> = None;
         let mut marks = Marks::default();
         for operation in on.iter().filter_map(|name| self.plan.operations.get(name)) {
@@ -146,9 +147,9 @@ impl Context<'_> {
         self.condition(&when, scope).map(|checked| checked.expr)
     }
 
-    fn lower_deny(&mut self, node: &Node, name: String, scope: &Scope) -> Option<Deny> {
+    fn lower_deny(&mut self, node: &Node, name: String, scope: &Scope, on: &[String]) -> Option<Deny> {
         let when = self.required_condition(node, scope)?;
-        let message = node.setting("message").cloned().and_then(|message| self.template(&message, scope));
+        let message = node.setting("message").cloned().and_then(|message| self.deny_message(&message, scope, on));
         Some(Deny { name, when, message })
     }
 
@@ -204,7 +205,10 @@ impl Context<'_> {
                 return None;
             }
         };
-        let by = node.setting("by").cloned().and_then(|by| self.value(&by, scope, None)).map(|checked| checked.expr);
+        let by = node.setting("by").cloned().and_then(|by| self.value(&by, scope, None)).map(|checked| {
+            self.check_personal_rule(on, &checked.reads, "what a limit counts by");
+            checked.expr
+        });
         let window = self.limit_window(node);
         let escalates = node.setting("else").and_then(Literal::text) == Some("escalate");
         for unused in

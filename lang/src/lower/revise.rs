@@ -101,7 +101,7 @@ impl Context<'_> {
 
     fn lower_judge(&mut self, node: &Node, critic: &str, scope: Scope, routes: &BTreeMap<String, WrittenRoute>) -> Option<Judge> {
         let draft = FlowDraft::alone(critic, scope.clone(), routes);
-        let mut place = Place { draft: &draft, at: 0, scope, reads: Vec::new(), control: Vec::new() };
+        let mut place = Place::of(&draft, 0, scope);
         let (route, written) = self.route(node, "text", &place)?;
         let min = match node.setting("min").cloned() {
             Some(value) => match self.typed(&value, &Ty::Double)? {

@@ -55,8 +55,15 @@ impl Context<'_> {
         };
         let most = self.most(node, all)?;
         let fresh = if node.setting("fresh").is_some() { Some(self.span_of_time(node, "fresh")?) } else { None };
+        let marks = self.recalled(marks, &memory.record, subject.is_some());
         let search = Search { memory: name, subject, query, condition, most, all, fresh, as_of };
         Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.record.clone()))), marks))
+    }
+
+    /// What is said of facts that were found: those of somebody whom outside text chose, or of anybody, are not his own words.
+    pub(crate) fn recalled(&self, found: Marks, record: &str, of_one: bool) -> Marks {
+        let inner = crate::expr::select::inner_marks(&Ty::Record(record.to_owned()), &self.plan.types);
+        Marks { private: inner.pii && (!of_one || found.steered), ..found }
     }
 
     /// How many facts at most: `max` of all, `top` of the best, `last` of the newest.

@@ -13,8 +13,13 @@ impl Context<'_> {
     pub(crate) fn lower_split(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let value = node.argument(0)?.clone();
         let name = self.reference(&value, "rollout");
+        let mut chosen = Marks::default();
         let by = match node.setting("by").cloned() {
-            Some(by) => self.value(&by, &place.scope, None).map(|checked| place.note(checked).expr),
+            Some(by) => self.value(&by, &place.scope, None).map(|checked| {
+                self.check_personal(&checked, Some(&by), "the unit of a rollout");
+                chosen = checked.marks.choosing();
+                place.note(checked).expr
+            }),
             None => {
                 self.missing(node, "by", "write `by=\"=sku.id\"`: what is assigned to an arm");
                 None
@@ -22,7 +27,7 @@ impl Context<'_> {
         };
         let mut arms: Vec<(String, Decision)> = Vec::new();
         let mut types: Vec<Ty> = Vec::new();
-        let mut marks = Marks::default();
+        let mut marks = chosen;
         let mut complete = true;
         for arm in node.all("arm").collect::<Vec<_>>() {
             let Some(of) = name_of(arm) else { continue };

@@ -3,12 +3,13 @@
 use super::context::Context;
 use super::control::Steering;
 use super::flow::{FlowDraft, Lowered};
+use super::mixture::Mixture;
 use super::model::{WrittenRoute, WrittenRung};
 use super::prove::Written;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Scope};
+use crate::expr::{Checked, Endorsed, Scope};
 use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
@@ -27,9 +28,18 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) reads: Vec<(String, Span)>,
     /// Conditions that rest on outside text.
     pub(crate) control: Vec<Steering>,
+    /// What its expressions endorse.
+    pub(crate) endorsed: Vec<Endorsed>,
+    /// Where it tells a model both outside text and private data.
+    pub(crate) mixture: Mixture,
 }
 
-impl Place<'_, '_> {
+impl<'d, 'n> Place<'d, 'n> {
+    /// A place where nothing was read yet.
+    pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
+        Self { draft, at, scope, reads: Vec::new(), control: Vec::new(), endorsed: Vec::new(), mixture: Mixture::default() }
+    }
+
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
     pub(crate) fn steer(&mut self, checked: &Checked, span: Span) {
         self.control.extend(Steering::of(checked, span));
@@ -38,6 +48,7 @@ impl Place<'_, '_> {
     /// Notes what an expression reads and returns it.
     pub(crate) fn note(&mut self, checked: Checked) -> Checked {
         self.reads.extend(checked.reads.iter().cloned());
+        self.endorsed.extend(checked.endorsed.iter().cloned());
         checked
     }
 }
@@ -46,7 +57,7 @@ impl Context<'_> {
     pub(crate) fn lower_step(&mut self, at: usize, draft: &FlowDraft<'_>) -> Option<Lowered> {
         let step = draft.drafts.get(at)?;
         let scope = self.flow_scope(draft, step.within, Some(at));
-        let mut place = Place { draft, at, scope, reads: Vec::new(), control: Vec::new() };
+        let mut place = Place::of(draft, at, scope);
         let node = step.node;
         self.locate(format!("flow:{}.{}", draft.name, step.name), step.span);
         let when = match node
@@ -98,9 +109,11 @@ impl Context<'_> {
         let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
         let when = when.map(|checked| checked.expr);
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
+        let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
+        let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
-        Some(Lowered { step, marks, seen, reads, control: place.control })
+        Some(Lowered { step, marks, seen, reads, control: place.control, endorsed, mixture })
     }
 
     fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
@@ -183,6 +196,7 @@ impl Context<'_> {
         let request = self.request_bindings(node, &operation, &place.scope);
         // What is found is the provider's own, but which of its records it is may be decided outside.
         let marks = request.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks.choosing()));
+        self.check_personal_call(node, &operation, &request);
         let request = request.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         Some((StepKind::Call { operation: name, request }, operation.response.clone(), marks))
     }
@@ -200,7 +214,7 @@ impl Context<'_> {
         };
         let subject = self.value(&subject, &place.scope, Some(&Ty::String))?;
         let subject = place.note(subject);
-        let (marks, subject) = (subject.marks.choosing(), subject.expr);
+        let (marks, subject) = (self.recalled(subject.marks.choosing(), &record, true), subject.expr);
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
         Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), marks))
     }

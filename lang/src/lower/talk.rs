@@ -31,6 +31,7 @@ impl Context<'_> {
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         let checked = checked?;
         place.reads.extend(checked.reads);
+        place.mixture.add(checked.marks, value.span);
         *marks = marks.with(checked.marks);
         Some(checked.template)
     }
@@ -53,6 +54,7 @@ impl Context<'_> {
                 checked.map(|checked| {
                     self.check_history(&checked.expr.ty, &value);
                     marks = marks.with(checked.marks);
+                    place.mixture.add(checked.marks, value.span);
                     place.note(checked).expr
                 })
             }
@@ -64,6 +66,7 @@ impl Context<'_> {
                 Some(checked) => {
                     self.check_image(&checked.expr.ty, &value);
                     marks = marks.with(checked.marks);
+                    place.mixture.add(checked.marks, value.span);
                     images.push(place.note(checked).expr);
                 }
                 None => complete = false,
@@ -125,6 +128,7 @@ impl Context<'_> {
         if !marks.pii {
             return;
         }
+        self.check_kept_answers(route, written, marks, span);
         for name in models {
             let Some(model) = self.plan.models.get(&name) else { continue };
             let cleared = model.remote.as_ref().is_none_or(|remote| remote.cleared.iter().any(|word| word == "pii"));

@@ -7,7 +7,7 @@ use super::step::Place;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Bounds, Busy, Concurrency, Priority, Step, Terms};
+use crate::plan::{Bounds, Busy, Concurrency, Endorsement, Priority, Step, Terms};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,13 @@ fn begins(node: &Node, found: &mut BTreeSet<String>) {
         }
         begins(child, found);
     }
+}
+
+/// Every flow that another one starts, as written.
+pub(crate) fn begun(nodes: &[Node]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    nodes.iter().for_each(|node| begins(node, &mut found));
+    found
 }
 
 impl Context<'_> {
@@ -66,7 +73,7 @@ impl Context<'_> {
         Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
     }
 
-    pub(crate) fn lower_terms(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Terms {
+    pub(crate) fn lower_terms(&mut self, node: &Node, draft: &FlowDraft<'_>, endorsed: &mut Vec<Endorsement>) -> Terms {
         let triggers = self.lower_triggers(node, draft.input.as_deref());
         let concurrency = node.first("concurrency").and_then(|node| self.lower_concurrency(node, draft));
         let priority = match node.setting("priority").cloned().and_then(|word| self.word(&word, "`priority`", &["low", "normal", "high"])) {
@@ -75,7 +82,7 @@ impl Context<'_> {
             _ => Priority::Normal,
         };
         let place = self.setting_text(node, "place");
-        let on_failure = node.first("on-failure").map(|node| self.lower_on_failure(node, draft)).unwrap_or_default();
+        let on_failure = node.first("on-failure").map(|node| self.lower_on_failure(node, draft, endorsed)).unwrap_or_default();
         let people_count = self.lower_counts(node);
         Terms { triggers, concurrency, priority, place, people_count, on_failure }
     }
@@ -88,7 +95,7 @@ impl Context<'_> {
 
     fn lower_concurrency(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Option<Concurrency> {
         let scope = self.input_scope(draft.input.as_deref());
-        let key = node.setting("key").cloned().and_then(|key| self.value(&key, &scope, None)).map(|checked| checked.expr);
+        let key = node.setting("key").cloned().and_then(|key| self.plain_key(&key, &scope, "the key of its concurrency"));
         let Some(busy) = node.setting("busy").cloned() else {
             self.missing(node, "busy", "write `busy=queue` to wait, `skip` not to start, or `replace` to stop the older run");
             return None;
@@ -102,7 +109,7 @@ impl Context<'_> {
     }
 
     /// Steps after a failure see what failed, and whatever the flow's own steps had come to.
-    fn lower_on_failure(&mut self, node: &Node, flow: &FlowDraft<'_>) -> Vec<Step> {
+    fn lower_on_failure(&mut self, node: &Node, flow: &FlowDraft<'_>, endorsed: &mut Vec<Endorsement>) -> Vec<Step> {
         let text = |name: &str| (name.to_owned(), Ty::String);
         let failure = Ty::Object(vec![text("step"), text("kind"), text("message")]);
         let mut base = self.input_scope(flow.input.as_deref()).with("failure", failure, Marks::default());
@@ -126,6 +133,7 @@ impl Context<'_> {
         }
         self.lower_steps(&mut draft);
         self.check_control(&draft);
+        endorsed.extend(draft.lowered.values().flat_map(|lowered| lowered.endorsed.iter().cloned()));
         let depends = super::order::depends(&draft);
         self.report_cycles(&draft, &depends);
         finished(draft.lowered, depends)

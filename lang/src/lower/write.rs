@@ -75,6 +75,9 @@ impl Context<'_> {
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound);
+        let asked = node.first("stage").is_some_and(|stage| stage.setting("when").is_none());
+        self.check_mixed(call, &operation, &bound, place, asked);
+        self.check_personal_call(call, &operation, &bound);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
@@ -212,9 +215,9 @@ impl Context<'_> {
     }
 
     /// Text from outside may not choose the target or the amount of a write.
-    fn check_taint(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
+    pub(crate) fn check_taint(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
-        for (name, checked) in bound.iter().filter(|(name, checked)| checked.marks.untrusted && choosing.contains(name)) {
+        for (name, checked) in bound.iter().filter(|(name, checked)| checked.speaks() && choosing.contains(name)) {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
             let read = checked.reads.first().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
@@ -293,7 +296,7 @@ impl Context<'_> {
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
-                (true, _) if carries_text(&field.ty) => "untrusted",
+                (true, _) => "untrusted",
                 (_, true) if carries_text(&field.ty) => "pii",
                 _ => continue,
             };

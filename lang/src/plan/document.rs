@@ -3,7 +3,7 @@
 use super::{Acting, Bindings, Figure, Micros, OnTimeout, Require, Talk};
 use crate::expr::Expr;
 use crate::money::Money;
-use crate::ty::Ty;
+use crate::ty::{Marks, Ty};
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
@@ -50,8 +50,8 @@ pub struct Actor {
     pub memories: Vec<String>,
     /// Most it may cost, and for what or how long.
     pub budget: Option<Budget>,
-    /// Whether its own instructions, tools or memories hold outside text.
-    pub untrusted: bool,
+    /// What is said of its own instructions, tools and memories.
+    pub marks: Marks,
 }
 
 /// A cap on costs.

@@ -32,6 +32,20 @@ pub struct Flow {
     pub steps: Vec<Step>,
     /// What it answers; scope: the top-level steps.
     pub output: Bindings,
+    /// Text from outside that the operator answers for.
+    #[serde(default)]
+    pub endorsed: Vec<Endorsement>,
+}
+
+/// `endorse(value, 'reason')` somewhere in a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endorsement {
+    /// The step, or `output`.
+    pub at: String,
+    /// The value, as written.
+    pub of: String,
+    /// Why it may be trusted.
+    pub reason: String,
 }
 
 /// A step, by its place in [`Flow::steps`].

@@ -159,11 +159,15 @@ impl Checker<'_> {
         let mut trees = Vec::new();
         let mut marks = Marks::default();
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
-        let mut held = matches!(row.name, "among" | "between");
+        let mut held = matches!(row.name, "among" | "between" | "endorse");
+        let endorsed = arguments.first().filter(|_| row.name == "endorse").cloned();
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
             let steered = own.steered || own.untrusted && held;
-            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, ..own });
+            // One of a list tells what the list tells.
+            let listed = held && row.name == "among";
+            let (pii, private) = (own.pii && !listed, own.private && !listed);
+            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, pii, private, ..own });
             held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),
@@ -178,6 +182,9 @@ impl Checker<'_> {
                 }
             };
             trees.push(fitted.tree);
+        }
+        if let Some(endorsed) = endorsed {
+            self.endorse(&endorsed, trees.get(1), range);
         }
         let pattern = if row.name == "matches" { self.pattern(trees.get(1), range) } else { None };
         let item = same.clone().unwrap_or(Ty::Unknown);

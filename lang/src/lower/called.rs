@@ -1,0 +1,140 @@
+//! What outside text decides across flows: whether another flow is started at all, and with what. A flow is proved alone for values
+//! that are trusted; where one of its inputs was chosen by outside text it is proved once more, for that caller.
+
+use super::context::Context;
+use super::control::{cap_it, decides, leading_to};
+use super::flow::FlowDraft;
+use super::index::Index;
+use super::model::WrittenRoute;
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::Checked;
+use crate::plan::{Begin, EffectKind, MoneyDirection, Operation, Stage, StepKind};
+use crate::shape::Shaped;
+use crate::ty::Marks;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An effect of a flow that is neither capped nor looked at: the flow, the operation.
+type Bare = (String, String);
+
+/// Whether an effect moves money or cannot be taken back.
+pub(crate) fn is_grave(operation: &Operation) -> bool {
+    operation.effect == EffectKind::Irreversible || operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price)
+}
+
+impl Context<'_> {
+    /// The effects of a step that move money or cannot be taken back and that nothing caps; those of the flows that it starts, too.
+    pub(crate) fn bare_effects(&self, kind: &StepKind, flow: &str) -> Vec<Bare> {
+        let mut found = Vec::new();
+        self.add_bare(kind, flow, &mut found, &mut BTreeSet::new());
+        found
+    }
+
+    fn add_bare(&self, kind: &StepKind, flow: &str, found: &mut Vec<Bare>, seen: &mut BTreeSet<String>) {
+        let mut add = |name: &str, stage: Option<&Stage>| {
+            let grave = self.plan.operations.get(name).is_some_and(|operation| is_grave(operation));
+            if grave && !self.is_capped(name, stage, flow) {
+                found.push((flow.to_owned(), name.to_owned()));
+            }
+        };
+        match kind {
+            StepKind::Act { operation, stage, .. } => add(operation, stage.as_ref()),
+            StepKind::Undo(undo) => add(&undo.by, undo.stage.as_ref()),
+            StepKind::Agent(acting) => {
+                let actor = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name));
+                let tools = actor.map_or(&acting.tools, |actor| &actor.acting.tools);
+                tools.iter().for_each(|tool| add(&tool.operation, None));
+            }
+            StepKind::Begin(begin) if seen.insert(begin.flow.clone()) => {
+                let Some(called) = self.plan.flows.get(&begin.flow).cloned() else { return };
+                for step in called.steps.iter().chain(&called.terms.on_failure) {
+                    self.add_bare(&step.kind, &called.name, found, seen);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A flow that is started with values that outside text chose: what would it decide by them?
+    pub(crate) fn prove_called(
+        &mut self,
+        begin: &Begin,
+        verb: &Node,
+        bound: &[(String, Checked)],
+        routes: &BTreeMap<String, WrittenRoute>,
+    ) -> Marks {
+        // What comes from outside itself goes into a field that says so, for which the flow is proved alone.
+        let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let steered: Vec<&(String, Checked)> = steered.collect();
+        let fields: BTreeSet<String> = steered.iter().map(|(name, _)| name.clone()).collect();
+        let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Marks::default() };
+        let key = (begin.flow.clone(), fields.clone());
+        let (bare, marks) = match self.known.proved.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let proved = self.prove_with(&node, &begin.flow, &fields, routes);
+                self.known.proved.insert(key, proved.clone());
+                proved
+            }
+        };
+        self.known.led.extend(bare.iter().cloned());
+        for (flow, operation) in bare {
+            let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
+            let mut diagnostic = Diagnostic::new(&meaning::STEERED, verb.name.span, message).label("decided by what is given here");
+            for (name, checked) in &steered {
+                let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
+                diagnostic = diagnostic.also(span, decides(checked.reads.first().map_or("", |(path, _)| path)));
+            }
+            self.report(diagnostic.help(cap_it(&operation)));
+        }
+        marks
+    }
+
+    /// Lowers a flow for a caller, without a word, and says which effects outside text would lead to, and what its answer is then.
+    fn prove_with(
+        &mut self,
+        node: &Node,
+        name: &str,
+        fields: &BTreeSet<String>,
+        routes: &BTreeMap<String, WrittenRoute>,
+    ) -> (Vec<Bare>, Marks) {
+        let Some(flow) = self.plan.flows.get(name).cloned() else { return (Vec::new(), Marks::default()) };
+        let mut apart = self.for_flows();
+        apart.known.led.clear();
+        // Where the same type is used elsewhere in the flow, that is taken for chosen, too: it errs on the safe side.
+        if let Some(record) = apart.plan.types.records.get_mut(&flow.input) {
+            for field in record.fields.iter_mut().filter(|field| fields.contains(&field.name)) {
+                field.marks.steered = true;
+            }
+        }
+        let mut draft =
+            FlowDraft { input: Some(flow.input.clone()), ..FlowDraft::alone(name, apart.input_scope(Some(&flow.input)), routes) };
+        apart.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
+        draft.index = Index::of(&draft);
+        apart.lower_steps(&mut draft);
+        let mut bare = Vec::new();
+        for (at, lowered) in &draft.lowered {
+            if !leading_to(&draft, *at).is_empty() {
+                bare.extend(apart.bare_effects(&lowered.step.kind, name));
+            }
+        }
+        // Flows that this one starts in turn were proved for it on the way.
+        bare.extend(apart.known.led.iter().cloned());
+        bare.sort();
+        bare.dedup();
+        let scope = apart.flow_scope(&draft, None, None);
+        let output = apart.lower_output(node, &scope);
+        (bare, output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks)))
+    }
+
+    /// Flows that others start, as written.
+    pub(crate) fn note_called(&mut self, nodes: &[Node]) {
+        let begun = super::terms::begun(nodes);
+        let flows = nodes.iter().filter(|node| node.name.text == "flow");
+        for node in flows {
+            let Some(name) = super::context::name_of(node).filter(|name| begun.contains(&name.text)) else { continue };
+            self.known.called.insert(name.text, std::sync::Arc::new(node.clone()));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Outside text, private data and a way out in one step: a model that is told both may be talked into giving the one to whoever wrote
+//! the other. Either alone is allowed, and so are all three where a person looks at what leaves.
+//!
+//! Also endorsements, the operator's own way out of the proofs about outside text, as the plan lists them.
+
+use super::context::Context;
+use super::flow::FlowDraft;
+use super::step::Place;
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Checked, Endorsed};
+use crate::literal::shortened;
+use crate::plan::{Endorsement, Operation, Tool};
+use crate::shape::Shaped;
+use crate::source::Span;
+use crate::ty::{Marks, Ty};
+
+/// Where a model is told outside text, and where private data; the first place of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Mixture {
+    outside: Option<Span>,
+    private: Option<Span>,
+}
+
+impl Mixture {
+    /// Notes what is told at a place.
+    pub(crate) fn add(&mut self, marks: Marks, span: Span) {
+        if marks.untrusted {
+            self.outside.get_or_insert(span);
+        }
+        if marks.private {
+            self.private.get_or_insert(span);
+        }
+    }
+
+    /// The places, where both are told.
+    fn both(self) -> Option<(Span, Span)> {
+        self.outside.zip(self.private)
+    }
+}
+
+/// What a step endorses, as the plan has it.
+pub(crate) fn endorsements(at: &str, endorsed: &[Endorsed]) -> Vec<Endorsement> {
+    let one = |endorsed: &Endorsed| Endorsement { at: at.to_owned(), of: endorsed.of.clone(), reason: endorsed.reason.clone() };
+    endorsed.iter().map(one).collect()
+}
+
+/// Whether a parameter of a type can carry what a model was told.
+fn carries(ty: &Ty) -> bool {
+    match ty {
+        Ty::String | Ty::Json | Ty::Bytes | Ty::Record(_) | Ty::Object(_) => true,
+        Ty::List(item) | Ty::Map(item) | Ty::Optional(item) => carries(item),
+        _ => false,
+    }
+}
+
+impl Context<'_> {
+    /// An endorsement of what is trusted anyway would hide the next one that is not.
+    pub(crate) fn refuse_idle(&mut self, checked: Option<&Checked>) {
+        for endorsed in checked.map(|checked| checked.endorsed.as_slice()).unwrap_or_default().iter().filter(|endorsed| endorsed.idle) {
+            let of = shortened(&endorsed.of);
+            let message = format!("`{of}` is not text from outside, so there is nothing to endorse");
+            let diagnostic = Diagnostic::new(&meaning::ENDORSED, endorsed.span, message).label("endorses nothing");
+            self.report(diagnostic.help(format!("write `{of}` as it stands")).proposal(
+                "take it as it stands",
+                endorsed.span,
+                endorsed.of.clone(),
+            ));
+        }
+    }
+
+    /// What the values of a call were mixed of: by a model of the flow that was told both.
+    fn mixed(&self, checked: &Checked, place: &Place<'_, '_>) -> Option<(Span, Span)> {
+        let within = place.draft.drafts.get(place.at)?.within;
+        let read = place.draft.steps_read(&checked.reads, within);
+        read.iter().filter_map(|at| place.draft.lowered.get(at)).find_map(|lowered| lowered.mixture.both())
+    }
+
+    /// A step that only passes on what a model mixed passes on that it did.
+    pub(crate) fn mixture_of(
+        &self,
+        draft: &FlowDraft<'_>,
+        reads: &std::collections::BTreeSet<usize>,
+        own: Mixture,
+        marks: Marks,
+    ) -> Mixture {
+        if own.both().is_some() || !(marks.untrusted && marks.private) {
+            return own;
+        }
+        let inherited = reads.iter().filter_map(|at| draft.lowered.get(at)).map(|lowered| lowered.mixture);
+        inherited.into_iter().find(|mixture| mixture.both().is_some()).unwrap_or(own)
+    }
+
+    /// What a model made of outside text and private data leaves only where a person looks at it.
+    pub(crate) fn check_mixed(
+        &mut self,
+        call: &Node,
+        operation: &Operation,
+        bound: &[(String, Checked)],
+        place: &Place<'_, '_>,
+        asked: bool,
+    ) {
+        if asked || self.always_asked(&operation.name, &place.draft.name) {
+            return;
+        }
+        for (name, checked) in bound.iter().filter(|(_, checked)| checked.speaks() && checked.marks.private) {
+            let Some((outside, private)) = self.mixed(checked, place) else { continue };
+            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let message = format!("`{name}` of `{}` was written by a model that was told outside text and private data", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::EXFILTRATION, span, message).label("leaves here");
+            let diagnostic = diagnostic.also(outside, "outside text").also(private, "private data");
+            self.report(diagnostic.help("`stage` the act, leave one of the two out of the prompt, or `endorse` what is sent"));
+        }
+    }
+
+    /// An agent that reads outside text and private data has no words of its own to send. Whether it has.
+    pub(crate) fn check_exfiltration(&mut self, tool: &Tool, operation: &Operation, mixture: Mixture, span: Span) -> bool {
+        let Some((outside, private)) = mixture.both() else { return false };
+        let bound = |name: &str| tool.fixed.iter().chain(&tool.one_of).any(|(of, _)| of == name);
+        let Some(free) = operation.request.iter().find(|field| carries(&field.ty) && !bound(&field.name)) else { return false };
+        let (name, of) = (&free.name, &operation.name);
+        let message = format!("an agent that reads outside text and private data may send both as `{name}` of `{of}`");
+        let diagnostic = Diagnostic::new(&meaning::EXFILTRATION, span, message).label("could be talked into it");
+        let diagnostic = diagnostic.also(outside, "outside text").also(private, "private data");
+        let help = format!("write an `escalate` whose `when` is `true` for `{of}`, or let an `act` do it that is staged");
+        self.report(diagnostic.help(help));
+        true
+    }
+}

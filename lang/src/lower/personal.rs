@@ -1,0 +1,103 @@
+//! Places that personal data and secrets do not reach: keys and labels that stand in lists and logs as they are, parameters that do
+//! not say that they take them, and answers that are kept for somebody else. Prompts are in `talk`, fields of records in `trigger`.
+
+use super::context::Context;
+use super::model::WrittenRoute;
+use crate::ast::{Literal, Node};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::expr::{Checked, Expr, Scope, closed};
+use crate::plan::Operation;
+use crate::shape::Shaped;
+use crate::source::Span;
+use crate::template;
+use crate::ty::{Field, Marks, Ty};
+
+impl Context<'_> {
+    /// A value that stands somewhere as it is, such as the key of a run.
+    pub(crate) fn check_personal(&mut self, checked: &Checked, value: Option<&Literal>, place: &str) {
+        if let (Some(what), Some(value)) = (checked.tells(), value) {
+            let message = format!("{what} would stand in {place}, where it is not sealed");
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, value.span, message).label(format!("holds {what}"));
+            self.report(diagnostic.help("name a field that only tells one from another, such as an id"));
+        }
+    }
+
+    /// Parameters of a call: each says whether it takes personal data.
+    pub(crate) fn check_personal_call(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
+        let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
+        // That outside text chooses a target is said already.
+        for (name, checked) in bound.iter().filter(|(name, checked)| !(checked.speaks() && choosing.contains(name))) {
+            let Some(field) = operation.request.iter().find(|field| field.name == *name) else { continue };
+            let what = match checked.tells() {
+                Some("a secret") if !field.marks.secret => "a secret",
+                Some("personal data") if !field.marks.pii => "personal data",
+                _ => continue,
+            };
+            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let message = format!("{what} would go to `{name}` of `{}`, which is not cleared for it", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("is {what}"));
+            let mark = if what == "a secret" { "secret" } else { "pii" };
+            self.report(
+                diagnostic
+                    .help(format!("write `field \"{name}\" {} {mark}` in the operation's request if the provider may have it", field.ty)),
+            );
+        }
+    }
+
+    /// What one customer was told is not kept for a customer whose message is like his.
+    pub(crate) fn check_kept_answers(&mut self, route: &str, written: &WrittenRoute, marks: Marks, span: Span) {
+        if marks.pii && written.terms.cache_similar.is_some() {
+            let message = format!("the route `{route}` gives an answer made of personal data to whoever asks something similar");
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label("kept for others");
+            self.report(diagnostic.help("write `cache exact=` alone in the route, or leave the personal fields out of the prompt"));
+        }
+    }
+
+    /// What a metric is told apart by is a label, and what a flow that the metric starts is given.
+    pub(crate) fn check_metric_label(&mut self, value: &Literal, name: &str, marks: Marks, fields: &[(String, Ty)]) {
+        if marks.pii || marks.secret {
+            let message = format!("personal data (`{name}`) would stand in the labels of a metric, where it is not sealed");
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, value.span, message).label("holds personal data");
+            self.report(diagnostic.help("tell apart by a field that names no person"));
+        }
+        let words = fields.iter().any(|(of, ty)| of == name && !closed(ty));
+        if marks.untrusted && words {
+            let message = format!("text from outside (`{name}`) would be the label of a metric");
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("as many as somebody thinks up");
+            self.report(diagnostic.help("tell apart by a field of an enum"));
+        }
+    }
+
+    /// What a policy says to people, or counts by, is in the log as it stands.
+    pub(crate) fn check_personal_rule(&mut self, on: &[String], reads: &[(String, Span)], place: &str) {
+        for (path, span) in reads {
+            let Some(name) = path.strip_prefix("effect.").map(|rest| rest.split('.').next().unwrap_or(rest)) else { continue };
+            let fields = on.iter().filter_map(|of| self.plan.operations.get(of)).flat_map(|operation| operation.request.iter());
+            let marked = |field: &Field| field.name == name && (field.marks.pii || field.marks.secret);
+            if !fields.into_iter().any(marked) {
+                continue;
+            }
+            let message = format!("personal data (`{path}`) would stand in {place}, where it is not sealed");
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, *span, message).label("holds personal data");
+            self.report(diagnostic.help("name a parameter that only tells one effect from another, such as an id"));
+        }
+    }
+
+    /// The message of a `deny`.
+    pub(crate) fn deny_message(&mut self, value: &Literal, scope: &Scope, on: &[String]) -> Option<template::Template> {
+        let text = self.text(value, "a text")?;
+        let (checked, found) = template::check(&text, value, scope, &self.plan.types);
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        let checked = checked?;
+        self.check_personal_rule(on, &checked.reads, "the message of a `deny`");
+        Some(checked.template)
+    }
+
+    /// A key that stands in lists as it is.
+    pub(crate) fn plain_key(&mut self, value: &Literal, scope: &Scope, place: &str) -> Option<Expr> {
+        let checked = self.value(value, scope, None)?;
+        self.check_personal(&checked, Some(value), place);
+        Some(checked.expr)
+    }
+}

@@ -1,0 +1,105 @@
+//! Declarations that could be read and make no sense: people counted twice, values listed twice, types without an end.
+
+use super::context::{Context, name_of};
+use crate::ast::{Literal, Node};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::shape::Shaped;
+use crate::source::Span;
+use crate::ty::Ty;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Context<'_> {
+    /// The members of a team, each once: whoever is listed twice would be two where people are counted.
+    pub(crate) fn members(&mut self, team: &Node) -> Vec<String> {
+        let mut members: Vec<String> = Vec::new();
+        let mut places: BTreeMap<String, Span> = BTreeMap::new();
+        for member in team.all("member").filter_map(name_of).collect::<Vec<_>>() {
+            let address = member.text.trim();
+            if address.is_empty() {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, member.span, "a member is somebody's address, and this is empty");
+                self.report(diagnostic.label("nobody").help("write `member \"ana@shop.example\"`, or remove it"));
+                continue;
+            }
+            // Whoever answers is known whatever the case of his letters.
+            if let Some(first) = places.get(&address.to_lowercase()).copied() {
+                let message = format!("`{address}` is a member of this team already");
+                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, member.span, message).label("again").also(first, "first here");
+                self.report(diagnostic.help("remove one: capital and small letters of an address are the same"));
+                continue;
+            }
+            places.insert(address.to_lowercase(), member.span);
+            members.push(address.to_owned());
+        }
+        members
+    }
+
+    /// The values of an enum, each once.
+    pub(crate) fn enum_values(&mut self, node: &Node) -> Vec<String> {
+        let mut values: BTreeMap<String, Span> = BTreeMap::new();
+        let mut listed = Vec::new();
+        let given: Vec<(String, Span)> =
+            node.arguments.iter().skip(1).filter_map(|value| Some((value.text()?.to_owned(), value.span))).collect();
+        for (value, span) in given {
+            if let Some(first) = values.get(&value).copied() {
+                let message = format!("the enum has two values `{value}`");
+                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, span, message).label("again").also(first, "first here");
+                self.report(diagnostic.help("remove one").proposal("remove it", span, ""));
+                continue;
+            }
+            values.insert(value.clone(), span);
+            listed.push(value);
+        }
+        listed
+    }
+
+    /// `string??`: a value that may be absent twice. Whether it was one.
+    pub(crate) fn doubly_optional(&mut self, text: &str, at: &Literal) -> bool {
+        let doubled = text.ends_with("??");
+        if doubled {
+            let once = format!("{}?", text.trim_end_matches('?'));
+            let message = format!("`{text}` may be absent twice, which is no more than once");
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, message).label("one `?` is enough");
+            let diagnostic = diagnostic.help(format!("write `{once}`"));
+            let whole = at.text().is_some_and(|whole| whole.trim() == text);
+            self.report(if whole { diagnostic.fix(format!("write `{once}`"), at.span, once) } else { diagnostic });
+        }
+        doubled
+    }
+
+    /// Records that hold themselves: none of their values could ever end.
+    pub(crate) fn check_endless_types(&mut self, nodes: &[Node]) {
+        let held = |name: &str| -> BTreeSet<String> {
+            let fields = self.plan.types.records.get(name).map(|record| record.fields.as_slice()).unwrap_or_default();
+            fields.iter().filter_map(|field| if let Ty::Record(of) = &field.ty { Some(of.clone()) } else { None }).collect()
+        };
+        let mut found = Vec::new();
+        let mut said: BTreeSet<String> = BTreeSet::new();
+        for node in nodes.iter().filter(|node| node.name.text == "type") {
+            let Some(name) = name_of(node).filter(|name| !said.contains(&name.text)) else { continue };
+            let mut reached = BTreeSet::new();
+            let mut open: Vec<String> = held(&name.text).into_iter().collect();
+            while let Some(next) = open.pop() {
+                if reached.insert(next.clone()) {
+                    open.extend(held(&next));
+                }
+            }
+            if !reached.contains(&name.text) {
+                continue;
+            }
+            // Those that lead back to it are part of the same circle.
+            said.extend(reached.iter().filter(|of| held(of).contains(&name.text)).cloned());
+            said.insert(name.text.clone());
+            let through: Option<Span> = node.all("field").filter_map(|field| field.argument(1)).find_map(|value| {
+                let of = value.text()?;
+                (of == name.text || reached.contains(of)).then_some(value.span)
+            });
+            found.push((name, through));
+        }
+        for (name, through) in found {
+            let message = format!("a value of `{}` would hold another one, and that one another, without end", name.text);
+            let diagnostic = Diagnostic::new(&meaning::ENDLESS_TYPE, through.unwrap_or(name.span), message).label("leads back to it");
+            self.report(diagnostic.help("make the field optional or a list, or name the other by its id"));
+        }
+    }
+}

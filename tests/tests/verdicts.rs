@@ -1,0 +1,123 @@
+//! Small flows with known verdicts, in `tests/verdicts`: what the proofs about outside text, effects and personal data must say of each,
+//! line by line. The verdicts were thought out, not recorded: a line above each node says why, and `// TWnnnn` behind a line is the one
+//! thing that is said of that line.
+#![cfg(test)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use tradewind_lang::compile::{Compiled, Repository, compile};
+use tradewind_tests::root;
+
+/// As many as were promised.
+const LEAST: usize = 300;
+
+const PRELUDE: &str = "prelude.kdl";
+
+/// A node of a file with its verdict.
+struct Case {
+    /// Its first line, such as `flow "by-its-text" {`.
+    name: String,
+    why: String,
+    lines: std::ops::RangeInclusive<usize>,
+    /// Codes by line.
+    expected: BTreeSet<(usize, String)>,
+}
+
+/// The codes that a line's comment names.
+fn codes(line: &str) -> Vec<String> {
+    let comment = line.rsplit_once(" // ").map_or("", |(_, comment)| comment);
+    comment.split_whitespace().filter(|word| word.starts_with("TW") && word.len() == 6).map(str::to_owned).collect()
+}
+
+/// The top-level nodes of a file. The lines of comments directly above one say why.
+fn cases(text: &str) -> Vec<Case> {
+    let mut found: Vec<Case> = Vec::new();
+    let (mut why, mut open) = (String::new(), false);
+    for (line, number) in text.lines().zip(1..) {
+        if let Some(comment) = line.strip_prefix("// ") {
+            write!(why, "{comment} ").unwrap();
+            open = false;
+        } else if line.is_empty() {
+            why.clear();
+            open = false;
+        } else if line.starts_with(|first: char| first.is_ascii_lowercase()) {
+            found.push(Case { name: line.to_owned(), why: std::mem::take(&mut why), lines: number..=number, expected: BTreeSet::new() });
+            open = true;
+        }
+        if let Some(case) = found.last_mut().filter(|_| open) {
+            case.lines = *case.lines.start()..=number;
+            case.expected.extend(codes(line).into_iter().map(|code| (number, code)));
+        }
+    }
+    found
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join("tests/verdicts").join(name)).unwrap()
+}
+
+fn compiled(name: &str, text: &str) -> Compiled {
+    let configuration = [(PRELUDE.to_owned(), read(PRELUDE)), (name.to_owned(), text.to_owned())];
+    let rows = "{\"text\":\"It broke.\",\"label\":\"complaint\"}\n{\"text\":\"Lovely.\",\"label\":\"praise\"}\n";
+    let file = |path: &str| (path == "data/training.jsonl").then(|| rows.to_owned());
+    compile(&Repository { configuration: &configuration, library: &[], read: &file, environment: None })
+}
+
+/// What the compiler says, by line of the file; what it says of the prelude has the line 0.
+fn said(compiled: &Compiled, name: &str) -> BTreeMap<(usize, String), String> {
+    let one = |found: &tradewind_lang::diagnostic::Diagnostic| {
+        let line = if compiled.sources.path(found.span) == name { compiled.sources.line_column(found.span).0 } else { 0 };
+        ((line as usize, found.code.id.to_owned()), found.message.clone())
+    };
+    compiled.diagnostics.iter().map(one).collect()
+}
+
+fn files() -> Vec<String> {
+    let folder = std::fs::read_dir(root().join("tests/verdicts")).unwrap();
+    let mut names: Vec<String> = folder.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name.ends_with(".kdl") && name != PRELUDE);
+    names.sort();
+    names
+}
+
+#[test]
+fn every_small_flow_gets_its_verdict() {
+    let (mut wrong, mut count, mut refused) = (String::new(), 0, 0);
+    for name in files() {
+        let text = read(&name);
+        let said = said(&compiled(&name, &text), &name);
+        let cases = cases(&text);
+        for case in &cases {
+            count += 1;
+            refused += usize::from(!case.expected.is_empty());
+            let here: BTreeSet<_> = said.keys().filter(|(line, _)| case.lines.contains(line)).cloned().collect();
+            for (line, code) in case.expected.difference(&here) {
+                writeln!(wrong, "{name}:{line}: {code} is not said of `{}`, though: {}", case.name, case.why).unwrap();
+            }
+            for key in here.difference(&case.expected) {
+                let message = said.get(key).unwrap();
+                writeln!(wrong, "{name}:{}: {} ({message}) is said of `{}`, though: {}", key.0, key.1, case.name, case.why).unwrap();
+            }
+            if case.why.trim().len() < 12 {
+                writeln!(wrong, "{name}:{}: `{}` does not say why", case.lines.start(), case.name).unwrap();
+            }
+        }
+        for ((line, code), message) in &said {
+            if !cases.iter().any(|case| case.lines.contains(line)) {
+                writeln!(wrong, "{name}:{line}: {code} ({message}) is said of no case").unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} lines:\n{wrong}", wrong.lines().count());
+    assert!(count >= LEAST, "{count} small flows, {LEAST} were promised");
+    assert!(refused * 3 > count && (count - refused) * 3 > count, "{refused} of {count} are refused: neither side is shown");
+}
+
+#[test]
+fn a_missing_reason_and_a_wrong_verdict_are_seen() {
+    let found = cases("// because\nflow \"a\" {\n    let \"x\" 1 // TW0134\n}\n\nflow \"b\" { } // TW0116 TW0106\n");
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].why.as_str(), found[0].lines.clone()), ("because ", 2..=4));
+    assert_eq!(found[0].expected, BTreeSet::from([(3, "TW0134".to_owned())]));
+    assert!(found[1].why.is_empty() && found[1].expected.len() == 2);
+}
