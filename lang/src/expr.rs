@@ -27,6 +27,7 @@ mod walk;
 
 pub use cost::BUDGET;
 pub use function::{Function, listing};
+pub(crate) use outline::MAX_LENGTH;
 pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
 
 /// By which rules an expression is read.

@@ -11,6 +11,7 @@ use tradewind_lang::plan::{Bindings, Decision, Flow, OnError, Plan, Require, Rul
 use tradewind_lang::template::Template;
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::{Record, Value};
+use tradewind_tests::fits::fits;
 use tradewind_tests::random::Random;
 
 /// Why a walk ends early.
@@ -74,7 +75,7 @@ impl<'p> Walk<'p> {
     fn evaluate(&mut self, expr: &Expr, scope: &Record) -> Result<Value, End> {
         self.counted.evaluated += 1;
         match expr.evaluate(scope) {
-            Ok(value) if given::fits(&value, &expr.ty, &self.plan.types) => Ok(value),
+            Ok(value) if fits(&value, &expr.ty, &self.plan.types) => Ok(value),
             Ok(value) => Err(End::Wrong(format!("`{}` is {value:?}, and not {}", expr.source, expr.ty))),
             Err(error) => {
                 self.counted.failed += 1;
@@ -165,7 +166,7 @@ impl<'p> Walk<'p> {
             Err(end) => return Err(end),
         };
         if let Some(value) = &value
-            && !given::fits(value, &step.ty, &self.plan.types)
+            && !fits(value, &step.ty, &self.plan.types)
             && *value != Value::Null
         {
             return Err(End::Wrong(format!("the value of `{}` is {value:?}, and not {}", step.name, step.ty)));

@@ -247,7 +247,8 @@ fn expression(random: &mut Random, bound: &[(&str, &str)], kind: &str, depth: us
             "sum" => random.pick(&["+", "-"]).to_owned(),
             hole => {
                 let (kind, own) = hole.split_once(':').map_or((hole, None), |(kind, own)| (kind, own.split_once('=')));
-                let bound: Vec<(&str, &str)> = bound.iter().copied().chain(own).collect();
+                let hides = |name: &str| own.is_some_and(|(own, _)| own == name);
+                let bound: Vec<(&str, &str)> = bound.iter().copied().filter(|(name, _)| !hides(name)).chain(own).collect();
                 expression(random, &bound, kind, depth - 1)
             }
         };
