@@ -26,7 +26,9 @@ pub(crate) fn shipped() -> Vec<Vec<u8>> {
         for path in files(&root().join(folder)) {
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some("md") => seeds.extend(markdown::blocks(&text).into_iter().filter(|block| block.language == "kdl").map(|block| block.text.into_bytes())),
+                Some("md") => seeds.extend(
+                    markdown::blocks(&text).into_iter().filter(|block| block.language == "kdl").map(|block| block.text.into_bytes()),
+                ),
                 Some("kdl") => seeds.push(text.into_bytes()),
                 _ => {}
             }
@@ -107,7 +109,12 @@ fn tried(name: &str, current: &Current, target: Target, input: &[u8]) {
     if fails(current, target, input) {
         let small = smaller(current, target, input);
         let path = kept(name, &small);
-        panic!("{name} fails on {} ({} bytes, {} before it was made small); what it said is above", path.display(), small.len(), input.len());
+        panic!(
+            "{name} fails on {} ({} bytes, {} before it was made small); what it said is above",
+            path.display(),
+            small.len(),
+            input.len()
+        );
     }
 }
 
@@ -115,7 +122,7 @@ fn fails(current: &Current, target: Target, input: &[u8]) -> bool {
     *current.lock().expect("nobody panics while holding it") = Some((Instant::now(), input.to_vec()));
     // A stack that ends takes the process with it: then this file holds the input.
     if std::env::var("TRADEWIND_FUZZ_TRACE").is_ok() {
-        std::fs::write("/tmp/tradewind-fuzz-input", input).expect("a file for the input");
+        std::fs::write(root().join("target/fuzz-input"), input).expect("a file for the input");
     }
     let text = String::from_utf8_lossy(input);
     let failed = catch_unwind(AssertUnwindSafe(|| target(&text))).is_err();

@@ -26,11 +26,7 @@ static TYPES: LazyLock<TypeTable> = LazyLock::new(|| {
     ];
     let record = |fields: Vec<Field>| Declared { version: 1, subject: None, fields };
     TypeTable {
-        records: [
-            ("line".to_owned(), record(line.map(field).to_vec())),
-            ("order".to_owned(), record(order.map(field).to_vec())),
-        ]
-        .into(),
+        records: [("line".to_owned(), record(line.map(field).to_vec())), ("order".to_owned(), record(order.map(field).to_vec()))].into(),
         enums: [("kind".to_owned(), ["good", "bad"].map(str::to_owned).to_vec())].into(),
     }
 });
@@ -55,11 +51,20 @@ static VALUES: LazyLock<Record> = LazyLock::new(|| {
 fn scope() -> Scope {
     let order = || Ty::Record("order".to_owned());
     let plain = Marks::default();
-    Scope::default().with("input", order(), plain).with("order", order(), plain).with("kind", Ty::Enum("kind".to_owned()), plain).with("n", Ty::Int, plain)
+    Scope::default().with("input", order(), plain).with("order", order(), plain).with("kind", Ty::Enum("kind".to_owned()), plain).with(
+        "n",
+        Ty::Int,
+        plain,
+    )
 }
 
 fn literal(text: &str) -> Literal {
-    Literal { scalar: Scalar::String(text.to_owned()), annotation: None, span: Span::new(SourceId(0), 0, text.len()), offsets: vec![(0, 0)] }
+    Literal {
+        scalar: Scalar::String(text.to_owned()),
+        annotation: None,
+        span: Span::new(SourceId(0), 0, text.len()),
+        offsets: vec![(0, 0)],
+    }
 }
 
 pub(crate) fn target(text: &str) {

@@ -2,7 +2,7 @@
 //!
 //! `TRADEWIND_FUZZ_SECONDS=600 cargo test -p tradewind-tests --test fuzz` goes on for so long in each target, `TRADEWIND_SEED` says from where.
 //! What fails is written to `tests/fuzz/corpus/TARGET/`, which every run begins with. `TRADEWIND_FUZZ_TRACE=1` keeps each input in
-//! `/tmp/tradewind-fuzz-input`, for what ends the process. Inputs are made by mutation; nothing measures which code they reach.
+//! `target/fuzz-input`, for what ends the process. Inputs are made by mutation; nothing measures which code they reach.
 #![cfg(test)]
 
 mod check;

@@ -24,10 +24,12 @@ fn flow(steps: &str) -> String {
 fn files() -> Vec<(&'static str, String)> {
     let bytes = |text: &str| text.repeat(of(MEGABYTE) / text.len());
     let deep = of(100_000);
-    let named = |what: &str| (0..of(10_000)).fold(String::new(), |mut text, at| {
-        let _ = writeln!(text, "{}", what.replace('#', &at.to_string()));
-        text
-    });
+    let named = |what: &str| {
+        (0..of(10_000)).fold(String::new(), |mut text, at| {
+            let _ = writeln!(text, "{}", what.replace('#', &at.to_string()));
+            text
+        })
+    };
     vec![
         ("quotes", bytes("\"")),
         ("braces", bytes("{")),
@@ -49,7 +51,14 @@ fn files() -> Vec<(&'static str, String)> {
         ("teams", named("team \"t#\" { member \"a@example.com\" }")),
         ("types", named("type \"t#\" { field \"id\" string; field \"of\" int }")),
         ("unknown nodes", named("taem \"t#\" colour=\"red\"")),
-        ("flows", named("flow \"f#\" { input { field \"id\" string }; let \"a\" \"=input.id\" }").lines().take(of(1_000)).collect::<Vec<_>>().join("\n")),
+        (
+            "flows",
+            named("flow \"f#\" { input { field \"id\" string }; let \"a\" \"=input.id\" }")
+                .lines()
+                .take(of(1_000))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
         ("a string", format!("project \"x\" {{ currency \"{}\" }}\n", "y".repeat(of(MEGABYTE)))),
         ("a string that is not closed", format!("project \"x\" {{ currency \"{}", "y".repeat(of(MEGABYTE)))),
         ("a raw string", format!("project \"x\" {{ currency #\"{}\"# }}\n", "\"y".repeat(of(MEGABYTE) / 2))),
@@ -60,8 +69,20 @@ fn files() -> Vec<(&'static str, String)> {
         ("an expression that doubles", flow(&format!("    let \"a\" \"={}\"\n", doubled("input.n", 16)))),
         ("the longest chain", flow(&format!("    let \"a\" \"={}true\"\n", "n>1&&".repeat(1_600)))),
         ("many mistakes in one expression", flow(&format!("    let \"a\" \"={}\"\n", vec!["nothing.x"; of(3_000)].join(" + ")))),
-        ("templates", flow(&format!("    ask \"a\" to=\"t\" within=\"1h\" on-timeout=stop {{ question \"{}\" }}\n", "{{ input.id }}".repeat(of(5_000))))),
-        ("nested templates", flow(&format!("    ask \"a\" to=\"t\" within=\"1h\" on-timeout=stop {{ question \"{}\" }}\n", "{% if input.id %}".repeat(of(5_000))))),
+        (
+            "templates",
+            flow(&format!(
+                "    ask \"a\" to=\"t\" within=\"1h\" on-timeout=stop {{ question \"{}\" }}\n",
+                "{{ input.id }}".repeat(of(5_000))
+            )),
+        ),
+        (
+            "nested templates",
+            flow(&format!(
+                "    ask \"a\" to=\"t\" within=\"1h\" on-timeout=stop {{ question \"{}\" }}\n",
+                "{% if input.id %}".repeat(of(5_000))
+            )),
+        ),
     ]
 }
 

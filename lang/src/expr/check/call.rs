@@ -151,6 +151,9 @@ impl Checker<'_> {
             return Typed { range, ..fitted };
         }
         let same = self.same(row, &arguments);
+        if matches!(row.name, "sort" | "least" | "greatest" | "min" | "max" | "between") && !self.cel() {
+            self.need_order(same.as_ref(), &arguments);
+        }
         let nested = match arguments.first().map(|argument| &argument.ty) {
             Some(Ty::List(inner)) if matches!(**inner, Ty::List(_)) => inner.as_ref().clone(),
             Some(Ty::List(inner)) => Ty::List(inner.clone()),
@@ -201,6 +204,16 @@ impl Checker<'_> {
         // What stands for an argument that was refused has no value of its own to be wrong.
         let tree = if refused { tree } else { self.folded(tree, row.name, range) };
         Typed::new(tree, ty, range, marks)
+    }
+
+    /// Reports the first argument where what is compared has no order.
+    fn need_order(&mut self, ty: Option<&Ty>, arguments: &[Typed]) {
+        let Some((ty, first)) = ty.zip(arguments.first()) else { return };
+        if !super::cel::ordered(ty) && !matches!(ty, Ty::Enum(_) | Ty::Json) {
+            let quoted = self.quoted(first.range);
+            self.report(&codes::OPERATOR, first.range, format!("{quoted} holds {ty}, which has no order")).label =
+                format!("{ty} has no order");
+        }
     }
 
     /// The function that a call names, and what it is called on: `math.abs(x)` is called on nothing.
