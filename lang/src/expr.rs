@@ -28,6 +28,7 @@ mod walk;
 
 pub use cost::{BUDGET, Cost};
 pub use function::{Function, listing};
+pub(crate) use outline::MAX_LENGTH;
 pub use pattern::Pattern;
 pub use tree::{Comparison, Expected, Gather, Operation, Over, Tree};
 

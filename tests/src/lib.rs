@@ -2,7 +2,9 @@
 //! process, a private copy of the shipped repository, a twin beside it, and random numbers.
 //! It holds no test, links neither the store nor the engine, and only harnesses import it.
 
+pub mod fits;
 pub mod markdown;
+pub mod meaning;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod process;
 pub mod random;

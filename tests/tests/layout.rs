@@ -2,35 +2,13 @@
 //! generated texts. What it does to KDL alone is compared with the official suite beside the syntax.
 #![cfg(test)]
 
-use tradewind_lang::ast::{Node, Scalar};
 use tradewind_lang::layout::format;
 use tradewind_lang::source::SourceId;
 use tradewind_lang::syntax::load;
 use tradewind_lang::written::{layout, parse};
+use tradewind_tests::meaning::meanings;
 use tradewind_tests::random::Random;
 use tradewind_tests::{markdown, root};
-
-/// What a value means to the layout: an expression by its one line, anything else by itself.
-fn meaning(scalar: &Scalar) -> String {
-    match scalar {
-        Scalar::String(text) => {
-            let (mark, inner) = text.strip_prefix('=').map_or(("", text.as_str()), |inner| ("=", inner));
-            format!("{mark}{}", layout::line(inner).unwrap_or_else(|| inner.to_owned()))
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-/// Nodes without places.
-fn meanings(nodes: &[Node]) -> String {
-    let each = nodes.iter().map(|node| {
-        let arguments: Vec<String> = node.arguments.iter().map(|value| meaning(&value.scalar)).collect();
-        let properties: Vec<String> =
-            node.properties.iter().map(|own| format!("{}={}", own.name.text, meaning(&own.value.scalar))).collect();
-        format!("{} {arguments:?} {properties:?} {{ {} }}\n", node.name.text, meanings(&node.children))
-    });
-    each.collect()
-}
 
 /// Checks one text; says whether it had no mistakes.
 fn settles(name: &str, text: &str) -> bool {

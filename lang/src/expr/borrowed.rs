@@ -148,8 +148,12 @@ fn instant(micros: i64) -> Cel {
     constant("timestamp", crate::literal::timestamp_text(micros))
 }
 
+/// The crate counts nanoseconds, which end after 292 years; a longer span is only ever written, so it goes as its text.
 fn span(micros: i64) -> Cel {
-    constant("duration", format!("{micros}us"))
+    match micros.checked_mul(1_000) {
+        Some(_) => constant("duration", format!("{micros}us")),
+        None => Cel::String(Arc::new(super::convert::seconds_text(micros))),
+    }
 }
 
 fn constant(function: &str, text: String) -> Cel {

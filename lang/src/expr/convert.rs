@@ -80,17 +80,20 @@ pub(super) fn to_decimal(of: &Value) -> Result<Value, EvalError> {
 /// `string(x)` as CEL writes it: a duration in seconds.
 pub(super) fn cel_text(of: &Value) -> Result<Value, EvalError> {
     match of {
-        Value::Duration(micros) => {
-            let (sign, size) = (if *micros < 0 { "-" } else { "" }, micros.unsigned_abs());
-            let fraction = match size % 1_000_000 {
-                0 => String::new(),
-                rest => format!(".{rest:06}").trim_end_matches('0').to_owned(),
-            };
-            Ok(Value::string(format!("{sign}{}{fraction}s", size / 1_000_000)))
-        }
+        Value::Duration(micros) => Ok(Value::string(seconds_text(*micros))),
         Value::Double(_) => super::borrowed::call("string", false, std::slice::from_ref(of)),
         other => to_text(other),
     }
+}
+
+/// A duration as CEL writes it: seconds, and what is beyond them.
+pub(super) fn seconds_text(micros: i64) -> String {
+    let (sign, size) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
+    let fraction = match size % 1_000_000 {
+        0 => String::new(),
+        rest => format!(".{rest:06}").trim_end_matches('0').to_owned(),
+    };
+    format!("{sign}{}{fraction}s", size / 1_000_000)
 }
 
 /// `duration(x)` as CEL reads it: hours and below, no days.
@@ -107,11 +110,6 @@ pub(super) fn cel_duration(of: &Value) -> Result<Value, EvalError> {
         Value::Duration(_) => Ok(of.clone()),
         _ => failure(format!("{} is no duration", shown(of))),
     }
-}
-
-/// Milliseconds of a duration beyond its last whole second.
-pub(super) fn milliseconds(micros: i64) -> Value {
-    Value::Int(micros / 1_000 % 1_000)
 }
 
 /// A map with keys of any kind: a record where all are text, so that there is one form for each map.

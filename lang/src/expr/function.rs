@@ -35,6 +35,9 @@ pub enum Function {
     TypeOf,
     CelText,
     CelDuration,
+    Hours,
+    Minutes,
+    Seconds,
     Milliseconds,
     Has,
     OptionalIndex,
@@ -209,13 +212,13 @@ pub(super) static TABLE: &[Signature] = table! {
     Member "getDayOfYear"(Timestamp, String) -> Int CEL;
     Member "getHours"(Timestamp) -> Int CEL;
     Member "getHours"(Timestamp, String) -> Int CEL;
-    Member "getHours"(Duration) -> Int CEL;
+    Member "getHours"(Duration) -> Int ours(Function::Hours);
     Member "getMinutes"(Timestamp) -> Int CEL;
     Member "getMinutes"(Timestamp, String) -> Int CEL;
-    Member "getMinutes"(Duration) -> Int CEL;
+    Member "getMinutes"(Duration) -> Int ours(Function::Minutes);
     Member "getSeconds"(Timestamp) -> Int CEL;
     Member "getSeconds"(Timestamp, String) -> Int CEL;
-    Member "getSeconds"(Duration) -> Int CEL;
+    Member "getSeconds"(Duration) -> Int ours(Function::Seconds);
     Member "getMilliseconds"(Timestamp) -> Int CEL;
     Member "getMilliseconds"(Timestamp, String) -> Int CEL;
     Member "getMilliseconds"(Duration) -> Int ours(Function::Milliseconds);

@@ -59,7 +59,11 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value, Eva
         (Function::TypeOf, [of]) => Ok(convert::type_of(of)),
         (Function::CelText, [of]) => convert::cel_text(of),
         (Function::CelDuration, [of]) => convert::cel_duration(of),
-        (Function::Milliseconds, [Value::Duration(micros)]) => Ok(convert::milliseconds(*micros)),
+        (Function::Hours, [Value::Duration(micros)]) => Ok(Value::Int(micros / 3_600_000_000)),
+        (Function::Minutes, [Value::Duration(micros)]) => Ok(Value::Int(micros / 60_000_000)),
+        (Function::Seconds, [Value::Duration(micros)]) => Ok(Value::Int(micros / 1_000_000)),
+        // Those beyond its last whole second.
+        (Function::Milliseconds, [Value::Duration(micros)]) => Ok(Value::Int(micros / 1_000 % 1_000)),
         _ => collections(function, arguments),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// Longest text of one expression, in bytes.
-pub(super) const MAX_LENGTH: usize = 8 * 1024;
+pub(crate) const MAX_LENGTH: usize = 8 * 1024;
 /// Deepest nesting of one expression. Chains such as `a + b + c` nest, too: each operator is a level of the tree.
 pub(super) const MAX_DEPTH: usize = 128;
 

@@ -55,7 +55,8 @@ impl Reader<'_> {
         }
         let mistake = self.findings.mistake(&code::BLOCK_WITHOUT_NODE, brace.start, brace.end, "block without a node");
         self.findings.keep(mistake.label("no name before it").help("write the node's name before the `{`"));
-        self.findings.hide(brace.start, brace.end);
+        // What is inside is nodes of its own, also on one line with what is outside.
+        self.findings.repair(brace.start, brace.end, "\n");
         let indent = self.indent_at(self.at);
         let left_out = self.left_out();
         self.stack.push(Frame { owner: parent, open: self.at, indent, left_out, hide_from: None, orphan: true });
@@ -78,7 +79,7 @@ impl Reader<'_> {
         };
         self.close(&frame, brace.end);
         if frame.orphan {
-            self.findings.hide(brace.start, brace.end);
+            self.findings.repair(brace.start, brace.end, "\n");
         } else if let Some(owner) = frame.owner {
             self.entries(owner, true);
         }

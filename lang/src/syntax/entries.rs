@@ -86,6 +86,9 @@ impl Reader<'_> {
         }
         let help = "a node ends with its block: begin a new line, or write `;` after the `}`";
         self.findings.keep(mistake.label("begins another node").help(help).fix("end the node before it", here, "; "));
+        if !self.left_out() {
+            self.findings.repair(token.start, token.start, "\n");
+        }
         self.finish(node);
         true
     }

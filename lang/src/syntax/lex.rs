@@ -88,7 +88,7 @@ pub fn lex(text: &str) -> Vec<Token> {
 
 /// The tokens with what is wrong inside them.
 pub(super) fn read(source: SourceId, text: &str) -> (Vec<Token>, Findings) {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::new(), findings: Findings::new(source), searches: 0 };
+    let mut lexer = Lexer { text, at: 0, tokens: Vec::new(), findings: Findings::new(source), searches: 0, hashes_until: 0 };
     while lexer.at < text.len() {
         lexer.token();
     }
@@ -150,6 +150,8 @@ pub(super) struct Lexer<'a> {
     pub(super) findings: Findings,
     /// How often something unclosed was searched to the end of the file.
     pub(super) searches: usize,
+    /// Where the run of `#` ends that was counted last.
+    pub(super) hashes_until: usize,
 }
 
 impl<'a> Lexer<'a> {

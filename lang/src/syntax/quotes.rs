@@ -13,7 +13,11 @@ impl Lexer<'_> {
     /// Something that begins with `"` or `#`.
     pub(super) fn string_or_keyword(&mut self) {
         let rest = self.rest();
-        let hashes = rest.bytes().take_while(|byte| *byte == b'#').count();
+        // Counted once for a run of them, however many mistakes it is.
+        if self.hashes_until <= self.at {
+            self.hashes_until = self.at + rest.bytes().take_while(|byte| *byte == b'#').count();
+        }
+        let hashes = self.hashes_until - self.at;
         let quotes = rest.get(hashes..).unwrap_or("").bytes().take(3).take_while(|byte| *byte == b'"').count();
         if quotes == 0 {
             return self.keyword();

@@ -65,6 +65,10 @@ fn every_mistake_has_a_sentence_and_an_exact_place() {
         ("a \"\"\"\n  x\"\"\"", "TW0009 2:3 text before the closing `\"\"\"` | x"),
         ("a \"\"\"\n x\n  \"\"\"", "TW0009 2:1 line of a multi-line string is indented less than its closing `\"\"\"` |  x"),
         ("a 30d", "TW0010 1:3 `30d` is not a number | 30d"),
+        (
+            "a 200000000000000000000000000000000000000",
+            "TW0010 1:3 `200000000000000000000000000000000000000` is more than a number holds | 200000000000000000000000000000000000000",
+        ),
         ("a .5", "TW0010 1:3 `.5` is not a number | .5"),
         ("a 0xZZ", "TW0010 1:3 `0xZZ` is not a number | 0xZZ"),
         ("a #yes", "TW0011 1:3 unknown keyword `#yes` | #yes"),

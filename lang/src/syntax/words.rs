@@ -113,6 +113,9 @@ impl Lexer<'_> {
 
     fn number(&mut self, word: &str) {
         if is_number(word) {
+            if is_too_great(word) {
+                self.too_great(word);
+            }
             return self.push(TokenKind::Number, word.len());
         }
         let mistake = self.findings.mistake(&code::BAD_NUMBER, self.at, self.at + word.len(), format!("{} is not a number", shown(word)));
@@ -139,6 +142,13 @@ impl Lexer<'_> {
         };
         self.findings.keep(mistake);
         self.push(if is_number(&mended) { TokenKind::Number } else { TokenKind::Word }, word.len());
+    }
+
+    fn too_great(&mut self, word: &str) {
+        let message = format!("{} is more than a number holds", shown(word));
+        let mistake = self.findings.mistake(&code::BAD_NUMBER, self.at, self.at + word.len(), message);
+        self.findings.keep(mistake.label("too great").help("whole numbers have at most 38 digits; write fewer, or text in double quotes"));
+        self.findings.repair(self.at, self.at + word.len(), "0");
     }
 
     /// `#true`, a word after `#`, or a lone `#`; raw strings were read before.
@@ -194,6 +204,21 @@ impl Lexer<'_> {
 fn begins_like_number(word: &str) -> bool {
     let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
     unsigned.strip_prefix('.').unwrap_or(unsigned).starts_with(|character: char| character.is_ascii_digit())
+}
+
+/// Whether a whole number is beyond the 128 bits that the KDL reader gives it.
+fn is_too_great(word: &str) -> bool {
+    let plain: String = word.chars().filter(|digit| *digit != '_').collect();
+    // The reader takes the sign off before it counts.
+    let digits = plain.trim_start_matches(['+', '-']);
+    let (digits, base) = match digits.get(..2) {
+        Some("0x") => (digits.get(2..), 16),
+        Some("0o") => (digits.get(2..), 8),
+        Some("0b") => (digits.get(2..), 2),
+        _ => (Some(digits), 10),
+    };
+    let whole = digits.filter(|digits| digits.len() > 20 && digits.chars().all(|digit| digit.is_digit(base)));
+    whole.is_some_and(|digits| i128::from_str_radix(digits, base).is_err())
 }
 
 fn is_number(word: &str) -> bool {

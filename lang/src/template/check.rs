@@ -94,6 +94,8 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
 impl Checker<'_> {
     /// The place in the literal, or the whole literal where the text is in a file of its own.
     fn span(&self, start: usize, end: usize) -> Span {
+        // The crate may point into a character that it does not know.
+        let (start, end) = (self.text.floor_char_boundary(start), self.text.ceil_char_boundary(end));
         if self.literal.text() == Some(self.text) { self.literal.locate(start, end) } else { self.literal.span }
     }
 

@@ -98,12 +98,15 @@ fn title(text: &str) -> String {
     result
 }
 
-/// The decimal that is written the same way, so that halves round as they read.
-fn decimal(value: &Value) -> Option<Decimal> {
-    match value.kind() {
-        ValueKind::Number => value.to_string().parse().ok(),
-        _ => None,
+/// The decimal that is written the same way, so that halves round as they read; nothing for what is too small to be written as one.
+fn decimal(value: &Value, otherwise: &'static str) -> Result<Decimal, Error> {
+    if value.kind() != ValueKind::Number {
+        return Err(wrong(otherwise));
     }
+    let text = value.to_string();
+    let tiny = |number: f64| (number.abs() < 1e-28).then_some(Decimal::ZERO);
+    let read = text.parse().ok().or_else(|| text.parse().ok().and_then(tiny));
+    read.ok_or_else(|| wrong("a number is beyond its range"))
 }
 
 fn digits(digits: Option<i64>, most: u32) -> Result<u32, Error> {
@@ -112,8 +115,8 @@ fn digits(digits: Option<i64>, most: u32) -> Result<u32, Error> {
 
 fn percent(value: Value, places: Option<i64>) -> Result<String, Error> {
     let places = digits(places, 15)?;
-    let share =
-        decimal(&value).and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED)).ok_or_else(|| wrong("`percent` takes a number"))?;
+    let share = decimal(&value, "`percent` takes a number")?.checked_mul(Decimal::ONE_HUNDRED);
+    let share = share.ok_or_else(|| wrong("a number is beyond its range"))?;
     Ok(format!("{}%", share.round_dp_with_strategy(places, RoundingStrategy::MidpointNearestEven).normalize()))
 }
 
@@ -124,6 +127,6 @@ fn round(value: Value, places: Option<i64>) -> Result<Value, Error> {
         return Ok(Value::from(Money { amount, ..money }.to_string()));
     }
     let places = digits(places, 15)?;
-    let number = decimal(&value).ok_or_else(|| wrong("`round` takes a number or money"))?;
+    let number = decimal(&value, "`round` takes a number or money")?;
     Ok(Value::from(number.round_dp_with_strategy(places, RoundingStrategy::MidpointNearestEven).normalize().to_string()))
 }

@@ -79,6 +79,14 @@ fn wrong(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn numbers_that_no_decimal_holds_say_so() {
+    let template = super::Template { text: "{{ x | percent }} {{ x | round(1) }}".to_owned(), variables: vec!["x".to_owned()] };
+    let of = |number: f64| template.render(&crate::value::Record::from_iter([("x".to_owned(), crate::value::Value::Double(number))]));
+    assert_eq!(of(f64::MIN_POSITIVE).as_deref(), Ok("0% 0"));
+    assert!(of(1e300).is_err_and(|sentence| sentence.contains("a number is beyond its range")));
+}
+
+#[test]
 fn holes_are_filled() {
     let cases = [
         ("Order {{ order.id }}", "Order CA-1"),

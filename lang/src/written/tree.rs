@@ -1,6 +1,7 @@
 //! The tree of a written expression. It follows CEL's grammar (CEL language definition, "Syntax") and refuses what is beyond it.
 
 use super::{Token, TokenKind, tokens};
+use crate::expr::MAX_LENGTH;
 
 /// How deep parts may nest; what is deeper has no tree.
 const DEEPEST: usize = 96;
@@ -41,9 +42,13 @@ pub enum Form {
     Collection(Vec<Part>),
 }
 
-/// The tree of a text; nothing where it is no expression, or nests too deeply.
+/// The tree of a text; nothing where it is no expression, is longer than the checker reads, or nests too deeply.
 #[must_use]
 pub fn parse(text: &str) -> Option<Part> {
+    // A chain of operators is as deep as it is long.
+    if text.len() > MAX_LENGTH {
+        return None;
+    }
     let tokens: Vec<Token<'_>> = tokens(text).into_iter().filter(|token| token.kind != TokenKind::Comment).collect();
     let mut reader = Reader { tokens: &tokens, at: 0, depth: 0 };
     let part = reader.choice()?;

@@ -151,6 +151,9 @@ impl Checker<'_> {
             return Typed { range, ..fitted };
         }
         let same = self.same(row, &arguments);
+        if matches!(row.name, "sort" | "least" | "greatest" | "min" | "max" | "between") && !self.cel() {
+            self.need_order(same.as_ref(), &arguments);
+        }
         let nested = match arguments.first().map(|argument| &argument.ty) {
             Some(Ty::List(inner)) if matches!(**inner, Ty::List(_)) => inner.as_ref().clone(),
             Some(Ty::List(inner)) => Ty::List(inner.clone()),
@@ -161,6 +164,7 @@ impl Checker<'_> {
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
         let mut held = matches!(row.name, "among" | "between" | "endorse");
         let endorsed = arguments.first().filter(|_| row.name == "endorse").cloned();
+        let mut refused = false;
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
             let steered = own.steered || own.untrusted && held;
@@ -171,13 +175,14 @@ impl Checker<'_> {
             held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),
-                None if admits(*shape, &argument.ty) => argument,
+                None if admits(*shape, &argument.ty) && (self.cel() || converts(row.name, &argument.ty)) => argument,
                 None => {
                     let (quoted, ty, name) = (self.quoted(argument.range), argument.ty.clone(), row.name);
                     let help = format!("write it as {}", usage(&[row]));
                     let diagnostic =
                         self.report(&codes::ARGUMENTS, argument.range, format!("`{name}` does not take {quoted}, which is {ty}"));
                     *diagnostic = diagnostic.clone().label(format!("is {ty}")).help(help);
+                    refused = true;
                     Typed::unknown(argument.range)
                 }
             };
@@ -204,8 +209,19 @@ impl Checker<'_> {
             },
         };
         let tree = if row.gives == Shape::Maybe { self.optional_form(tree) } else { tree };
-        let tree = self.folded(tree, row.name, range);
+        // What stands for an argument that was refused has no value of its own to be wrong.
+        let tree = if refused { tree } else { self.folded(tree, row.name, range) };
         Typed::new(tree, ty, range, marks)
+    }
+
+    /// Reports the first argument where what is compared has no order.
+    fn need_order(&mut self, ty: Option<&Ty>, arguments: &[Typed]) {
+        let Some((ty, first)) = ty.zip(arguments.first()) else { return };
+        if !super::cel::ordered(ty) && !matches!(ty, Ty::Enum(_) | Ty::Json) {
+            let quoted = self.quoted(first.range);
+            self.report(&codes::OPERATOR, first.range, format!("{quoted} holds {ty}, which has no order")).label =
+                format!("{ty} has no order");
+        }
     }
 
     /// The function that a call names, and what it is called on: `math.abs(x)` is called on nothing.
@@ -350,6 +366,22 @@ fn admits(shape: Shape, ty: &Ty) -> bool {
         Shape::Anys | Shape::Nested | Shape::Sames | Shape::Maybes => matches!(ty, Ty::List(_)),
         _ => true,
     }
+}
+
+/// Whether a conversion can ever have a value of what it is given. CEL's own rules leave that to the run.
+fn converts(name: &str, from: &Ty) -> bool {
+    let sources: &[Ty] = match name {
+        "int" => &[Ty::Int, Ty::UInt, Ty::Decimal, Ty::Double, Ty::String, Ty::Timestamp, Ty::Duration],
+        "double" => &[Ty::Int, Ty::UInt, Ty::Decimal, Ty::Double, Ty::String, Ty::Money],
+        "decimal" => &[Ty::Int, Ty::UInt, Ty::Decimal, Ty::Double, Ty::String, Ty::Money],
+        "uint" => &[Ty::Int, Ty::UInt, Ty::Double, Ty::String],
+        "bool" => &[Ty::Bool, Ty::String],
+        "bytes" => &[Ty::Bytes, Ty::String],
+        "duration" => &[Ty::Duration, Ty::String],
+        "timestamp" => &[Ty::Timestamp, Ty::String, Ty::Int],
+        _ => return true,
+    };
+    matches!(from, Ty::Unknown | Ty::Dyn | Ty::Json | Ty::Enum(_)) || sources.contains(from)
 }
 
 /// How a function is written.

@@ -280,7 +280,7 @@ fn spelled_raw(node: &IdedExpr) -> Option<String> {
 }
 
 /// Whether CEL gives values of a type an order.
-fn ordered(ty: &Ty) -> bool {
+pub(super) fn ordered(ty: &Ty) -> bool {
     matches!(
         ty,
         Ty::Bool

@@ -84,6 +84,9 @@ fn conditions_hold() {
         "'banana'.substring(1, 3) == 'an' && 'banana'.indexOf('n') == 2 && 'x%s'.format([name]) == 'xAda'",
         "order.shipped_at.getFullYear() == 2026 && order.shipped_at.getDayOfWeek('America/Chicago') == 5",
         "duration('90m').getHours() == 1 && duration('90m').getMinutes() == 90",
+        // The crate's durations end after 292 years.
+        "duration('9999y').getHours() == 9999 * 8760 && duration('-9999y').getSeconds() == -9999 * 31536000",
+        "'%s'.format([duration('9999y')]) == '315328464000s'",
         "int('12') == 12 && int(2.9) == 2 && double('2.5') == 2.5 && string(12) == '12' && string(order.paid) == '261.96 USD'",
         "string(settings.return_window) == '30d' && string(order.shipped_at) == '2026-01-10T00:00:00Z' && bool('true')",
         "money(12.5, 'EUR') == '12.50 EUR'",

@@ -1,0 +1,176 @@
+//! Large inputs of a shape: whatever doubles, nests or repeats takes time in proportion to its size. A text of a megabyte, a nesting of a
+//! hundred thousand, ten thousand nodes: in a long run; a twentieth of that otherwise. The limit is for what never ends; it measures nothing.
+
+use crate::{check, evaluate, format, parse};
+use std::fmt::Write as _;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Far above what any of them needs unoptimised, with other programs beside it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const MEGABYTE: usize = 1_000_000;
+
+/// A part of a size where no time is given; all of it in a long run.
+fn of(size: usize) -> usize {
+    if std::env::var("TRADEWIND_FUZZ_SECONDS").is_ok() { size } else { size / 20 }
+}
+
+fn flow(steps: &str) -> String {
+    format!("flow \"f\" {{\n    input {{ field \"id\" string; field \"n\" int }}\n{steps}\n}}\n")
+}
+
+/// Texts of KDL by name.
+fn files() -> Vec<(&'static str, String)> {
+    let bytes = |text: &str| text.repeat(of(MEGABYTE) / text.len());
+    let deep = of(100_000);
+    let named = |what: &str| {
+        (0..of(10_000)).fold(String::new(), |mut text, at| {
+            let _ = writeln!(text, "{}", what.replace('#', &at.to_string()));
+            text
+        })
+    };
+    vec![
+        ("quotes", bytes("\"")),
+        ("braces", bytes("{")),
+        ("closing braces", bytes("}")),
+        ("slashdash", bytes("/-")),
+        ("slashdash braces", bytes("/-{")),
+        ("comments", bytes("/*")),
+        ("backslashes", bytes("\\")),
+        ("equals", bytes("a=")),
+        ("brackets", bytes("(a)")),
+        ("hashes", bytes("#")),
+        ("zero bytes", bytes("\0")),
+        ("replacement characters", bytes("\u{fffd}")),
+        ("lines", bytes("a\n")),
+        ("words", bytes("a ")),
+        ("nested nodes", format!("{}{}", "a {\n".repeat(deep), "}\n".repeat(deep))),
+        ("nested and unclosed", "flow \"f\" {\n".repeat(deep)),
+        ("nested choices", format!("{}{}", "choose \"c\" { when \"true\" {\n".repeat(of(2_000)), "} }\n".repeat(of(2_000)))),
+        ("teams", named("team \"t#\" { member \"a@example.com\" }")),
+        ("types", named("type \"t#\" { field \"id\" string; field \"of\" int }")),
+        ("unknown nodes", named("taem \"t#\" colour=\"red\"")),
+        (
+            "flows",
+            named("flow \"f#\" { input { field \"id\" string }; let \"a\" \"=input.id\" }")
+                .lines()
+                .take(of(1_000))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+        ("a string", format!("project \"x\" {{ currency \"{}\" }}\n", "y".repeat(of(MEGABYTE)))),
+        ("a string that is not closed", format!("project \"x\" {{ currency \"{}", "y".repeat(of(MEGABYTE)))),
+        ("a raw string", format!("project \"x\" {{ currency #\"{}\"# }}\n", "\"y".repeat(of(MEGABYTE) / 2))),
+        ("a long name", format!("flow \"{}\" {{ let \"a\" \"=1\" }}\n", "y".repeat(of(MEGABYTE)))),
+        ("a number", format!("setting \"x\" int {}\n", "9".repeat(of(MEGABYTE)))),
+        ("lets that double", flow(&doubling())),
+        ("lets that read each other", flow(&chained())),
+        ("an expression that doubles", flow(&format!("    let \"a\" \"={}\"\n", doubled("input.n", 16)))),
+        ("the longest chain", flow(&format!("    let \"a\" \"={}true\"\n", "n>1&&".repeat(1_600)))),
+        ("many mistakes in one expression", flow(&format!("    let \"a\" \"={}\"\n", vec!["nothing.x"; of(3_000)].join(" + ")))),
+        (
+            "templates",
+            flow(&format!(
+                "    ask \"a\" to=\"t\" within=\"1h\" on-timeout=stop {{ question \"{}\" }}\n",
+                "{{ input.id }}".repeat(of(5_000))
+            )),
+        ),
+        (
+            "nested templates",
+            flow(&format!(
+                "    ask \"a\" to=\"t\" within=\"1h\" on-timeout=stop {{ question \"{}\" }}\n",
+                "{% if input.id %}".repeat(of(5_000))
+            )),
+        ),
+    ]
+}
+
+fn doubling() -> String {
+    (1..60).fold("    let \"a0\" \"=input.id\"\n".to_owned(), |mut text, at| {
+        let _ = writeln!(text, "    let \"a{at}\" \"=a{0} + a{0}\"", at - 1);
+        text
+    })
+}
+
+fn chained() -> String {
+    (1..of(3_000)).fold("    let \"a0\" \"=input.id\"\n".to_owned(), |mut text, at| {
+        let _ = writeln!(text, "    let \"a{at}\" \"=a{}\"", at - 1);
+        text
+    })
+}
+
+fn doubled(text: &str, times: usize) -> String {
+    (0..times).fold(text.to_owned(), |text, _| format!("{text} + {text}"))
+}
+
+/// Expressions by name.
+fn expressions() -> Vec<(&'static str, String)> {
+    let deep = of(100_000);
+    vec![
+        ("brackets", format!("{}1{}", "(".repeat(deep), ")".repeat(deep))),
+        ("open brackets", "(".repeat(of(MEGABYTE))),
+        ("lists", format!("{}1{}", "[".repeat(deep), "]".repeat(deep))),
+        ("maps", format!("{}1{}", "{'a': ".repeat(deep), "}".repeat(deep))),
+        ("choices", format!("{}1", "true ? 1 : ".repeat(deep))),
+        ("nested choices", format!("{}1{}", "true ? (".repeat(300), ") : 2".repeat(300))),
+        ("negations", format!("{}true", "!".repeat(deep))),
+        ("minus", format!("{}1", "-".repeat(deep))),
+        ("a sum", vec!["n"; deep].join(" + ")),
+        ("a conjunction", vec!["n > 1"; of(20_000)].join(" && ")),
+        ("doubled", doubled("n", 14)),
+        ("fields", format!("order{}", ".lines".repeat(deep))),
+        ("indexes", format!("order.lines{}", "[0]".repeat(deep))),
+        ("calls", format!("'a'{}", ".trim()".repeat(of(20_000)))),
+        ("texts that double", format!("{}'aaaaaaaa'{}", "cel.bind(a, ".repeat(1), ", a + a)")),
+        ("macros in macros", format!("{}true{}", "order.lines.all(x, ".repeat(40), ")".repeat(40))),
+        ("loops that multiply", format!("{}1{}", "lists.range(1000).map(x, ".repeat(6), ")".repeat(6))),
+        ("bound and doubled", (0..40).fold("'a'".to_owned(), |text, at| format!("cel.bind(b{at}, {text}, b{at} + b{at})"))),
+        ("a string", format!("'{}'", "y".repeat(of(MEGABYTE)))),
+        ("quotes", "'".repeat(of(MEGABYTE))),
+        ("a number", "9".repeat(of(MEGABYTE))),
+        ("words", "a ".repeat(of(MEGABYTE) / 2)),
+        ("a pattern that backtracks", format!("'{}'.matches('(a+)+$')", "a".repeat(of(10_000)))),
+        ("a pattern that repeats", "'a'.matches('((a{1000}){1000}){1000}')".to_owned()),
+    ]
+}
+
+/// Runs each on a stack as small as that of any thread, and waits so long and no longer.
+fn all_end(what: &str, shapes: Vec<(&'static str, String)>, target: fn(&str)) {
+    for (name, text) in shapes {
+        let (done, ended) = mpsc::channel::<()>();
+        let began = std::time::Instant::now();
+        let worker = std::thread::Builder::new().name(name.to_owned()).stack_size(2 << 20).spawn(move || {
+            target(&text);
+            drop(done);
+        });
+        let worker = worker.expect("a thread");
+        match ended.recv_timeout(PATIENCE) {
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: {name} takes more than {PATIENCE:?}"),
+            _ => assert!(worker.join().is_ok(), "{what}: {name} fails"),
+        }
+        if began.elapsed() > Duration::from_secs(1) {
+            println!("{what}: {name} took {:?}", began.elapsed());
+        }
+    }
+}
+
+#[test]
+fn large_texts_are_read() {
+    all_end("parse", files(), parse::target);
+}
+
+#[test]
+fn large_texts_are_laid_out() {
+    all_end("format", files(), format::target);
+}
+
+#[test]
+fn large_texts_are_checked() {
+    all_end("check", files(), check::target);
+}
+
+#[test]
+fn large_expressions_are_evaluated() {
+    all_end("evaluate", expressions(), evaluate::target);
+}
