@@ -83,8 +83,9 @@ impl Plan {
         if step.on_error == OnError::Undo {
             add("`on-error=undo`");
         }
-        let bounds = [(step.bounds.place.is_some(), "`place`"), (step.bounds.not_before.is_some(), "`not-before`")];
-        bounds.into_iter().filter(|(given, _)| *given).for_each(|(_, what)| add(what));
+        if step.bounds.place.is_some() {
+            add("`place`");
+        }
         match &step.kind {
             StepKind::Facts(facts) => {
                 let lacks = self.memory_lacks(&facts.memory);

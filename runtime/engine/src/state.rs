@@ -95,7 +95,7 @@ impl RunState {
     /// A run before its first event.
     #[must_use]
     pub fn new(id: Arc<str>, trace: [u8; 16], pinned: Arc<Pinned>, graph: Arc<FlowGraph>) -> Self {
-        let step = |blockers| StepState { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0, before: None };
+        let step = |blockers| StepState { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0, slept: false, before: None };
         let steps = graph.nodes.iter().map(|node| step(node.blockers)).collect();
         Self {
             id,
@@ -353,7 +353,7 @@ impl RunState {
                 self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at);
             }
             EventKind::WaitBegun { until, event } => self.fall_asleep(id, *until, event.as_ref(), seq),
-            EventKind::WaitEnded { then: None } => self.settle(id, Phase::Completed(None), Value::record([]), at),
+            EventKind::WaitEnded { then: None } => self.wake_up(id, at),
             // What follows says what became of the step.
             EventKind::WaitEnded { then: Some(_) } => {}
             EventKind::EventTaken { event, value, .. } => {

@@ -79,6 +79,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         Some(Err(message)) => return round.fail_rule(id, message),
     }
     match &step.kind {
+        _ if super::wait::is_put_off(round, id) => {}
         StepKind::Let { value } => match round.evaluate(value) {
             Ok(value) => round.complete(id, value, Used::State, None),
             Err(message) => round.fail_rule(id, message),

@@ -40,6 +40,29 @@ pub(super) fn start(round: &mut Round<'_>, id: StepId, wait: &Wait) {
     }
 }
 
+/// Whether an act is put off to a later instant. What it is to do is worked out then, and judged by the policies of then.
+pub(super) fn is_put_off(round: &mut Round<'_>, id: StepId) -> bool {
+    let graph = round.state.graph.clone();
+    let slept = round.state.step(id).is_none_or(|step| step.slept);
+    let Some(not_before) = graph.step(id).and_then(|step| step.bounds.not_before.as_ref()).filter(|_| !slept) else { return false };
+    match round.evaluate(not_before) {
+        Ok(Value::Timestamp(until)) if until > round.now => {
+            round.emit(Some(id), EventKind::WaitBegun { until, event: None }, Used::State, None);
+            listen(round, id, until, None);
+            true
+        }
+        Ok(Value::Timestamp(_)) => false,
+        Ok(_) => {
+            round.fail_rule(id, format!("`{}` has no value", not_before.source));
+            true
+        }
+        Err(message) => {
+            round.fail_rule(id, message);
+            true
+        }
+    }
+}
+
 /// Events first: what came in time counts, also where the time is over by now.
 fn listen(round: &mut Round<'_>, id: StepId, until: i64, event: Option<Arc<str>>) {
     if let Some(event) = event {

@@ -189,6 +189,8 @@ pub struct StepState {
     pub(super) blockers: u16,
     /// How many approvals were asked for it.
     pub asked: u16,
+    /// Whether it is an act whose `not-before` is over.
+    pub slept: bool,
     /// What was there before its effect, until a person is asked about it or it is sent.
     pub before: Option<Arc<PreImage>>,
 }

@@ -2,12 +2,26 @@
 
 use super::{Phase, RunState, Sleep};
 use std::sync::Arc;
-use tradewind_lang::plan::StepId;
+use tradewind_lang::plan::{StepId, StepKind};
+use tradewind_lang::value::Value;
 
 impl RunState {
     pub(super) fn fall_asleep(&mut self, id: StepId, until: i64, event: Option<&Arc<str>>, seq: u64) {
         self.set_phase(id, Phase::Sleeping(Arc::new(Sleep { until, event: event.cloned(), seq })));
         self.sleeping += 1;
+    }
+
+    /// The time of a step is over: a `wait` has come to its end, an act to its beginning.
+    pub(super) fn wake_up(&mut self, id: StepId, at: i64) {
+        if matches!(self.graph.step(id).map(|step| &step.kind), Some(StepKind::Wait(_))) {
+            return self.settle(id, Phase::Completed(None), Value::record([]), at);
+        }
+        if let Some(Phase::Sleeping(_)) = self.set_phase(id, Phase::Ready) {
+            self.sleeping = self.sleeping.saturating_sub(1);
+        }
+        if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
+            step.slept = true;
+        }
     }
 
     /// Steps that wait for time or an event.

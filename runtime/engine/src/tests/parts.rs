@@ -467,3 +467,33 @@ flow "look" {
     assert_eq!(done(&world), BTreeMap::from([("o1-b".to_owned(), 1)]));
     replay(&*world.log, 0).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_act_is_put_off_to_its_instant_also_over_a_restart() {
+    let later = r#"
+flow "later" {
+    summary "Write later"
+    input { field "id" string }
+    deadline "9h"
+    act "write" not-before="=run.now + duration('2h')" { call "desk.reply" message_id="=input.id" words="Hello" }
+    output { at "=run.now" }
+}
+policy "replies" owner="leads" { on "desk.reply"; limit "flood" count=20000 per="24h" }
+"#;
+    let world = World::new(plan(&[PROJECT, later]), healthy());
+    let engine = world.open().await;
+    let run = engine.start("later", Value::record([("id", Value::string("m1"))]), "test").await.unwrap().run_id;
+    world.settle(&engine).await;
+    assert_eq!(status(&engine, &run).await, RunStatus::Waiting);
+    engine.shutdown().await;
+    world.clock.advance(HOUR);
+    let engine = world.open().await;
+    world.settle(&engine).await;
+    assert!(world.connectors.requests().is_empty(), "it was sent too early");
+    world.clock.advance(HOUR);
+    world.settle(&engine).await;
+    assert_eq!((status(&engine, &run).await, world.connectors.effects().len()), (RunStatus::Completed, 1));
+    let Some(Value::Timestamp(at)) = show(&engine, &run).await.summary.output.get("at").cloned() else { panic!() };
+    assert!(at >= START + 2 * HOUR);
+    replay(&*world.log, 0).await.unwrap();
+}
