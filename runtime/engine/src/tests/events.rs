@@ -3,9 +3,9 @@
 use super::random::Random;
 use super::world::*;
 use crate::arrival::{Arrival, Refusal};
-use crate::engine::{Answer, Became, Engine, IDS_FOR, ReceiveError, StartError};
+use crate::engine::{Answer, Became, IDS_FOR, ReceiveError, StartError};
 use crate::replay::replay;
-use crate::summary::{RunFilter, RunStatus, RunSummary};
+use crate::summary::{RunStatus, RunSummary};
 use crate::twin::Fault;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,20 +70,6 @@ fn paid(id: &str, order: &str, amount: i64) -> Arrival {
 fn viewed(id: &str, page: &str) -> Arrival {
     let payload = Value::record([("page", Value::string(page))]);
     Arrival { name: "viewed".into(), source: "shop".into(), account: "".into(), id: id.into(), payload }
-}
-
-async fn rest(engine: &Engine) {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    let _ = engine.wait_idle().await;
-}
-
-async fn runs(engine: &Engine, flow: &str) -> Vec<RunSummary> {
-    let mut runs = engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.unwrap();
-    runs.reverse();
-    runs
 }
 
 #[tokio::test]
@@ -285,16 +271,32 @@ async fn duplicates_late_ones_and_any_order_come_to_the_same() {
 async fn too_many_that_wait_are_turned_away_and_none_is_lost() {
     let world = world();
     let engine = world.open().await;
+    let gathered = |number: usize| paid(&number.to_string(), &format!("o{number}"), 5);
     for number in 0..10_000 {
-        engine.receive(viewed(&number.to_string(), "a")).await.unwrap();
+        engine.receive(gathered(number)).await.unwrap();
     }
-    let Err(ReceiveError::Busy(busy)) = engine.receive(viewed("more", "a")).await else { panic!("it was taken") };
+    let Err(ReceiveError::Busy(busy)) = engine.receive(gathered(10_000)).await else { panic!("it was taken") };
     assert!(busy.retry_after > 0);
-    assert!(engine.receive(viewed("17", "a")).await.unwrap().was_known, "what is in the log is acknowledged all the same");
+    assert!(engine.receive(gathered(17)).await.unwrap().was_known, "what is in the log is acknowledged all the same");
+    world.clock.advance(60 * SECOND);
+    rest(&engine).await;
+    engine.receive(gathered(10_000)).await.unwrap();
+    world.clock.advance(60 * SECOND);
+    rest(&engine).await;
+    assert_eq!(runs(&engine, "by-order").await.len(), 10_001);
+}
+
+#[tokio::test]
+async fn a_thousand_events_at_most_start_one_run() {
+    let world = world();
+    let engine = world.open().await;
+    for number in 0..2_500 {
+        engine.receive(viewed(&number.to_string(), &number.to_string())).await.unwrap();
+    }
     world.clock.advance(10 * SECOND);
     rest(&engine).await;
-    engine.receive(viewed("more", "a")).await.unwrap();
-    assert_eq!(runs(&engine, "page").await.len(), 10, "a thousand events at most start one run");
+    let pages: Vec<_> = runs(&engine, "page").await.iter().map(|run| run.output.get("page").cloned().unwrap()).collect();
+    assert_eq!(pages, [Value::string("999"), Value::string("1999"), Value::string("2499")]);
 }
 
 #[tokio::test]

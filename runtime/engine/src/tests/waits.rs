@@ -53,18 +53,8 @@ fn parcel(id: &str, order: &str, weight: i64) -> Arrival {
     Arrival { name: "parcel".into(), source: "test".into(), account: "".into(), id: id.into(), payload }
 }
 
-/// Lets everything happen that happens without the clock.
-async fn rest(engine: &Engine) {
-    // Timers are heard on tasks of their own.
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    let _ = engine.wait_idle().await;
-}
-
 async fn only(engine: &Engine, flow: &str) -> (RunStatus, Value) {
-    let runs = engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.unwrap();
+    let runs = runs(engine, flow).await;
     assert_eq!(runs.len(), 1, "{runs:#?}");
     (runs[0].status, runs[0].output.clone())
 }
