@@ -1,8 +1,9 @@
-//! Connectors: performs the calls of a plan's operations over HTTP, and brings the twin of a shop, a payment provider and
-//! a help desk. It performs; it never decides, retries or keeps state of its own.
+//! Connectors: performs the calls of a plan's operations over HTTP, takes in what providers tell of by themselves, and brings the
+//! twin of a shop, a payment provider and a help desk. It performs; it never decides, retries or keeps state of its own.
 
 mod answer;
 mod egress;
+pub mod hook;
 mod http;
 mod percent;
 mod prepare;

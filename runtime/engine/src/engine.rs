@@ -28,6 +28,7 @@ use tradewind_lang::value::Value;
 
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Busy, ControlRefusal, Receipt, Started};
+pub use crate::trigger::typed_record;
 pub use inlet::{Address, Answer, ReceiveError};
 
 /// How many callers may wait in the loop's queue before they are held back.
@@ -233,13 +234,18 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::start`], as far as they are known at once.
     pub async fn submit(&self, flow: &str, input: Value, actor: &str) -> Result<Submitted, StartError> {
+        self.hand_in(flow, input, actor, None).await
+    }
+
+    /// As [`Engine::submit`]; where the flow names no key, the run's is what the caller knows it by, else the digest of its input.
+    async fn hand_in(&self, flow: &str, input: Value, actor: &str, known_by: Option<Arc<str>>) -> Result<Submitted, StartError> {
         let active = &self.shared.active;
         let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
         fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
         within_bounds(&input).map_err(StartError::Input)?;
         let key = match trigger::key(graph, &input).map_err(StartError::Key)? {
             Some(key) => key,
-            None => digest_of(&input).to_string().into(),
+            None => known_by.unwrap_or_else(|| digest_of(&input).to_string().into()),
         };
         let (start, answer) = StartRequest::new(active, graph, key, input, actor.into()).map_err(StartError::Key)?;
         let submitted = Submitted { answer, stopped: self.shared.stopped.clone() };

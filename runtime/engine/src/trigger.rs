@@ -6,8 +6,9 @@ use crate::pinned::{FlowGraph, Pinned};
 use crate::scope::Names;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tradewind_lang::conform;
 use tradewind_lang::plan::{Cause, Plan, Trigger};
-use tradewind_lang::ty::{Ty, TypeTable};
+use tradewind_lang::ty::{Field, Ty, TypeTable};
 use tradewind_lang::value::{Record, Value};
 
 /// A flow, and the place of one of its triggers.
@@ -131,7 +132,11 @@ pub(crate) fn input(active: &Pinned, graph: &FlowGraph, trigger: &Trigger, happe
         let mapped = trigger.input.iter().find(|(name, _)| *name == field.name);
         let value = match mapped {
             Some((name, expr)) => Some(expr.evaluate(&Names(&names)).map_err(|error| format!("`{name}`: {}", error.0))?),
-            None => happening.carried.and_then(|(_, carried)| carried.get(&field.name).cloned()),
+            None => match happening.carried.and_then(|(name, carried)| Some((name, carried.get(&field.name)?))) {
+                // A body is not typed yet.
+                Some(("body", value)) if *value != Value::Null => Some(typed(field, value, types)?),
+                other => other.map(|(_, value)| value.clone()),
+            },
         };
         if let Some(value) = value {
             input.set(&field.name, value);
@@ -140,6 +145,34 @@ pub(crate) fn input(active: &Pinned, graph: &FlowGraph, trigger: &Trigger, happe
     let input = complete(types, &graph.flow.input, &Value::Record(Arc::new(input)));
     fit::value(&Ty::Record(graph.flow.input.clone()), &input, types)?;
     Ok(input)
+}
+
+/// An untyped value as a field's type has it.
+fn typed(field: &Field, value: &Value, types: &TypeTable) -> Result<Value, String> {
+    conform::from_json(&conform::to_json(value), &field.ty, types).map_err(|problems| {
+        let first = problems.into_iter().next();
+        first.map_or_else(String::new, |problem| {
+            let dot = if problem.path.is_empty() || problem.path.starts_with('[') { "" } else { "." };
+            format!("`{}{dot}{}`: {}", field.name, problem.path, problem.reason)
+        })
+    })
+}
+
+/// The fields of a record from outside, of which lists and records are not typed yet.
+///
+/// # Errors
+/// What does not fit, with its place.
+pub fn typed_record(record: &str, given: &Value, types: &TypeTable) -> Result<Value, String> {
+    let fields = types.records.get(record).map(|record| record.fields.as_slice()).unwrap_or_default();
+    let mut complete = Record::default();
+    for field in fields {
+        match given.get(&field.name) {
+            Some(value @ (Value::List(_) | Value::Record(_) | Value::Map(_))) => complete.set(&field.name, typed(field, value, types)?),
+            Some(value) => complete.set(&field.name, value.clone()),
+            None => {}
+        }
+    }
+    Ok(Value::Record(Arc::new(complete)))
 }
 
 /// What the flow says identifies a run with this input; none where it says nothing.

@@ -1,6 +1,6 @@
 //! What comes to an engine from outside: events, and callers who wait for the answer of a run.
 
-use super::{Engine, StartError};
+use super::{Engine, StartError, Submitted};
 use crate::arrival::{Arrival, Refusal, within_bounds};
 use crate::arrivals::Listed;
 use crate::executor::{Busy, Message, Receipt};
@@ -107,24 +107,36 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::start`].
     pub async fn request(&self, flow: &str, input: Value, actor: &str, within: Micros) -> Result<Answer, StartError> {
-        let clock = self.shared.clock.clone();
-        let until = clock.now().saturating_add(within);
-        let submitted = self.submit(flow, input, actor).await?;
-        let waiting = async {
-            let started = submitted.durable().await?;
-            if started.conflict {
-                return Ok(Answer::Conflict(started.run_id));
-            }
-            let (reply, ended) = oneshot::channel();
-            let stopped = || self.stopped().map_or(StartError::Stopped, StartError::Store);
-            self.outside.send(Message::WhenEnded { run: started.run_id.clone(), reply }).await.map_err(|_| stopped())?;
-            tokio::select! {
-                biased;
-                summary = ended => summary.map(Answer::Ended).map_err(|_| stopped()),
-                () = clock.sleep_until(until) => Ok(Answer::GoesOn(started.run_id)),
-            }
-        };
-        waiting.await
+        let until = self.shared.clock.now().saturating_add(within);
+        self.await_end(self.submit(flow, input, actor).await?, Some(until)).await
+    }
+
+    async fn await_end(&self, submitted: Submitted, until: Option<i64>) -> Result<Answer, StartError> {
+        let started = submitted.durable().await?;
+        if started.conflict {
+            return Ok(Answer::Conflict(started.run_id));
+        }
+        let Some(until) = until else { return Ok(Answer::GoesOn(started.run_id)) };
+        let (reply, ended) = oneshot::channel();
+        let stopped = || self.stopped().map_or(StartError::Stopped, StartError::Store);
+        self.outside.send(Message::WhenEnded { run: started.run_id.clone(), reply }).await.map_err(|_| stopped())?;
+        tokio::select! {
+            biased;
+            summary = ended => summary.map(Answer::Ended).map_err(|_| stopped()),
+            () = self.shared.clock.sleep_until(until) => Ok(Answer::GoesOn(started.run_id)),
+        }
+    }
+
+    /// Calls an address: its flow is started, and a `request` waits for the run's end as long as it declares. `delivery` is what the
+    /// caller tells this call apart by: the same one again is the same run.
+    ///
+    /// # Errors
+    /// Those of [`Engine::start`]; a body that does not fit starts nothing.
+    pub async fn call(&self, address: &Address, body: &Value, delivery: Option<&str>, actor: &str) -> Result<Answer, StartError> {
+        let input = self.input_of_call(address, body)?;
+        let until = address.reply_within.map(|within| self.shared.clock.now().saturating_add(within));
+        let known_by = delivery.map(|delivery| format!("delivery {delivery}").into());
+        self.await_end(self.hand_in(&address.flow, input, actor, known_by).await?, until).await
     }
 
     /// What stands behind an address: a trigger by `webhook` or `request`.

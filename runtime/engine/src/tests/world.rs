@@ -325,3 +325,19 @@ pub(super) async fn start(engine: &Engine, input: Value) -> Started {
 pub(super) async fn segments(log: &MemoryLog) -> Vec<crate::segment::Segment> {
     log.scan(0, 1, usize::MAX).await.unwrap()
 }
+
+/// Lets everything happen that happens without the clock; clocks are heard on tasks of their own.
+pub(super) async fn rest(engine: &Engine) {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    let _ = engine.wait_idle().await;
+}
+
+/// The runs of a flow, oldest first.
+pub(super) async fn runs(engine: &Engine, flow: &str) -> Vec<crate::summary::RunSummary> {
+    let mut runs = engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.unwrap();
+    runs.reverse();
+    runs
+}
