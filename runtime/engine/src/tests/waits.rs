@@ -14,6 +14,7 @@ policy "replies" { on "desk.reply"; limit "flood" count=200000 per="24h" }
 flow "exchange" {
     input { field "order_id" string; field "minutes" int }
     key "=input.order_id"
+    deadline "365d"
     wait "cool" for="=duration(string(input.minutes) + 'm')"
     wait "parcel" event="parcel" where="event.order_id == input.order_id" within="2h" on-timeout=skip
     act "thank" when="steps.parcel.ran" { call "desk.reply" message_id="=input.order_id" words="=string(parcel.weight.or(0))" }
