@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Escalation, Flow, LimitElse, OnError, Plan, Rung, Step, StepKind};
+use super::{Decision, Escalation, Flow, LimitElse, Plan, Rung, Step, StepKind};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -40,6 +40,11 @@ impl Plan {
                     self.policies_lack(operation, &flow.name, &mut add);
                     stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
                 }
+                StepKind::Undo(undo) => {
+                    // The policies of the flow whose effects are taken back hold.
+                    self.policies_lack(&undo.by, &undo.flow, &mut add);
+                    undo.stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
+                }
                 StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
                 _ => {}
             }
@@ -76,9 +81,6 @@ impl Plan {
     fn lacks(&self, step: &Step) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut add = |what: &str| found.push(what.to_owned());
-        if step.on_error == OnError::Undo {
-            add("`on-error=undo`");
-        }
         let bounds = [
             (step.bounds.deadline.is_some(), "`deadline` of a step"),
             (step.bounds.place.is_some(), "`place`"),
@@ -90,7 +92,12 @@ impl Plan {
             StepKind::Each(_) => add("`each`"),
             StepKind::Wait(_) => add("`wait`"),
             StepKind::Begin(_) => add("`act { flow }`"),
-            StepKind::Undo(_) => add("`act { undo }`"),
+            StepKind::Undo(undo) => {
+                if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
+                    add("`batch`");
+                }
+                found.extend(self.operation_lacks(&undo.by));
+            }
             StepKind::Emit(_) => add("`act { emit }`"),
             StepKind::Generate(_) => add("`draft` by a model"),
             StepKind::Look(_) => add("`classify` of an image"),

@@ -16,6 +16,7 @@ mod person;
 mod read;
 mod resume;
 mod start;
+mod undo;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
@@ -25,6 +26,7 @@ use crate::pinned::Pinned;
 use crate::ports::{Call, CallOutcome, Classification};
 use crate::scope::StepScope;
 use crate::state::{RunState, Standing};
+use crate::undo::Reversal;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
@@ -111,6 +113,13 @@ pub enum Input {
         /// The answer.
         outcome: CallOutcome,
     },
+    /// What a step takes back was looked for.
+    FoundDone {
+        /// The step.
+        step: StepId,
+        /// The effects, newest first, with how each is taken back.
+        found: Result<Vec<Arc<Reversal>>, String>,
+    },
     /// Facts were recalled.
     Recalled {
         /// The step.
@@ -193,6 +202,17 @@ pub enum Effect {
         unreached: Unreached,
         /// The call.
         call: Call,
+    },
+    /// Look for what an act did, in the log.
+    FindDone {
+        /// The step.
+        step: StepId,
+        /// The flow of the runs that did it.
+        flow: Arc<str>,
+        /// The act.
+        act: Arc<str>,
+        /// Not before this instant.
+        since: Option<i64>,
     },
     /// Recall facts.
     Recall {
@@ -309,6 +329,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::Read { step, attempt, failures, unreached, outcome } => {
             read::answered(&mut round, *step, (*attempt, *unreached), failures, outcome);
         }
+        Input::FoundDone { step, found } => undo::found(&mut round, *step, found),
         Input::Recalled { step, facts } => read::recalled(&mut round, *step, facts),
         Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
         Input::Performed { step, attempt, outcome } => effect::performed(&mut round, *step, *attempt, outcome),
@@ -347,7 +368,9 @@ impl Round<'_> {
 
     fn perform(&mut self, effect: Effect) {
         match &effect {
-            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
+            Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
+                self.state.mark_asking(*step);
+            }
             Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Timer { .. } => {}
         }
         self.decision.effects.push(effect);
@@ -360,10 +383,10 @@ impl Round<'_> {
     /// Whether the run still waits for a provider that cannot be reached: until its deadline, else for so long as every run does.
     fn awaits_provider(&self, unreached: Unreached) -> bool {
         let in_time = match self.state.graph.flow.deadline {
-            Some(_) => self.state.deadline().is_none_or(|deadline| self.now < deadline),
-            None => unreached.tries == 0 || self.now < unreached.since.saturating_add(UNREACHABLE_FOR),
+            Some(_) if self.is_running() => self.state.deadline().is_none_or(|deadline| self.now < deadline),
+            _ => unreached.tries == 0 || self.now < unreached.since.saturating_add(UNREACHABLE_FOR),
         };
-        in_time && self.is_running()
+        in_time && self.is_working()
     }
 
     fn evaluate(&self, expr: &Expr) -> Result<Value, String> {

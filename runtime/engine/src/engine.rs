@@ -2,6 +2,8 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+mod undo;
+
 use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
 use crate::books::{Books, Entry};
 use crate::decide::Wish;

@@ -15,6 +15,7 @@ mod executor;
 pub mod failure;
 mod fit;
 pub mod guard;
+pub mod history;
 pub mod key;
 pub mod memory;
 pub mod pinned;
@@ -27,6 +28,7 @@ pub mod segment;
 pub mod state;
 pub mod summary;
 pub mod twin;
+pub mod undo;
 
 #[cfg(test)]
 mod tests;

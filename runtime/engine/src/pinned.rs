@@ -3,9 +3,11 @@
 //! Worked out once for each plan, so that a step costs no search.
 
 use crate::policy::Zone;
+use crate::undo::{Back, Reversal, UNDO};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tradewind_lang::plan::{Digest, Flow, Plan, Policy, Step, StepId, StepKind};
+use tradewind_lang::plan::{Bounds, Digest, Flow, OnError, Plan, Policy, Step, StepId, StepKind, Terms};
+use tradewind_lang::ty::Ty;
 use tradewind_lang::value::{Record, Value};
 
 /// A plan with everything derived from it.
@@ -45,13 +47,16 @@ impl Pinned {
                 policies.entry(operation.clone()).or_default().push(policy.clone());
             }
         }
+        let mut flows: HashMap<String, Arc<FlowGraph>> =
+            plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect();
+        flows.insert(UNDO.to_owned(), Arc::new(FlowGraph::of_undo(&plan)));
         Self {
             digest,
             policy_digest: plan.policy_digest(),
             settings: Value::Record(Arc::new(Record(settings))),
             tenant: plan.project.name.as_str().into(),
             zone: Zone::named(&plan.project.time_zone),
-            flows: plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect(),
+            flows,
             policies,
             plan,
         }
@@ -71,7 +76,7 @@ impl Pinned {
 }
 
 /// A step with what is derived from it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its name.
     pub name: Arc<str>,
@@ -79,14 +84,16 @@ pub struct Node {
     pub dependents: Vec<StepId>,
     /// How many steps it waits for.
     pub blockers: u16,
-    /// For a `choose`: the steps that stand directly in each arm.
+    /// For a `choose`: the steps that stand directly in each arm; for an `undo`, the reversals, once they are known.
     pub arms: Vec<Vec<StepId>>,
     /// For a `classify`: the labels.
     pub labels: Arc<[String]>,
+    /// For a step that the run added to take an effect back: that effect.
+    pub reverses: Option<Arc<Reversal>>,
 }
 
 /// A flow as a graph.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FlowGraph {
     /// The flow.
     pub flow: Arc<Flow>,
@@ -124,6 +131,72 @@ impl FlowGraph {
         Self { flow: flow.clone(), name: flow.name.as_str().into(), nodes, top, places }
     }
 
+    /// The flow of runs that only take back: its steps are in their inputs.
+    fn of_undo(plan: &Plan) -> Self {
+        let flow = Flow {
+            name: UNDO.to_owned(),
+            summary: "Takes effects back".to_owned(),
+            input: String::new(),
+            key: None,
+            deadline: None,
+            cost_cap: None,
+            terms: Terms::default(),
+            steps: Vec::new(),
+            output: Vec::new(),
+        };
+        Self::new(plan, &Arc::new(flow))
+    }
+
+    /// The same with a step for each reversal, one after the other: inside an `undo` step, or at the end of the run.
+    #[must_use]
+    pub fn with_reversals(&self, step: Option<StepId>, reversals: &[Arc<Reversal>]) -> Self {
+        let mut graph = self.clone();
+        let mut flow = Flow::clone(&self.flow);
+        let stage = match step.and_then(|step| self.step(step)).map(|step| &step.kind) {
+            Some(StepKind::Undo(undo)) => undo.stage.clone(),
+            _ => None,
+        };
+        let around = step.and_then(|step| self.node(step)).map_or("undo", |node| &*node.name).to_owned();
+        let mut last: Option<StepId> = None;
+        let mut added = Vec::new();
+        for (place, reversal) in (1..).zip(reversals) {
+            let (Ok(id), Back::By { operation, .. }) = (u16::try_from(flow.steps.len()).map(StepId), &reversal.back) else { break };
+            let name = format!("{around}.{place}");
+            flow.steps.push(Step {
+                name: name.clone(),
+                within: step.map(|step| (step, 0)),
+                when: None,
+                depends: last.into_iter().collect(),
+                on_error: OnError::Skip,
+                skip_denied: true,
+                bounds: Bounds::default(),
+                kind: StepKind::Act { operation: operation.to_string(), request: Vec::new(), evidence: Vec::new(), stage: stage.clone() },
+                ty: Ty::Null,
+            });
+            graph.nodes.push(Node {
+                name: name.as_str().into(),
+                dependents: Vec::new(),
+                blockers: u16::from(last.is_some()),
+                arms: Vec::new(),
+                labels: Arc::from([]),
+                reverses: Some(reversal.clone()),
+            });
+            if let Some(before) = last.and_then(|last| graph.nodes.get_mut(usize::from(last.0))) {
+                before.dependents.push(id);
+            }
+            graph.places.insert(name, id);
+            added.push(id);
+            last = Some(id);
+        }
+        if step.is_none() {
+            graph.top += u32::try_from(added.len()).unwrap_or(u32::MAX);
+        } else if let Some(node) = step.and_then(|step| graph.nodes.get_mut(usize::from(step.0))) {
+            node.arms = vec![added];
+        }
+        graph.flow = Arc::new(flow);
+        graph
+    }
+
     /// A step of the plan.
     #[must_use]
     pub fn step(&self, id: StepId) -> Option<&Step> {
@@ -153,7 +226,7 @@ fn node(plan: &Plan, flow: &Flow, step: &Step) -> Node {
         _ => Arc::from([]),
     };
     let blockers = u16::try_from(awaited(flow, step).len()).unwrap_or(u16::MAX);
-    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers, arms, labels }
+    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers, arms, labels, reverses: None }
 }
 
 /// What a step waits for, each once. A step of an arm never waits for the `choose` around it: that one waits for the step.

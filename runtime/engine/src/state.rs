@@ -6,16 +6,18 @@
 mod effects;
 mod phase;
 mod settle;
+mod undo;
 
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::undo::{Reversal, UNDO, of_input};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
-use tradewind_lang::plan::{Digest, OnTimeout, StepId};
+use tradewind_lang::plan::{Digest, OnError, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
-pub use phase::{Asked, OpenEffect, Phase, PreImage, Standing, StepState};
+pub use phase::{Asked, DoneEffect, OpenEffect, Phase, PreImage, Standing, StepState};
 
 /// The state of one run.
 #[derive(Debug, Clone)]
@@ -64,6 +66,10 @@ pub struct RunState {
     pub asking: u32,
     /// Whether a person paused it.
     pub paused: bool,
+    /// Whether it failed at a step that wants what was done to be taken back.
+    pub takes_back: bool,
+    /// Effects that cannot be taken back, and why.
+    pub left: Vec<Arc<Reversal>>,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
     stopped: i64,
     stopped_since: Option<i64>,
@@ -75,8 +81,7 @@ impl RunState {
     /// A run before its first event.
     #[must_use]
     pub fn new(id: Arc<str>, trace: [u8; 16], pinned: Arc<Pinned>, graph: Arc<FlowGraph>) -> Self {
-        let step = |blockers| StepState { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0, before: None };
-        let steps = graph.nodes.iter().map(|node| step(node.blockers)).collect();
+        let steps = graph.nodes.iter().map(|node| StepState::new(node.blockers)).collect();
         Self {
             id,
             trace,
@@ -99,6 +104,8 @@ impl RunState {
             open: 0,
             asking: 0,
             paused: false,
+            takes_back: false,
+            left: Vec::new(),
             stopped: 0,
             stopped_since: None,
             unsettled: graph.top,
@@ -133,6 +140,7 @@ impl RunState {
     pub fn can_advance(&self) -> bool {
         match self.standing {
             Standing::Running => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
+            Standing::Undoing(_) => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
             Standing::Failing(_) | Standing::Cancelling(_) => self.open == 0,
             Standing::New | Standing::Held | Standing::Completed | Standing::Failed(_) | Standing::Cancelled(_) => false,
         }
@@ -212,6 +220,9 @@ impl RunState {
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
                 self.standing = Standing::Held;
+                if &*self.graph.name == UNDO {
+                    self.take_back(None, &of_input(input));
+                }
                 if !held {
                     self.begin(at);
                 }
@@ -233,8 +244,14 @@ impl RunState {
                 self.standing = Standing::Completed;
                 self.output = output.clone();
             }
+            (EventKind::UndoPlanned { reversals }, step) => self.take_back(step, reversals),
             (EventKind::RunFailed { failure }, _) => self.standing = Standing::Failed(failure.clone()),
-            (_, Some(id)) => self.fold_step(id, kind, actor, at, seq),
+            (_, Some(id)) => {
+                let went_on = self.standing == Standing::Running;
+                self.fold_step(id, kind, actor, at, seq);
+                let failed = went_on && matches!(self.standing, Standing::Failing(_));
+                self.takes_back |= failed && self.graph.step(id).is_some_and(|step| step.on_error == OnError::Undo);
+            }
             (_, None) => {}
         }
     }
@@ -278,6 +295,7 @@ impl RunState {
             | EventKind::RunPaused
             | EventKind::RunResumed
             | EventKind::CancelRequested { .. }
+            | EventKind::UndoPlanned { .. }
             | EventKind::RunCompleted { .. }
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => {}

@@ -12,5 +12,6 @@ mod policies;
 mod random;
 mod seeds;
 mod site;
+mod undo;
 mod unreachable;
 mod world;

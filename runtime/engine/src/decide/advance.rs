@@ -1,6 +1,6 @@
 //! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
 
-use super::{Effect, Round, act, model, person};
+use super::{Effect, Round, act, model, person, undo};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
@@ -18,7 +18,7 @@ pub(super) fn wave(round: &mut Round<'_>) {
         round.state.standing = Standing::Failing(failure);
     }
     for step in round.state.ready().into_iter().take(WIDEST) {
-        if !round.is_running() || round.state.paused {
+        if !round.is_working() || round.state.paused {
             break;
         }
         start(round, step);
@@ -28,6 +28,9 @@ pub(super) fn wave(round: &mut Round<'_>) {
 
 fn finish(round: &mut Round<'_>) {
     match round.state.standing.clone() {
+        Standing::Running if round.state.is_settled() && !round.state.paused && undo::end(round).is_some() => {
+            undo::end(round).into_iter().for_each(|end| round.emit(None, end, Used::State, None));
+        }
         Standing::Running if round.state.is_settled() && !round.state.paused => match round.bind(&round.state.graph.flow.output.clone()) {
             Ok(output) => round.emit(None, EventKind::RunCompleted { output }, Used::State, None),
             Err(message) => {
@@ -35,6 +38,11 @@ fn finish(round: &mut Round<'_>) {
                 round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
             }
         },
+        Standing::Undoing(failure) if round.state.is_settled() && !round.state.paused => undo::failed(round, failure),
+        Standing::Failing(_) if round.state.open == 0 && round.state.takes_back => {
+            withdraw(round);
+            undo::own(round);
+        }
         Standing::Failing(failure) if round.state.open == 0 => {
             withdraw(round);
             round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
@@ -64,6 +72,11 @@ fn start(round: &mut Round<'_>, id: StepId) {
         Some(Phase::Ready) => {}
         _ => return,
     }
+    if let Some(reverses) = graph.node(id).and_then(|node| node.reverses.as_ref())
+        && undo::is_covered(round, id, reverses)
+    {
+        return undo::leave(round, id);
+    }
     match step.when.as_ref().map(|when| round.holds(when)) {
         None | Some(Ok(true)) => {}
         Some(Ok(false)) => return round.emit(Some(id), EventKind::StepSkipped { why: SkipReason::Condition }, Used::State, None),
@@ -88,6 +101,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Draft { field, route, .. } => model::draft(round, id, field, route),
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
+        StepKind::Undo(step) => undo::start(round, id, step),
         StepKind::Remember { memory, subject, fields } => {
             let fact = round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?)));
             match fact {
@@ -103,7 +117,6 @@ fn start(round: &mut Round<'_>, id: StepId) {
         | StepKind::Each(_)
         | StepKind::Wait(_)
         | StepKind::Begin(_)
-        | StepKind::Undo(_)
         | StepKind::Emit(_)
         | StepKind::Generate(_)
         | StepKind::Look(_)
@@ -182,6 +195,9 @@ fn choose(round: &mut Round<'_>, id: StepId, arms: &[Arm]) {
 }
 
 fn leave(round: &mut Round<'_>, id: StepId, step: &Step, arm: u16) {
+    if matches!(step.kind, StepKind::Undo(_)) {
+        return undo::conclude(round, id);
+    }
     if let StepKind::Choose { arms } = &step.kind
         && let Some(arm) = arms.get(usize::from(arm))
     {
