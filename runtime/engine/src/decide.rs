@@ -317,7 +317,14 @@ pub struct Decision {
 /// Decides what follows an input. `active` holds the policies of now; the run's own plan holds its steps.
 #[must_use]
 pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) -> Decision {
-    let mut round = Round { active, state: state.clone(), now: moment.now, used_last: state.last, decision: Decision::default() };
+    let mut round = Round {
+        active,
+        state: state.clone(),
+        now: moment.now,
+        used_last: state.last,
+        known: state.steps.len(),
+        decision: Decision::default(),
+    };
     match input {
         Input::Start { key, input, actor, concurrency_key, turn } => {
             start::begin(&mut round, (key, input), actor, concurrency_key.as_ref(), turn);
@@ -352,6 +359,8 @@ struct Round<'a> {
     state: RunState,
     now: i64,
     used_last: u64,
+    /// How many steps the run had: those that this decision adds begin when they are durable.
+    known: usize,
     decision: Decision,
 }
 

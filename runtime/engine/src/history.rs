@@ -17,7 +17,7 @@ const PAGE: usize = 64;
 pub struct Which {
     /// Of this run only.
     pub run: Option<Arc<str>>,
-    /// With this key only.
+    /// With a key that begins so.
     pub key: Option<Arc<str>>,
     /// Of runs of this flow only.
     pub flow: Option<Arc<str>>,
@@ -31,7 +31,7 @@ impl Which {
     fn admits(&self, done: &Done) -> bool {
         let same = |wanted: &Option<Arc<str>>, is: &Arc<str>| wanted.as_ref().is_none_or(|wanted| wanted == is);
         same(&self.run, &done.run)
-            && same(&self.key, &done.intent.key)
+            && self.key.as_ref().is_none_or(|key| done.intent.key.starts_with(&**key))
             && same(&self.flow, &done.flow)
             && same(&self.step, &done.step)
             && self.since.is_none_or(|since| done.at >= since)

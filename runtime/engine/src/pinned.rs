@@ -3,7 +3,7 @@
 //! Worked out once for each plan, so that a step costs no search.
 
 use crate::policy::Zone;
-use crate::undo::{Back, Reversal, UNDO};
+use crate::undo::{AGAIN, Back, Reversal, UNDO};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tradewind_lang::plan::{Bounds, Digest, Flow, OnError, Plan, Policy, Step, StepId, StepKind, Terms};
@@ -49,7 +49,9 @@ impl Pinned {
         }
         let mut flows: HashMap<String, Arc<FlowGraph>> =
             plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect();
-        flows.insert(UNDO.to_owned(), Arc::new(FlowGraph::of_undo(&plan)));
+        for (name, summary) in [(UNDO, "Takes effects back"), (AGAIN, "Does effects again that had failed")] {
+            flows.insert(name.to_owned(), Arc::new(FlowGraph::built_in(&plan, name, summary)));
+        }
         Self {
             digest,
             policy_digest: plan.policy_digest(),
@@ -131,11 +133,11 @@ impl FlowGraph {
         Self { flow: flow.clone(), name: flow.name.as_str().into(), nodes, top, places }
     }
 
-    /// The flow of runs that only take back: its steps are in their inputs.
-    fn of_undo(plan: &Plan) -> Self {
+    /// The flow of runs whose steps are in their inputs.
+    fn built_in(plan: &Plan, name: &str, summary: &str) -> Self {
         let flow = Flow {
-            name: UNDO.to_owned(),
-            summary: "Takes effects back".to_owned(),
+            name: name.to_owned(),
+            summary: summary.to_owned(),
             input: String::new(),
             key: None,
             deadline: None,

@@ -11,7 +11,7 @@ mod undo;
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::{FlowGraph, Pinned};
-use crate::undo::{Reversal, UNDO, of_input};
+use crate::undo::{AGAIN, Reversal, UNDO, of_input};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnError, OnTimeout, StepId};
@@ -220,7 +220,7 @@ impl RunState {
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
                 self.standing = Standing::Held;
-                if &*self.graph.name == UNDO {
+                if matches!(&*self.graph.name, UNDO | AGAIN) {
                     self.take_back(None, &of_input(input));
                 }
                 if !held {

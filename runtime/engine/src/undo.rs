@@ -16,6 +16,12 @@ use tradewind_lang::value::{Record, Value};
 /// The flow of a run that does nothing but take effects back. No flow of an operator can have this name.
 pub const UNDO: &str = "tradewind.undo";
 
+/// The flow of a run that does an effect again that had failed for good, under its own key.
+pub const AGAIN: &str = "tradewind.replay";
+
+/// What the guards call the key of an effect that is done again, so that nobody does it twice.
+pub const DONE_AGAIN: &str = "replay";
+
 /// What the guards call the key of an effect that is taken back, so that nobody does it twice.
 pub const TAKEN_BACK: &str = "undo";
 
@@ -144,6 +150,17 @@ impl Reversal {
     }
 }
 
+/// An effect that failed for good as it would be done again: the same operation, request and evidence.
+#[must_use]
+pub fn repetition(pinned: &Pinned, done: &Done) -> Reversal {
+    let intent = &done.intent;
+    let back = match pinned.plan.operations.contains_key(&*intent.operation) {
+        true => Back::By { operation: intent.operation.clone(), request: intent.request.clone() },
+        false => Back::Not(NotBack::Unknown),
+    };
+    Reversal { back, ..reversal(pinned, done) }
+}
+
 /// How an effect is taken back by the operations of a plan.
 #[must_use]
 pub fn reversal(pinned: &Pinned, done: &Done) -> Reversal {
@@ -209,7 +226,7 @@ pub fn bounded(mut reversals: Vec<Reversal>) -> Vec<Arc<Reversal>> {
     reversals.into_iter().map(Arc::new).collect()
 }
 
-/// The input of a run of [`UNDO`]: what it takes back, and why somebody wants it.
+/// The input of a run of [`UNDO`] or [`AGAIN`]: what it does, and why somebody wants it.
 #[must_use]
 pub fn input_of(reversals: &[Arc<Reversal>], reason: &str) -> Value {
     let effects = reversals.iter().filter_map(|reversal| {
@@ -231,7 +248,7 @@ pub fn input_of(reversals: &[Arc<Reversal>], reason: &str) -> Value {
     Value::record([("reason", Value::string(reason)), ("effects", Value::list(effects))])
 }
 
-/// What the input of a run of [`UNDO`] says.
+/// What the input of such a run says.
 #[must_use]
 pub fn of_input(input: &Value) -> Vec<Arc<Reversal>> {
     let Some(Value::List(effects)) = input.get("effects") else { return Vec::new() };

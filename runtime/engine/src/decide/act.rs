@@ -12,7 +12,7 @@ use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
 use crate::scope::{Names, run_value};
 use crate::state::{Asked, Phase};
-use crate::undo::{Back, TAKEN_BACK};
+use crate::undo::{AGAIN, Back, DONE_AGAIN, TAKEN_BACK};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Escalation, Operation, Stage, StepId, StepKind};
 use tradewind_lang::value::Value;
@@ -64,6 +64,11 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
         None => true,
     };
     Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged) })
+}
+
+/// Whether the run does again what had failed, under the keys that it had.
+fn is_again(round: &Round<'_>) -> bool {
+    &*round.state.graph.name == AGAIN
 }
 
 /// The flow whose policies hold for a step: of a reversal, that of the effect which is taken back.
@@ -125,7 +130,8 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
     };
     if let Some(reversal) = &step.reverses {
-        claims.push(Claim::Unique { operation: TAKEN_BACK.into(), key: reversal.of.clone() });
+        let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
+        claims.push(Claim::Unique { operation: what.into(), key: reversal.of.clone() });
     }
     for rule in over {
         match escalation_of_limit(round.active, &wanted.operation.name, flow, rule) {
@@ -149,6 +155,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
     let intent = Arc::new(Intent {
         key: match &step.reverses {
+            Some(reversal) if is_again(round) => reversal.of.clone(),
             Some(reversal) => undo_key(&reversal.of),
             None => effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
         },
@@ -162,7 +169,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         approval: asked.map(|asked| asked.approval.id.clone()),
         digest,
         before,
-        undoes: step.reverses.as_ref().map(|reversal| reversal.of.clone()),
+        undoes: step.reverses.as_ref().filter(|_| !is_again(round)).map(|reversal| reversal.of.clone()),
     });
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));

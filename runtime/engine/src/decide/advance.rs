@@ -17,7 +17,8 @@ pub(super) fn wave(round: &mut Round<'_>) {
         let failure = Failure::new(FailureKind::TimeOut, "the run took longer than its deadline");
         round.state.standing = Standing::Failing(failure);
     }
-    for step in round.state.ready().into_iter().take(WIDEST) {
+    let known = round.known;
+    for step in round.state.ready().into_iter().filter(|id| usize::from(id.0) < known).take(WIDEST) {
         if !round.is_working() || round.state.paused {
             break;
         }

@@ -7,7 +7,7 @@ use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::scope::{Over, StepScope};
 use crate::state::{Phase, Standing};
-use crate::undo::{Back, Done, Reversal, UNDO, bounded, reversal};
+use crate::undo::{AGAIN, Back, Done, Reversal, UNDO, bounded, reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::{StepId, StepKind, Undo};
 use tradewind_lang::value::Value;
@@ -159,17 +159,19 @@ fn told(round: &Round<'_>) -> (usize, usize, Vec<String>) {
     (all + state.left.len(), done, others)
 }
 
-/// What is said of how a run ended that did nothing but take back; none for another run.
+/// What is said of how a run ended that did nothing but take back, or do again; none for another run.
 pub(super) fn end(round: &Round<'_>) -> Option<EventKind> {
-    if &*round.state.graph.name != UNDO {
-        return None;
-    }
+    let (name, said) = match &*round.state.graph.name {
+        UNDO => ("taken_back", "taken back"),
+        AGAIN => ("done_again", "done"),
+        _ => return None,
+    };
     let (all, done, others) = told(round);
     if others.is_empty() {
         let count = i64::try_from(done).unwrap_or(i64::MAX);
-        return Some(EventKind::RunCompleted { output: Value::record([("taken_back", Value::Int(count))]) });
+        return Some(EventKind::RunCompleted { output: Value::record([(name, Value::Int(count))]) });
     }
-    let message = format!("{done} of {all} were taken back; {}", others.join("; "));
+    let message = format!("{done} of {all} were {said}; {}", others.join("; "));
     Some(EventKind::RunFailed { failure: Failure::coded(FailureKind::Rule, "undo", message) })
 }
 

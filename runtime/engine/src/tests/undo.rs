@@ -217,6 +217,41 @@ policy "others" { on flow="launch"; deny "never" when="action.flow == 'change'";
 }
 
 #[tokio::test]
+async fn an_effect_that_failed_for_good_is_done_again_once_under_its_key_by_the_policies_of_now() {
+    let bounces = Arc::new(AtomicBool::new(true));
+    let bounced = bounces.clone();
+    let pages = pages(&[("a", "10 USD")]);
+    let world = world(&pages, &[], move |request| {
+        (request.operation == "site.mail" && bounced.load(Ordering::SeqCst)).then(|| Reply::Refused(failure("bounced", false)))
+    });
+    let engine = world.open().await;
+    let mut input = change("a", "11 USD");
+    if let Value::Record(record) = &mut input {
+        Arc::make_mut(record).set("mail", Value::Bool(true));
+    }
+    let _ = run(&world, &engine, "change", input).await;
+    let dead = engine.dead_letters(&Which::default()).await.unwrap();
+    let (letter, again) = &dead[0];
+    assert_eq!((dead.len(), &*letter.step, &*letter.intent.operation), (1, "mail", "site.mail"));
+    // It fails again: it stays where it is.
+    let failed = engine.do_again(&[again.clone()], BY, "").await.unwrap().run_id;
+    world.settle(&engine).await;
+    assert_eq!(engine.run(&failed).await.unwrap().unwrap().summary.status, RunStatus::Failed);
+    assert_eq!(engine.dead_letters(&Which::default()).await.unwrap().len(), 1);
+    bounces.store(false, Ordering::SeqCst);
+    for _ in 0..2 {
+        engine.do_again(&[again.clone()], BY, "").await.unwrap();
+        world.settle(&engine).await;
+    }
+    assert_eq!(denied(&world.events(&engine).await), ["unique"], "the second one is refused");
+    let mails: Vec<String> =
+        world.connectors.effects().into_iter().filter(|(operation, ..)| operation == "site.mail").map(|(_, key, _)| key).collect();
+    assert_eq!(mails, [letter.intent.key.to_string()]);
+    assert_eq!(engine.dead_letters(&Which::default()).await.unwrap(), []);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_run_that_fails_after_it_wrote_takes_back_what_it_did_and_ends_failed() {
     let pages = pages(&[]);
     let world = world(&pages, &[LAUNCH], |request| (request.operation == "site.mail").then(|| Reply::Refused(failure("bounced", false))));
