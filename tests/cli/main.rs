@@ -18,6 +18,7 @@ mod run;
 mod scenarios;
 mod socket;
 mod store;
+mod undo;
 mod unreachable;
 mod whole;
 

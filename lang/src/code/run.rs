@@ -25,6 +25,9 @@ codes! {
     UNKNOWN_APPROVAL = "TW0531", Error, "nothing waits under that name";
     APPROVAL_REFUSED = "TW0532", Error, "this person or answer cannot decide";
     RUN_ENDED = "TW0533", Error, "the run has ended";
+    UNKNOWN_EFFECT = "TW0537", Error, "there is no such effect";
+    NOT_ALL_DONE = "TW0538", Error, "not everything was done";
+    NOTHING_TO_DO = "TW0539", Error, "there is nothing to be done";
     LOG_BROKEN = "TW0540", Error, "the log's chain does not hold";
     LINK = "TW0541", Warning, "a link that is not followed";
     USAGE = "TW0550", Error, "the command was given wrong options";

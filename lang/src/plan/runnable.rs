@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Escalation, Flow, LimitElse, OnError, Plan, Rung, Step, StepKind};
+use super::{Decision, Escalation, Flow, LimitElse, Plan, Rung, Step, StepKind};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -38,6 +38,11 @@ impl Plan {
                 StepKind::Act { operation, stage, .. } => {
                     self.policies_lack(operation, &flow.name, &mut add);
                     stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
+                }
+                StepKind::Undo(undo) => {
+                    // The policies of the flow whose effects are taken back hold.
+                    self.policies_lack(&undo.by, &undo.flow, &mut add);
+                    undo.stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
                 }
                 StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
                 // Flows that call each other in a circle are refused by the compiler.
@@ -80,9 +85,6 @@ impl Plan {
     fn lacks(&self, step: &Step) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         let mut add = |what: &str| found.push(what.to_owned());
-        if step.on_error == OnError::Undo {
-            add("`on-error=undo`");
-        }
         if step.bounds.place.is_some() {
             add("`place`");
         }
@@ -91,7 +93,12 @@ impl Plan {
                 let lacks = self.memory_lacks(&facts.memory);
                 found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
             }
-            StepKind::Undo(_) => add("`act { undo }`"),
+            StepKind::Undo(undo) => {
+                if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
+                    add("`batch`");
+                }
+                found.extend(self.operation_lacks(&undo.by));
+            }
             StepKind::Generate(_) => add("`draft` by a model"),
             StepKind::Look(_) => add("`classify` of an image"),
             StepKind::Split(split) => {

@@ -72,6 +72,16 @@ pub(crate) enum Command {
     /// List what waits for people, or decide it.
     #[command(after_help = "Example:\n  tradewind approvals approve 9c01 --by lead1@northfield.example")]
     Approvals(Approvals),
+    /// Tell how effects are taken back, and with `--yes` take them back.
+    ///
+    /// Each reversal is an effect of its own: the policies of now judge it, people may be asked, and it happens at most once.
+    #[command(
+        after_help = "Example:\n  tradewind undo 3f2a91\n  tradewind undo --flow price-change --since 2h --where \"effect.price > '40 USD'\" --yes --by lead1@northfield.example"
+    )]
+    Undo(Undo),
+    /// List effects that failed for good, or do one again.
+    #[command(after_help = "Example:\n  tradewind dead-letters replay 9c01f2 --by lead1@northfield.example")]
+    DeadLetters(DeadLetters),
     /// Judge models on rows they have not seen.
     #[command(after_help = "Example:\n  tradewind models eval")]
     Models(Models),
@@ -351,6 +361,61 @@ pub(crate) enum ApprovalsCommand {
         /// The fields of the answer.
         #[arg(value_name = "FIELD=VALUE", required = true)]
         field: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The run whose effects are taken back: its id, the beginning of one, or its key.
+    #[arg(conflicts_with_all = ["effect", "flow"])]
+    pub(crate) run: Option<String>,
+    /// The effect that is taken back, by its key or the beginning of it.
+    #[arg(long, value_name = "KEY", conflicts_with = "flow")]
+    pub(crate) effect: Option<String>,
+    /// The flow whose effects are taken back.
+    #[arg(long, requires = "since")]
+    pub(crate) flow: Option<String>,
+    /// Only effects since then: an instant, or so long ago.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only effects for which this is true; `effect` is what was sent.
+    #[arg(long = "where", value_name = "CEL")]
+    pub(crate) condition: Option<String>,
+    /// Do it.
+    #[arg(long, requires = "by")]
+    pub(crate) yes: bool,
+    /// Who wants it: an address, for the log.
+    #[arg(long)]
+    pub(crate) by: Option<String>,
+    /// Why, for the log.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadLetters {
+    #[command(subcommand)]
+    pub(crate) command: Option<DeadLettersCommand>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// Do an effect again, under the key it had and by the policies of now.
+    Replay {
+        /// Its key, or the beginning of it.
+        key: String,
+        /// Who wants it: an address, for the log.
+        #[arg(long)]
+        by: String,
+        /// Why, for the log.
+        #[arg(long, default_value = "")]
+        reason: String,
     },
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod approvals;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod dead_letters;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fmt;
@@ -14,6 +15,7 @@ pub(crate) mod models;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod test;
+pub(crate) mod undo;
 
 use crate::arguments::Place;
 use crate::desk::Request;

@@ -28,12 +28,19 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {} facts", facts.len()),
         EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
+        EventKind::PreImageRead { outcome: Outcome::Done(value) } => format!("before: {}", shortened(&to_json(value))),
+        EventKind::PreImageRead { outcome: Outcome::Failed(failure) } => format!("what was there cannot be read: {failure}"),
+        EventKind::UndoPlanned { reversals } => {
+            let possible = reversals.iter().filter(|reversal| reversal.is_possible()).count();
+            format!("{possible} of {} effects are taken back", reversals.len())
+        }
         EventKind::StepOverdue { failure } | EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => {
             failure.to_string()
         }
         EventKind::IntentRecorded(intent) => {
             let key: String = intent.key.chars().take(12).collect();
-            format!("{} {} key {key}", intent.operation, shortened(&to_json(&intent.request)))
+            let undoes = intent.undoes.as_ref().map(|of| format!(", takes back {}", of.chars().take(12).collect::<String>()));
+            format!("{} {} key {key}{}", intent.operation, shortened(&to_json(&intent.request)), undoes.unwrap_or_default())
         }
         EventKind::EffectAttempted { attempt, doubt, code, message, .. } => {
             format!("attempt {attempt} {}: {code}: {message}", if *doubt { "in doubt" } else { "failed" })

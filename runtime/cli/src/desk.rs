@@ -1,5 +1,7 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
+pub(crate) mod undo;
+
 use crate::became::{self, UNDER_WAY};
 use crate::describe;
 use crate::exit::{Exit, Failure};
@@ -41,6 +43,10 @@ pub(crate) enum Request {
     Approvals,
     /// Wants something of a run as a whole.
     Control { id: String, by: String, wanted: Wanted },
+    /// Tells how effects are taken back, and takes them back where somebody wants it.
+    Undo { wanted: undo::Wanted, will: Option<undo::Will> },
+    /// Tells which effects failed for good, and does one again where somebody wants it.
+    DeadLetters { effect: Option<String>, will: Option<undo::Will> },
     /// Decides one of them.
     Answer { id: String, by: String, decision: Decision },
 }
@@ -48,12 +54,17 @@ pub(crate) enum Request {
 impl Request {
     /// Whether it lets an effect happen that was not begun, which needs the policies of today.
     pub(crate) fn begins_something(&self) -> bool {
-        matches!(self, Self::Answer { decision: Decision::Approve { .. }, .. })
+        matches!(
+            self,
+            Self::Answer { decision: Decision::Approve { .. }, .. }
+                | Self::Undo { will: Some(_), .. }
+                | Self::DeadLetters { will: Some(_), .. }
+        )
     }
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. })
+        !matches!(self, Self::Answer { .. } | Self::Control { .. }) && !self.begins_something()
     }
 }
 
@@ -139,7 +150,9 @@ impl From<Problem> for Failure {
         let known = code::find(&problem.code).unwrap_or(&run::STORE_FAILED);
         let exit = match known.id {
             _ if problem.refused => Exit::Refused,
-            id if id == run::USAGE.id || id == run::UNKNOWN_RUN.id || id == run::UNKNOWN_APPROVAL.id => Exit::Usage,
+            id if id == run::USAGE.id || id == run::UNKNOWN_RUN.id || id == run::UNKNOWN_EFFECT.id || id == run::UNKNOWN_APPROVAL.id => {
+                Exit::Usage
+            }
             _ => Exit::Tool,
         };
         Self { exit, code: known.id, message: problem.message, help: problem.help }
@@ -168,6 +181,8 @@ impl Desk {
                 let items: Vec<Json> = self.engine.approvals().await?.iter().map(pending_as_json).collect();
                 Ok(json!({ "version": 1, "approvals": items }))
             }
+            Request::Undo { wanted, will } => self.undo(&wanted, will.as_ref()).await,
+            Request::DeadLetters { effect, will } => self.dead_letters(effect.as_deref(), will.as_ref()).await,
             Request::Control { id, by, wanted } => self.control(&id, &by, wanted).await,
             Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
         }
@@ -247,8 +262,11 @@ impl Desk {
     /// Whether a request could be answered as things stand, and how many runs would go on if this process performed. Changes nothing.
     pub(crate) async fn foresee(&self, request: &Request) -> Result<Foreseen, Problem> {
         let mut deadline = None;
-        if let Request::Answer { id, decision, .. } = request {
-            deadline = self.verdict(id, decision).await?.0.approval.deadline;
+        match request {
+            Request::Answer { id, decision, .. } => deadline = self.verdict(id, decision).await?.0.approval.deadline,
+            Request::Undo { wanted, .. } => drop(self.undo(wanted, None).await?),
+            Request::DeadLetters { effect, .. } => drop(self.dead_letters(effect.as_deref(), None).await?),
+            _ => {}
         }
         let unfinished = RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() };
         Ok(Foreseen { unfinished: self.engine.runs(unfinished).await?.len(), deadline })

@@ -46,6 +46,8 @@ fn main() -> std::process::ExitCode {
         Command::Runs(options) => command::runs::run(place, options),
         Command::Log(options) => command::log::run(place, options),
         Command::Approvals(options) => command::approvals::run(place, options),
+        Command::Undo(options) => command::undo::run(place, options),
+        Command::DeadLetters(options) => command::dead_letters::run(place, options),
         Command::Models(options) => command::models::run(place, options),
         Command::Twin(options) => twin_process::serve(options),
         Command::Lock => command::lock::run(&arguments.place),

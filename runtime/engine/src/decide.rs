@@ -17,6 +17,7 @@ mod person;
 mod read;
 mod resume;
 mod start;
+mod undo;
 mod wait;
 
 use crate::approval::{AnswerRefusal, Verdict};
@@ -28,6 +29,7 @@ use crate::pinned::Pinned;
 use crate::ports::{Call, CallOutcome, Classification};
 use crate::scope::StepScope;
 use crate::state::{Phase, RunState, Standing};
+use crate::undo::Reversal;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
@@ -124,6 +126,13 @@ pub enum Input {
         /// The answer.
         outcome: CallOutcome,
     },
+    /// What a step takes back was looked for.
+    FoundDone {
+        /// The step.
+        step: StepId,
+        /// The effects, newest first, with how each is taken back.
+        found: Result<Vec<Arc<Reversal>>, String>,
+    },
     /// Facts were recalled.
     Recalled {
         /// The step.
@@ -217,6 +226,17 @@ pub enum Effect {
         unreached: Unreached,
         /// The call.
         call: Call,
+    },
+    /// Look for what an act did, in the log.
+    FindDone {
+        /// The step.
+        step: StepId,
+        /// The flow of the runs that did it.
+        flow: Arc<str>,
+        /// The act.
+        act: Arc<str>,
+        /// Not before this instant.
+        since: Option<i64>,
     },
     /// Recall facts.
     Recall {
@@ -342,7 +362,14 @@ pub struct Decision {
 /// Decides what follows an input. `active` holds the policies of now; the run's own plan holds its steps.
 #[must_use]
 pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) -> Decision {
-    let mut round = Round { active, state: state.clone(), now: moment.now, used_last: state.last, decision: Decision::default() };
+    let mut round = Round {
+        active,
+        state: state.clone(),
+        now: moment.now,
+        used_last: state.last,
+        known: state.steps.len(),
+        decision: Decision::default(),
+    };
     match input {
         Input::Start { key, input, actor, concurrency_key, turn, parent } => {
             start::begin(&mut round, (key, input), actor, (concurrency_key.as_ref(), turn), parent.as_ref());
@@ -355,6 +382,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::Read { step, attempt, failures, unreached, outcome } => {
             read::answered(&mut round, *step, (*attempt, *unreached), failures, outcome);
         }
+        Input::FoundDone { step, found } => undo::found(&mut round, *step, found),
         Input::Recalled { step, facts } => read::recalled(&mut round, *step, facts),
         Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
         Input::Performed { step, attempt, outcome } => effect::performed(&mut round, *step, *attempt, outcome),
@@ -378,6 +406,8 @@ struct Round<'a> {
     state: RunState,
     now: i64,
     used_last: u64,
+    /// How many steps the run had: those that this decision adds begin when they are durable.
+    known: usize,
     decision: Decision,
 }
 
@@ -395,13 +425,18 @@ impl Round<'_> {
     fn perform(&mut self, effect: Effect) {
         match &effect {
             // Asked for the first time: what takes up a read or a ladder goes by the same clock.
-            Effect::Read { step, attempt: 1, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. }
+            Effect::Read { step, attempt: 1, .. }
+            | Effect::FindDone { step, .. }
+            | Effect::Recall { step, .. }
+            | Effect::Classify { step, .. }
                 if matches!(self.state.step(*step).map(|step| &step.phase), Some(Phase::Ready)) =>
             {
                 self.state.mark_asking(*step);
                 self.limit(*step, self.now);
             }
-            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => self.state.mark_asking(*step),
+            Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
+                self.state.mark_asking(*step);
+            }
             Effect::Begin { step, child } => self.state.mark_issued(*step, child.parent.part),
             Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Listen { .. } | Effect::Timer { .. } | Effect::EndChildren { .. } => {}
         }
@@ -422,10 +457,10 @@ impl Round<'_> {
     /// Whether the run still waits for a provider that cannot be reached: until its deadline, else for so long as every run does.
     fn awaits_provider(&self, unreached: Unreached) -> bool {
         let in_time = match self.state.graph.flow.deadline {
-            Some(_) => self.state.deadline().is_none_or(|deadline| self.now < deadline),
-            None => unreached.tries == 0 || self.now < unreached.since.saturating_add(UNREACHABLE_FOR),
+            Some(_) if self.is_running() => self.state.deadline().is_none_or(|deadline| self.now < deadline),
+            _ => unreached.tries == 0 || self.now < unreached.since.saturating_add(UNREACHABLE_FOR),
         };
-        in_time && self.is_running()
+        in_time && self.is_working()
     }
 
     fn evaluate(&self, expr: &Expr) -> Result<Value, String> {

@@ -3,6 +3,7 @@
 //! It holds no state of its own: it asks the loop, or reads the log.
 
 mod inlet;
+mod undo;
 
 use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
 use crate::arrival::within_bounds;

@@ -11,6 +11,7 @@ use crate::arrival::{Arrival, Refusal};
 use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
 use crate::guard::Claim;
+use crate::undo::Reversal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -207,6 +208,9 @@ pub struct Intent {
     /// What was there before it; none where nothing is read, or could be.
     #[serde(default)]
     pub before: Option<Value>,
+    /// The key of the effect that it takes back.
+    #[serde(default)]
+    pub undoes: Option<Arc<str>>,
 }
 
 /// Bytes, compact in MessagePack.
@@ -340,6 +344,11 @@ pub enum EventKind {
     PreImageRead {
         /// What.
         outcome: Outcome,
+    },
+    /// What was done is to be taken back, the newest first: by the step, or by the run as a whole.
+    UndoPlanned {
+        /// Each effect, and how it is taken back or why it is not.
+        reversals: Vec<Arc<Reversal>>,
     },
     /// An effect may be sent from now on.
     IntentRecorded(Arc<Intent>),
@@ -522,6 +531,7 @@ impl EventKind {
             Self::StepSkipped { .. } => "step-skipped",
             Self::StepFailed { .. } => "step-failed",
             Self::PreImageRead { .. } => "pre-image-read",
+            Self::UndoPlanned { .. } => "undo-planned",
             Self::IntentRecorded(_) => "intent-recorded",
             Self::EffectAttempted { .. } => "effect-attempted",
             Self::EffectSettled { .. } => "effect-settled",

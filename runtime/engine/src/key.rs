@@ -57,6 +57,13 @@ pub fn effect_key(tenant: &str, run: &str, step: &str) -> Arc<str> {
     hexadecimal(digest.get(..16).unwrap_or(&digest))
 }
 
+/// The key of the effect that takes another one back, by that one's key: the same however often it is asked for.
+#[must_use]
+pub fn undo_key(of: &str) -> Arc<str> {
+    let digest = digest(&["undo", of]);
+    hexadecimal(digest.get(..16).unwrap_or(&digest))
+}
+
 /// The name of an inbox item: of run, step and how many were asked before it.
 #[must_use]
 pub fn approval_id(run: &str, step: &str, before: u16) -> Arc<str> {

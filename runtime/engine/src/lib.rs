@@ -18,6 +18,7 @@ mod executor;
 pub mod failure;
 mod fit;
 pub mod guard;
+pub mod history;
 pub mod key;
 pub mod memory;
 pub mod pinned;
@@ -33,6 +34,7 @@ pub mod state;
 pub mod summary;
 mod trigger;
 pub mod twin;
+pub mod undo;
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@
 
 use crate::policy::Zone;
 use crate::trigger::Triggers;
+use crate::undo::{AGAIN, Back, Reversal, UNDO};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tradewind_lang::plan::{Digest, Flow, Plan, Policy, Step, StepId, StepKind};
+use tradewind_lang::plan::{Bounds, Digest, Flow, OnError, Plan, Policy, Step, StepId, StepKind, Terms};
+use tradewind_lang::ty::Ty;
 use tradewind_lang::value::{Record, Value};
 
 /// A plan with everything derived from it.
@@ -47,13 +49,18 @@ impl Pinned {
                 policies.entry(operation.clone()).or_default().push(policy.clone());
             }
         }
+        let mut flows: HashMap<String, Arc<FlowGraph>> =
+            plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect();
+        for (name, summary) in [(UNDO, "Takes effects back"), (AGAIN, "Does effects again that had failed")] {
+            flows.insert(name.to_owned(), Arc::new(FlowGraph::built_in(&plan, name, summary)));
+        }
         Self {
             digest,
             policy_digest: plan.policy_digest(),
             settings: Value::Record(Arc::new(Record(settings))),
             tenant: plan.project.name.as_str().into(),
             zone: Zone::named(&plan.project.time_zone),
-            flows: plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect(),
+            flows,
             policies,
             triggers: Triggers::new(&plan),
             plan,
@@ -74,7 +81,7 @@ impl Pinned {
 }
 
 /// A step with what is derived from it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its name.
     pub name: Arc<str>,
@@ -82,16 +89,18 @@ pub struct Node {
     pub dependents: Vec<StepId>,
     /// How many steps it waits for.
     pub blockers: u16,
-    /// For a `choose`: the steps that stand directly in each arm.
+    /// For a `choose`: the steps that stand directly in each arm; for an `undo`, the reversals, once they are known.
     pub arms: Vec<Vec<StepId>>,
     /// For a `classify`: the labels.
     pub labels: Arc<[String]>,
     /// Whether it stands in the body that the graph is of.
     pub is_member: bool,
+    /// For a step that the run added to take an effect back: that effect.
+    pub reverses: Option<Arc<Reversal>>,
 }
 
 /// A flow as a graph.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FlowGraph {
     /// The flow.
     pub flow: Arc<Flow>,
@@ -170,6 +179,74 @@ impl FlowGraph {
         self.step(id)?.within.filter(|(around, _)| Some(*around) != self.body)
     }
 
+    /// The flow of runs whose steps are in their inputs.
+    fn built_in(plan: &Plan, name: &str, summary: &str) -> Self {
+        let flow = Flow {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            endorsed: Vec::new(),
+            input: String::new(),
+            key: None,
+            deadline: None,
+            cost_cap: None,
+            terms: Terms::default(),
+            steps: Vec::new(),
+            output: Vec::new(),
+        };
+        Self::new(plan, &Arc::new(flow))
+    }
+
+    /// The same with a step for each reversal, one after the other: inside an `undo` step, or at the end of the run.
+    #[must_use]
+    pub fn with_reversals(&self, step: Option<StepId>, reversals: &[Arc<Reversal>]) -> Self {
+        let mut graph = self.clone();
+        let mut flow = Flow::clone(&self.flow);
+        let stage = match step.and_then(|step| self.step(step)).map(|step| &step.kind) {
+            Some(StepKind::Undo(undo)) => undo.stage.clone(),
+            _ => None,
+        };
+        let around = step.and_then(|step| self.node(step)).map_or("undo", |node| &*node.name).to_owned();
+        let mut last: Option<StepId> = None;
+        let mut added = Vec::new();
+        for (place, reversal) in (1..).zip(reversals) {
+            let (Ok(id), Back::By { operation, .. }) = (u16::try_from(flow.steps.len()).map(StepId), &reversal.back) else { break };
+            let name = format!("{around}.{place}");
+            flow.steps.push(Step {
+                name: name.clone(),
+                within: step.map(|step| (step, 0)),
+                when: None,
+                depends: last.into_iter().collect(),
+                on_error: OnError::Skip,
+                skip_denied: true,
+                bounds: Bounds::default(),
+                kind: StepKind::Act { operation: operation.to_string(), request: Vec::new(), evidence: Vec::new(), stage: stage.clone() },
+                ty: Ty::Null,
+            });
+            graph.nodes.push(Node {
+                name: name.as_str().into(),
+                dependents: Vec::new(),
+                blockers: u16::from(last.is_some()),
+                arms: Vec::new(),
+                labels: Arc::from([]),
+                is_member: true,
+                reverses: Some(reversal.clone()),
+            });
+            if let Some(before) = last.and_then(|last| graph.nodes.get_mut(usize::from(last.0))) {
+                before.dependents.push(id);
+            }
+            graph.places.insert(name, id);
+            added.push(id);
+            last = Some(id);
+        }
+        if step.is_none() {
+            graph.top += u32::try_from(added.len()).unwrap_or(u32::MAX);
+        } else if let Some(node) = step.and_then(|step| graph.nodes.get_mut(usize::from(step.0))) {
+            node.arms = vec![added];
+        }
+        graph.flow = Arc::new(flow);
+        graph
+    }
+
     /// A step of the plan.
     #[must_use]
     pub fn step(&self, id: StepId) -> Option<&Step> {
@@ -203,7 +280,7 @@ fn node(plan: &Plan, step: &Step) -> Node {
         _ => Arc::from([]),
     };
     // A step of another body never starts here.
-    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers: u16::MAX, arms, labels, is_member: false }
+    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers: u16::MAX, arms, labels, is_member: false, reverses: None }
 }
 
 /// The steps around a step, from the nearest.

@@ -120,6 +120,7 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
 fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: &[Event]) -> Decision {
     let input = started(decision).unwrap_or_else(|| input_of(state, first));
     if let Input::Read { step, .. }
+    | Input::FoundDone { step, .. }
     | Input::Recalled { step, .. }
     | Input::Classified { step, .. }
     | Input::Due { timer: Timer::Step(step) } = &input
@@ -234,6 +235,7 @@ fn input_of(state: &RunState, event: &Event) -> Input {
             };
             Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
         }
+        (EventKind::UndoPlanned { reversals }, _) if event.header.step.is_some() => Input::FoundDone { step, found: Ok(reversals.clone()) },
         (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
             Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
         }

@@ -114,6 +114,23 @@ fn steps_of(state: &RunState) -> Record {
     record
 }
 
+/// A scope with one name more.
+pub(crate) struct Over<'a> {
+    pub(crate) scope: &'a dyn Resolve,
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a Value,
+}
+
+impl Resolve for Over<'_> {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        if name == self.name { Some(self.value.clone()) } else { self.scope.resolve(name) }
+    }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        if name == self.name { Some(self.value) } else { self.scope.lend(name) }
+    }
+}
+
 /// A scope of a few names.
 #[derive(Debug)]
 pub(crate) struct Names<'a>(pub(crate) &'a [(&'a str, Value)]);

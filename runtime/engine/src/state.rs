@@ -8,18 +8,20 @@ mod effects;
 mod phase;
 mod settle;
 mod sleep;
+mod undo;
 
 use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::undo::{AGAIN, Reversal, UNDO, of_input};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
 pub use children::{Handled, Items};
-pub use phase::{Asked, OpenEffect, Phase, PreImage, Sleep, Standing, StepState};
+pub use phase::{Asked, DoneEffect, OpenEffect, Phase, PreImage, Sleep, Standing, StepState};
 
 /// The state of one run.
 #[derive(Debug, Clone)]
@@ -84,6 +86,10 @@ pub struct RunState {
     pub taken: Vec<u64>,
     /// Whether a person paused it.
     pub paused: bool,
+    /// Whether it failed at a step that wants what was done to be taken back.
+    pub takes_back: bool,
+    /// Effects that cannot be taken back, and why.
+    pub left: Vec<Arc<Reversal>>,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
     stopped: i64,
     stopped_since: Option<i64>,
@@ -95,8 +101,7 @@ impl RunState {
     /// A run before its first event.
     #[must_use]
     pub fn new(id: Arc<str>, trace: [u8; 16], pinned: Arc<Pinned>, graph: Arc<FlowGraph>) -> Self {
-        let step = |blockers| StepState { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0, slept: false, before: None };
-        let steps = graph.nodes.iter().map(|node| step(node.blockers)).collect();
+        let steps = graph.nodes.iter().map(|node| StepState::new(node.blockers)).collect();
         Self {
             id,
             trace,
@@ -127,6 +132,8 @@ impl RunState {
             sleeping: 0,
             taken: Vec::new(),
             paused: false,
+            takes_back: false,
+            left: Vec::new(),
             stopped: 0,
             stopped_since: None,
             unsettled: graph.top,
@@ -161,6 +168,7 @@ impl RunState {
     pub fn can_advance(&self) -> bool {
         match self.standing {
             Standing::Running => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
+            Standing::Undoing(_) => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
             // What has begun ends first; then what follows a failure is done.
             Standing::Failing(_) | Standing::Cancelling(_) => self.open == 0 && (self.children == 0 || self.handled == Handled::Begun),
             Standing::New | Standing::Held | Standing::Completed | Standing::Failed(_) | Standing::Cancelled(_) => false,
@@ -274,6 +282,9 @@ impl RunState {
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
                 self.standing = Standing::Held;
+                if matches!(&*self.graph.name, UNDO | AGAIN) {
+                    self.take_back(None, &of_input(input));
+                }
                 if !held {
                     self.begin(at);
                 }
@@ -296,6 +307,7 @@ impl RunState {
                 self.standing = Standing::Completed;
                 self.output = output.clone();
             }
+            (EventKind::UndoPlanned { reversals }, step) => self.take_back(step, reversals),
             (EventKind::RunFailed { failure }, _) => self.standing = Standing::Failed(failure.clone()),
             (EventKind::FailureHandled { step, failure }, _) => {
                 self.children += 1;
@@ -308,7 +320,12 @@ impl RunState {
                 self.standing = Standing::Failing(failure.clone());
             }
             (EventKind::ChildEnded { part, outcome, waited, .. }, step) => self.child_ended(step, *part, outcome, *waited),
-            (_, Some(id)) => self.fold_step(id, kind, actor, at, seq),
+            (_, Some(id)) => {
+                let went_on = self.standing == Standing::Running;
+                self.fold_step(id, kind, actor, at, seq);
+                let failed = went_on && matches!(self.standing, Standing::Failing(_));
+                self.takes_back |= failed && self.is_taken_back_after(id);
+            }
             (_, None) => {}
         }
     }
@@ -375,6 +392,7 @@ impl RunState {
             | EventKind::CancelRequested { .. }
             | EventKind::FailureHandled { .. }
             | EventKind::ChildEnded { .. }
+            | EventKind::UndoPlanned { .. }
             | EventKind::RunCompleted { .. }
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => {}

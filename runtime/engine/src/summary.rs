@@ -99,12 +99,14 @@ impl RunSummary {
             Standing::Failed(_) => RunStatus::Failed,
             Standing::Cancelled(_) => RunStatus::Cancelled,
             Standing::Held if !state.paused => RunStatus::Queued,
-            Standing::Held | Standing::Running if state.paused => RunStatus::Paused,
-            Standing::New | Standing::Running if state.is_parked() => RunStatus::Waiting,
-            Standing::New | Standing::Held | Standing::Running | Standing::Failing(_) | Standing::Cancelling(_) => RunStatus::Running,
+            Standing::Held | Standing::Running | Standing::Undoing(_) if state.paused => RunStatus::Paused,
+            Standing::New | Standing::Running | Standing::Undoing(_) if state.is_parked() => RunStatus::Waiting,
+            Standing::New | Standing::Held | Standing::Running | Standing::Failing(_) | Standing::Undoing(_) | Standing::Cancelling(_) => {
+                RunStatus::Running
+            }
         };
         let failure = match &state.standing {
-            Standing::Failed(failure) | Standing::Failing(failure) => Some(failure.clone()),
+            Standing::Failed(failure) | Standing::Failing(failure) | Standing::Undoing(failure) => Some(failure.clone()),
             _ => None,
         };
         let cancelled = match &state.standing {

@@ -16,6 +16,7 @@ mod random;
 mod schedules;
 mod seeds;
 mod site;
+mod undo;
 mod unreachable;
 mod waits;
 mod world;

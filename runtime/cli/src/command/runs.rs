@@ -47,11 +47,11 @@ pub(crate) fn text<'a>(json: &'a Json, name: &str) -> Cow<'a, str> {
     printable(json.get(name).and_then(Json::as_str).unwrap_or(""))
 }
 
-fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
+pub(crate) fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
     json.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn print_runs(answer: &Json) {
+pub(crate) fn print_runs(answer: &Json) {
     let runs = items(answer, "runs");
     for run in runs {
         let why = [text(run, "failure"), text(run, "cancelled")];

@@ -61,6 +61,8 @@ pub struct TwinWorld {
     refunds: Vec<Json>,
     refunded: BTreeMap<String, Money>,
     replies: Vec<Json>,
+    /// What a product costs: what its first order paid, until somebody sets it.
+    prices: BTreeMap<String, Money>,
     answered: BTreeMap<String, Answered>,
 }
 
@@ -73,9 +75,12 @@ impl TwinWorld {
     pub fn seed_order(&mut self, order: &Json) -> Result<bool, String> {
         let Json::Object(fields) = order else { return Err("an order is a JSON object".to_owned()) };
         let id = fields.get("id").and_then(Json::as_str).ok_or("an order needs an `id`, a text")?;
-        money_of(fields.get("paid")).ok_or_else(|| format!("order `{id}` needs `paid`, money such as \"12.30 USD\""))?;
+        let paid = money_of(fields.get("paid")).ok_or_else(|| format!("order `{id}` needs `paid`, money such as \"12.30 USD\""))?;
         if self.orders.contains_key(id) {
             return Ok(false);
+        }
+        if let Some(product) = fields.get("product").and_then(Json::as_str) {
+            self.prices.entry(product.to_owned()).or_insert(paid);
         }
         self.orders.insert(id.to_owned(), fields.clone());
         Ok(true)
@@ -93,11 +98,16 @@ impl TwinWorld {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match (request.method.as_str(), path.as_slice()) {
             ("GET", ["shop", "orders", id]) => self.order(id),
+            ("GET", ["shop", "prices", product]) => match self.prices.get(*product) {
+                Some(price) => TwinAnswer::plain(200, priced(product, *price)),
+                None => TwinAnswer::error(404, format!("there is no product {product}")),
+            },
+            ("PUT", ["shop", "prices", product]) => self.keyed(request, |world, key, body| world.set_price(key, product, body)),
             ("POST", ["payments", "refunds"]) => self.keyed(request, Self::refund),
             ("GET", ["payments", "refunds"]) => found("refunds", &self.refunds, request),
             ("POST", ["helpdesk", "replies"]) => self.keyed(request, Self::reply),
             ("GET", ["helpdesk", "replies"]) => found("replies", &self.replies, request),
-            (_, ["shop", "orders", _] | ["payments", "refunds"] | ["helpdesk", "replies"]) => {
+            (_, ["shop", "orders" | "prices", _] | ["payments", "refunds"] | ["helpdesk", "replies"]) => {
                 TwinAnswer::error(405, format!("{} is not possible here", request.method))
             }
             _ => TwinAnswer::error(404, "there is nothing here"),
@@ -121,7 +131,7 @@ impl TwinWorld {
     }
 
     /// A write under a key: the stored answer where the key is known, else the work.
-    fn keyed(&mut self, request: &TwinRequest, work: fn(&mut Self, &str, &Json) -> TwinAnswer) -> TwinAnswer {
+    fn keyed(&mut self, request: &TwinRequest, work: impl FnOnce(&mut Self, &str, &Json) -> TwinAnswer) -> TwinAnswer {
         let Some(key) = request.key.as_deref().filter(|key| !key.is_empty()) else {
             return TwinAnswer::error(400, "an Idempotency-Key header is needed");
         };
@@ -138,6 +148,19 @@ impl TwinWorld {
             self.answered.insert(key.to_owned(), Answered { path, body, status: answer.status, answer: answer.body.clone() });
         }
         answer
+    }
+
+    fn set_price(&mut self, key: &str, product: &str, body: &Json) -> TwinAnswer {
+        let Some(price) = money_of(body.get("price")) else {
+            return TwinAnswer::error(400, "a product needs `price`, money such as \"12.30 USD\"");
+        };
+        let Some(before) = self.prices.get_mut(product) else { return TwinAnswer::error(422, format!("there is no product {product}")) };
+        if price.compare(Money::zero(before.currency)) != Some(std::cmp::Ordering::Greater) {
+            return TwinAnswer::error(422, format!("{price} is no price in {}", before.currency.as_str()));
+        }
+        *before = price;
+        let effect = Effect::new("shop.price.set", key, product, price.to_string());
+        TwinAnswer { status: 200, body: priced(product, price), effect: Some(effect) }
     }
 
     fn refund(&mut self, key: &str, body: &Json) -> TwinAnswer {
@@ -173,6 +196,10 @@ impl TwinWorld {
         let effect = Effect::new("helpdesk.reply", key, message_id, text);
         TwinAnswer { status: 201, body: json!({ "reply": reply }), effect: Some(effect) }
     }
+}
+
+fn priced(product: &str, price: Money) -> Json {
+    json!({ "price": { "product": product, "price": price.to_string() } })
 }
 
 fn found(name: &str, all: &[Json], request: &TwinRequest) -> TwinAnswer {

@@ -6,11 +6,13 @@ use crate::approval::{Approval, ApprovalKind};
 use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
 use crate::fit;
-use crate::key::{approval_id, digest_of, effect_key, text_of};
+use crate::guard::Claim;
+use crate::key::{approval_id, digest_of, effect_key, text_of, undo_key};
 use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
 use crate::scope::{Names, run_value};
 use crate::state::{Asked, Phase};
+use crate::undo::{AGAIN, Back, DONE_AGAIN, TAKEN_BACK};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Escalation, Operation, Stage, StepId, StepKind};
 use tradewind_lang::value::Value;
@@ -50,9 +52,11 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
         return Err("the step acts on nothing".to_owned());
     };
     let (operation, _) = round.operation(operation)?;
-    let (request, evidence) = match asked {
-        Some(asked) => (asked.request.clone(), asked.approval.evidence.clone()),
-        None => (round.bind(request)?, round.bind(evidence)?),
+    let reverses = graph.node(id).and_then(|node| node.reverses.as_ref());
+    let (request, evidence) = match (asked, reverses.map(|reversal| (&reversal.back, &reversal.evidence))) {
+        (Some(asked), _) => (asked.request.clone(), asked.approval.evidence.clone()),
+        (None, Some((Back::By { request, .. }, evidence))) => (request.clone(), evidence.clone()),
+        (None, _) => (round.bind(request)?, round.bind(evidence)?),
     };
     fit::request(&operation.request, &request, &round.state.pinned.plan.types)?;
     let staged = match stage.as_ref().and_then(|stage| stage.when.as_ref()) {
@@ -60,6 +64,17 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
         None => true,
     };
     Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged) })
+}
+
+/// Whether the run does again what had failed, under the keys that it had.
+fn is_again(round: &Round<'_>) -> bool {
+    &*round.state.graph.name == AGAIN
+}
+
+/// The flow whose policies hold for a step: of a reversal, that of the effect which is taken back.
+pub(super) fn flow_of(round: &Round<'_>, id: StepId) -> Arc<str> {
+    let reverses = round.state.graph.node(id).and_then(|node| node.reverses.as_ref());
+    reverses.map_or(&round.state.graph.name, |reversal| &reversal.flow).clone()
 }
 
 /// Whether the step acts on something outside.
@@ -83,7 +98,8 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
     let StepKind::Act { operation, .. } = &round.state.graph.step(id)?.kind else { return None };
     let (operation, _) = round.operation(operation).ok()?;
     let run = run_value(&round.state, round.now);
-    let (flow, step, evidence, before) = (&*round.state.graph.name, &*step.name, &approval.evidence, approval.before.as_ref());
+    let (flow, step) = step.reverses.as_ref().map_or((&round.state.graph.name, &step.name), |undone| (&undone.flow, &undone.step));
+    let (evidence, before) = (&approval.evidence, approval.before.as_ref());
     match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, before, now: round.now }) {
         Judgement::Denied { rule, message } => Some((rule, message)),
         Judgement::Allowed { .. } => None,
@@ -93,6 +109,7 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
 fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
     let graph = round.state.graph.clone();
     let Some(step) = graph.node(id) else { return };
+    let flow = &flow_of(round, id);
     let before = match before::seen(round, id, &wanted.operation) {
         Seen::Nothing => None,
         Seen::Read(before) => before.value().cloned(),
@@ -100,20 +117,24 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     };
     let action = Action {
         operation: &wanted.operation,
-        flow: &graph.name,
-        step: &step.name,
+        flow,
+        step: step.reverses.as_ref().map_or(&step.name, |reversal| &reversal.step),
         run: run_value(&round.state, round.now),
         request: &wanted.request,
         evidence: &wanted.evidence,
         before: before.as_ref(),
         now: round.now,
     };
-    let (claims, mut escalations, money) = match judge(round.active, &action) {
+    let (mut claims, mut escalations, money) = match judge(round.active, &action) {
         Judgement::Denied { rule, message } => return round.deny(id, rule, message, Used::State),
         Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
     };
+    if let Some(reversal) = &step.reverses {
+        let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
+        claims.push(Claim::Unique { operation: what.into(), key: reversal.of.clone() });
+    }
     for rule in over {
-        match escalation_of_limit(round.active, &wanted.operation.name, &graph.name, rule) {
+        match escalation_of_limit(round.active, &wanted.operation.name, flow, rule) {
             Some(escalation) => escalations.push((rule.clone(), escalation)),
             None => return round.deny(id, rule.clone(), "the limit is reached".to_owned(), guard(over)),
         }
@@ -133,7 +154,11 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let request_scope = [("request", wanted.request.clone())];
     let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
     let intent = Arc::new(Intent {
-        key: effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
+        key: match &step.reverses {
+            Some(reversal) if is_again(round) => reversal.of.clone(),
+            Some(reversal) => undo_key(&reversal.of),
+            None => effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
+        },
         operation: wanted.operation.name.as_str().into(),
         request: wanted.request.clone(),
         evidence: wanted.evidence.clone(),
@@ -144,6 +169,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         approval: asked.map(|asked| asked.approval.id.clone()),
         digest,
         before,
+        undoes: step.reverses.as_ref().filter(|_| !is_again(round)).map(|reversal| reversal.of.clone()),
     });
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
@@ -176,7 +202,7 @@ fn approval(
     round: &Round<'_>,
     id: StepId,
     wanted: &Wanted,
-    claims: Vec<crate::guard::Claim>,
+    claims: Vec<Claim>,
     over: &[String],
     (escalations, digest): (&[(String, Escalation)], Digest),
 ) -> Option<Approval> {

@@ -1,6 +1,6 @@
 //! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
 
-use super::{Effect, Round, act, children, model, person};
+use super::{Effect, Round, act, children, model, person, undo};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
@@ -17,8 +17,9 @@ pub(super) fn wave(round: &mut Round<'_>) {
         let failure = Failure::new(FailureKind::TimeOut, "the run took longer than its deadline");
         round.state.standing = Standing::Failing(failure);
     }
-    for step in round.state.ready().into_iter().take(WIDEST) {
-        if !round.is_running() || round.state.paused {
+    let known = round.known;
+    for step in round.state.ready().into_iter().filter(|id| usize::from(id.0) < known).take(WIDEST) {
+        if !round.is_working() || round.state.paused {
             break;
         }
         start(round, step);
@@ -28,6 +29,9 @@ pub(super) fn wave(round: &mut Round<'_>) {
 
 fn finish(round: &mut Round<'_>) {
     match round.state.standing.clone() {
+        Standing::Running if round.state.is_settled() && !round.state.paused && undo::end(round).is_some() => {
+            undo::end(round).into_iter().for_each(|end| round.emit(None, end, Used::State, None));
+        }
         Standing::Running if round.state.is_settled() && !round.state.paused => match children::output(round) {
             Ok(output) => round.emit(None, EventKind::RunCompleted { output }, Used::State, None),
             Err(message) => {
@@ -39,6 +43,16 @@ fn finish(round: &mut Round<'_>) {
             round.perform(Effect::EndChildren { step: None, reason: "the run around it fails".into() });
         }
         Standing::Cancelling(reason) if round.state.children > 0 => round.perform(Effect::EndChildren { step: None, reason }),
+        Standing::Undoing(failure) if round.state.is_settled() && !round.state.paused => {
+            let failure = undo::told_failure(round, failure);
+            if !children::handle(round, &failure) {
+                round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
+            }
+        }
+        Standing::Failing(_) if round.state.open == 0 && round.state.takes_back => {
+            withdraw(round);
+            undo::own(round);
+        }
         Standing::Failing(failure) if round.state.open == 0 => {
             withdraw(round);
             if children::handle(round, &failure) {
@@ -73,6 +87,11 @@ fn start(round: &mut Round<'_>, id: StepId) {
         Some(Phase::Ready) => {}
         _ => return,
     }
+    if let Some(reverses) = graph.node(id).and_then(|node| node.reverses.as_ref())
+        && undo::is_covered(round, id, reverses)
+    {
+        return undo::leave(round, id);
+    }
     match step.when.as_ref().map(|when| round.holds(when)) {
         None | Some(Ok(true)) => {}
         Some(Ok(false)) => return round.emit(Some(id), EventKind::StepSkipped { why: SkipReason::Condition }, Used::State, None),
@@ -98,6 +117,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Draft { field, route, .. } => model::draft(round, id, field, route),
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
+        StepKind::Undo(step) => undo::start(round, id, step),
         StepKind::Remember { memory, subject, fields } => {
             let fact = round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?)));
             match fact {
@@ -114,8 +134,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Wait(wait) => super::wait::start(round, id, wait),
         StepKind::Emit(emit) => super::wait::emit(round, id, emit),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Undo(_)
-        | StepKind::Generate(_)
+        StepKind::Generate(_)
         | StepKind::Look(_)
         | StepKind::Split(_)
         | StepKind::Revise(_)
@@ -213,6 +232,9 @@ fn choose(round: &mut Round<'_>, id: StepId, arms: &[Arm]) {
 }
 
 fn leave(round: &mut Round<'_>, id: StepId, step: &Step, arm: u16) {
+    if matches!(step.kind, StepKind::Undo(_)) {
+        return undo::conclude(round, id);
+    }
     if let StepKind::Choose { arms } = &step.kind
         && let Some(arm) = arms.get(usize::from(arm))
     {

@@ -16,7 +16,7 @@ pub(super) fn answer(round: &mut Round<'_>, approval: &Arc<str>, by: &Arc<str>, 
     let found = round.state.inbox().find(|(_, asked)| asked.approval.id == *approval).map(|(id, asked)| (id, asked.clone()));
     let result = match found {
         None => Err(AnswerRefusal::Closed),
-        Some((id, asked)) => may_answer(round, &asked, by).and_then(|()| match asked.approval.kind {
+        Some((id, asked)) => may_answer(round, id, &asked, by).and_then(|()| match asked.approval.kind {
             ApprovalKind::Act => act(round, id, &asked, by, verdict),
             ApprovalKind::Ask => ask(round, id, &asked, by, verdict),
             ApprovalKind::Settle => settle(round, id, &asked, by, verdict),
@@ -25,13 +25,13 @@ pub(super) fn answer(round: &mut Round<'_>, approval: &Arc<str>, by: &Arc<str>, 
     round.decision.refusal = result.err();
 }
 
-fn may_answer(round: &Round<'_>, asked: &Asked, by: &str) -> Result<(), AnswerRefusal> {
+fn may_answer(round: &Round<'_>, id: StepId, asked: &Asked, by: &str) -> Result<(), AnswerRefusal> {
     if asked.approval.deadline.is_some_and(|deadline| round.now >= deadline) {
         return Err(AnswerRefusal::Expired);
     }
     let to = match (asked.approval.kind, &asked.approval.operation) {
         // Whoever has become responsible since may answer: otherwise nobody ever could.
-        (ApprovalKind::Settle, Some(operation)) if asked.approval.to.is_empty() => &person::settlers(round, operation),
+        (ApprovalKind::Settle, Some(operation)) if asked.approval.to.is_empty() => &person::settlers(round, id, operation),
         _ => &asked.approval.to,
     };
     if to.iter().any(|team| is_member(round, team, by)) { Ok(()) } else { Err(AnswerRefusal::NotAMember(to.clone())) }

@@ -6,7 +6,7 @@ use crate::state::Phase;
 use tradewind_lang::plan::StepId;
 
 pub(super) fn refused(round: &mut Round<'_>, id: StepId, refused: Option<&(String, String)>, over: &[String]) {
-    if !round.is_running() {
+    if !round.is_working() {
         return;
     }
     let phase = round.state.step(id).map(|step| step.phase.clone());

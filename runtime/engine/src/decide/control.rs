@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 pub(super) fn wish(round: &mut Round<'_>, by: &Arc<str>, wish: &Wish) {
     let goes_on = matches!(round.state.standing, Standing::Held | Standing::Running);
+    // What takes back what was done is only put off: ended half-way, it would leave more behind than either way.
+    let works = goes_on || matches!(round.state.standing, Standing::Undoing(_));
     let kind = match wish {
         Wish::Cancel(reason) if goes_on => EventKind::CancelRequested { reason: reason.clone() },
-        Wish::Pause if goes_on && !round.state.paused => EventKind::RunPaused,
-        Wish::Resume if goes_on && round.state.paused => EventKind::RunResumed,
+        Wish::Pause if works && !round.state.paused => EventKind::RunPaused,
+        Wish::Resume if works && round.state.paused => EventKind::RunResumed,
         // It is so already.
         Wish::Cancel(_) | Wish::Pause | Wish::Resume => return,
     };

@@ -49,7 +49,7 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
     let graph = round.state.graph.clone();
     let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
     let operation = &effect.intent.operation;
-    let to = settlers(round, operation);
+    let to = settlers(round, id, operation);
     let approval = Approval {
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Settle,
@@ -77,8 +77,9 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
 /// Which team says what became of an effect: the owner of a policy that covers it, else a team that one of them asks.
 ///
 /// One team's word settles a fact; which of several gives it does not matter. None means that nobody may.
-pub(super) fn settlers(round: &Round<'_>, operation: &str) -> Vec<String> {
-    let policies = || round.active.policies(operation, &round.state.graph.name);
+pub(super) fn settlers(round: &Round<'_>, id: StepId, operation: &str) -> Vec<String> {
+    let flow = super::act::flow_of(round, id);
+    let policies = || round.active.policies(operation, &flow);
     let owner = policies().find_map(|policy| policy.owner.as_ref());
     let asked = || {
         policies().find_map(|policy| {

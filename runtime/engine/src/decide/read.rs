@@ -25,7 +25,9 @@ pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request:
 
 pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[String], outcome: &CallOutcome) {
     let of_act = before::is_under_way(round, id);
-    if !round.is_running() || !(of_act || matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking))) {
+    if !(round.is_running() || of_act && round.is_working())
+        || !(of_act || matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)))
+    {
         return;
     }
     let used = || Used::Answer { failures: failures.to_vec(), retry_after: None };

@@ -5,6 +5,7 @@ use crate::approval::{Approval, ApprovalKind, Verdict};
 use crate::child::{Part, Picked};
 use crate::failure::Failure;
 use crate::guard::Claim;
+use crate::undo::{Back, Reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::OnTimeout;
 use tradewind_lang::value::{Record, Value};
@@ -121,6 +122,7 @@ impl EventKind {
             Self::StepFailed { failure: why, goes_on } => with_goes_on(failure(why), *goes_on),
             Self::PreImageRead { outcome: Outcome::Done(value) } => vec![("before", value.clone())],
             Self::PreImageRead { outcome: Outcome::Failed(why) } => failure(why),
+            Self::UndoPlanned { reversals } => vec![("effects", Value::list(reversals.iter().map(|reversal| taken_back(reversal))))],
             Self::IntentRecorded(intent) => intent.fields(),
             Self::EffectAttempted { attempt, doubt, code, message, next } => vec![
                 ("attempt", number(u64::from(*attempt))),
@@ -241,8 +243,26 @@ impl Intent {
             ("forced", texts(&self.forced)),
             ("approval", optional(self.approval.clone(), Value::String)),
             ("action", text(self.digest.to_string())),
+            ("undoes", optional(self.undoes.clone(), Value::String)),
         ]
     }
+}
+
+fn taken_back(reversal: &Reversal) -> Value {
+    let (by, request, why) = match &reversal.back {
+        Back::By { operation, request } => (text(operation.clone()), request.clone(), Value::Null),
+        Back::Not(why) => (Value::Null, Value::Null, text(why.to_string())),
+    };
+    Value::record([
+        ("undoes", text(reversal.of.clone())),
+        ("run", text(reversal.run.clone())),
+        ("step", text(reversal.step.clone())),
+        ("operation", text(reversal.undone.clone())),
+        ("effect", reversal.effect.clone()),
+        ("by", by),
+        ("request", request),
+        ("not", why),
+    ])
 }
 
 impl Approval {

@@ -47,9 +47,11 @@ impl Shard {
             | Effect::EndChildren { .. } => true,
             Effect::Begin { .. } => begins,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
-            Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => state
-                .step(*step)
-                .is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking | Phase::Approved(_) | Phase::Rereading(_))),
+            Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
+                state
+                    .step(*step)
+                    .is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking | Phase::Approved(_) | Phase::Rereading(_)))
+            }
         });
         effects
     }
@@ -80,6 +82,8 @@ impl Shard {
                 EventKind::ChildEnded { child, part, outcome: Outcome::Failed(failure()), waited }
             }
             EventKind::EffectDenied { rule, message, goes_on } => EventKind::EffectDenied { rule, message: short(&message), goes_on },
+            EventKind::UndoPlanned { .. } if step.is_some() => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
+            EventKind::UndoPlanned { .. } => EventKind::UndoPlanned { reversals: Vec::new() },
             EventKind::StepCompleted { .. }
             | EventKind::IntentRecorded(_)
             | EventKind::FactRemembered { .. }

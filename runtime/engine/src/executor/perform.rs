@@ -1,16 +1,20 @@
 //! Performing: each effect in a task of its own, its answer back as an input. It never judges an answer.
 
-use super::{Inside, Shard};
+use super::{Entry, Inside, Shard};
 use crate::decide::{Effect, Input};
+use crate::history::{self, Which};
 use crate::ports::{Call, CallOutcome};
 use crate::state::RunState;
+use crate::undo::reversal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
+use tradewind_lang::plan::StepId;
 
 /// Marks in the state what is being asked.
 pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
-    if let Effect::Read { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } = effect {
+    if let Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } = effect
+    {
         state.mark_asking(*step);
     }
     if let Effect::Begin { step, child } = effect {
@@ -62,6 +66,7 @@ impl Shard {
                     promise.keep(answer(result));
                 });
             }
+            Effect::FindDone { step, flow, act, since } => self.find_done(run, step, (flow, act, since)),
             Effect::Read { step, attempt, not_before, failures, unreached, call } => {
                 let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), unreached, outcome };
                 self.call(run, call, (not_before, i64::MAX), answer);
@@ -92,6 +97,27 @@ impl Shard {
             }
             let outcome = connectors.call(call).await;
             promise.keep(answer(outcome));
+        });
+    }
+
+    /// Looks for what an act did: from the first run of its flow on that something happened to since then.
+    fn find_done(&mut self, run: &Arc<str>, step: StepId, (flow, act, since): (Arc<str>, Arc<str>, Option<i64>)) {
+        let promise = self.promise(run, Input::FoundDone { step, found: Err("the log was not read".to_owned()) });
+        let Some(pinned) = self.books.live(run).map(|live| live.state.pinned.clone()) else { return };
+        let runs = self.books.runs.values().filter_map(|entry| match entry {
+            Entry::Live(live) => (live.state.graph.name == flow).then_some(live.state.first),
+            Entry::Ended(ended) => (ended.flow == flow && since.is_none_or(|since| ended.updated_at >= since)).then_some(ended.first),
+        });
+        let from = runs.min().unwrap_or(u64::MAX);
+        let (log, shard) = (self.ports.log.clone(), self.shard);
+        tokio::spawn(async move {
+            let which = Which { flow: Some(flow), step: Some(act), since, ..Which::default() };
+            let found = match from {
+                u64::MAX => Ok(Vec::new()),
+                from => history::effects(&*log, shard, from, &which, false).await,
+            };
+            let found = found.map(|found| found.iter().map(|done| Arc::new(reversal(&pinned, done))).collect());
+            promise.keep(Input::FoundDone { step, found: found.map_err(|error| format!("the log cannot be read: {error:?}")) });
         });
     }
 

@@ -1,6 +1,6 @@
 //! Folding what happens to effects and to questions put to people.
 
-use super::{Asked, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, RunState};
+use super::{Asked, DoneEffect, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, RunState};
 use crate::approval::{Approval, Verdict};
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy};
@@ -58,9 +58,13 @@ impl RunState {
     }
 
     pub(super) fn settle_effect(&mut self, id: StepId, outcome: &Outcome, by: SettledBy, goes_on: bool, at: i64) {
-        let Some(Phase::Effect(effect)) = self.step(id).map(|step| &step.phase) else { return };
+        let Some(Phase::Effect(effect)) = self.step(id).map(|step| step.phase.clone()) else { return };
         match outcome {
             Outcome::Done(answer) => {
+                if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
+                    let done = DoneEffect { intent: effect.intent.clone(), answer: answer.clone(), seq: effect.seq, at: effect.sent_at };
+                    step.done = Some(Arc::new(done));
+                }
                 let value = value_of_act(answer, &effect.intent.request);
                 self.settle(id, Phase::Completed(Some(by)), value, at);
             }

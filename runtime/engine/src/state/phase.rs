@@ -21,6 +21,8 @@ pub enum Standing {
     Failing(Failure),
     /// It will be cancelled, for this reason, when its open effects are settled.
     Cancelling(Arc<str>),
+    /// It failed, and takes back what it had done.
+    Undoing(Failure),
     /// Ended well.
     Completed,
     /// Ended badly.
@@ -179,6 +181,19 @@ impl PreImage {
     }
 }
 
+/// An effect that happened, as long as its run goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DoneEffect {
+    /// The intent.
+    pub intent: Arc<Intent>,
+    /// What was answered.
+    pub answer: Value,
+    /// Seq of the intent.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: i64,
+}
+
 /// A step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepState {
@@ -193,4 +208,6 @@ pub struct StepState {
     pub slept: bool,
     /// What was there before its effect, until a person is asked about it or it is sent.
     pub before: Option<Arc<PreImage>>,
+    /// The effect that it did.
+    pub done: Option<Arc<DoneEffect>>,
 }
