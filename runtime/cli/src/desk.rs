@@ -1,5 +1,7 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
+mod events;
+
 use crate::became::{self, UNDER_WAY};
 use crate::describe;
 use crate::exit::{Exit, Failure};
@@ -40,17 +42,21 @@ pub(crate) enum Request {
     Control { id: String, by: String, wanted: Wanted },
     /// Decides one of them.
     Answer { id: String, by: String, decision: Decision },
+    /// Tells of an event.
+    Emit { event: String, data: Json, by: String, id: String },
+    /// Events that came, newest first.
+    Events { limit: usize },
 }
 
 impl Request {
     /// Whether it lets an effect happen that was not begun, which needs the policies of today.
     pub(crate) fn begins_something(&self) -> bool {
-        matches!(self, Self::Answer { decision: Decision::Approve { .. }, .. })
+        matches!(self, Self::Answer { decision: Decision::Approve { .. }, .. } | Self::Emit { .. })
     }
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. })
+        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Emit { .. })
     }
 }
 
@@ -101,7 +107,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(code: code::Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: code::Code, message: impl Into<String>) -> Self {
         Self { code: code.id.to_owned(), message: message.into(), help: None, refused: false }
     }
 
@@ -113,12 +119,12 @@ impl Problem {
         Self::new(&run::STORE_FAILED, message)
     }
 
-    fn help(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
     }
 
-    fn refused(mut self) -> Self {
+    pub(crate) fn refused(mut self) -> Self {
         self.refused = true;
         self
     }
@@ -136,7 +142,9 @@ impl From<Problem> for Failure {
         let known = code::find(&problem.code).unwrap_or(&run::STORE_FAILED);
         let exit = match known.id {
             _ if problem.refused => Exit::Refused,
-            id if id == run::USAGE.id || id == run::UNKNOWN_RUN.id || id == run::UNKNOWN_APPROVAL.id => Exit::Usage,
+            id if id == run::USAGE.id || id == run::UNKNOWN_EVENT.id || id == run::UNKNOWN_RUN.id || id == run::UNKNOWN_APPROVAL.id => {
+                Exit::Usage
+            }
             _ => Exit::Tool,
         };
         Self { exit, code: known.id, message: problem.message, help: problem.help }
@@ -167,6 +175,8 @@ impl Desk {
             }
             Request::Control { id, by, wanted } => self.control(&id, &by, wanted).await,
             Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
+            Request::Emit { event, data, by, id } => self.emit(&event, &data, &by, &id).await,
+            Request::Events { limit } => self.listed_events(limit).await,
         }
     }
 
@@ -374,6 +384,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "updated_at": timestamp_text(run.updated_at),
         "output": conform::to_json(&run.output),
         "waiting_on": run.waiting_on.iter().map(|id| &**id).collect::<Vec<_>>(),
+        "waits_for": run.waits_for,
         "failure": run.failure.as_ref().map(ToString::to_string),
         "cancelled": run.cancelled.as_deref(),
         "concurrency_key": run.concurrency_key.as_deref(),

@@ -120,7 +120,14 @@ const AHEAD: i64 = 300_000_000;
 ///
 /// # Errors
 /// Why it is not.
-pub fn verify(plan: &Plan, connector: &str, webhook: &Webhook, delivery: &Delivery<'_>, secrets: Secrets<'_>, now: i64) -> Result<Genuine, Forged> {
+pub fn verify(
+    plan: &Plan,
+    connector: &str,
+    webhook: &Webhook,
+    delivery: &Delivery<'_>,
+    secrets: Secrets<'_>,
+    now: i64,
+) -> Result<Genuine, Forged> {
     let headers = headers_of(delivery);
     // Only looked at for whose it is; nothing else is done with it before the signature holds.
     let parsed: Result<serde_json::Value, _> = serde_json::from_slice(delivery.body);
@@ -156,7 +163,9 @@ pub fn verify(plan: &Plan, connector: &str, webhook: &Webhook, delivery: &Delive
 
 fn in_time(webhook: &Webhook, scope: &Scope<'_>, now: i64) -> Result<(), Forged> {
     let Some((at, max_age)) = &webhook.at else { return Ok(()) };
-    let Ok(Value::Timestamp(at)) = at.evaluate(scope) else { return Err(Forged::Unreadable("it does not say when it was sent".to_owned())) };
+    let Ok(Value::Timestamp(at)) = at.evaluate(scope) else {
+        return Err(Forged::Unreadable("it does not say when it was sent".to_owned()));
+    };
     let oldest = max_age.map_or(i64::MIN, |max_age| now.saturating_sub(max_age));
     if at < oldest || at > now.saturating_add(AHEAD) { Err(Forged::Old) } else { Ok(()) }
 }

@@ -18,8 +18,8 @@ use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Wish, decide};
 use crate::pinned::Pinned;
-use crate::schedules::Clock as ClockName;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
+use crate::schedules::Clock as ClockName;
 use crate::state::{RunState, Standing};
 use crate::summary::{Progress, RunSummary};
 use std::cmp::Reverse;
@@ -32,12 +32,12 @@ use tradewind_lang::plan::{Digest, StepId};
 use tradewind_lang::value::Value;
 
 use admit::Starts;
-use dispatch::{Dispatching, Gathered, Origin};
-pub(crate) use receive::ReceiveReply;
-pub use receive::{Busy, Receipt};
 pub(crate) use commit::Batch;
 use commit::Item;
+use dispatch::{Dispatching, Gathered, Origin};
 pub(crate) use perform::mark;
+pub(crate) use receive::ReceiveReply;
+pub use receive::{Busy, Receipt};
 use timers::Alarm;
 
 /// More events than a segment ever holds.
@@ -86,10 +86,17 @@ pub(crate) enum Message {
 
 /// What the loop's own tasks send.
 pub(crate) enum Inside {
-    Input { run: Arc<str>, input: Input },
+    Input {
+        run: Arc<str>,
+        input: Input,
+    },
     Committed(Result<(), StoreError>),
     /// What an event or a clock was to start is durable, or could not be started.
-    Begun { of: Origin, flow: Arc<str>, started: Result<Started, String> },
+    Begun {
+        of: Origin,
+        flow: Arc<str>,
+        started: Result<Started, String>,
+    },
     Tick,
 }
 

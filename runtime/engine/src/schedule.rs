@@ -4,9 +4,9 @@
 //! they are; one that exists twice (clocks are put back) strikes the first time only. `every` a span strikes at whole multiples of
 //! it since 1970 UTC, whatever the zone.
 
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::Timestamp;
 use tradewind_lang::plan::{Micros, Times};
 
 /// How far ahead a day is looked for: the 29th of February is at most eight years away.

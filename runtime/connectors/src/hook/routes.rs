@@ -60,7 +60,12 @@ fn is_path(declared: &str, called: &str) -> bool {
     declared.trim_matches('/') == called.trim_matches('/')
 }
 
-async fn deliver(State(inlets): State<Inlets>, Path((connector, path)): Path<(String, String)>, headers: HeaderMap, body: Bytes) -> Response {
+async fn deliver(
+    State(inlets): State<Inlets>,
+    Path((connector, path)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let headers = texts(&headers);
     let delivery = Delivery { headers: &headers, body: &body };
     let found = {

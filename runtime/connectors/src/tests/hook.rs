@@ -96,8 +96,13 @@ fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 /// A delivery of the north with a change.
 fn delivery(secret: &str, body: &str, change: &[(&str, &str)]) -> Vec<(String, String)> {
     let signature = base64(&signed(hmac::HMAC_SHA256, secret, body.as_bytes()));
-    let mut all =
-        headers(&[("x-hmac", &signature), ("x-id", "d1"), ("x-at", "2026-01-01T00:00:00Z"), ("x-domain", "north.example"), ("x-topic", "sold")]);
+    let mut all = headers(&[
+        ("x-hmac", &signature),
+        ("x-id", "d1"),
+        ("x-at", "2026-01-01T00:00:00Z"),
+        ("x-domain", "north.example"),
+        ("x-topic", "sold"),
+    ]);
     for (name, value) in change {
         all.retain(|(known, _)| known != name);
         all.push(((*name).to_owned(), (*value).to_owned()));
@@ -160,7 +165,8 @@ fn what_is_not_genuine_is_not_believed() {
 fn sha1_in_hex_and_with_its_name_before_it_is_read_and_every_account_is_tried() {
     let plan = plan();
     let webhook = &plan.connectors["stock"].terms.webhooks[1];
-    let hex: String = signed(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, "south", BODY.as_bytes()).iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex: String =
+        signed(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, "south", BODY.as_bytes()).iter().map(|byte| format!("{byte:02X}")).collect();
     let body = r#"{"id":"x","lines":[]}"#;
     for text in [hex.clone(), format!("sha1={hex}")] {
         let all = headers(&[("X-Signature", &text)]);
@@ -190,7 +196,10 @@ fn a_caller_proves_a_secret_by_token_or_signature() {
     assert!(with("m1", NOW));
     assert!(!with("m2", NOW), "the id is signed too");
     assert!(!with("m1", NOW + 301 * SECOND), "it is too old");
-    assert!(!knows(&Caller { delivery: Delivery { headers: &[], body: b"{}" }, now: NOW }, &[String::new()]), "an empty secret proves nothing");
+    assert!(
+        !knows(&Caller { delivery: Delivery { headers: &[], body: b"{}" }, now: NOW }, &[String::new()]),
+        "an empty secret proves nothing"
+    );
 }
 
 struct Served {
@@ -217,7 +226,8 @@ impl Served {
     async fn post(&self, path: &str, headers: &[(String, String)], body: &str) -> (u16, String, Json) {
         let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n{body}", body.len());
+        let request =
+            format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n{body}", body.len());
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();

@@ -1,8 +1,8 @@
 //! Which runs begin: recovered ones first, then starts by priority, each when its concurrency key is free.
 
 use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, Started};
-use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::arrivals::Arrived;
+use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::event::EventKind;
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;

@@ -127,7 +127,13 @@ impl Shard {
         self.dispatched(seq);
     }
 
-    fn wanted(&self, active: &Pinned, graph: &FlowGraph, trigger: &tradewind_lang::plan::Trigger, arrived: &Arrived) -> Result<Wanted, String> {
+    fn wanted(
+        &self,
+        active: &Pinned,
+        graph: &FlowGraph,
+        trigger: &tradewind_lang::plan::Trigger,
+        arrived: &Arrived,
+    ) -> Result<Wanted, String> {
         let (id, _) = run_id(&active.tenant, &graph.name, &event_key(arrived));
         let happening = Happening { carried: Some(("event", &arrived.arrival.payload)), at: arrived.at, id: &id };
         if !trigger::holds(active, graph, trigger, &happening)? {

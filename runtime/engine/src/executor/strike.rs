@@ -1,7 +1,7 @@
 //! Clocks that start runs. The log says how far each is, so that no restart and no clock set back makes it strike twice.
 
-use super::dispatch::{Origin, runnable};
 use super::Shard;
+use super::dispatch::{Origin, runnable};
 use crate::event::EventKind;
 use crate::key::run_id;
 use crate::pinned::{FlowGraph, Pinned};
