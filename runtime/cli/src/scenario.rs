@@ -8,7 +8,7 @@ use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
 use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
-use tradewind_engine::ports::{BoxFuture, Classification, Models};
+use tradewind_engine::ports::{BoxFuture, Classification, Clock, Models};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_engine::twin::{ManualClock, MemoryLog};
 use tradewind_lang::conform;
@@ -145,8 +145,20 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Lets time pass from one clock that runs out to the next, so that what follows from one begins at its instant.
     async fn pass(&self, micros: i64) -> Result<(), String> {
-        self.clock.advance(micros);
+        let until = self.clock.now().saturating_add(micros);
+        for _ in 0..LOOKS {
+            let next = self.engine.next_alarm().await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+            let Some(at) = next.filter(|at| *at < until) else { break };
+            self.clock.set(at.max(self.clock.now()));
+            self.hear().await?;
+        }
+        self.clock.set(until.max(self.clock.now()));
+        self.hear().await
+    }
+
+    async fn hear(&self) -> Result<(), String> {
         // Timers fire on threads of their own; give them a moment to be heard.
         tokio::time::sleep(Duration::from_millis(20)).await;
         self.settle().await
