@@ -141,8 +141,9 @@ impl Scenario {
     #[must_use]
     pub fn not_playable(&self) -> Vec<&'static str> {
         let mut found: Vec<&'static str> = Vec::new();
-        if self.input == Value::Null {
-            found.push("a scenario without an `input`");
+        let begins = |action: &Action| matches!(action, Action::Beyond(Beyond::Event { .. }));
+        if self.input == Value::Null && !self.actions.iter().any(begins) {
+            found.push("a scenario without an `input` or an `event`");
         }
         found.extend(self.before.iter().map(|before| match before {
             Before::Facts { .. } => "`given memory`",
@@ -153,7 +154,6 @@ impl Scenario {
         found.extend(self.faults.iter().filter(|fault| matches!(fault.kind, FaultKind::Delay(_))).map(|_| "`fault delay`"));
         for action in &self.actions {
             match action {
-                Action::Beyond(Beyond::Event { .. }) => found.push("`event` of a scenario"),
                 Action::Beyond(Beyond::Crash) => found.push("`crash`"),
                 Action::Beyond(Beyond::Undo) => found.push("`undo` of a scenario"),
                 Action::Expect(expected) => found.extend(expected.iter().filter_map(|(expected, _)| match expected {

@@ -5,6 +5,7 @@ mod approvals;
 mod check;
 mod control;
 mod evaluate;
+mod events;
 mod fixes;
 mod graphs;
 mod interrupt;

@@ -30,5 +30,8 @@ codes! {
     NOTHING_TO_DO = "TW0539", Error, "there is nothing to be done";
     LOG_BROKEN = "TW0540", Error, "the log's chain does not hold";
     LINK = "TW0541", Warning, "a link that is not followed";
+    EVENT_REFUSED = "TW0545", Error, "an event was not taken";
+    UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
+    NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

@@ -22,6 +22,14 @@ pub struct Terms {
     pub on_failure: Vec<Step>,
 }
 
+impl Terms {
+    /// Whether a person, or the command line, may start it: where it says `manual`, or names nothing else that does.
+    #[must_use]
+    pub fn starts_by_hand(&self) -> bool {
+        self.triggers.is_empty() || self.triggers.iter().any(|trigger| trigger.cause == Cause::Manual)
+    }
+}
+
 /// Which runs go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Priority {

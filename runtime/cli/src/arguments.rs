@@ -1,5 +1,7 @@
 //! The command line. It does nothing but describe it.
 
+pub(crate) mod events;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -69,6 +71,12 @@ pub(crate) enum Command {
     /// Print the action log, or verify its chain.
     #[command(after_help = "Example:\n  tradewind log --run 3f2a91\n  tradewind log verify")]
     Log(Log),
+    /// Tell of an event: flows that are triggered by it start, and runs that wait for it go on.
+    #[command(after_help = "Example:\n  tradewind emit order_paid --data '{\"id\": \"o-17\"}' --id test-1 --by ops@northfield.example")]
+    Emit(events::Emit),
+    /// List events that came or were emitted, and what was refused.
+    #[command(after_help = "Example:\n  tradewind events --refused")]
+    Events(events::Events),
     /// List what waits for people, or decide it.
     #[command(after_help = "Example:\n  tradewind approvals approve 9c01 --by lead1@northfield.example")]
     Approvals(Approvals),

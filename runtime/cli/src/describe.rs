@@ -2,6 +2,7 @@
 
 use tradewind_engine::event::{EventKind, Outcome, SkipReason};
 use tradewind_lang::conform::to_json;
+use tradewind_lang::literal::timestamp_text;
 
 /// Longest value that is printed.
 const LONGEST: usize = 160;
@@ -56,9 +57,32 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::ApprovalAnswered { approval, verdict, .. } => format!("{approval}: {}", verdict_of(verdict)),
         EventKind::ApprovalExpired { approval, .. } => format!("{approval}: nobody answered in time"),
         EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
+        EventKind::WaitBegun { until, event: None } => format!("until {}", timestamp_text(*until)),
+        EventKind::WaitBegun { until, event: Some(event) } => format!("{event}, until {}", timestamp_text(*until)),
+        EventKind::WaitEnded { then: None } => "its time is over".to_owned(),
+        EventKind::WaitEnded { then: Some(_) } => "the event did not come in time".to_owned(),
+        EventKind::EventTaken { event, value, .. } => format!("event {event}: {}", shortened(&to_json(value))),
+        EventKind::EventReceived(arrival) | EventKind::EventEmitted(arrival) => {
+            format!("{} {} of {}: {}", arrival.name, arrival.id, arrival.source, shortened(&to_json(&arrival.payload)))
+        }
+        EventKind::EventRefused(refusal) => format!("{} {} of {}: {}", refusal.name, refusal.id, refusal.source, refusal.why),
+        EventKind::EventsGathered { flow, events } => format!("{} events start one run of {flow}", events.len()),
+        EventKind::EventDispatched { event, runs, failed } => {
+            let failed: String = failed.iter().map(|(flow, why)| format!("; {flow}: {why}")).collect();
+            format!("event {event} started {}{failed}", counted(runs.len(), "run"))
+        }
+        EventKind::ScheduleFired { flow, clock, at, passed, failed, .. } => {
+            let passed = if *passed > 0 { format!("; {} before it passed over", counted(*passed as usize, "time")) } else { String::new() };
+            let failed = failed.as_ref().map(|why| format!("; not started: {why}")).unwrap_or_default();
+            format!("{flow}: {clock}, {}{passed}{failed}", timestamp_text(*at))
+        }
         EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
         EventKind::RunCompleted { output } => shortened(&to_json(output)),
     }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn verdict_of(verdict: &tradewind_engine::approval::Verdict) -> String {

@@ -1,5 +1,6 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
+mod events;
 pub(crate) mod undo;
 
 use crate::became::{self, UNDER_WAY};
@@ -49,6 +50,10 @@ pub(crate) enum Request {
     DeadLetters { effect: Option<String>, will: Option<undo::Will> },
     /// Decides one of them.
     Answer { id: String, by: String, decision: Decision },
+    /// Tells of an event.
+    Emit { event: String, data: Json, by: String, id: String },
+    /// Events that came, newest first.
+    Events { limit: usize },
 }
 
 impl Request {
@@ -59,6 +64,7 @@ impl Request {
             Self::Answer { decision: Decision::Approve { .. }, .. }
                 | Self::Undo { will: Some(_), .. }
                 | Self::DeadLetters { will: Some(_), .. }
+                | Self::Emit { .. }
         )
     }
 
@@ -115,7 +121,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(code: code::Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: code::Code, message: impl Into<String>) -> Self {
         Self { code: code.id.to_owned(), message: message.into(), help: None, refused: false }
     }
 
@@ -127,12 +133,12 @@ impl Problem {
         Self::new(&run::STORE_FAILED, message)
     }
 
-    fn help(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
     }
 
-    fn refused(mut self) -> Self {
+    pub(crate) fn refused(mut self) -> Self {
         self.refused = true;
         self
     }
@@ -150,7 +156,9 @@ impl From<Problem> for Failure {
         let known = code::find(&problem.code).unwrap_or(&run::STORE_FAILED);
         let exit = match known.id {
             _ if problem.refused => Exit::Refused,
-            id if id == run::USAGE.id || id == run::UNKNOWN_RUN.id || id == run::UNKNOWN_EFFECT.id || id == run::UNKNOWN_APPROVAL.id => {
+            id if [run::USAGE.id, run::UNKNOWN_EVENT.id, run::UNKNOWN_RUN.id, run::UNKNOWN_EFFECT.id, run::UNKNOWN_APPROVAL.id]
+                .contains(&id) =>
+            {
                 Exit::Usage
             }
             _ => Exit::Tool,
@@ -185,6 +193,8 @@ impl Desk {
             Request::DeadLetters { effect, will } => self.dead_letters(effect.as_deref(), will.as_ref()).await,
             Request::Control { id, by, wanted } => self.control(&id, &by, wanted).await,
             Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
+            Request::Emit { event, data, by, id } => self.emit(&event, &data, &by, &id).await,
+            Request::Events { limit } => self.listed_events(limit).await,
         }
     }
 
@@ -397,6 +407,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "updated_at": timestamp_text(run.updated_at),
         "output": conform::to_json(&run.output),
         "waiting_on": run.waiting_on.iter().map(|id| &**id).collect::<Vec<_>>(),
+        "waits_for": run.waits_for,
         "failure": run.failure.as_ref().map(ToString::to_string),
         "cancelled": run.cancelled.as_deref(),
         "concurrency_key": run.concurrency_key.as_deref(),

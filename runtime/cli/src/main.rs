@@ -45,6 +45,8 @@ fn main() -> std::process::ExitCode {
         Command::Test(options) => command::test::run(place, options),
         Command::Runs(options) => command::runs::run(place, options),
         Command::Log(options) => command::log::run(place, options),
+        Command::Emit(options) => command::emit::run(place, options),
+        Command::Events(options) => command::events::run(place, options),
         Command::Approvals(options) => command::approvals::run(place, options),
         Command::Undo(options) => command::undo::run(place, options),
         Command::DeadLetters(options) => command::dead_letters::run(place, options),

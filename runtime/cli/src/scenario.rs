@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tradewind_connectors::twin::{Fault, FaultKind, TwinConnectors, TwinWorld};
 use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
+use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
-use tradewind_engine::ports::{BoxFuture, Classification, Models};
-use tradewind_engine::summary::RunStatus;
+use tradewind_engine::ports::{BoxFuture, Classification, Clock, Models};
+use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_engine::twin::{ManualClock, MemoryLog};
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
 use tradewind_lang::plan::{Model, Plan, Rung, StepKind};
-use tradewind_lang::scenario::{self, Action, Expectation, Scenario};
+use tradewind_lang::scenario::{self, Action, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
 
 /// Virtual time that passes for each look at an engine that waits for its clock.
@@ -66,6 +67,8 @@ struct Stage<'a> {
     clock: Arc<ManualClock>,
     twins: Arc<TwinConnectors>,
     run: Option<Arc<str>>,
+    /// How many events came.
+    told: u32,
 }
 
 /// Runs a scenario; each entry of the result is an expectation that did not hold, with its line.
@@ -106,12 +109,12 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
     let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, real: models });
     let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
-    Ok(Stage { scenario, engine, clock, twins, run: None })
+    Ok(Stage { scenario, engine, clock, twins, run: None, told: 0 })
 }
 
 impl Stage<'_> {
     async fn play(&mut self, missed: &mut Vec<String>) -> Result<(), String> {
-        if !self.scenario.actions.contains(&Action::Start) {
+        if !self.scenario.actions.contains(&Action::Start) && self.scenario.input != Value::Null {
             self.start().await?;
         }
         for action in &self.scenario.actions {
@@ -125,6 +128,7 @@ impl Stage<'_> {
                     let edits = if edits.is_empty() { Value::Null } else { Value::Record(Arc::new(edits.iter().cloned().collect())) };
                     self.decide(what, by, Verdict::Approve { edits }).await?;
                 }
+                Action::Beyond(Beyond::Event { event, payload, after }) => self.tell(event, payload, *after).await?,
                 // Whoever plays a scenario asks it first.
                 Action::Beyond(_) => return Err("this version cannot play all of this scenario".to_owned()),
                 Action::Deny { what, by } => self.decide(what, by, Verdict::Deny { reason: String::new() }).await?,
@@ -141,11 +145,41 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Lets time pass from one clock that runs out to the next, so that what follows from one begins at its instant.
     async fn pass(&self, micros: i64) -> Result<(), String> {
-        self.clock.advance(micros);
+        let until = self.clock.now().saturating_add(micros);
+        for _ in 0..LOOKS {
+            let next = self.engine.next_alarm().await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+            let Some(at) = next.filter(|at| *at < until) else { break };
+            self.clock.set(at.max(self.clock.now()));
+            self.hear().await?;
+        }
+        self.clock.set(until.max(self.clock.now()));
+        self.hear().await
+    }
+
+    async fn hear(&self) -> Result<(), String> {
         // Timers fire on threads of their own; give them a moment to be heard.
         tokio::time::sleep(Duration::from_millis(20)).await;
         self.settle().await
+    }
+
+    /// An event comes. Where the scenario has no input, it is what starts the run.
+    async fn tell(&mut self, event: &str, payload: &Value, after: i64) -> Result<(), String> {
+        if after > 0 {
+            self.pass(after).await?;
+        }
+        self.told += 1;
+        let id = format!("scenario-{}", self.told).into();
+        let arrival = Arrival { name: event.into(), source: "scenario".into(), account: "".into(), id, payload: payload.clone() };
+        self.engine.receive(arrival).await.map_err(|error| format!("the event `{event}` was not taken: {error}"))?;
+        self.settle().await?;
+        if self.run.is_none() {
+            let of_flow = RunFilter { flow: Some(self.scenario.flow.clone()), limit: Some(1), ..RunFilter::default() };
+            let runs = self.engine.runs(of_flow).await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+            self.run = runs.first().map(|run| run.id.clone());
+        }
+        Ok(())
     }
 
     async fn start(&mut self) -> Result<(), String> {

@@ -84,6 +84,8 @@ impl Session {
             shard: 0,
             in_flight: options.in_flight,
             look_only: !options.perform,
+            // Clocks start runs where somebody serves, not where a command does one thing.
+            schedules: false,
         };
         let engine = Engine::open(config).await.map_err(store_failure)?;
         let desk = Desk { engine: engine.clone(), plan: plan.clone() };

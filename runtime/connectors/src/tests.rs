@@ -3,6 +3,7 @@
 mod contract;
 mod egress;
 mod faults;
+mod hook;
 mod ledger;
 mod provider;
 mod support;

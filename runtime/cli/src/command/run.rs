@@ -30,6 +30,11 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     render::diagnostics(&compiled);
     let Some(plan) = compiled.plan.clone() else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;
+    if !flow.terms.starts_by_hand() {
+        let message = format!("`{}` starts by its triggers, and none of them is `manual`", flow.name);
+        return Err(Failure::new(Exit::Mistakes, &code::NOT_MANUAL, message)
+            .help("write `trigger manual=#true` in it, or tell of the event: `tradewind emit`"));
+    }
     crate::lacking::check(&compiled, &plan, flow)?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
     let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan), &repository.root)?;

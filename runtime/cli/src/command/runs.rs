@@ -55,6 +55,8 @@ pub(crate) fn print_runs(answer: &Json) {
     let runs = items(answer, "runs");
     for run in runs {
         let why = [text(run, "failure"), text(run, "cancelled")];
+        let waits = run.get("waits_for").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        let why: Vec<Cow<'_, str>> = why.into_iter().chain(waits.map(printable)).collect();
         let note: String = why.iter().filter(|why| !why.is_empty()).map(|why| format!("  {why}")).collect();
         let id: String = text(run, "id").chars().take(12).collect();
         say!("{id}  {:<9}  {}  {}  {}{note}", text(run, "status"), text(run, "updated_at"), text(run, "flow"), text(run, "key"));

@@ -165,6 +165,14 @@ impl Engine {
         trigger::input(active, graph, trigger, &happening).map_err(StartError::Input)
     }
 
+    /// When the nearest clock runs out: of use to whoever moves time by hand.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn next_alarm(&self) -> Result<Option<i64>, StoreError> {
+        self.ask(|shard| shard.next_alarm()).await
+    }
+
     /// Events that came or were emitted, and deliveries that were refused; newest first.
     ///
     /// # Errors

@@ -63,6 +63,10 @@ impl Shard {
         self.timers.push(Reverse((at, self.timer_count, "".into(), TimerKey::Starts)));
     }
 
+    pub(crate) fn next_alarm(&self) -> Option<i64> {
+        self.timers.peek().map(|Reverse((at, ..))| *at)
+    }
+
     /// One sleeper for the nearest timer.
     pub(super) fn set_alarm(&mut self) {
         let Some(Reverse((at, ..))) = self.timers.peek() else { return };

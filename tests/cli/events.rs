@@ -1,0 +1,95 @@
+//! Events from the command line: told, listed, refused; waits and triggers over several commands; scenarios in which events come.
+
+use crate::of_text;
+
+const REPOSITORY: &str = r#"
+project "parcels" {
+    currency "USD"
+    environment "dev" { store "surrealkv://.tradewind/store" }
+}
+type "parcel" { field "order_id" string; field "weight" int }
+type "asked" { field "order_id" string }
+flow "exchange" {
+    input "asked"
+    key "=input.order_id"
+    trigger event="asked"
+    wait "parcel" event="parcel" where="event.order_id == input.order_id" within="21d" on-timeout=skip
+    output { weight "=parcel.weight.or(0)"; came "=steps.parcel.ran" }
+}
+flow "count" {
+    input "parcel"
+    trigger event="parcel" where="event.weight > 5"
+    act "tell" { emit "asked" order_id="='big-' + input.order_id" }
+    output { told "=steps.tell.ran" }
+}
+scenario "a parcel that comes" {
+    at "2026-11-02T09:00:00Z"
+    flow "exchange"
+    given { input { order_id "o1" } }
+    event "parcel" after="2d" { order_id "o1"; weight 3 }
+    expect { output came=#true weight=3 }
+}
+scenario "no parcel" {
+    at "2026-11-02T09:00:00Z"
+    flow "exchange"
+    given { input { order_id "o1" } }
+    event "parcel" after="2d" { order_id "o2"; weight 3 }
+    advance "20d"
+    expect { output came=#false weight=0 }
+}
+scenario "begun by an event" {
+    at "2026-11-02T09:00:00Z"
+    flow "exchange"
+    event "asked" { order_id "o7" }
+    event "parcel" after="1d" { order_id "o7"; weight 9 }
+    expect { output came=#true weight=9 }
+}
+"#;
+
+const BY: [&str; 2] = ["--by", "ops@parcels.example"];
+
+#[test]
+fn an_event_starts_and_ends_what_it_is_for_over_several_commands() {
+    let stage = of_text(REPOSITORY);
+    let ask = ["emit", "asked", "--data", r#"{"order_id":"o1"}"#, "--id", "1", BY[0], BY[1]];
+    let _ = stage.run(ask).exits(0).says("event 2, id 1");
+    let _ = stage.run(ask).exits(0).says("it came before");
+    let _ = stage.run(["runs"]).exits(0).says("waiting").says("event `parcel` until");
+    stage.write("parcel.json", r#"{"order_id":"o1","weight":7}"#);
+    let _ = stage.run(["emit", "parcel", "--data", "parcel.json", BY[0], BY[1]]).exits(0);
+    let runs = stage.run(["runs", "--format", "json"]).exits(0).json();
+    let status: Vec<(&str, &str)> =
+        runs["runs"].as_array().unwrap().iter().map(|run| (run["key"].as_str().unwrap(), run["status"].as_str().unwrap())).collect();
+    assert!(status.contains(&("o1", "completed")) && status.contains(&("big-o1", "waiting")), "{status:?}");
+    let events = stage.run(["events", "--format", "json"]).exits(0).json();
+    let became: Vec<&str> = events["events"].as_array().unwrap().iter().map(|event| event["became"].as_str().unwrap()).collect();
+    assert_eq!(became, ["dispatched"; 3], "two from outside, one of a run");
+    let _ = stage.run(["events", "--undispatched"]).exits(0).says("no events");
+    let _ = stage.run(["log", "verify"]).exits(0);
+}
+
+#[test]
+fn what_does_not_fit_or_is_not_known_starts_nothing() {
+    let stage = of_text(REPOSITORY);
+    let emit = |event: &'static str, data: &'static str| ["emit", event, "--data", data, BY[0], BY[1]];
+    let _ = stage.run(emit("asked", r#"{"order_id":1}"#)).exits(5).says("TW0545").says("`order_id`: must be string");
+    let _ = stage.run(emit("askd", "{}")).exits(64).says("TW0546");
+    let _ = stage.run(emit("asked", "nowhere.json")).exits(64).says("TW0507");
+    let _ = stage.run(["emit", "asked", "--data", "{}"]).exits(64).says("--by");
+    let _ = stage.run(["runs"]).exits(0).says("no runs");
+}
+
+#[test]
+fn a_flow_that_is_triggered_is_not_started_by_hand_unless_it_says_so() {
+    let stage = of_text(REPOSITORY);
+    stage.write("in.jsonl", "{\"order_id\":\"o1\"}\n");
+    let _ = stage.run(["run", "exchange", "--input", "in.jsonl"]).exits(3).says("TW0547");
+    stage.write("tradewind.kdl", &REPOSITORY.replace("trigger event=\"asked\"", "trigger event=\"asked\"\n    trigger manual=#true"));
+    let _ = stage.run(["run", "exchange", "--input", "in.jsonl"]).exits(0);
+    let _ = stage.run(["runs"]).exits(0).says("waiting");
+}
+
+#[test]
+fn events_come_in_scenarios_and_begin_runs_there() {
+    let _ = of_text(REPOSITORY).run(["test"]).exits(0).says("3 passed, 0 failed");
+}
