@@ -36,7 +36,7 @@ fn instant(names: &Names<'_>, items: Items, tree: &Tree) -> Option<Range> {
         },
         Tree::Arithmetic(Operation::Subtract, left, right) => {
             let (least, most) = range(names, items, right)?;
-            Some(sum(instant(names, items, left)?, (-most, -least)))
+            Some(sum(instant(names, items, left)?, (most.saturating_neg(), least.saturating_neg())))
         }
         other => combined(names, items, other, instant),
     }
@@ -55,7 +55,7 @@ fn range(names: &Names<'_>, items: Items, tree: &Tree) -> Option<Range> {
             let (left, right) = (range(names, items, left)?, range(names, items, right)?);
             match what {
                 Operation::Add => Some(sum(left, right)),
-                Operation::Subtract => Some(sum(left, (-right.1, -right.0))),
+                Operation::Subtract => Some(sum(left, (right.1.saturating_neg(), right.0.saturating_neg()))),
                 Operation::Multiply => product(left, right),
                 Operation::Divide | Operation::Remainder => None,
             }

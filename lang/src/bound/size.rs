@@ -83,8 +83,8 @@ pub(super) fn of_template(names: &Names<'_>, template: &Template) -> Option<u64>
             None => opened.strip_prefix("{%")?.split_once("%}")?,
         };
         if opened.starts_with("{{") {
-            sum = sum.saturating_add(of_hole(names, inside.trim_matches(['-', ' ', '\t', '\r', '\n']))?);
-        } else if inside.trim_matches(['-', ' ']).starts_with("for") {
+            sum = sum.saturating_add(of_hole(names, inside.trim_matches(['-', '+', ' ', '\t', '\r', '\n']))?);
+        } else if inside.trim_matches(['-', '+', ' ', '\t', '\r', '\n']).starts_with("for") {
             return None;
         }
         rest = after;

@@ -83,3 +83,28 @@ fn bound(steps: &str) -> Bound {
     let plan = compiled(&text).unwrap_or_else(|found| panic!("{text}\n{found:#?}"));
     plan.bound(&plan.flows["f"])
 }
+
+#[test]
+fn a_bound_above_a_cap_is_said_beside_it() {
+    let text = r#"flow "f" {
+        input "order"
+        deadline "1m"
+        cost-cap "0.015 USD"
+        observe "order" { call "shop.order.get" id="=input.id" }
+        decide "note" { draft "note" route="copy" prompt="Write about {{ order.id }}." }
+    }"#;
+    let plan = compiled(text).unwrap();
+    let flow = &plan.flows["f"];
+    let lines = plan.bound(flow).words(flow, plan.project.currency);
+    assert_eq!(
+        lines,
+        [
+            "deadline 1m; waits for people do not count",
+            "takes at most 3m 33s by itself; the deadline may end it before",
+            "longest path: order 33s, note 3m",
+            "beyond that, a provider out of reach holds a run until the deadline; one that asks to be left alone, for up to a day",
+            "cost cap 0.015 USD",
+            "models cost at most 0.060894 USD; the cap may end it before",
+        ]
+    );
+}

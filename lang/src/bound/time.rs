@@ -7,8 +7,8 @@ use super::names::Names;
 use super::path::{Items, Longest, longest};
 use super::{Bounds, Open, call, people, range};
 use crate::plan::{
-    Acting, DEFAULT_REPAIRS, Decision, EffectKind, Flow, MODEL_TIMEOUT, Micros, OnError, Plan, Revise, Rung, Step, StepKind, Unaccepted,
-    Until,
+    Acting, DEFAULT_REPAIRS, Decision, EffectKind, Flow, MODEL_TIMEOUT, Micros, OnError, Plan, Revise, Rung, Step, StepKind, Tool,
+    Unaccepted, Until,
 };
 
 /// How long a run takes at most.
@@ -265,18 +265,26 @@ impl Clock<'_> {
 
     /// So many turns, each with a model's answer and the slowest of its tools.
     fn agent(&self, acting: &Acting) -> Took {
-        let actor = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name));
-        let tools = actor.map_or(&acting.tools, |actor| &actor.acting.tools);
-        let slowest = tools.iter().map(|tool| {
-            let read = self.plan.operations.get(&tool.operation).is_some_and(|operation| operation.effect == EffectKind::Read);
-            let asked = people::of_effect(self.plan, &self.flow.name, &tool.operation, None);
-            match read {
-                true => Took::own(call::read(self.plan, &tool.operation)),
-                false => Took::own(call::write(self.plan, &tool.operation)).people(asked),
+        let slowest = self.tools(acting).iter().map(|tool| {
+            if !self.changes(tool) {
+                return Took::own(call::read(self.plan, &tool.operation));
             }
+            let asked = people::of_effect(self.plan, &self.flow.name, &tool.operation, None);
+            Took::own(call::write(self.plan, &tool.operation)).people(asked)
         });
         let slowest = slowest.fold(Took::default(), Took::or);
         self.route(&acting.route).then(slowest).times(acting.max_steps)
+    }
+
+    /// What an agent may call; one of the document has its own.
+    fn tools<'p>(&'p self, acting: &'p Acting) -> &'p [Tool] {
+        let actor = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name));
+        actor.map_or(&acting.tools, |actor| &actor.acting.tools)
+    }
+
+    /// Whether a tool changes something outside.
+    fn changes(&self, tool: &Tool) -> bool {
+        self.plan.operations.get(&tool.operation).is_some_and(|operation| operation.effect != EffectKind::Read)
     }
 
     /// Another flow, which its own deadline ends.
@@ -302,9 +310,8 @@ impl Clock<'_> {
             StepKind::Undo(undo) => call::write(self.plan, &undo.by).saturating_mul(Micros::from(undo.last)),
             StepKind::Begin(begin) => self.bounds.started(&begin.flow).map_or(0, |bound| bound.time.closing),
             StepKind::Agent(acting) => {
-                let tools = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name)).map(|actor| &actor.acting.tools);
-                let tools = tools.unwrap_or(&acting.tools);
-                tools.iter().map(|tool| call::write(self.plan, &tool.operation)).max().unwrap_or(0)
+                let changing = self.tools(acting).iter().filter(|tool| self.changes(tool));
+                changing.map(|tool| call::write(self.plan, &tool.operation)).max().unwrap_or(0)
             }
             _ => 0,
         }
@@ -341,7 +348,7 @@ impl Clock<'_> {
     fn calls(&self, step: &Step) -> bool {
         match &step.kind {
             StepKind::Call { .. } | StepKind::Act { .. } | StepKind::Undo(_) => true,
-            StepKind::Agent(acting) => !acting.tools.is_empty() || acting.actor.is_some(),
+            StepKind::Agent(acting) => !self.tools(acting).is_empty(),
             StepKind::Begin(begin) => self.bounds.started(&begin.flow).is_some_and(|bound| bound.time.calls),
             _ => false,
         }
@@ -351,12 +358,7 @@ impl Clock<'_> {
         match &step.kind {
             StepKind::Act { .. } | StepKind::Undo(_) => true,
             StepKind::Begin(begin) => self.bounds.started(&begin.flow).is_some_and(|bound| !bound.time.doubts.is_empty()),
-            StepKind::Agent(acting) => {
-                let tools = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name)).map(|actor| &actor.acting.tools);
-                let tools = tools.unwrap_or(&acting.tools);
-                let write = |tool: &str| self.plan.operations.get(tool).is_some_and(|operation| operation.effect != EffectKind::Read);
-                tools.iter().any(|tool| write(&tool.operation))
-            }
+            StepKind::Agent(acting) => self.tools(acting).iter().any(|tool| self.changes(tool)),
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
 //! Bounds in words, for people: every drawing and every listing of a flow says the same.
 
 use super::{Bound, Leg, Longest, Open, StepBound};
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use crate::plan::{Flow, Micros};
 
 /// A span of time as people say it: `1h 2m 3.5s`.
@@ -75,7 +75,9 @@ impl Bound {
             false => String::new(),
         };
         let rest = if time.open.is_empty() { "" } else { "the rest " };
-        lines.push(format!("{rest}takes at most {} by itself{people}", length(time.own.micros)));
+        let counted = if flow.terms.people_count { time.with_people.micros } else { time.own.micros };
+        let ends = if flow.deadline.is_some_and(|deadline| counted > deadline) { "; the deadline may end it before" } else { "" };
+        lines.push(format!("{rest}takes at most {} by itself{people}{ends}", length(time.own.micros)));
         if time.own.micros > 0 {
             lines.push(format!("longest path: {}", time.own.words()));
         }
@@ -110,7 +112,9 @@ impl Bound {
         if !cost.open.is_empty() {
             lines.push(format!("no bound on what models cost: {}", opened(&cost.open)));
         } else if cost.asks {
-            lines.push(format!("models cost at most {}", cost.most.shown(currency)));
+            let above = |cap: Money| cost.most.amounts().any(|most| most.currency == cap.currency && most.amount > cap.amount);
+            let ends = if flow.cost_cap.is_some_and(above) { "; the cap may end it before" } else { "" };
+            lines.push(format!("models cost at most {}{ends}", cost.most.shown(currency)));
         }
         if cost.open.is_empty() && !cost.whole_context.is_empty() {
             let steps = cost.whole_context.join(", ");

@@ -117,13 +117,7 @@ impl<'a> Steps<'a> {
         let meetings = |other: u64| first.items.saturating_mul(other) / 64;
         match function {
             Function::Size if !first.texty => 0,
-            Function::First
-            | Function::Last
-            | Function::HasValue
-            | Function::OptionalValue
-            | Function::OptionalOf
-            | Function::Plainly
-            | Function::TypeOf => 0,
+            _ if function.looks_at_one() => 0,
             Function::Has | Function::OptionalIndex => first.items / 32,
             Function::Distinct => looked.saturating_add(meetings(first.items)),
             Function::SetContains | Function::SetIntersects | Function::SetEquivalent => {

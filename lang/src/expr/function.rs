@@ -62,6 +62,13 @@ pub enum Function {
     SetIntersects,
 }
 
+impl Function {
+    /// Whether it looks at one item of its argument, or at none, however large that is.
+    pub(super) fn looks_at_one(self) -> bool {
+        matches!(self, Self::First | Self::Last | Self::HasValue | Self::OptionalValue | Self::OptionalOf | Self::Plainly | Self::TypeOf)
+    }
+}
+
 /// What an argument or a result may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {

@@ -68,7 +68,7 @@ impl Head {
             most += 1;
         }
         let mut lines = wrapped(&view.summary, most);
-        lines.extend(wrapped(&view.facts.join(" · "), most));
+        lines.extend(view.facts.iter().flat_map(|fact| wrapped(fact, most)));
         let widest = lines.iter().map(|line| cells(line)).max().unwrap_or(0);
         let width = (widest as f64 * CELL).max(cells(&view.title) as f64 * TITLE_CELL * 1.3);
         let height = TITLE + 6.0 + lines.len() as f64 * LINE + 22.0;

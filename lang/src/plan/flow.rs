@@ -21,7 +21,7 @@ pub struct Flow {
     pub input: String,
     /// What makes two starts the same run; the digest of the input where absent. Scope: `input`.
     pub key: Option<Expr>,
-    /// Longest a run may take, waits for people not counted.
+    /// Longest a run may take; waits for people count where [`Terms::people_count`] says so.
     pub deadline: Option<Micros>,
     /// Most a run may cost in model calls.
     pub cost_cap: Option<Money>,

@@ -48,18 +48,9 @@ impl Evaluation<'_> {
     /// Pays for what a function does with its arguments.
     pub(super) fn pay_call(&mut self, function: Function, arguments: &[Value]) -> Result<(), EvalError> {
         match (function, arguments) {
-            // These look at one item, or at none.
-            (Function::Size, [Value::List(_) | Value::Record(_) | Value::Map(_)])
-            | (
-                Function::First
-                | Function::Last
-                | Function::HasValue
-                | Function::OptionalValue
-                | Function::OptionalOf
-                | Function::Plainly
-                | Function::TypeOf,
-                _,
-            ) => Ok(()),
+            // It is counted, not looked through.
+            (Function::Size, [Value::List(_) | Value::Record(_) | Value::Map(_)]) => Ok(()),
+            _ if function.looks_at_one() => Ok(()),
             (Function::Has | Function::OptionalIndex, [of, _]) => self.pay_search(of),
             (Function::Distinct, [list]) => {
                 self.pay(list)?;
