@@ -5,7 +5,9 @@ use super::words::{terms, verb};
 use crate::conform::to_json;
 use crate::expr::Expr;
 use crate::money::Money;
-use crate::plan::{Arm, EffectKind, Endorsement, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Rung, Step, StepKind, Window};
+use crate::plan::{
+    Arm, EffectKind, Endorsement, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Rung, Step, StepKind, Window,
+};
 use std::collections::BTreeSet;
 
 /// What a box stands for.

@@ -83,7 +83,13 @@ impl Context<'_> {
     }
 
     /// The denials of an operation leave something. A literal `true` says on purpose that nothing may pass.
-    fn prove_possible_effect(&mut self, operation: &str, policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>, said: &mut BTreeSet<Span>) {
+    fn prove_possible_effect(
+        &mut self,
+        operation: &str,
+        policies: &[Arc<Policy>],
+        nodes: &BTreeMap<String, &Node>,
+        said: &mut BTreeSet<Span>,
+    ) {
         let flows = policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
         let groups: BTreeSet<Vec<String>> = flows.chain([Vec::new()]).collect();
         for flows in groups {

@@ -57,11 +57,7 @@ impl Context<'_> {
         let key = place.note(key).expr;
         let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), ..found.acting.clone() };
         let ty = Ty::Record(acting.record.clone());
-        Some((
-            StepKind::Agent(Box::new(acting)),
-            ty,
-            Marks { model: true, secret: false, ..marks },
-        ))
+        Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 
     fn lower_agent_step(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -184,9 +180,10 @@ impl Context<'_> {
             if reads_outside && !looked_at && !self.check_exfiltration(tool, &operation, mixture, span) {
                 let message = format!("an agent that reads outside text may call `{}`, and nobody looks at it", operation.name);
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("outside text may move it");
-                self.report(
-                    diagnostic.help(format!("write a policy with `on \"{}\"` and an `escalate` whose `when` is `true`, or let an `act` do it", operation.name)),
-                );
+                self.report(diagnostic.help(format!(
+                    "write a policy with `on \"{}\"` and an `escalate` whose `when` is `true`, or let an `act` do it",
+                    operation.name
+                )));
             }
             self.check_tool_evidence(&covering, &operation.name, span);
         }

@@ -57,7 +57,13 @@ impl Context<'_> {
     }
 
     /// A flow that is started with values that outside text chose: what would it decide by them?
-    pub(crate) fn prove_called(&mut self, begin: &Begin, verb: &Node, bound: &[(String, Checked)], routes: &BTreeMap<String, WrittenRoute>) -> Marks {
+    pub(crate) fn prove_called(
+        &mut self,
+        begin: &Begin,
+        verb: &Node,
+        bound: &[(String, Checked)],
+        routes: &BTreeMap<String, WrittenRoute>,
+    ) -> Marks {
         // What comes from outside itself goes into a field that says so, for which the flow is proved alone.
         let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
         let steered: Vec<&(String, Checked)> = steered.collect();
@@ -86,7 +92,13 @@ impl Context<'_> {
     }
 
     /// Lowers a flow for a caller, without a word, and says which effects outside text would lead to, and what its answer is then.
-    fn prove_with(&mut self, node: &Node, name: &str, fields: &BTreeSet<String>, routes: &BTreeMap<String, WrittenRoute>) -> (Vec<Bare>, Marks) {
+    fn prove_with(
+        &mut self,
+        node: &Node,
+        name: &str,
+        fields: &BTreeSet<String>,
+        routes: &BTreeMap<String, WrittenRoute>,
+    ) -> (Vec<Bare>, Marks) {
         let Some(flow) = self.plan.flows.get(name).cloned() else { return (Vec::new(), Marks::default()) };
         let mut apart = self.for_flows();
         apart.known.led.clear();
@@ -96,7 +108,8 @@ impl Context<'_> {
                 field.marks.steered = true;
             }
         }
-        let mut draft = FlowDraft { input: Some(flow.input.clone()), ..FlowDraft::alone(name, apart.input_scope(Some(&flow.input)), routes) };
+        let mut draft =
+            FlowDraft { input: Some(flow.input.clone()), ..FlowDraft::alone(name, apart.input_scope(Some(&flow.input)), routes) };
         apart.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);
         apart.lower_steps(&mut draft);

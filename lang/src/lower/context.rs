@@ -265,7 +265,15 @@ impl Context<'_> {
         };
         let constant = self.typed(value, &ty)?;
         let marks = Marks::default();
-        Some(Checked { expr: Expr::constant(constant, ty), marks, own: marks, reads: Vec::new(), proves: Vec::new(), closed: true, endorsed: Vec::new() })
+        Some(Checked {
+            expr: Expr::constant(constant, ty),
+            marks,
+            own: marks,
+            reads: Vec::new(),
+            proves: Vec::new(),
+            closed: true,
+            endorsed: Vec::new(),
+        })
     }
 
     /// A hole is filled in templates only: here it would be told to a customer as it stands.

@@ -9,7 +9,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
-use crate::plan::{Operation, Policy, Stage, StepKind, Unaccepted};
+use crate::plan::{OnTimeout, Operation, Policy, Stage, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
@@ -38,7 +38,9 @@ impl Context<'_> {
     /// Notes target and amount that were chosen by outside text among trusted values.
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
-        for (name, checked) in bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name)) {
+        for (name, checked) in
+            bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
+        {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
             place.steer(checked, span);
         }
@@ -104,6 +106,7 @@ pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
         let stops = |kind: &StepKind| match kind {
             StepKind::Reflect { go_on, .. } => !go_on,
             StepKind::Revise(revise) => revise.otherwise == Unaccepted::Stop,
+            StepKind::Wait(wait) => wait.on_timeout == Some(OnTimeout::Stop),
             _ => false,
         };
         if draft.lowered.get(&before).is_some_and(|lowered| stops(&lowered.step.kind)) {

@@ -62,7 +62,11 @@ impl Context<'_> {
             let of = shortened(&endorsed.of);
             let message = format!("`{of}` is not text from outside, so there is nothing to endorse");
             let diagnostic = Diagnostic::new(&meaning::ENDORSED, endorsed.span, message).label("endorses nothing");
-            self.report(diagnostic.help(format!("write `{of}` as it stands")).proposal("take it as it stands", endorsed.span, endorsed.of.clone()));
+            self.report(diagnostic.help(format!("write `{of}` as it stands")).proposal(
+                "take it as it stands",
+                endorsed.span,
+                endorsed.of.clone(),
+            ));
         }
     }
 
@@ -74,7 +78,13 @@ impl Context<'_> {
     }
 
     /// A step that only passes on what a model mixed passes on that it did.
-    pub(crate) fn mixture_of(&self, draft: &FlowDraft<'_>, reads: &std::collections::BTreeSet<usize>, own: Mixture, marks: Marks) -> Mixture {
+    pub(crate) fn mixture_of(
+        &self,
+        draft: &FlowDraft<'_>,
+        reads: &std::collections::BTreeSet<usize>,
+        own: Mixture,
+        marks: Marks,
+    ) -> Mixture {
         if own.both().is_some() || !(marks.untrusted && marks.private) {
             return own;
         }
@@ -83,7 +93,14 @@ impl Context<'_> {
     }
 
     /// What a model made of outside text and private data leaves only where a person looks at it.
-    pub(crate) fn check_mixed(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &Place<'_, '_>, asked: bool) {
+    pub(crate) fn check_mixed(
+        &mut self,
+        call: &Node,
+        operation: &Operation,
+        bound: &[(String, Checked)],
+        place: &Place<'_, '_>,
+        asked: bool,
+    ) {
         if asked || self.always_asked(&operation.name, &place.draft.name) {
             return;
         }

@@ -38,7 +38,10 @@ impl Context<'_> {
             let message = format!("{what} would go to `{name}` of `{}`, which is not cleared for it", operation.name);
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("is {what}"));
             let mark = if what == "a secret" { "secret" } else { "pii" };
-            self.report(diagnostic.help(format!("write `field \"{name}\" {} {mark}` in the operation's request if the provider may have it", field.ty)));
+            self.report(
+                diagnostic
+                    .help(format!("write `field \"{name}\" {} {mark}` in the operation's request if the provider may have it", field.ty)),
+            );
         }
     }
 

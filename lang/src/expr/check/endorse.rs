@@ -14,7 +14,8 @@ impl Checker<'_> {
             Some(Tree::Constant(Value::String(reason))) if !reason.trim().is_empty() => reason.trim().to_owned(),
             _ => {
                 let diagnostic = self.report(&codes::ENDORSED, range, "an endorsement says why the value may be trusted");
-                *diagnostic = diagnostic.clone().label("no reason").help("write it as a text: `endorse(input.code, 'checked by the form')`");
+                *diagnostic =
+                    diagnostic.clone().label("no reason").help("write it as a text: `endorse(input.code, 'checked by the form')`");
                 return;
             }
         };
