@@ -27,6 +27,9 @@ impl Context<'_> {
             let value = node.setting(setting).cloned()?;
             let checked = context.value(&value, &place.scope, Some(&ty))?;
             marks = marks.with(checked.marks.choosing());
+            if setting == "subject" {
+                context.check_personal(&checked, Some(&value), super::personal::SUBJECT);
+            }
             Some(place.note(checked).expr)
         };
         let subject = part(self, "subject", Ty::String, place);
