@@ -2,7 +2,9 @@
 //! order of the nodes. Flows that others start come before those. It lowers no step itself.
 
 use super::context::{Context, name_of};
+use super::emitted::Emitted;
 use super::found::Found;
+use super::known::Known;
 use super::model::WrittenRoute;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
@@ -23,6 +25,8 @@ struct Outcome {
     routes: BTreeMap<String, Arc<Route>>,
     locations: Locations,
     found: Vec<Diagnostic>,
+    /// What outside text decides of the events that it emits.
+    emitted: Vec<Emitted>,
 }
 
 impl Context<'_> {
@@ -33,6 +37,7 @@ impl Context<'_> {
             let lowered = parallel::each(threads, &wave, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
             for outcome in lowered.into_iter().flatten() {
                 self.diagnostics.extend(outcome.found);
+                self.known.emitted.extend(outcome.emitted);
                 self.locations.0.extend(outcome.locations.0);
                 self.plan.types.records.extend(outcome.records);
                 self.plan.routes.extend(outcome.routes);
@@ -42,6 +47,7 @@ impl Context<'_> {
                 }
             }
         }
+        self.prove_emitted(routes);
     }
 
     /// A context of its own, which knows everything that was lowered before the flows.
@@ -55,7 +61,7 @@ impl Context<'_> {
             declared: self.declared.clone(),
             choosing: self.choosing.clone(),
             settings: self.settings.clone(),
-            known: self.known.clone(),
+            known: Known { emitted: Vec::new(), ..self.known.clone() },
         }
     }
 
@@ -74,6 +80,7 @@ impl Context<'_> {
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),
+            emitted: std::mem::take(&mut self.known.emitted),
             name,
         })
     }
