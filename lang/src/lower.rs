@@ -25,6 +25,7 @@ pub(crate) mod found;
 pub(crate) mod index;
 pub(crate) mod join;
 pub(crate) mod keeping;
+pub(crate) mod kept;
 pub(crate) mod known;
 pub(crate) mod ladder;
 pub(crate) mod layer;

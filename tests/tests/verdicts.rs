@@ -67,7 +67,7 @@ fn compiled(name: &str, text: &str) -> Compiled {
 fn said(compiled: &Compiled, name: &str) -> BTreeMap<(usize, String), String> {
     let one = |found: &tradewind_lang::diagnostic::Diagnostic| {
         let line = if compiled.sources.path(found.span) == name { compiled.sources.line_column(found.span).0 } else { 0 };
-        ((line as usize, found.code.id.to_owned()), found.message.clone())
+        ((line, found.code.id.to_owned()), found.message.clone())
     };
     compiled.diagnostics.iter().map(one).collect()
 }

@@ -49,6 +49,7 @@ impl Context<'_> {
     /// An effect that moves money or cannot be taken back, and that outside text leads to, needs a cap or a person.
     pub(crate) fn check_control(&mut self, draft: &FlowDraft<'_>) {
         self.note_emission(draft);
+        self.note_remembering(draft);
         for (at, lowered) in &draft.lowered {
             let bare = self.bare_effects(&lowered.step.kind, &draft.name);
             let steering = if bare.is_empty() { Vec::new() } else { leading_to(draft, *at) };

@@ -4,6 +4,7 @@
 use super::context::{Context, name_of};
 use super::emitted::Emitted;
 use super::found::Found;
+use super::kept::Kept;
 use super::known::Known;
 use super::model::WrittenRoute;
 use crate::ast::Node;
@@ -27,6 +28,8 @@ struct Outcome {
     found: Vec<Diagnostic>,
     /// What outside text decides of the events that it emits.
     emitted: Vec<Emitted>,
+    /// What outside text decides of the memories that it writes.
+    kept: Kept,
 }
 
 impl Context<'_> {
@@ -38,6 +41,7 @@ impl Context<'_> {
             for outcome in lowered.into_iter().flatten() {
                 self.diagnostics.extend(outcome.found);
                 self.known.emitted.extend(outcome.emitted);
+                self.known.kept.extend(outcome.kept);
                 self.locations.0.extend(outcome.locations.0);
                 self.plan.types.records.extend(outcome.records);
                 self.plan.routes.extend(outcome.routes);
@@ -48,6 +52,7 @@ impl Context<'_> {
             }
         }
         self.prove_emitted(routes);
+        self.prove_recalled(nodes, routes);
     }
 
     /// A context of its own, which knows everything that was lowered before the flows.
@@ -81,6 +86,7 @@ impl Context<'_> {
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),
             emitted: std::mem::take(&mut self.known.emitted),
+            kept: std::mem::take(&mut self.known.kept),
             name,
         })
     }

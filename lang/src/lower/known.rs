@@ -2,6 +2,7 @@
 
 use super::called::Bare;
 use super::emitted::Emitted;
+use super::kept::Kept;
 use crate::ast::Node;
 use crate::ty::{Marks, Ty};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) proved: BTreeMap<(String, BTreeSet<String>), Proved>,
     /// Events that flows emit where outside text decides something, with what it decides.
     pub(crate) emitted: Vec<Emitted>,
+    /// What outside text decides of memories.
+    pub(crate) kept: Kept,
     /// Every flow is in the plan, so that what an event starts is known.
     pub(crate) complete: bool,
     /// Uncapped effects to which the values given to called flows lead.

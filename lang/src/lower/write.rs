@@ -294,6 +294,7 @@ impl Context<'_> {
 
     /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
     pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+        self.note_kept(record, fields, bound);
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
