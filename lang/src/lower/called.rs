@@ -132,7 +132,9 @@ impl Context<'_> {
             }
         }
         apart.note_emission(&draft);
+        apart.note_remembering(&draft);
         self.known.emitted.extend(apart.known.emitted.iter().cloned());
+        self.known.kept.extend(apart.known.kept.clone());
         // Flows that this one starts in turn were proved for it on the way.
         bare.extend(apart.known.led.iter().cloned());
         bare.sort();

@@ -16,20 +16,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What lowering one flow gives.
-struct Outcome {
-    name: String,
+pub(super) struct Outcome {
+    pub(super) name: String,
     flow: Option<Flow>,
     /// Type and marks of what it answers, for the flows that start it.
-    output: Option<(Ty, Marks)>,
+    pub(super) output: Option<(Ty, Marks)>,
     /// The type of its input, where the flow declares it itself.
     records: Vec<(String, Record)>,
     routes: BTreeMap<String, Arc<Route>>,
     locations: Locations,
-    found: Vec<Diagnostic>,
+    pub(super) found: Vec<Diagnostic>,
     /// What outside text decides of the events that it emits.
-    emitted: Vec<Emitted>,
+    pub(super) emitted: Vec<Emitted>,
     /// What outside text decides of the memories that it writes.
-    kept: Kept,
+    pub(super) kept: Kept,
 }
 
 impl Context<'_> {
@@ -52,7 +52,7 @@ impl Context<'_> {
             }
         }
         self.prove_emitted(routes);
-        self.prove_recalled(nodes, routes);
+        self.prove_recalled(nodes, routes, threads);
     }
 
     /// A context of its own, which knows everything that was lowered before the flows.
@@ -66,12 +66,12 @@ impl Context<'_> {
             declared: self.declared.clone(),
             choosing: self.choosing.clone(),
             settings: self.settings.clone(),
-            known: Known { emitted: Vec::new(), ..self.known.clone() },
+            known: Known { emitted: Vec::new(), kept: Kept::default(), ..self.known.clone() },
         }
     }
 
     /// Lowers one flow and takes out of the context what it added.
-    fn lower_apart(&mut self, node: &Node, routes: &BTreeMap<String, WrittenRoute>) -> Option<Outcome> {
+    pub(super) fn lower_apart(&mut self, node: &Node, routes: &BTreeMap<String, WrittenRoute>) -> Option<Outcome> {
         let name = name_of(node)?.text;
         // A declared type may have that name; the flow of the next thread must find it unchanged.
         let declared = self.plan.types.records.get(&own_record(&name)).cloned();

@@ -4,10 +4,12 @@
 use super::context::{Context, name_of};
 use super::control::leading_to;
 use super::flow::FlowDraft;
+use super::flows::Outcome;
 use super::model::WrittenRoute;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::expr::Checked;
+use crate::parallel;
 use crate::plan::{Flow, StepKind};
 use crate::ty::Field;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +65,7 @@ impl Context<'_> {
 
     /// Whether a flow recalls what outside text decided, or starts one that may.
     fn rests_on_kept(&self, flow: &Flow, others: &BTreeSet<String>) -> bool {
-        let recalls = |memory: &String| self.plan.memories.get(memory).is_some_and(|memory| self.known.kept.concerns(&memory.record));
+        let recalls = |memory: &String| self.plan.memories.get(memory).is_some_and(|memory| self.known.recalled.concerns(&memory.record));
         flow.steps.iter().chain(&flow.terms.on_failure).any(|step| match &step.kind {
             StepKind::Recall { memory, .. } => recalls(memory),
             StepKind::Search(search) => recalls(&search.memory),
@@ -72,43 +74,49 @@ impl Context<'_> {
         })
     }
 
-    /// Proves the flows that recall what outside text decided in other runs.
-    pub(crate) fn prove_recalled(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>) {
-        let mut before = Kept::default();
+    /// Proves the flows that recall what outside text decided in other runs, on so many threads.
+    pub(crate) fn prove_recalled(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
         // What is proved may be remembered in turn; there are no more fields than there are.
-        while self.known.kept != before {
-            before = self.known.kept.clone();
+        while self.known.kept != self.known.recalled {
+            self.known.recalled = self.known.kept.clone();
             let mut proved = BTreeSet::new();
             // Those that others start come first, so that what they answer is known.
-            for node in self.flows_in_order(nodes).into_iter().flatten() {
-                let Some(name) = name_of(node).map(|name| name.text) else { continue };
-                let Some(flow) = self.plan.flows.get(&name).cloned().filter(|flow| self.rests_on_kept(flow, &proved)) else { continue };
-                self.prove_resting(node, &flow, routes);
-                proved.insert(name);
+            for wave in self.flows_in_order(nodes) {
+                let rests = |node: &&Node| {
+                    let flow = name_of(node).and_then(|name| self.plan.flows.get(&name.text));
+                    flow.is_some_and(|flow| self.rests_on_kept(flow, &proved))
+                };
+                let wave: Vec<&Node> = wave.into_iter().filter(rests).collect();
+                proved.extend(wave.iter().filter_map(|node| name_of(node)).map(|name| name.text));
+                let shared = &*self;
+                let lowered = parallel::each(threads, &wave, || shared.for_recalling(), |worker, node| worker.lower_apart(node, routes));
+                lowered.into_iter().flatten().for_each(|outcome| self.take_proof(outcome));
             }
             self.prove_emitted(routes);
         }
     }
 
-    /// Lowers a flow once more with what was remembered marked, and reports what outside text then leads to.
-    fn prove_resting(&mut self, node: &Node, flow: &Flow, routes: &BTreeMap<String, WrittenRoute>) {
+    /// A context of its own, in which what was remembered is marked.
+    fn for_recalling(&self) -> Self {
         let mut apart = self.for_flows();
-        for (record, name) in &self.known.kept.fields {
+        for (record, name) in &self.known.recalled.fields {
             let fields = apart.plan.types.records.get_mut(record).map(|record| &mut record.fields);
             for field in fields.into_iter().flatten().filter(|field| field.name == *name) {
                 field.marks.steered = true;
             }
         }
-        apart.lower_flow(node, &flow.name, routes);
-        let found = apart.diagnostics.into_list();
-        for diagnostic in found.into_iter().filter(|diagnostic| diagnostic.code == &meaning::STEERED) {
+        apart
+    }
+
+    /// What a flow leads to where it rests on other runs. It is in the plan already, and its other mistakes were reported.
+    fn take_proof(&mut self, outcome: Outcome) {
+        for diagnostic in outcome.found.into_iter().filter(|diagnostic| diagnostic.code == &meaning::STEERED) {
             if !self.diagnostics.says(diagnostic.span, diagnostic.code.id) {
                 self.report(diagnostic);
             }
         }
-        self.known.kept.extend(apart.known.kept);
-        self.known.emitted.extend(apart.known.emitted);
-        let output = apart.known.outputs.remove(&flow.name);
-        self.known.outputs.extend(output.map(|output| (flow.name.clone(), output)));
+        self.known.kept.extend(outcome.kept);
+        self.known.emitted.extend(outcome.emitted);
+        self.known.outputs.extend(outcome.output.map(|output| (outcome.name, output)));
     }
 }

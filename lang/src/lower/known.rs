@@ -21,8 +21,10 @@ pub(crate) struct Known {
     pub(crate) proved: BTreeMap<(String, BTreeSet<String>), Proved>,
     /// Events that flows emit where outside text decides something, with what it decides.
     pub(crate) emitted: Vec<Emitted>,
-    /// What outside text decides of memories.
+    /// What outside text decides of memories, as far as it was found.
     pub(crate) kept: Kept,
+    /// The same, as it is taken for the flow at hand.
+    pub(crate) recalled: Kept,
     /// Every flow is in the plan, so that what an event starts is known.
     pub(crate) complete: bool,
     /// Uncapped effects to which the values given to called flows lead.

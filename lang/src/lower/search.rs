@@ -66,7 +66,7 @@ impl Context<'_> {
     /// What is said of facts that were found: those of somebody whom outside text chose, or of anybody, are not his own words.
     pub(crate) fn recalled(&self, found: Marks, record: &str, of_one: bool) -> Marks {
         let inner = crate::expr::select::inner_marks(&Ty::Record(record.to_owned()), &self.plan.types);
-        let steered = found.steered || self.known.kept.whole(record);
+        let steered = found.steered || self.known.recalled.whole(record);
         Marks { private: inner.pii && (!of_one || found.steered), steered, ..found }
     }
 
