@@ -69,6 +69,9 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
             let _ = writeln!(out, "{indent}{note}");
         }
     }
+    for endorsed in view::endorsed_elsewhere(flow) {
+        let _ = writeln!(out, "  {endorsed}");
+    }
     out
 }
 

@@ -67,7 +67,7 @@ fn compiled(name: &str, text: &str) -> Compiled {
 fn said(compiled: &Compiled, name: &str) -> BTreeMap<(usize, String), String> {
     let one = |found: &tradewind_lang::diagnostic::Diagnostic| {
         let line = if compiled.sources.path(found.span) == name { compiled.sources.line_column(found.span).0 } else { 0 };
-        ((line as usize, found.code.id.to_owned()), found.message.clone())
+        ((line, found.code.id.to_owned()), found.message.clone())
     };
     compiled.diagnostics.iter().map(one).collect()
 }
@@ -120,4 +120,27 @@ fn a_missing_reason_and_a_wrong_verdict_are_seen() {
     assert_eq!((found[0].why.as_str(), found[0].lines.clone()), ("because ", 2..=4));
     assert_eq!(found[0].expected, BTreeSet::from([(3, "TW0134".to_owned())]));
     assert!(found[1].why.is_empty() && found[1].expected.len() == 2);
+}
+
+#[test]
+fn an_endorsement_stands_in_the_plan_and_in_the_picture() {
+    let text = "flow \"f\" {\n    input \"mail\"\n    act \"move\" { call \"desk.move\" ticket=\"=endorse(input.words, 'six digits')\" to=\"queue\" }\n    output { code \"=endorse(input.words, 'as before')\" }\n}\n";
+    let plan = compiled("f.kdl", text).plan.unwrap();
+    let flow = plan.flows.get("f").unwrap();
+    let endorsed: Vec<(&str, &str, &str)> =
+        flow.endorsed.iter().map(|one| (one.at.as_str(), one.of.as_str(), one.reason.as_str())).collect();
+    assert_eq!(endorsed, [("move", "input.words", "six digits"), ("output", "input.words", "as before")]);
+    let drawn = tradewind_lang::graph::text(&plan, flow);
+    assert!(drawn.contains("endorsed input.words: six digits") && drawn.contains("endorsed input.words: as before"), "{drawn}");
+}
+
+#[test]
+fn what_leaves_with_private_data_is_shown_with_both_sources() {
+    let text = "flow \"f\" {\n    input \"mail\"\n    decide \"reply\" {\n        draft \"answer\" route=\"ask\" {\n            system \"He is at {{ input.email }}.\"\n            user \"{{ input.words }}\"\n        }\n    }\n    act \"send\" { call \"desk.note\" ticket=\"=input.id\" body=\"=reply.text\" }\n}\n";
+    let compiled = compiled("f.kdl", text);
+    let [found] = compiled.diagnostics.as_slice() else { panic!("{:?}", compiled.diagnostics) };
+    let line = |span| compiled.sources.line_column(span).0;
+    let shown: Vec<(usize, &str)> = found.secondary.iter().map(|label| (line(label.span), label.text.as_str())).collect();
+    assert_eq!((found.code.id, line(found.span)), ("TW0157", 9));
+    assert_eq!(shown, [(6, "outside text"), (5, "private data")]);
 }

@@ -184,16 +184,16 @@ fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) ->
     };
     let mut lines = vec![(Note::Does, does)];
     lines.extend(step.when.iter().map(|when| (Note::When, format!("when {}", source(when)))));
-    lines.extend(flow.endorsed.iter().filter(|one| one.at == step.name).map(|one| (Note::Guard, endorsed(one))));
     lines.extend(guards(plan, flow, step).into_iter().map(|guard| (Note::Guard, guard)));
     lines.extend(bounds(plan, bound, at, step).into_iter().map(|bound| (Note::Bound, bound)));
     lines.extend(branches(plan, flow, step).into_iter().map(|branch| (Note::Branch, branch)));
     Node { title: step.name.clone(), kind, lines }
 }
 
-/// What holds a step: of an act, the kind of its effect, the rules of the policies that cover it, and whether it is staged.
+/// What is endorsed in a step, and what holds it: of an act, the kind of its effect, the rules of the policies that cover it, and whether it is staged.
 pub(crate) fn guards(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
-    let StepKind::Act { operation, stage, .. } = &step.kind else { return Vec::new() };
+    let endorsed = flow.endorsed.iter().filter(|one| one.at == step.name).map(endorsed);
+    let StepKind::Act { operation, stage, .. } = &step.kind else { return endorsed.collect() };
     let kind = plan.operations.get(operation).map(|operation| match operation.effect {
         EffectKind::Read => "read",
         EffectKind::Reversible => "reversible",
@@ -202,7 +202,7 @@ pub(crate) fn guards(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
     });
     let policies = plan.policies.values().filter(|policy| policy.covers(operation, &flow.name)).flat_map(|policy| rules(policy));
     let staged = stage.iter().map(|stage| format!("staged to {}", waits(&stage.escalation)));
-    kind.map(str::to_owned).into_iter().chain(policies).chain(staged).collect()
+    endorsed.chain(kind.map(str::to_owned)).chain(policies).chain(staged).collect()
 }
 
 /// The rules of a policy, a line each.
@@ -293,8 +293,14 @@ fn facts(plan: &Plan, flow: &Flow, bound: &Bound) -> Vec<String> {
 fn outputs(flow: &Flow) -> Vec<(Note, String)> {
     let names: Vec<&str> = flow.output.iter().map(|(name, _)| name.as_str()).collect();
     let mut lines = if names.is_empty() { Vec::new() } else { vec![(Note::Does, names.join(", "))] };
-    lines.extend(flow.endorsed.iter().filter(|one| one.at == "output").map(|one| (Note::Guard, endorsed(one))));
+    lines.extend(endorsed_elsewhere(flow).map(|one| (Note::Guard, one)));
     lines
+}
+
+/// What is endorsed beside the steps that are drawn: in the output, and after a failure.
+pub(crate) fn endorsed_elsewhere(flow: &Flow) -> impl Iterator<Item = String> {
+    let drawn = |one: &&Endorsement| flow.steps.iter().any(|step| step.name == one.at);
+    flow.endorsed.iter().filter(move |one| !drawn(one)).map(endorsed)
 }
 
 /// Whoever looks at the picture sees what is taken on trust, and why.

@@ -55,6 +55,7 @@ impl Context<'_> {
         let value = verb.argument(0)?.clone();
         let event = self.reference(&value, "type")?;
         let fields = self.labelled_bindings(verb, &event, place)?;
+        self.note_emitted(verb, &event, &fields, place);
         let fields: Bindings = fields.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         Some((StepKind::Emit(Box::new(Emit { event, fields })), Ty::Object(Vec::new()), Marks::default()))
     }

@@ -5,8 +5,9 @@ use super::context::Context;
 use super::control::{cap_it, decides, leading_to};
 use super::flow::FlowDraft;
 use super::index::Index;
+use super::known::Proved;
 use super::model::WrittenRoute;
-use crate::ast::Node;
+use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
@@ -16,7 +17,7 @@ use crate::ty::Marks;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An effect of a flow that is neither capped nor looked at: the flow, the operation.
-type Bare = (String, String);
+pub(crate) type Bare = (String, String);
 
 /// Whether an effect moves money or cannot be taken back.
 pub(crate) fn is_grave(operation: &Operation) -> bool {
@@ -52,6 +53,16 @@ impl Context<'_> {
                     self.add_bare(&step.kind, &called.name, found, seen);
                 }
             }
+            // Which flows an event starts is known once all are there.
+            StepKind::Emit(emit) if self.known.complete => {
+                for (started, _) in self.started_by(&emit.event) {
+                    if seen.insert(started.name.clone()) {
+                        for step in started.steps.iter().chain(&started.terms.on_failure) {
+                            self.add_bare(&step.kind, &started.name, found, seen);
+                        }
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -70,7 +81,7 @@ impl Context<'_> {
         let fields: BTreeSet<String> = steered.iter().map(|(name, _)| name.clone()).collect();
         let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Marks::default() };
         let key = (begin.flow.clone(), fields.clone());
-        let (bare, marks) = match self.known.proved.get(&key) {
+        let Proved { bare, marks } = match self.known.proved.get(&key) {
             Some(known) => known.clone(),
             None => {
                 let proved = self.prove_with(&node, &begin.flow, &fields, routes);
@@ -92,16 +103,17 @@ impl Context<'_> {
     }
 
     /// Lowers a flow for a caller, without a word, and says which effects outside text would lead to, and what its answer is then.
-    fn prove_with(
+    pub(crate) fn prove_with(
         &mut self,
         node: &Node,
         name: &str,
         fields: &BTreeSet<String>,
         routes: &BTreeMap<String, WrittenRoute>,
-    ) -> (Vec<Bare>, Marks) {
-        let Some(flow) = self.plan.flows.get(name).cloned() else { return (Vec::new(), Marks::default()) };
+    ) -> Proved {
+        let Some(flow) = self.plan.flows.get(name).cloned() else { return Proved::default() };
         let mut apart = self.for_flows();
         apart.known.led.clear();
+        apart.known.emitted.clear();
         // Where the same type is used elsewhere in the flow, that is taken for chosen, too: it errs on the safe side.
         if let Some(record) = apart.plan.types.records.get_mut(&flow.input) {
             for field in record.fields.iter_mut().filter(|field| fields.contains(&field.name)) {
@@ -119,18 +131,29 @@ impl Context<'_> {
                 bare.extend(apart.bare_effects(&lowered.step.kind, name));
             }
         }
+        apart.note_emission(&draft);
+        apart.note_remembering(&draft);
+        self.known.emitted.extend(apart.known.emitted.iter().cloned());
+        self.known.kept.extend(apart.known.kept.clone());
         // Flows that this one starts in turn were proved for it on the way.
         bare.extend(apart.known.led.iter().cloned());
         bare.sort();
         bare.dedup();
         let scope = apart.flow_scope(&draft, None, None);
         let output = apart.lower_output(node, &scope);
-        (bare, output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks)))
+        let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        Proved { bare, marks }
     }
 
-    /// Flows that others start, as written.
+    /// Flows that others start, or events, as written.
     pub(crate) fn note_called(&mut self, nodes: &[Node]) {
-        let begun = super::terms::begun(nodes);
+        let mut begun = super::terms::begun(nodes);
+        let mut emitted = BTreeSet::new();
+        nodes.iter().for_each(|node| super::emitted::emits(node, &mut emitted));
+        let known = |trigger: &Node| trigger.property("event").and_then(Literal::text).is_some_and(|event| emitted.contains(event));
+        let waits = |node: &&Node| node.all("trigger").any(known);
+        let flows = nodes.iter().filter(|node| node.name.text == "flow");
+        begun.extend(flows.filter(waits).filter_map(super::context::name_of).map(|name| name.text));
         let flows = nodes.iter().filter(|node| node.name.text == "flow");
         for node in flows {
             let Some(name) = super::context::name_of(node).filter(|name| begun.contains(&name.text)) else { continue };

@@ -9,7 +9,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
-use crate::plan::{Operation, Policy, Stage, StepKind, Unaccepted};
+use crate::plan::{OnTimeout, Operation, Policy, Stage, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
@@ -48,6 +48,8 @@ impl Context<'_> {
 
     /// An effect that moves money or cannot be taken back, and that outside text leads to, needs a cap or a person.
     pub(crate) fn check_control(&mut self, draft: &FlowDraft<'_>) {
+        self.note_emission(draft);
+        self.note_remembering(draft);
         for (at, lowered) in &draft.lowered {
             let bare = self.bare_effects(&lowered.step.kind, &draft.name);
             let steering = if bare.is_empty() { Vec::new() } else { leading_to(draft, *at) };
@@ -106,6 +108,7 @@ pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
         let stops = |kind: &StepKind| match kind {
             StepKind::Reflect { go_on, .. } => !go_on,
             StepKind::Revise(revise) => revise.otherwise == Unaccepted::Stop,
+            StepKind::Wait(wait) => wait.on_timeout == Some(OnTimeout::Stop),
             _ => false,
         };
         if draft.lowered.get(&before).is_some_and(|lowered| stops(&lowered.step.kind)) {

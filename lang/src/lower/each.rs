@@ -6,7 +6,7 @@ use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{self, Scope};
+use crate::expr::{self, Checked, Scope};
 use crate::plan::{Arm, Each, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
@@ -122,7 +122,9 @@ impl Context<'_> {
         let ty = Ty::Object(output.iter().map(|(name, checked)| (name.clone(), checked.expr.ty.clone())).collect());
         let body = Arm { when: None, output: output.into_iter().map(|(name, checked)| (name, checked.expr)).collect() };
         // Which items there are, and how many, comes from whoever made the list.
-        let items = place.note(checked?);
+        let checked = checked?;
+        place.steer(&Checked { marks: checked.own, ..checked.clone() }, items.span);
+        let items = place.note(checked);
         let marks = marks.with(picked).with(items.own);
         let each =
             Each { items: items.expr, item: variables.item, index: variables.index, key, condition, max: max?, parallel: parallel?, body };

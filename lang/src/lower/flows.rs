@@ -2,7 +2,10 @@
 //! order of the nodes. Flows that others start come before those. It lowers no step itself.
 
 use super::context::{Context, name_of};
+use super::emitted::Emitted;
 use super::found::Found;
+use super::kept::Kept;
+use super::known::Known;
 use super::model::WrittenRoute;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
@@ -13,16 +16,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What lowering one flow gives.
-struct Outcome {
-    name: String,
+pub(super) struct Outcome {
+    pub(super) name: String,
     flow: Option<Flow>,
     /// Type and marks of what it answers, for the flows that start it.
-    output: Option<(Ty, Marks)>,
+    pub(super) output: Option<(Ty, Marks)>,
     /// The type of its input, where the flow declares it itself.
     records: Vec<(String, Record)>,
     routes: BTreeMap<String, Arc<Route>>,
     locations: Locations,
-    found: Vec<Diagnostic>,
+    pub(super) found: Vec<Diagnostic>,
+    /// What outside text decides of the events that it emits.
+    pub(super) emitted: Vec<Emitted>,
+    /// What outside text decides of the memories that it writes.
+    pub(super) kept: Kept,
 }
 
 impl Context<'_> {
@@ -33,6 +40,8 @@ impl Context<'_> {
             let lowered = parallel::each(threads, &wave, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
             for outcome in lowered.into_iter().flatten() {
                 self.diagnostics.extend(outcome.found);
+                self.known.emitted.extend(outcome.emitted);
+                self.known.kept.extend(outcome.kept);
                 self.locations.0.extend(outcome.locations.0);
                 self.plan.types.records.extend(outcome.records);
                 self.plan.routes.extend(outcome.routes);
@@ -42,6 +51,8 @@ impl Context<'_> {
                 }
             }
         }
+        self.prove_emitted(routes);
+        self.prove_recalled(nodes, routes, threads);
     }
 
     /// A context of its own, which knows everything that was lowered before the flows.
@@ -55,12 +66,12 @@ impl Context<'_> {
             declared: self.declared.clone(),
             choosing: self.choosing.clone(),
             settings: self.settings.clone(),
-            known: self.known.clone(),
+            known: Known { emitted: Vec::new(), kept: Kept::default(), ..self.known.clone() },
         }
     }
 
     /// Lowers one flow and takes out of the context what it added.
-    fn lower_apart(&mut self, node: &Node, routes: &BTreeMap<String, WrittenRoute>) -> Option<Outcome> {
+    pub(super) fn lower_apart(&mut self, node: &Node, routes: &BTreeMap<String, WrittenRoute>) -> Option<Outcome> {
         let name = name_of(node)?.text;
         // A declared type may have that name; the flow of the next thread must find it unchanged.
         let declared = self.plan.types.records.get(&own_record(&name)).cloned();
@@ -74,6 +85,8 @@ impl Context<'_> {
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),
+            emitted: std::mem::take(&mut self.known.emitted),
+            kept: std::mem::take(&mut self.known.kept),
             name,
         })
     }

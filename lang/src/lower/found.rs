@@ -34,6 +34,11 @@ impl Found {
         self.list.len()
     }
 
+    /// Whether one of a code was found at a place.
+    pub(crate) fn says(&self, span: Span, code: &'static str) -> bool {
+        self.places.get(&(span, code)).is_some_and(|same| !same.is_empty())
+    }
+
     /// How often one was reported, those that were there already and those forgotten since included.
     pub(crate) fn reports(&self) -> usize {
         self.reports

@@ -14,7 +14,9 @@ impl Context<'_> {
         if let Some(value) = node.setting("embed").cloned() {
             let model = node.first("embed").and_then(|embed| embed.property("model")).cloned();
             let model = model.and_then(|model| self.text(&model, "a model"));
-            terms.embed = self.text_field(&value, fields).map(|field| (field, model));
+            let field = self.text_field(&value, fields);
+            self.check_embedded(&value, fields.iter().find(|own| Some(&own.name) == field.as_ref()), model.as_deref());
+            terms.embed = field.map(|field| (field, model));
         }
         for value in node.list("fulltext").into_iter().cloned().collect::<Vec<_>>() {
             terms.fulltext.extend(self.text_field(&value, fields));

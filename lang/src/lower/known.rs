@@ -1,5 +1,8 @@
 //! What lowering has learnt of things that other nodes name, beside the plan. None of it is in the plan.
 
+use super::called::Bare;
+use super::emitted::Emitted;
+use super::kept::Kept;
 use crate::ast::Node;
 use crate::ty::{Marks, Ty};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,15 +17,31 @@ pub(crate) struct Known {
     pub(crate) acts: BTreeMap<String, Vec<(String, String)>>,
     /// Flows that other flows start, as written.
     pub(crate) called: BTreeMap<String, Arc<Node>>,
-    /// Of a flow and those of its inputs that outside text chose: the uncapped effects that it then leads to (flow and operation), and
-    /// what is said of the answer.
-    pub(crate) proved: BTreeMap<(String, BTreeSet<String>), (Vec<(String, String)>, Marks)>,
+    /// What was proved of flows for callers whose values outside text chose.
+    pub(crate) proved: BTreeMap<(String, BTreeSet<String>), Proved>,
+    /// Events that flows emit where outside text decides something, with what it decides.
+    pub(crate) emitted: Vec<Emitted>,
+    /// What outside text decides of memories, as far as it was found.
+    pub(crate) kept: Kept,
+    /// The same, as it is taken for the flow at hand.
+    pub(crate) recalled: Kept,
+    /// Every flow is in the plan, so that what an event starts is known.
+    pub(crate) complete: bool,
     /// Uncapped effects to which the values given to called flows lead.
-    pub(crate) led: Vec<(String, String)>,
+    pub(crate) led: Vec<Bare>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.
     pub(crate) scenario_at: i64,
     /// Part and digest of every base that something replaces.
     pub(crate) lock: Vec<(String, String)>,
+}
+
+/// What a flow does where outside text chose some of its inputs.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Proved {
+    /// The uncapped effects that it then leads to.
+    pub(crate) bare: Vec<Bare>,
+    /// What is said of the answer.
+    pub(crate) marks: Marks,
 }

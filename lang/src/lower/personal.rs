@@ -13,6 +13,9 @@ use crate::source::Span;
 use crate::template;
 use crate::ty::{Field, Marks, Ty};
 
+/// What a value stands in that names a person in a memory.
+pub(crate) const SUBJECT: &str = "the subject of a memory";
+
 impl Context<'_> {
     /// A value that stands somewhere as it is, such as the key of a run.
     pub(crate) fn check_personal(&mut self, checked: &Checked, value: Option<&Literal>, place: &str) {
@@ -92,6 +95,25 @@ impl Context<'_> {
         let checked = checked?;
         self.check_personal_rule(on, &checked.reads, "the message of a `deny`");
         Some(checked.template)
+    }
+
+    /// Whose facts are meant: the name under which they are sealed is not sealed itself.
+    pub(crate) fn subject(&mut self, value: &Literal, scope: &Scope) -> Option<Checked> {
+        let checked = self.value(value, scope, Some(&Ty::String))?;
+        self.check_personal(&checked, Some(value), SUBJECT);
+        Some(checked)
+    }
+
+    /// The text that a memory is searched by: a model of a provider reads it.
+    pub(crate) fn check_embedded(&mut self, value: &Literal, field: Option<&Field>, model: Option<&str>) {
+        let (Some(field), Some(name)) = (field, model) else { return };
+        let remote = self.plan.models.get(name).and_then(|model| model.remote.as_ref());
+        let cleared = remote.is_none_or(|remote| remote.cleared.iter().any(|word| word == "pii"));
+        if field.marks.pii && !cleared {
+            let message = format!("personal text would reach the model `{name}`, which is not cleared for it");
+            let diagnostic = Diagnostic::new(&meaning::NOT_CLEARED, value.span, message).label(format!("`{name}` embeds it"));
+            self.report(diagnostic.help(format!("write `cleared pii` in the model `{name}` if its provider may see personal data")));
+        }
     }
 
     /// A key that stands in lists as it is.

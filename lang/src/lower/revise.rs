@@ -153,6 +153,12 @@ impl Context<'_> {
                 (Ty::Object(vec![("passed".to_owned(), Ty::Bool), codes]), Marks::default())
             }
         };
+        // Whether a draft is accepted follows what it says.
+        if let (Some((name, _, marks)), Some(value), false) = (&of, node.setting("of"), critics.is_empty())
+            && marks.choosing().steered
+        {
+            place.control.push(Steering { span: value.span, path: name.clone() });
+        }
         let revise = Revise { of: of.map(|(name, ..)| name), critics, requires, max_revisions, otherwise };
         Some((StepKind::Revise(Box::new(revise)), ty, marks))
     }

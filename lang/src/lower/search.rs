@@ -27,6 +27,9 @@ impl Context<'_> {
             let value = node.setting(setting).cloned()?;
             let checked = context.value(&value, &place.scope, Some(&ty))?;
             marks = marks.with(checked.marks.choosing());
+            if setting == "subject" {
+                context.check_personal(&checked, Some(&value), super::personal::SUBJECT);
+            }
             Some(place.note(checked).expr)
         };
         let subject = part(self, "subject", Ty::String, place);
@@ -63,7 +66,8 @@ impl Context<'_> {
     /// What is said of facts that were found: those of somebody whom outside text chose, or of anybody, are not his own words.
     pub(crate) fn recalled(&self, found: Marks, record: &str, of_one: bool) -> Marks {
         let inner = crate::expr::select::inner_marks(&Ty::Record(record.to_owned()), &self.plan.types);
-        Marks { private: inner.pii && (!of_one || found.steered), ..found }
+        let steered = found.steered || self.known.recalled.whole(record);
+        Marks { private: inner.pii && (!of_one || found.steered), steered, ..found }
     }
 
     /// How many facts at most: `max` of all, `top` of the best, `last` of the newest.

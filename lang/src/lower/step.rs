@@ -212,7 +212,7 @@ impl Context<'_> {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose facts");
             return None;
         };
-        let subject = self.value(&subject, &place.scope, Some(&Ty::String))?;
+        let subject = self.subject(&subject, &place.scope)?;
         let subject = place.note(subject);
         let (marks, subject) = (self.recalled(subject.marks.choosing(), &record, true), subject.expr);
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };

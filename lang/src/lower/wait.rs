@@ -67,17 +67,20 @@ impl Context<'_> {
             }
         };
         let (event, record) = record?;
+        // Which event it is, and whether it comes at all.
+        let mut marks = Marks::default();
         let condition = match node.setting("where").cloned() {
             Some(condition) => {
                 let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
                 place.steer(&checked, condition.span);
+                marks = checked.marks.choosing();
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());
                 Some(checked.expr)
             }
             None => None,
         };
         let until = Until::Event { event, condition, within: within? };
-        Some((StepKind::Wait(Box::new(Wait { until, on_timeout: Some(on_timeout?) })), Ty::Record(record), Marks::default()))
+        Some((StepKind::Wait(Box::new(Wait { until, on_timeout: Some(on_timeout?) })), Ty::Record(record), marks))
     }
 }

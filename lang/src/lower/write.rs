@@ -175,8 +175,9 @@ impl Context<'_> {
             }
             if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
                 let trusted = fields.iter().any(|field| field.name == name.text && !field.marks.untrusted);
-                if trusted && checked.marks.untrusted {
-                    let message = format!("the evidence `{}` comes from outside text, and the policy takes it for trusted", name.text);
+                if trusted && checked.marks.choosing().steered {
+                    let how = if checked.marks.untrusted { "comes from" } else { "was decided by" };
+                    let message = format!("the evidence `{}` {how} outside text, and the policy takes it for trusted", name.text);
                     let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("derived from outside text");
                     self.report(
                         diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
@@ -276,7 +277,7 @@ impl Context<'_> {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
             return None;
         };
-        let subject = self.value(&subject, &place.scope, Some(&Ty::String));
+        let subject = self.subject(&subject, &place.scope);
         // The record's fields are the children that are not settings of the step.
         let settings = crate::shape::rule_of("flow", "remember").map(|rule| rule.settings.as_slice()).unwrap_or_default();
         let body = Node {
@@ -293,6 +294,7 @@ impl Context<'_> {
 
     /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
     pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+        self.note_kept(record, fields, bound);
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {

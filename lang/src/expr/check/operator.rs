@@ -80,7 +80,8 @@ impl Checker<'_> {
         let one = self.knowing(holds, |checker| checker.part(one));
         let other = self.knowing(fails, |checker| checker.part(other));
         let range = over(condition.range, over(one.range, other.range));
-        let marks = condition.marks.with(self.whole(&one)).with(self.whole(&other));
+        // The condition only chooses between the two.
+        let marks = condition.marks.choosing().with(self.whole(&one)).with(self.whole(&other));
         let Some(ty) = self.common(&one, &other) else {
             let (left, right) = (one.ty.clone(), other.ty.clone());
             let (first, second) = (self.span(one.range), self.span(other.range));

@@ -73,8 +73,14 @@ impl Draft {
             random: Random(seed),
             number: 0,
             conditions: owned(&["input.amount > '100 USD'", "input.id == 'm1'", "input.text.contains('x')"]),
-            texts: owned(&["input.order_id", "input.text", "among(input.text, input.known)", "input.order_id"]),
-            amounts: owned(&["input.amount", "money('5 USD')"]),
+            texts: owned(&[
+                "input.order_id",
+                "input.text",
+                "among(input.text, input.known)",
+                "endorse(input.text, 'a test')",
+                "input.order_id",
+            ]),
+            amounts: owned(&["input.amount", "money('5 USD')", "(input.text == 'o1' ? money('5 USD') : input.amount)"]),
         }
     }
 

@@ -110,7 +110,7 @@ async fn policies_add_up_whatever_their_order() {
     let (one, two) = (ask("one", "leads"), ask("two", "finance"));
     assert_eq!(verdict(&[&one, &two], 1).await, "ask one.ask two.ask");
     assert_eq!(verdict(&[&two, &one], 1).await, "ask one.ask two.ask");
-    let no = "policy \"zero\" { on \"pay.credit\"; deny \"never\" when=\"effect.amount > '9 USD'\"; limit \"cap\" count=5 }";
+    let no = "policy \"zero\" { on \"pay.credit\"; deny \"never\" when=\"effect.amount > '5 USD'\"; limit \"cap\" count=5 }";
     assert_eq!(verdict(&[&one, no], 1).await, "deny zero.never");
 }
 

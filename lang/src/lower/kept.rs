@@ -1,0 +1,122 @@
+//! Our own values that outside text chose, and facts that it let be remembered: the next run that recalls them rests on it, too. Flows
+//! that recall are proved once more for that. Words from outside need none of it: the memory's fields say so themselves.
+
+use super::context::{Context, name_of};
+use super::control::leading_to;
+use super::flow::FlowDraft;
+use super::flows::Outcome;
+use super::model::WrittenRoute;
+use crate::ast::Node;
+use crate::code::meaning;
+use crate::expr::Checked;
+use crate::parallel;
+use crate::plan::{Flow, StepKind};
+use crate::ty::Field;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What outside text decides of memories.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Fields of records that are remembered: which of our own values they have.
+    fields: BTreeSet<(String, String)>,
+    /// Records of memories: whether there is a fact at all.
+    whole: BTreeSet<String>,
+}
+
+impl Kept {
+    /// Whether outside text decides if there is a fact.
+    pub(crate) fn whole(&self, record: &str) -> bool {
+        self.whole.contains(record)
+    }
+
+    /// Adds what others found.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.fields.extend(other.fields);
+        self.whole.extend(other.whole);
+    }
+
+    fn concerns(&self, record: &str) -> bool {
+        self.whole(record) || self.fields.iter().any(|(of, _)| of == record)
+    }
+}
+
+impl Context<'_> {
+    /// Notes the values of a fact that outside text chose.
+    pub(crate) fn note_kept(&mut self, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+        let marked = |name: &String| fields.iter().any(|field| field.name == *name && field.marks.untrusted);
+        let steered = bound.iter().filter(|(name, checked)| checked.marks.steered && !marked(name));
+        self.known.kept.fields.extend(steered.map(|(name, _)| (record.to_owned(), name.clone())));
+    }
+
+    /// Notes the facts that outside text lets a flow remember.
+    pub(crate) fn note_remembering(&mut self, draft: &FlowDraft<'_>) {
+        for (at, lowered) in &draft.lowered {
+            let memory = match &lowered.step.kind {
+                StepKind::Remember { memory, .. } => memory,
+                StepKind::Facts(facts) => &facts.memory,
+                _ => continue,
+            };
+            let record = self.plan.memories.get(memory).map(|memory| memory.record.clone());
+            if !leading_to(draft, *at).is_empty() {
+                self.known.kept.whole.extend(record);
+            }
+        }
+    }
+
+    /// Whether a flow recalls what outside text decided, or starts one that may.
+    fn rests_on_kept(&self, flow: &Flow, others: &BTreeSet<String>) -> bool {
+        let recalls = |memory: &String| self.plan.memories.get(memory).is_some_and(|memory| self.known.recalled.concerns(&memory.record));
+        flow.steps.iter().chain(&flow.terms.on_failure).any(|step| match &step.kind {
+            StepKind::Recall { memory, .. } => recalls(memory),
+            StepKind::Search(search) => recalls(&search.memory),
+            StepKind::Begin(begin) => others.contains(&begin.flow),
+            _ => false,
+        })
+    }
+
+    /// Proves the flows that recall what outside text decided in other runs, on so many threads.
+    pub(crate) fn prove_recalled(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
+        // What is proved may be remembered in turn; there are no more fields than there are.
+        while self.known.kept != self.known.recalled {
+            self.known.recalled = self.known.kept.clone();
+            let mut proved = BTreeSet::new();
+            // Those that others start come first, so that what they answer is known.
+            for wave in self.flows_in_order(nodes) {
+                let rests = |node: &&Node| {
+                    let flow = name_of(node).and_then(|name| self.plan.flows.get(&name.text));
+                    flow.is_some_and(|flow| self.rests_on_kept(flow, &proved))
+                };
+                let wave: Vec<&Node> = wave.into_iter().filter(rests).collect();
+                proved.extend(wave.iter().filter_map(|node| name_of(node)).map(|name| name.text));
+                let shared = &*self;
+                let lowered = parallel::each(threads, &wave, || shared.for_recalling(), |worker, node| worker.lower_apart(node, routes));
+                lowered.into_iter().flatten().for_each(|outcome| self.take_proof(outcome));
+            }
+            self.prove_emitted(routes);
+        }
+    }
+
+    /// A context of its own, in which what was remembered is marked.
+    fn for_recalling(&self) -> Self {
+        let mut apart = self.for_flows();
+        for (record, name) in &self.known.recalled.fields {
+            let fields = apart.plan.types.records.get_mut(record).map(|record| &mut record.fields);
+            for field in fields.into_iter().flatten().filter(|field| field.name == *name) {
+                field.marks.steered = true;
+            }
+        }
+        apart
+    }
+
+    /// What a flow leads to where it rests on other runs. It is in the plan already, and its other mistakes were reported.
+    fn take_proof(&mut self, outcome: Outcome) {
+        for diagnostic in outcome.found.into_iter().filter(|diagnostic| diagnostic.code == &meaning::STEERED) {
+            if !self.diagnostics.says(diagnostic.span, diagnostic.code.id) {
+                self.report(diagnostic);
+            }
+        }
+        self.known.kept.extend(outcome.kept);
+        self.known.emitted.extend(outcome.emitted);
+        self.known.outputs.extend(outcome.output.map(|output| (outcome.name, output)));
+    }
+}

@@ -1,0 +1,72 @@
+//! Names that must stand in expressions: of steps, fields, settings. What is named where is not looked at.
+
+use super::context::Context;
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+impl Context<'_> {
+    /// Refuses a step's name that cannot stand in an expression, or that would hide what the runtime gives.
+    pub(crate) fn step_name_allowed(&mut self, text: &str, span: Span) {
+        if GIVEN.contains(&text) {
+            let diagnostic =
+                Diagnostic::new(&meaning::BAD_NAME, span, format!("`{text}` cannot name a step: expressions have a value of that name"));
+            self.report(diagnostic.label("taken").help("choose another name"));
+        } else {
+            self.snake_case(text, span, "a step");
+        }
+    }
+
+    /// Refuses a name that cannot stand in an expression.
+    pub(crate) fn snake_case(&mut self, text: &str, span: Span, what: &str) -> bool {
+        let plain = text.chars().next().is_some_and(|first| first.is_ascii_lowercase())
+            && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+        let reserved = RESERVED.contains(&text);
+        if plain && !reserved {
+            return true;
+        }
+        let why = if reserved { "it is a word of the expression language" } else { "it must be a name in expressions" };
+        let diagnostic = Diagnostic::new(&meaning::BAD_NAME, span, format!("`{text}` cannot name {what}: {why}"));
+        let fixed: String =
+            text.to_ascii_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+        self.report(match reserved {
+            true => diagnostic.label("reserved").help("choose another name"),
+            false => {
+                let help = format!("write `{fixed}`: small letters, digits and `_`, beginning with a letter");
+                let diagnostic = diagnostic.label("not snake_case").help(help);
+                // The name of a field is also in the data that come from outside.
+                let possible = fixed.starts_with(|first: char| first.is_ascii_lowercase()) && !RESERVED.contains(&fixed.as_str());
+                if possible { diagnostic.proposal(format!("write `{fixed}`"), span, format!("\"{fixed}\"")) } else { diagnostic }
+            }
+        });
+        false
+    }
+}
+
+/// Words of the expression language.
+const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "null",
+    "package",
+    "namespace",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+];
+
+/// Values that every expression of a flow has.
+const GIVEN: &[&str] = &["input", "run", "settings", "steps", "failure"];
