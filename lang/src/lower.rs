@@ -32,6 +32,7 @@ pub(crate) mod order;
 pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod provider;
+pub(crate) mod reuse;
 pub(crate) mod revise;
 pub(crate) mod rollout;
 pub(crate) mod rows;

@@ -4,41 +4,54 @@
 use super::context::{Context, name_of};
 use super::found::Found;
 use super::model::WrittenRoute;
+use super::reuse::Reuse;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
 use crate::parallel;
-use crate::plan::{Flow, Locations, Route};
+use crate::plan::{Digest, Flow, Locations, Route};
 use crate::ty::{Marks, Record, Ty};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What lowering one flow gives.
-struct Outcome {
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
     name: String,
-    flow: Option<Flow>,
+    pub(super) flow: Option<Arc<Flow>>,
     /// Type and marks of what it answers, for the flows that start it.
     output: Option<(Ty, Marks)>,
     /// The type of its input, where the flow declares it itself.
     records: Vec<(String, Record)>,
     routes: BTreeMap<String, Arc<Route>>,
     locations: Locations,
-    found: Vec<Diagnostic>,
+    pub(super) found: Vec<Diagnostic>,
+    /// The files that it named, and what was in them.
+    pub(super) files_read: Vec<(String, Digest)>,
 }
 
 impl Context<'_> {
-    /// Lowers every flow, on so many threads.
-    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
+    /// Lowers every flow, on so many threads; what is known from before is not lowered again.
+    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize, reuse: &mut Reuse) {
         for wave in self.flows_in_order(nodes) {
             let shared = &*self;
-            let lowered = parallel::each(threads, &wave, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
-            for outcome in lowered.into_iter().flatten() {
+            let (keys, known): (Vec<_>, Vec<_>) = wave.iter().map(|node| reuse.find(shared, node).unzip()).unzip();
+            let changed: Vec<&Node> =
+                wave.iter().zip(&known).filter(|(_, known)| !matches!(known, Some(Some(_)))).map(|(node, _)| *node).collect();
+            let mut lowered = match changed.is_empty() {
+                true => Vec::new(),
+                false => parallel::each(threads, &changed, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes)),
+            }
+            .into_iter();
+            for (key, known) in keys.into_iter().zip(known) {
+                let Some(outcome) = known.flatten().or_else(|| lowered.next().flatten()) else { continue };
+                reuse.keep(key, &outcome);
                 self.diagnostics.extend(outcome.found);
                 self.locations.0.extend(outcome.locations.0);
                 self.plan.types.records.extend(outcome.records);
                 self.plan.routes.extend(outcome.routes);
                 self.known.outputs.extend(outcome.output.map(|output| (outcome.name.clone(), output)));
                 if let Some(flow) = outcome.flow {
-                    self.plan.flows.insert(outcome.name, Arc::new(flow));
+                    self.plan.flows.insert(outcome.name, flow);
                 }
             }
         }
@@ -56,6 +69,7 @@ impl Context<'_> {
             choosing: self.choosing.clone(),
             settings: self.settings.clone(),
             known: self.known.clone(),
+            files_read: Vec::new(),
         }
     }
 
@@ -68,12 +82,13 @@ impl Context<'_> {
         let own = self.plan.types.records.remove_entry(&own_record(&name));
         self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
         Some(Outcome {
-            flow,
+            flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             records: own.into_iter().collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),
+            files_read: std::mem::take(&mut self.files_read),
             name,
         })
     }
