@@ -29,6 +29,7 @@ pub(crate) mod metric;
 pub(crate) mod migration;
 pub(crate) mod model;
 pub(crate) mod order;
+pub(crate) mod pattern;
 pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod provider;
