@@ -41,6 +41,7 @@ pub(crate) mod scenario;
 pub(crate) mod scene;
 pub(crate) mod search;
 pub(crate) mod secret;
+pub(crate) mod seed;
 pub(crate) mod series;
 pub(crate) mod split;
 pub(crate) mod step;

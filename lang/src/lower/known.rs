@@ -1,7 +1,7 @@
 //! What lowering has learnt of things that other nodes name, beside the plan. None of it is in the plan.
 
 use crate::ty::{Marks, Ty};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known so far.
 #[derive(Debug, Default, Clone)]
@@ -14,6 +14,8 @@ pub(crate) struct Known {
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.
     pub(crate) scenario_at: i64,
+    /// Types and files of seeds that were looked at.
+    pub(crate) seeds: BTreeSet<(String, String)>,
     /// Part and digest of every base that something replaces.
     pub(crate) lock: Vec<(String, String)>,
 }
