@@ -1,4 +1,5 @@
 //! Compiling again, and on several threads, ends in what compiling anew on one thread ends in.
+#![cfg(test)]
 
 use tradewind_lang::compile::{Compiled, Generation, Repository, compile, compile_after};
 
