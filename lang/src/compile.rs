@@ -75,10 +75,11 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
         choosing: BTreeMap::new(),
         settings: Vec::new(),
         known: crate::lower::known::Known::default(),
+        files_read: Vec::new(),
     };
     let texts = add_sources(&mut context.sources, repository);
     let texts: Vec<(SourceId, &str)> = texts.iter().map(|(source, text)| (*source, &**text)).collect();
-    let mut files = Files::read(&texts, previous, threads);
+    let mut files = Files::read(&context.sources, &texts, previous, threads);
     context.diagnostics.extend(std::mem::take(&mut files.found));
     let nodes = context.layered(&files.nodes, repository.environment);
     let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
@@ -101,7 +102,8 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
     context.lower_actors(&nodes, &routes);
     context.note_acts(&nodes);
     context.note_called(&nodes);
-    context.lower_flows(&nodes, &routes, threads);
+    files.reuse.surround(&files.declarations(), repository.environment, &context.files_read);
+    context.lower_flows(&nodes, &routes, threads, &mut files.reuse);
     context.lower_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);

@@ -246,6 +246,11 @@ impl<'a> Reader<'a> {
             Value::List(items) => (items.len() as f64, "has length"),
             _ => return,
         };
+        if let (Some(pattern), Value::String(text)) = (&field.pattern, value)
+            && !crate::expr::matches(text, pattern).unwrap_or(false)
+        {
+            self.problem(format!("must match `{pattern}`"));
+        }
         if let Some(min) = field.min
             && size < min
         {
@@ -260,7 +265,16 @@ impl<'a> Reader<'a> {
 }
 
 fn plain_field(name: &str, ty: &Ty) -> Field {
-    Field { name: name.to_owned(), ty: ty.clone(), marks: crate::ty::Marks::default(), default: None, min: None, max: None, label: None }
+    Field {
+        name: name.to_owned(),
+        ty: ty.clone(),
+        marks: crate::ty::Marks::default(),
+        default: None,
+        min: None,
+        max: None,
+        pattern: None,
+        label: None,
+    }
 }
 
 /// A whole number of 64 bits; some providers write `3.0`.

@@ -233,6 +233,15 @@ impl Expr {
     }
 }
 
+/// Whether a text matches a regular expression somewhere, as `matches` has it.
+///
+/// # Errors
+/// A pattern that is no regular expression.
+pub fn matches(text: &str, pattern: &str) -> Result<bool, EvalError> {
+    let value = borrowed::call("matches", true, &[Value::string(text), Value::string(pattern)])?;
+    Ok(value == Value::Bool(true))
+}
+
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvalError(

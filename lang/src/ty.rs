@@ -151,6 +151,9 @@ pub struct Field {
     pub min: Option<f64>,
     /// Greatest number, or greatest length of text and lists.
     pub max: Option<f64>,
+    /// What its text must match somewhere, as `matches` has it.
+    #[serde(default)]
+    pub pattern: Option<String>,
     /// For people.
     pub label: Option<String>,
 }

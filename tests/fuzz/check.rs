@@ -64,7 +64,7 @@ pub(crate) fn scenario(text: &str) {
 /// The scenarios of the reference and of the shipped files.
 pub(crate) fn scenarios(shipped: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let texts = shipped.into_iter().filter_map(|bytes| String::from_utf8(bytes).ok());
-    let found: Vec<Vec<u8>> = texts.filter_map(|text| Some(text[text.find("scenario \"")?..].as_bytes().to_vec())).collect();
+    let found: Vec<Vec<u8>> = texts.filter_map(|text| text.find("scenario \"").map(|at| text.as_bytes()[at..].to_vec())).collect();
     assert!(found.len() > 5, "only {} texts have scenarios", found.len());
     found
 }

@@ -32,7 +32,7 @@ static TYPES: LazyLock<TypeTable> = LazyLock::new(|| {
 });
 
 fn named(name: &str) -> Field {
-    Field { name: name.to_owned(), ty: Ty::Null, marks: Marks::default(), default: None, min: None, max: None, label: None }
+    Field { name: name.to_owned(), ty: Ty::Null, marks: Marks::default(), default: None, min: None, max: None, pattern: None, label: None }
 }
 
 static VALUES: LazyLock<Record> = LazyLock::new(|| {

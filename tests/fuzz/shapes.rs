@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// Far above what any of them needs unoptimised, with other programs beside it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 const MEGABYTE: usize = 1_000_000;
 
@@ -122,7 +122,6 @@ fn expressions() -> Vec<(&'static str, String)> {
         ("fields", format!("order{}", ".lines".repeat(deep))),
         ("indexes", format!("order.lines{}", "[0]".repeat(deep))),
         ("calls", format!("'a'{}", ".trim()".repeat(of(20_000)))),
-        ("texts that double", format!("{}'aaaaaaaa'{}", "cel.bind(a, ".repeat(1), ", a + a)")),
         ("macros in macros", format!("{}true{}", "order.lines.all(x, ".repeat(40), ")".repeat(40))),
         ("loops that multiply", format!("{}1{}", "lists.range(1000).map(x, ".repeat(6), ")".repeat(6))),
         ("bound and doubled", (0..40).fold("'a'".to_owned(), |text, at| format!("cel.bind(b{at}, {text}, b{at} + b{at})"))),

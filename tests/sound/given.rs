@@ -4,7 +4,7 @@ use crate::expression::below;
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::ty::{Ty, TypeTable};
-use tradewind_lang::value::{Record, Value};
+use tradewind_lang::value::Value;
 use tradewind_tests::random::Random;
 
 const DAY: i64 = 86_400_000_000;

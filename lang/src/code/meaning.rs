@@ -40,6 +40,7 @@ codes! {
     SHADOWED = "TW0192", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
+    UNUSABLE_SEED = "TW0163", Error, "a seed that is no record of its type";
     UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
     NO_BOUND = "TW0150", Error, "something that could go on for ever";
     NOT_UNDOABLE = "TW0151", Error, "an effect that cannot be taken back";

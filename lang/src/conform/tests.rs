@@ -1,12 +1,12 @@
 //! JSON at the border.
 
-use super::{Problem, base64, from_answer, from_json, to_json, unbase64};
+use super::{Problem, base64, fields_from_json, from_answer, from_json, to_json, unbase64};
 use crate::ty::{Field, Marks, Record, Ty, TypeTable};
 use crate::value::Value;
 use serde_json::json;
 
 fn field(name: &str, ty: Ty) -> Field {
-    Field { name: name.to_owned(), ty, marks: Marks::default(), default: None, min: None, max: None, label: None }
+    Field { name: name.to_owned(), ty, marks: Marks::default(), default: None, min: None, max: None, pattern: None, label: None }
 }
 
 fn types() -> TypeTable {
@@ -76,6 +76,15 @@ fn every_problem_is_named_with_its_path() {
             "`lines[1].price`: is missing",
         ]
     );
+}
+
+#[test]
+fn a_text_matches_the_pattern_of_its_field() {
+    let fields = [Field { pattern: Some("^[A-Z]{2}-[0-9]+$".to_owned()), ..field("id", Ty::String.optional()) }];
+    let of = |json: &serde_json::Value| fields_from_json(json, &fields, &types());
+    assert!(of(&json!({"id": "CA-12"})).is_ok() && of(&json!({"id": null})).is_ok() && of(&json!({})).is_ok());
+    let problems = of(&json!({"id": "ca-12"})).unwrap_err();
+    assert_eq!(problems[0].to_string(), "`id`: must match `^[A-Z]{2}-[0-9]+$`");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::expr::{self, Checked, Expr, Scope};
 use crate::literal;
 use crate::money::{Currency, Money};
-use crate::plan::{Locations, Plan};
+use crate::plan::{Digest, Locations, Plan};
 use crate::shape::Shaped;
 use crate::source::{SourceMap, Span};
 use crate::ty::{Marks, Ty};
@@ -35,6 +35,8 @@ pub(crate) struct Context<'a> {
     pub(crate) settings: Vec<(String, Ty)>,
     /// What has been learnt beside the plan.
     pub(crate) known: super::known::Known,
+    /// Other files of the repository that were read, and what was in them.
+    pub(crate) files_read: Vec<(String, Digest)>,
 }
 
 impl Context<'_> {
@@ -284,6 +286,7 @@ impl Context<'_> {
     pub(crate) fn repository_file(&mut self, path: &str, span: Span) -> Option<String> {
         let outside = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
         if let Some(read) = (!outside).then(|| (self.read)(path)).flatten() {
+            self.files_read.push((path.to_owned(), Digest::of(read.as_bytes())));
             return Some(read);
         }
         let why = if outside { "lies outside the repository" } else { "is not in the repository, or is not UTF-8 text" };

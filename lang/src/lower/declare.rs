@@ -59,6 +59,7 @@ impl Context<'_> {
             default: None,
             min: None,
             max: None,
+            pattern: None,
             label: None,
         };
         let fields = vec![field("digest", Ty::String), field("media_type", Ty::String), field("bytes", Ty::Int)];
@@ -235,8 +236,9 @@ impl Context<'_> {
             let marks = self.marks(child);
             let default = child.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
             let (min, max) = self.bounds_of(child, &ty, default.as_ref());
+            let pattern = self.pattern_of(child, &ty, default.as_ref());
             let label = self.setting_text(child, "label");
-            fields.push(Field { name: name.text, ty, marks, default, min, max, label });
+            fields.push(Field { name: name.text, ty, marks, default, min, max, pattern, label });
         }
         fields
     }

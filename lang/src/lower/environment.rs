@@ -64,7 +64,12 @@ impl Context<'_> {
             let (Some(record), Some(file)) = (seed.argument(0).cloned(), seed.argument(1).cloned()) else { continue };
             let record = self.reference(&record, "type");
             match (self.file_or_text(&file), record) {
-                (Some((_, Some(path))), Some(record)) => {
+                (Some((text, Some(path))), Some(record)) => {
+                    // Two environments may begin with the same.
+                    if !self.known.seeds.contains(&(record.clone(), path.clone())) {
+                        self.check_seeds(&record, &path, &text);
+                        self.known.seeds.insert((record.clone(), path.clone()));
+                    }
                     environment.seeds.insert(record, path);
                 }
                 (Some((_, None)), _) => {

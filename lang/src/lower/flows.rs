@@ -7,18 +7,20 @@ use super::found::Found;
 use super::kept::Kept;
 use super::known::Known;
 use super::model::WrittenRoute;
+use super::reuse::Reuse;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
 use crate::parallel;
-use crate::plan::{Flow, Locations, Route};
+use crate::plan::{Digest, Flow, Locations, Route};
 use crate::ty::{Marks, Record, Ty};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What lowering one flow gives.
+#[derive(Debug, Clone)]
 pub(super) struct Outcome {
     pub(super) name: String,
-    flow: Option<Flow>,
+    pub(super) flow: Option<Arc<Flow>>,
     /// Type and marks of what it answers, for the flows that start it.
     pub(super) output: Option<(Ty, Marks)>,
     /// The type of its input, where the flow declares it itself.
@@ -30,15 +32,26 @@ pub(super) struct Outcome {
     pub(super) emitted: Vec<Emitted>,
     /// What outside text decides of the memories that it writes.
     pub(super) kept: Kept,
+    /// The files that it named, and what was in them.
+    pub(super) files_read: Vec<(String, Digest)>,
 }
 
 impl Context<'_> {
-    /// Lowers every flow, on so many threads.
-    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
+    /// Lowers every flow, on so many threads; what is known from before is not lowered again.
+    pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize, reuse: &mut Reuse) {
         for wave in self.flows_in_order(nodes) {
             let shared = &*self;
-            let lowered = parallel::each(threads, &wave, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes));
-            for outcome in lowered.into_iter().flatten() {
+            let (keys, known): (Vec<_>, Vec<_>) = wave.iter().map(|node| reuse.find(shared, node).unzip()).unzip();
+            let changed: Vec<&Node> =
+                wave.iter().zip(&known).filter(|(_, known)| !matches!(known, Some(Some(_)))).map(|(node, _)| *node).collect();
+            let mut lowered = match changed.is_empty() {
+                true => Vec::new(),
+                false => parallel::each(threads, &changed, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes)),
+            }
+            .into_iter();
+            for (key, known) in keys.into_iter().zip(known) {
+                let Some(outcome) = known.flatten().or_else(|| lowered.next().flatten()) else { continue };
+                reuse.keep(key, &outcome);
                 self.diagnostics.extend(outcome.found);
                 self.known.emitted.extend(outcome.emitted);
                 self.known.kept.extend(outcome.kept);
@@ -47,7 +60,7 @@ impl Context<'_> {
                 self.plan.routes.extend(outcome.routes);
                 self.known.outputs.extend(outcome.output.map(|output| (outcome.name.clone(), output)));
                 if let Some(flow) = outcome.flow {
-                    self.plan.flows.insert(outcome.name, Arc::new(flow));
+                    self.plan.flows.insert(outcome.name, flow);
                 }
             }
         }
@@ -67,6 +80,7 @@ impl Context<'_> {
             choosing: self.choosing.clone(),
             settings: self.settings.clone(),
             known: Known { emitted: Vec::new(), kept: Kept::default(), ..self.known.clone() },
+            files_read: Vec::new(),
         }
     }
 
@@ -79,7 +93,7 @@ impl Context<'_> {
         let own = self.plan.types.records.remove_entry(&own_record(&name));
         self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
         Some(Outcome {
-            flow,
+            flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             records: own.into_iter().collect(),
             routes: std::mem::take(&mut self.plan.routes),
@@ -87,6 +101,7 @@ impl Context<'_> {
             found: std::mem::take(&mut self.diagnostics).into_list(),
             emitted: std::mem::take(&mut self.known.emitted),
             kept: std::mem::take(&mut self.known.kept),
+            files_read: std::mem::take(&mut self.files_read),
             name,
         })
     }

@@ -33,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.
     pub(crate) scenario_at: i64,
+    /// Types and files of seeds that were looked at.
+    pub(crate) seeds: BTreeSet<(String, String)>,
     /// Part and digest of every base that something replaces.
     pub(crate) lock: Vec<(String, String)>,
 }

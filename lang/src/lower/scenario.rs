@@ -157,6 +157,7 @@ impl Context<'_> {
             default: None,
             min: None,
             max: None,
+            pattern: None,
             label: None,
         };
         match ty {

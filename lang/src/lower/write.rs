@@ -149,7 +149,7 @@ impl Context<'_> {
                 None => {
                     let (name, ty, default) = (need.name.clone(), need.ty.clone(), need.default.clone());
                     let marks = Marks { untrusted: need.untrusted, ..Marks::default() };
-                    fields.push(Field { name, ty, marks, default, min: None, max: None, label: None });
+                    fields.push(Field { name, ty, marks, default, min: None, max: None, pattern: None, label: None });
                 }
             }
         }

@@ -46,6 +46,10 @@ impl Reader<'_> {
                     if self.after_block(node, token) {
                         return;
                     }
+                    // One mistake is enough; the reader needs the space all the same.
+                    if !spaced && !self.left_out() {
+                        self.findings.repair(token.start, token.start, " ");
+                    }
                     self.entry(node, None);
                 }
                 _ => {

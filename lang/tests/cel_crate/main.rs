@@ -3,6 +3,7 @@
 //! The expressions are those of the conformance suite, and those of the repository that is shipped, on values made up
 //! for what they name. What only one of them can evaluate (money, messages, an int that meets a double) is passed over.
 
+#[cfg(test)]
 mod generated;
 
 use cel_interpreter::objects::{Key, Map};

@@ -20,7 +20,7 @@ fn kinds() -> Vec<(&'static str, Ty, Value)> {
 }
 
 fn field(name: &str, ty: Ty, default: Option<Value>) -> Field {
-    Field { name: name.to_owned(), ty, marks: Marks::default(), default, min: None, max: None, label: None }
+    Field { name: name.to_owned(), ty, marks: Marks::default(), default, min: None, max: None, pattern: None, label: None }
 }
 
 /// `TestAllTypes` and `NestedTestAllTypes` of both versions of protobuf.

@@ -20,6 +20,11 @@ pub(crate) fn request(fields: &[Field], request: &Value, types: &TypeTable) -> R
 fn check_field(field: &Field, value: &Value, types: &TypeTable, path: &str) -> Result<(), String> {
     let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
     check(&field.ty, value, types, &path)?;
+    if let (Some(pattern), Value::String(text)) = (&field.pattern, value)
+        && !tradewind_lang::expr::matches(text, pattern).unwrap_or(false)
+    {
+        return Err(format!("`{path}` does not match `{pattern}`"));
+    }
     let size = match value {
         Value::Int(number) => *number as f64,
         Value::Double(number) => *number,

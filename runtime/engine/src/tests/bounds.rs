@@ -219,3 +219,12 @@ async fn a_failing_run_that_waits_for_a_person_does_not_count_as_running() {
     let progress = engine.subscribe().progress.borrow().clone();
     assert_eq!((progress.running, progress.waiting), (0, 1));
 }
+
+#[test]
+fn what_a_person_gives_matches_the_pattern_of_its_field() {
+    let plan = plan(&[PROJECT, "type \"label\" { field \"code\" string match=\"^[A-Z]+$\" }"]);
+    let ty = tradewind_lang::ty::Ty::Record("label".to_owned());
+    let fit = |code: &str| crate::fit::value(&ty, &Value::record([("code", Value::string(code))]), &plan.types);
+    assert_eq!(fit("ABC"), Ok(()));
+    assert_eq!(fit("abc"), Err("`code` does not match `^[A-Z]+$`".to_owned()));
+}
