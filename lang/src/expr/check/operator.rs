@@ -116,8 +116,8 @@ impl Checker<'_> {
             }
         };
         let index = self.settled(index);
-        // CEL takes a whole double as an index.
-        let index = if matches!((&index.ty, &wanted), (Ty::Double, Ty::Int)) { index } else { self.fit(index, &wanted) };
+        // CEL takes a whole double as an index, and leaves it to the run whether it is one.
+        let index = if self.cel() && matches!((&index.ty, &wanted), (Ty::Double, Ty::Int)) { index } else { self.fit(index, &wanted) };
         let marks = of.marks.with(index.marks);
         Typed::new(Tree::Index(Box::new(of.tree), Box::new(index.tree)), ty, range, marks)
     }
