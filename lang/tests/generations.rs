@@ -211,8 +211,13 @@ fn only_what_a_change_may_reach_is_lowered_again() {
     files[first].1 = files[first].1.replace("size(input.id)", "double(input.count)");
     let generation = compiled(&files, generation);
     assert_eq!(generation.flows_reused(), 0);
-    // What it answers is the same.
+    // What it answers is the same; but what a flow does with the values that it is given is proved for whoever begins it.
     files[first].1 = files[first].1.replace("double(input.count)", "double(input.count) * 2.0");
+    let generation = compiled(&files, generation);
+    assert_eq!(generation.flows_reused(), 1);
+    // A flow that nobody begins is lowered alone.
+    let last = files.iter().position(|(path, _)| path == "flows/f5.kdl").unwrap();
+    files[last].1 = files[last].1.replace("summary \"", "summary \"Newly: ");
     let generation = compiled(&files, generation);
     assert_eq!(generation.flows_reused(), 5);
     files[1].1.push_str("type \"other\" { field \"id\" string }\n");
