@@ -45,7 +45,8 @@ impl Reuse {
         flows_named(node, &mut named);
         // A begun flow is lowered for the values that it is given, and those that it begins with it: their texts count, too.
         let mut waiting: Vec<&str> = named.iter().copied().collect();
-        while let Some(begun) = waiting.pop().and_then(|name| context.known.called.get(name)) {
+        while let Some(name) = waiting.pop() {
+            let Some(begun) = context.known.called.get(name) else { continue };
             let mut further = BTreeSet::new();
             flows_named(begun, &mut further);
             waiting.extend(further.into_iter().filter(|name| named.insert(name)));
