@@ -4,6 +4,7 @@
 mod answer;
 mod egress;
 mod http;
+mod manners;
 mod percent;
 mod prepare;
 mod redact;
@@ -11,6 +12,7 @@ mod retry_after;
 pub mod twin;
 
 pub use http::HttpConnectors;
+pub use manners::{Manners, Observe, Observed};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ mod contract;
 mod egress;
 mod faults;
 mod ledger;
+mod manners;
 mod provider;
 mod support;
 mod transport;
