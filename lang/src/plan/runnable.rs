@@ -54,10 +54,8 @@ impl Plan {
                 }
             }
             for limit in &policy.limits {
-                if let LimitElse::Escalate(escalation) = &limit.otherwise {
-                    if escalation.batch {
-                        add(format!("{place}.{}", limit.name), "`batch`");
-                    }
+                if matches!(&limit.otherwise, LimitElse::Escalate(escalation) if escalation.batch) {
+                    add(format!("{place}.{}", limit.name), "`batch`");
                 }
             }
         }
