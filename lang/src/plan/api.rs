@@ -215,13 +215,7 @@ impl ConnectorTerms {
     /// Words for what it says that goes beyond plain calls; of use where that is not built.
     #[must_use]
     pub fn beyond(&self) -> Vec<&'static str> {
-        let given = [
-            (!self.account.is_empty(), "accounts"),
-            (self.naming.is_some(), "`naming`"),
-            (self.in_flight.is_some(), "`in-flight`"),
-            (self.money.is_some(), "`money-as`"),
-            (self.rate_limit.is_some(), "`rate-limit`"),
-        ];
+        let given = [(!self.account.is_empty(), "accounts"), (self.naming.is_some(), "`naming`"), (self.money.is_some(), "`money-as`")];
         given.into_iter().filter(|(given, _)| *given).map(|(_, word)| word).collect()
     }
 }
@@ -231,7 +225,6 @@ impl OperationTerms {
     #[must_use]
     pub fn beyond(&self) -> Vec<&'static str> {
         let given = [
-            (self.cost.is_some(), "`cost`"),
             (self.graphql.is_some(), "`graphql`"),
             (!self.response.is_empty(), "fields of `response`"),
             (self.pages.is_some(), "`pages`"),

@@ -83,7 +83,7 @@ pub enum OnError {
     Fail,
     /// The step's value is absent and the run goes on; of an `each`, the item is left out.
     Skip,
-    /// What the step, or the item of an `each`, has done is taken back, and the run fails.
+    /// What the run has done, or of an `each` the item, is taken back, newest first, and the run fails.
     Undo,
 }
 

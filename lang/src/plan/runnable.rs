@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Escalation, Flow, LimitElse, Plan, Rung, Step, StepKind};
+use super::{Decision, Flow, LimitElse, Plan, Rung, Step, StepKind};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -35,16 +35,9 @@ impl Plan {
                 add(format!("flow:{}.{}", flow.name, step.name), &what);
             }
             match &step.kind {
-                StepKind::Act { operation, stage, .. } => {
-                    self.policies_lack(operation, &flow.name, &mut add);
-                    stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
-                }
-                StepKind::Undo(undo) => {
-                    // The policies of the flow whose effects are taken back hold.
-                    self.policies_lack(&undo.by, &undo.flow, &mut add);
-                    undo.stage.iter().for_each(|stage| self.team_lacks(&stage.escalation, &mut add));
-                }
-                StepKind::Ask { escalation, .. } => self.team_lacks(escalation, &mut add),
+                StepKind::Act { operation, .. } => self.policies_lack(operation, &flow.name, &mut add),
+                // The policies of the flow whose effects are taken back hold.
+                StepKind::Undo(undo) => self.policies_lack(&undo.by, &undo.flow, &mut add),
                 // Flows that call each other in a circle are refused by the compiler.
                 StepKind::Begin(begin) => {
                     let begun = self.flows.get(&begin.flow).map(|flow| self.not_runnable(flow)).unwrap_or_default();
@@ -60,25 +53,15 @@ impl Plan {
         for policy in self.policies.values().filter(|policy| policy.covers(operation, flow)) {
             let place = format!("policy:{}", policy.name);
             for rule in &policy.escalates {
-                self.team_lacks(&rule.escalation, add);
                 if rule.escalation.batch {
                     add(format!("{place}.{}", rule.name), "`batch`");
                 }
             }
             for limit in &policy.limits {
-                if let LimitElse::Escalate(escalation) = &limit.otherwise {
-                    self.team_lacks(escalation, add);
-                    if escalation.batch {
-                        add(format!("{place}.{}", limit.name), "`batch`");
-                    }
+                if matches!(&limit.otherwise, LimitElse::Escalate(escalation) if escalation.batch) {
+                    add(format!("{place}.{}", limit.name), "`batch`");
                 }
             }
-        }
-    }
-
-    fn team_lacks(&self, escalation: &Escalation, add: &mut impl FnMut(String, &str)) {
-        if self.teams.get(&escalation.to).is_some_and(|team| team.hours.is_some()) {
-            add(format!("team:{}", escalation.to), "`hours` of a team");
         }
     }
 

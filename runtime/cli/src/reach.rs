@@ -3,7 +3,7 @@
 use crate::output::tell;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use tradewind_engine::ports::{BoxFuture, Call, CallOutcome, Connectors};
+use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors, Permit};
 
 /// Connectors that are watched.
 pub(crate) struct Watched {
@@ -35,6 +35,10 @@ impl Watched {
 }
 
 impl Connectors for Watched {
+    fn ready<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Permit, CallFailure>> {
+        self.connectors.ready(call)
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
         Box::pin(async move {
             let connector = call.connector.name.clone();

@@ -11,7 +11,7 @@ use crate::twin_process::TwinProcess;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tradewind_connectors::HttpConnectors;
+use tradewind_connectors::{HttpConnectors, Manners};
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::ports::{Clock, StoreError};
@@ -78,7 +78,7 @@ impl Session {
         let config = Config {
             plan: plan.clone(),
             log: crash::wrapped(store.clone())?,
-            connectors: Arc::new(Watched::new(Arc::new(connectors))),
+            connectors: Arc::new(Watched::new(Arc::new(Manners::new(Arc::new(connectors), Arc::new(SystemClock))))),
             models: Arc::new(models),
             clock: Arc::new(SystemClock),
             shard: 0,

@@ -10,7 +10,7 @@ use tradewind_lang::conform::{self, Problem};
 use tradewind_lang::expr::{Expr, Resolve};
 use tradewind_lang::plan::{Idempotent, Micros};
 use tradewind_lang::ty::{Ty, TypeTable};
-use tradewind_lang::value::Value;
+use tradewind_lang::value::{Record, Value};
 
 /// How many misfits of an answer are told.
 const TOLD: usize = 3;
@@ -31,6 +31,8 @@ pub(crate) enum Exchange {
 pub(crate) struct Received {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Micros>,
+    /// Names in lower case; empty where nobody asks for them.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
 }
 
@@ -82,6 +84,29 @@ impl AnswerScope {
     }
 }
 
+/// What an answer says of the provider's bucket: what the call took, and what is left.
+pub(crate) fn measured(call: &Call, exchange: &Exchange) -> (Option<f64>, Option<f64>) {
+    let (Some(limit), Exchange::Received(received)) = (&call.connector.terms.rate_limit, exchange) else { return (None, None) };
+    let headers = received.headers.iter().map(|(name, value)| (name.clone(), Value::string(value.as_str())));
+    let body = match &received.body {
+        Body::Json(json) => Some(conform::untyped(json)),
+        Body::Unreadable { .. } => None,
+    };
+    let mut scope = Record(vec![("status".into(), Value::Int(i64::from(received.status)))]);
+    scope.set("headers", Value::Record(std::sync::Arc::new(headers.collect())));
+    if let Some(body) = body {
+        scope.set("body", body);
+    }
+    // An answer that does not say it, such as an error, leaves everything as it is.
+    let number = |expr: &Option<Expr>| match expr.as_ref()?.evaluate(&scope as &dyn Resolve).ok()? {
+        Value::Int(number) => Some(number as f64),
+        Value::Double(number) if number.is_finite() => Some(number),
+        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        _ => None,
+    };
+    (number(&limit.used), number(&limit.left))
+}
+
 /// What became of the call.
 pub(crate) fn conclude(call: &Call, types: &TypeTable, exchange: Exchange) -> CallOutcome {
     match exchange {
@@ -92,7 +117,7 @@ pub(crate) fn conclude(call: &Call, types: &TypeTable, exchange: Exchange) -> Ca
 }
 
 fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> CallOutcome {
-    let Received { status, retry_after, body } = received;
+    let Received { status, retry_after, body, .. } = received;
     let (json, unreadable) = match body {
         Body::Json(json) => (Some(json), None),
         Body::Unreadable { code, message, retry } => (None, Some((code, message, retry))),

@@ -2,8 +2,9 @@
 //!
 //! It retries nothing, follows no redirection and decides nothing: what became of the call is told by `answer`.
 
-use crate::answer::{Body, Exchange, Received, conclude};
+use crate::answer::{Body, Exchange, Received, conclude, measured};
 use crate::egress::{self, GuardedResolver, NotPublic};
+use crate::manners::{Observe, Observed};
 use crate::prepare::{Prepared, prepare};
 use crate::redact::redact;
 use crate::retry_after;
@@ -49,20 +50,21 @@ impl HttpConnectors {
         Ok(Self { types, twin, clients: Mutex::default() })
     }
 
-    async fn attempt(&self, call: &Call) -> CallOutcome {
+    async fn observed(&self, call: &Call) -> Observed {
         let prepared = match prepare(call) {
             Ok(prepared) => prepared,
-            Err(message) => return refused("request", message),
+            Err(message) => return refused("request", message).into(),
         };
         let url = match self.url(&call.connector, &prepared) {
             Ok(url) => url,
-            Err(message) => return refused("egress", message),
+            Err(message) => return refused("egress", message).into(),
         };
         let exchange = match self.client(call.connector.connect_timeout, &url) {
             Ok(client) => exchange(&client, call, &prepared, url).await,
             Err(message) => Exchange::NotSent { code: "request", message, retry: false },
         };
-        redact(call, &prepared, conclude(call, &self.types, exchange))
+        let (used, left) = measured(call, &exchange);
+        Observed { outcome: redact(call, &prepared, conclude(call, &self.types, exchange)), used, left }
     }
 
     /// The whole URL: the base URL with the request's path below it, and nothing that the joining could have changed.
@@ -106,15 +108,21 @@ impl HttpConnectors {
 
 impl Connectors for HttpConnectors {
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
+        Box::pin(async move { self.attempt(call).await.outcome })
+    }
+}
+
+impl Observe for HttpConnectors {
+    fn attempt(&self, call: Call) -> BoxFuture<'_, Observed> {
         Box::pin(async move {
-            let outcome = self.attempt(&call).await;
-            let became = match &outcome {
+            let observed = self.observed(&call).await;
+            let became = match &observed.outcome {
                 CallOutcome::Answered(_) => "answered",
                 CallOutcome::Failed(failure) => &failure.code,
                 CallOutcome::Unknown(_) => "unknown",
             };
             tracing::debug!(operation = call.operation.name, became, "call");
-            outcome
+            observed
         })
     }
 }
@@ -128,7 +136,7 @@ async fn exchange(client: &Client, call: &Call, prepared: &Prepared, url: Url) -
         request = request.header(name, value);
     }
     match request.send().await {
-        Ok(response) => Exchange::Received(receive(response).await),
+        Ok(response) => Exchange::Received(receive(response, call.connector.terms.rate_limit.is_some()).await),
         Err(error) => lost(&call.connector.name, &error),
     }
 }
@@ -150,9 +158,12 @@ fn lost(connector: &str, error: &reqwest::Error) -> Exchange {
     Exchange::Doubt { code: "connection", message: format!("the connection to {connector} broke: {}", chain(error)) }
 }
 
-async fn receive(mut response: Response) -> Received {
+async fn receive(mut response: Response, with_headers: bool) -> Received {
     let status = response.status().as_u16();
     let retry_after = retry_after::read(response.headers());
+    let text = |value: &reqwest::header::HeaderValue| value.to_str().ok().map(str::to_owned);
+    let headers = response.headers().iter().filter(|_| with_headers);
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect();
     let mut bytes = Vec::new();
     let body = loop {
         match response.chunk().await {
@@ -163,7 +174,7 @@ async fn receive(mut response: Response) -> Received {
             Err(error) => break unreadable("connection", format!("the connection broke within the answer: {}", chain(&error)), true),
         }
     };
-    Received { status, retry_after, body }
+    Received { status, retry_after, headers, body }
 }
 
 fn unreadable(code: &'static str, message: String, retry: bool) -> Body {

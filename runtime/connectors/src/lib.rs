@@ -5,6 +5,7 @@ mod answer;
 mod egress;
 pub mod hook;
 mod http;
+mod manners;
 mod percent;
 mod prepare;
 mod redact;
@@ -12,6 +13,7 @@ mod retry_after;
 pub mod twin;
 
 pub use http::HttpConnectors;
+pub use manners::{Manners, Observe, Observed};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ mod egress;
 mod faults;
 mod hook;
 mod ledger;
+mod manners;
 mod provider;
 mod support;
 mod transport;

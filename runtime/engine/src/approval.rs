@@ -112,6 +112,8 @@ pub enum AnswerRefusal {
     WrongVerdict(String),
     /// A field that may not be changed, or a value that does not fit.
     BadValue(String),
+    /// The person started the run: somebody else must agree to what it does.
+    OwnRun,
     /// With these edits it would be denied, by this rule: what it says.
     WouldBeDenied(String, String),
 }
@@ -126,6 +128,7 @@ impl std::fmt::Display for AnswerRefusal {
                 write!(out, "no team may decide it: no policy that covers the operation has an owner or an escalation")
             }
             Self::NotAMember(teams) => write!(out, "only members of {} may decide it", teams.join(", ")),
+            Self::OwnRun => write!(out, "this person started the run, and somebody else must agree to what it does"),
             Self::Twice => write!(out, "this person agreed already, and another one is needed"),
             Self::WouldBeDenied(rule, message) => write!(out, "with these changes it would be denied by {rule}: {message}"),
             Self::WrongVerdict(why) | Self::BadValue(why) => write!(out, "{why}"),

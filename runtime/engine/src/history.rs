@@ -39,6 +39,9 @@ impl Which {
     }
 }
 
+/// The key of an effect, and the key of the one that it takes back.
+type Keys = (Arc<str>, Option<Arc<str>>);
+
 #[derive(Default)]
 struct Effects {
     flows: HashMap<Arc<str>, Arc<str>>,
@@ -46,8 +49,8 @@ struct Effects {
     around: HashMap<Arc<str>, Arc<str>>,
     /// Effects that are wanted, by key.
     wanted: HashMap<Arc<str>, Done>,
-    /// Effects that are not settled: run and step to key, and what it takes back.
-    open: HashMap<(Arc<str>, u16), (Arc<str>, Option<Arc<str>>)>,
+    /// Effects that are not settled, by run and step.
+    open: HashMap<(Arc<str>, u16), Keys>,
     back: HashMap<Arc<str>, TakenBack>,
 }
 

@@ -19,6 +19,7 @@ pub mod failure;
 mod fit;
 pub mod guard;
 pub mod history;
+mod hours;
 pub mod key;
 pub mod memory;
 pub mod pinned;

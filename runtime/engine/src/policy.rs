@@ -27,6 +27,11 @@ impl Zone {
         }
     }
 
+    /// The zone; UTC where the name is not known.
+    pub(crate) fn or_utc(&self) -> jiff::tz::TimeZone {
+        self.0.clone().unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
     /// The calendar day of an instant, counted from 1970-01-01.
     fn day(&self, at: i64) -> Result<i64, String> {
         let zone = self.0.as_ref().map_err(Clone::clone)?;

@@ -106,8 +106,32 @@ impl CallFailure {
     }
 }
 
+/// Leave to make one call, until it is dropped.
+#[derive(Default)]
+pub struct Permit(Option<Box<dyn std::any::Any + Send>>);
+
+impl Permit {
+    /// One that keeps something until it is dropped.
+    #[must_use]
+    pub fn holding(kept: Box<dyn std::any::Any + Send>) -> Self {
+        Self(Some(kept))
+    }
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Permit").field("keeps", &self.0.is_some()).finish()
+    }
+}
+
 /// Shops, payment providers, help desks.
 pub trait Connectors: Send + Sync + 'static {
+    /// Waits until a call may be made; the permit is kept until it is answered. A refusal says that nothing was sent.
+    fn ready<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Permit, CallFailure>> {
+        let _ = call;
+        Box::pin(std::future::ready(Ok(Permit::default())))
+    }
+
     /// Performs one attempt. No retries: the engine decides on those.
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome>;
 }

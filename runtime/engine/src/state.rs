@@ -36,6 +36,8 @@ pub struct RunState {
     pub graph: Arc<FlowGraph>,
     /// What identifies it among the flow's runs.
     pub key: Arc<str>,
+    /// Who started it.
+    pub starter: Arc<str>,
     /// Its input.
     pub input: Value,
     /// The digest of its input.
@@ -107,6 +109,7 @@ impl RunState {
             trace,
             pinned,
             key: "".into(),
+            starter: "".into(),
             input: Value::Null,
             payload: Digest::default(),
             standing: Standing::New,
@@ -280,6 +283,7 @@ impl RunState {
             (EventKind::RunStarted { key, input, payload, concurrency_key, held, parent, .. }, _) => {
                 self.parent.clone_from(parent);
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
+                self.starter = actor.cloned().unwrap_or_else(|| "".into());
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
                 self.standing = Standing::Held;
                 if matches!(&*self.graph.name, UNDO | AGAIN) {

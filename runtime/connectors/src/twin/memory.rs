@@ -106,7 +106,9 @@ impl TwinConnectors {
                 self.state().work(name, prepared);
                 timed_out(name)
             }
-            Some(FaultKind::Status(status)) => Exchange::Received(Received { status, retry_after: None, body: Body::Json(Json::Null) }),
+            Some(FaultKind::Status(status)) => {
+                Exchange::Received(Received { status, retry_after: None, headers: Vec::new(), body: Body::Json(Json::Null) })
+            }
             Some(FaultKind::Delay(delay)) => {
                 let answer = self.state().work(name, prepared);
                 let wait = delay.min(call.connector.total_timeout);
@@ -145,7 +147,7 @@ impl Connectors for TwinConnectors {
 }
 
 fn received(answer: TwinAnswer) -> Exchange {
-    Exchange::Received(Received { status: answer.status, retry_after: None, body: Body::Json(answer.body) })
+    Exchange::Received(Received { status: answer.status, retry_after: None, headers: Vec::new(), body: Body::Json(answer.body) })
 }
 
 fn timed_out(connector: &str) -> Exchange {

@@ -7,7 +7,9 @@ use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
 use crate::fit;
 use crate::guard::Claim;
+use crate::hours::Hours;
 use crate::key::{approval_id, digest_of, effect_key, text_of, undo_key};
+use crate::pinned::Node;
 use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
 use crate::scope::{Names, run_value};
@@ -154,11 +156,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let request_scope = [("request", wanted.request.clone())];
     let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
     let intent = Arc::new(Intent {
-        key: match &step.reverses {
-            Some(reversal) if is_again(round) => reversal.of.clone(),
-            Some(reversal) => undo_key(&reversal.of),
-            None => effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
-        },
+        key: key_of(round, step),
         operation: wanted.operation.name.as_str().into(),
         request: wanted.request.clone(),
         evidence: wanted.evidence.clone(),
@@ -178,6 +176,15 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     round.perform(effect);
 }
 
+/// The key of a step's effect. What takes another effect back has one that follows from that one's; what is done again keeps its own.
+fn key_of(round: &Round<'_>, step: &Node) -> Arc<str> {
+    match &step.reverses {
+        Some(reversal) if is_again(round) => reversal.of.clone(),
+        Some(reversal) => undo_key(&reversal.of),
+        None => effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
+    }
+}
+
 fn guard(over: &[String]) -> Used {
     if over.is_empty() { Used::State } else { Used::Guard { over: over.to_vec(), refused: None } }
 }
@@ -185,6 +192,19 @@ fn guard(over: &[String]) -> Used {
 /// Whether an approval allows what is asked now: the same policies, and no rule that was not put to the approver.
 fn covers(asked: &Asked, escalations: &[(String, Escalation)], policy: Digest) -> bool {
     asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
+}
+
+/// Until when people have time: the shortest of what is declared, each counted in the working hours of its team.
+pub(super) fn deadline<'a>(round: &Round<'_>, escalations: impl Iterator<Item = &'a Escalation>) -> i64 {
+    let until = escalations.map(|escalation| {
+        let team = round.active.plan.teams.get(&escalation.to);
+        let hours = team.and_then(|team| team.hours.as_deref()).and_then(Hours::read);
+        match hours {
+            Some(hours) => hours.after(&round.active.zone, round.now, escalation.within),
+            None => round.now.saturating_add(escalation.within),
+        }
+    });
+    until.min().unwrap_or(round.now)
 }
 
 /// What is there is read first; where it cannot even be asked for, that is known at once.
@@ -212,7 +232,7 @@ fn approval(
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Act,
         to,
-        deadline: Some(round.now.saturating_add(merged.within)),
+        deadline: Some(deadline(round, escalations.iter().map(|(_, escalation)| escalation))),
         on_timeout: merged.on_timeout,
         quorum: merged.quorum.max(1),
         rules: escalations.iter().map(|(rule, _)| rule.clone()).collect(),

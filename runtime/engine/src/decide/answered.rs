@@ -57,6 +57,8 @@ fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
             person::rearm_deadline(round);
             Ok(())
         }
+        // Nobody lets pass what they set going themselves; to say no is another matter.
+        Verdict::Approve { .. } if round.state.starter.eq_ignore_ascii_case(by) => Err(AnswerRefusal::OwnRun),
         Verdict::Approve { edits } => {
             let edited = edit(round, id, asked, edits)?;
             if let Some((rule, message)) = edited.as_ref().and_then(|edited| acting::denial(round, id, edited, &asked.approval)) {

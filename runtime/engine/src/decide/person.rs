@@ -24,7 +24,7 @@ pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, qu
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Ask,
         to: vec![escalation.to.clone()],
-        deadline: Some(round.now.saturating_add(escalation.within)),
+        deadline: Some(super::act::deadline(round, std::iter::once(escalation))),
         on_timeout: escalation.on_timeout,
         quorum: escalation.quorum.max(1),
         rules: vec!["ask".to_owned()],

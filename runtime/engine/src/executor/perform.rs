@@ -88,6 +88,10 @@ impl Shard {
             if not_before > now {
                 clock.sleep_until(not_before).await;
             }
+            let permit = match connectors.ready(&call).await {
+                Ok(permit) => permit,
+                Err(failure) => return promise.keep(answer(CallOutcome::Failed(failure))),
+            };
             // The last look before it leaves: a machine may have slept, or another process may hold the shard by now.
             if ended.load(Ordering::Acquire) {
                 return;
@@ -96,6 +100,7 @@ impl Shard {
                 return promise.keep(answer(CallOutcome::Unknown("its key may be forgotten by now".to_owned())));
             }
             let outcome = connectors.call(call).await;
+            drop(permit);
             promise.keep(answer(outcome));
         });
     }

@@ -248,3 +248,44 @@ fn a_forced_limit_passes_and_still_counts() {
     guards.keep(&key("a"));
     assert!(guards.take(&key("c"), &claim(10.0), &[], 103).is_yes());
 }
+
+#[tokio::test]
+async fn whoever_started_a_run_does_not_let_its_effects_pass_and_may_say_no() {
+    let world = World::new(plan(&[PROJECT, &credit("input.amount", ""), ASKS]), healthy());
+    let engine = world.open().await;
+    engine.start("credit", claim("l1", "10 USD", 1), "Ann@Example.com").await.unwrap();
+    world.settle(&engine).await;
+    let item = engine.approvals().await.unwrap().remove(0).approval;
+    let own = engine.answer(&item.id, "ann@example.com", approve(None)).await;
+    assert_eq!(own, Err(AnswerError::Refused(AnswerRefusal::OwnRun)));
+    engine.answer(&item.id, "bob@example.com", approve(None)).await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(world.connectors.effects().len(), 1);
+    engine.start("credit", claim("l2", "10 USD", 1), "ann@example.com").await.unwrap();
+    world.settle(&engine).await;
+    let item = engine.approvals().await.unwrap().remove(0).approval;
+    engine.answer(&item.id, "ann@example.com", Verdict::Deny { reason: "a mistake".to_owned() }).await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(denied(&world.events(&engine).await), ["p.ask"]);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn time_to_answer_counts_only_in_the_hours_of_the_team() {
+    // The clock stands at the midnight before a Thursday, UTC; the project is six hours behind.
+    let hours = PROJECT.replace("team \"leads\" {", "team \"leads\" hours=\"mon-fri 08:00-18:00\" {");
+    let world = World::new(plan(&[&hours, &credit("input.amount", ""), ASKS]), healthy());
+    assert_eq!(world.plan.not_runnable(&world.plan.flows["credit"]), []);
+    let engine = world.open().await;
+    engine.start("credit", claim("l1", "10 USD", 1), "test").await.unwrap();
+    world.settle(&engine).await;
+    let item = engine.approvals().await.unwrap().remove(0).approval;
+    assert_eq!(item.deadline, Some(START + 15 * HOUR), "an hour from eight in the morning there");
+    world.clock.set(START + 14 * HOUR);
+    engine.answer(&item.id, "bob@example.com", approve(None)).await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(world.connectors.effects().len(), 1);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+const ASKS: &str = "policy \"p\" { on \"pay.credit\"; limit \"cap\" count=5; escalate \"ask\" when=\"effect.amount > '1 USD'\" to=\"leads\" within=\"1h\" on-timeout=deny }";

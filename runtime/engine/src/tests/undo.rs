@@ -210,7 +210,8 @@ policy "others" { on flow="launch"; deny "never" when="action.flow == 'change'";
     assert_eq!(why(&engine.plan_undo(&of_run(&b)).await.unwrap()[0]), None, "nothing is sent yet");
     let item = engine.approvals().await.unwrap().remove(0).approval;
     assert_eq!(item.rules, ["large.much"]);
-    engine.answer(&item.id, BY, Verdict::Approve { edits: Value::Null }).await.unwrap();
+    assert!(engine.answer(&item.id, BY, Verdict::Approve { edits: Value::Null }).await.is_err(), "not whoever wants it");
+    engine.answer(&item.id, "bob@example.com", Verdict::Approve { edits: Value::Null }).await.unwrap();
     world.settle(&engine).await;
     assert_eq!(price(&pages, "b").unwrap(), "6.00 USD");
     replay(&*world.log, 0).await.unwrap();
@@ -234,13 +235,13 @@ async fn an_effect_that_failed_for_good_is_done_again_once_under_its_key_by_the_
     let (letter, again) = &dead[0];
     assert_eq!((dead.len(), &*letter.step, &*letter.intent.operation), (1, "mail", "site.mail"));
     // It fails again: it stays where it is.
-    let failed = engine.do_again(&[again.clone()], BY, "").await.unwrap().run_id;
+    let failed = engine.do_again(std::slice::from_ref(again), BY, "").await.unwrap().run_id;
     world.settle(&engine).await;
     assert_eq!(engine.run(&failed).await.unwrap().unwrap().summary.status, RunStatus::Failed);
     assert_eq!(engine.dead_letters(&Which::default()).await.unwrap().len(), 1);
     bounces.store(false, Ordering::SeqCst);
     for _ in 0..2 {
-        engine.do_again(&[again.clone()], BY, "").await.unwrap();
+        engine.do_again(std::slice::from_ref(again), BY, "").await.unwrap();
         world.settle(&engine).await;
     }
     assert_eq!(denied(&world.events(&engine).await), ["unique"], "the second one is refused");
