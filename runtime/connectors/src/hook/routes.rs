@@ -42,9 +42,14 @@ impl std::fmt::Debug for Inlets {
 pub fn routes(inlets: Inlets) -> Router {
     Router::new()
         .route("/in/{connector}/{*path}", post(deliver))
-        .route("/{*path}", post(call))
+        .route("/{*path}", post(call).fallback(nowhere))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .with_state(inlets)
+}
+
+/// Only `POST` calls an address: for anything else there is none.
+async fn nowhere() -> Response {
+    problem(StatusCode::NOT_FOUND, "unknown", "there is no such address")
 }
 
 fn problem(status: StatusCode, code: &str, message: &str) -> Response {

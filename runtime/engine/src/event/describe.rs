@@ -125,6 +125,26 @@ impl EventKind {
             }
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
+            Self::FactRemembered { memory, subject, fields } => {
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
+            }
+            Self::RunCompleted { output } => vec![("output", output.clone())],
+            Self::RunFailed { failure: why } => failure(why),
+            Self::WaitBegun { .. }
+            | Self::WaitEnded { .. }
+            | Self::EventTaken { .. }
+            | Self::EventEmitted(_)
+            | Self::EventReceived(_)
+            | Self::EventRefused(_)
+            | Self::EventsGathered { .. }
+            | Self::EventDispatched { .. }
+            | Self::ScheduleFired { .. } => self.fields_of_arrivals(),
+        }
+    }
+
+    /// Those of waits, events and clocks.
+    fn fields_of_arrivals(&self) -> Fields {
+        match self {
             Self::WaitBegun { until, event } => {
                 vec![("until", Value::Timestamp(*until)), ("event", optional(event.clone(), Value::String))]
             }
@@ -149,11 +169,7 @@ impl EventKind {
                 ("passed", number(*passed)),
                 ("failed", optional(failed.as_deref(), text)),
             ],
-            Self::FactRemembered { memory, subject, fields } => {
-                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
-            }
-            Self::RunCompleted { output } => vec![("output", output.clone())],
-            Self::RunFailed { failure: why } => failure(why),
+            _ => Vec::new(),
         }
     }
 }

@@ -341,5 +341,5 @@ async fn an_address_names_a_flow_and_its_body_becomes_the_input() {
     let input = engine.input_of_call(&slow, &Value::record([("number", Value::Int(4))])).unwrap();
     assert_eq!(input, Value::record([("n", Value::Int(4))]));
     let error = engine.input_of_call(&engine.address("look").unwrap(), &Value::record([("n", Value::string("4"))])).unwrap_err();
-    assert_eq!(error, StartError::Input("`n` is no int".to_owned()));
+    assert_eq!(error, StartError::Input("`n`: must be int, is the text `4`".to_owned()));
 }
