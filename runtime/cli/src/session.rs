@@ -72,7 +72,7 @@ impl Session {
             }
             false => None,
         };
-        let connectors = HttpConnectors::new(Arc::new(plan.types.clone()), twin.as_ref().map(|twin| twin.url.as_str()))
+        let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let models = LocalModels::new(&repository.root, folder.join("models"));
         let config = Config {

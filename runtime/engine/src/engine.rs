@@ -2,13 +2,15 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+pub(crate) mod prepare;
+mod steer;
+
 use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
 use crate::books::{Books, Entry};
 use crate::decide::Wish;
 use crate::event::Event;
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
-use crate::fit;
-use crate::key::{digest_of, run_id, text_of};
+use crate::key::{run_id, text_of};
 use crate::memory::Fact;
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
@@ -20,10 +22,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tradewind_lang::plan::{Concurrency, Plan};
-use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
-pub use crate::executor::{ControlRefusal, Started};
+pub use crate::executor::{Adopted, ControlRefusal, Started, SteerRefusal};
+pub use steer::{Adoption, SteerError};
 
 /// How many callers may wait in the loop's queue before they are held back.
 const QUEUE: usize = 1024;
@@ -152,7 +154,7 @@ pub struct Subscription {
 }
 
 struct Shared {
-    active: Arc<Pinned>,
+    active: watch::Receiver<Arc<Pinned>>,
     log: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
     shard: u32,
@@ -165,6 +167,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Submitted {
     answer: oneshot::Receiver<Started>,
+    refused: Arc<OnceLock<StartError>>,
     stopped: Arc<OnceLock<StoreError>>,
 }
 
@@ -178,7 +181,8 @@ impl Submitted {
     }
 
     fn stop_error(&self) -> StartError {
-        self.stopped.get().cloned().map_or(StartError::Stopped, StartError::Store)
+        let stopped = || self.stopped.get().cloned().map_or(StartError::Stopped, StartError::Store);
+        self.refused.get().cloned().unwrap_or_else(stopped)
     }
 }
 
@@ -207,14 +211,20 @@ impl Engine {
         let mut books: Books<Live> = Books::new(active.tenant.clone());
         let mut reader = Reader::new(&*config.log, config.shard);
         recover::fold(&mut reader, &mut books, &active).await?;
+        let active = match books.held {
+            // A person went back from it: what they went back to stays.
+            Some(held) if held == active.digest => books.adopted.and_then(|digest| books.plans.get(&digest)).cloned().unwrap_or(active),
+            _ => active,
+        };
         let head = Head { next: reader.next(), hash: reader.hash(), epoch };
         let (outside, from_outside) = mpsc::channel(QUEUE);
         let (inside, from_inside) = mpsc::unbounded_channel();
         let (progress, progress_seen) = watch::channel(Progress::default());
         let (ended, _) = broadcast::channel(ENDS);
         let stopped = Arc::new(OnceLock::new());
+        let (active_told, active_seen) = watch::channel(active.clone());
         let shared = Shared {
-            active: active.clone(),
+            active: active_seen,
             log: config.log.clone(),
             clock: config.clock.clone(),
             shard: config.shard,
@@ -223,7 +233,7 @@ impl Engine {
             stopped: stopped.clone(),
         };
         let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
-        let outlets = Outlets { progress, ended, stopped };
+        let outlets = Outlets { progress, ended, stopped, active: active_told };
         let shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         tokio::spawn(shard.run(from_outside, from_inside, config.look_only));
         Ok(Self { outside, shared: Arc::new(shared) })
@@ -243,24 +253,12 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::start`], as far as they are known at once.
     pub async fn submit(&self, flow: &str, input: Value, actor: &str) -> Result<Submitted, StartError> {
-        let active = &self.shared.active;
-        let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
-        fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
-        within_bounds(&input).map_err(StartError::Input)?;
-        let payload = digest_of(&input);
-        let key: Arc<str> = match &graph.flow.key {
-            None => payload.to_string().into(),
-            Some(key) => match key.evaluate(&Names(&[("input", input.clone())])) {
-                Ok(Value::Null) => return Err(StartError::Key(format!("`{}` is absent", key.source))),
-                Ok(value) => text_of(&value),
-                Err(error) => return Err(StartError::Key(error.0)),
-            },
-        };
-        let concurrency_key = graph.flow.terms.concurrency.as_ref().map(|terms| concurrency_key(flow, terms, &input)).transpose()?;
-        let (run, trace) = run_id(&active.tenant, flow, &key);
-        let (reply, answer) = oneshot::channel();
-        let start = StartRequest { run, trace, flow: graph.name.clone(), key, input, payload, actor: actor.into(), concurrency_key, reply };
-        let submitted = Submitted { answer, stopped: self.shared.stopped.clone() };
+        let active = self.active();
+        let prepare::Prepared { run, trace, flow, key, payload, concurrency_key } = prepare::prepare(&active, flow, &input)?;
+        let ((reply, answer), refused) = (oneshot::channel(), Arc::new(OnceLock::new()));
+        let submitted = Submitted { answer, refused: refused.clone(), stopped: self.shared.stopped.clone() };
+        let actor = actor.into();
+        let start = StartRequest { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused };
         match self.outside.send(Message::Start(start)).await {
             Ok(()) => Ok(submitted),
             Err(_) => Err(submitted.stop_error()),
@@ -316,8 +314,8 @@ impl Engine {
 
     /// The plan that is active, made ready to run.
     #[must_use]
-    pub fn active(&self) -> &Arc<Pinned> {
-        &self.shared.active
+    pub fn active(&self) -> Arc<Pinned> {
+        self.shared.active.borrow().clone()
     }
 
     /// Runs, newest first.
@@ -364,7 +362,7 @@ impl Engine {
         let Some((pinned, graph)) = pinned.and_then(|pinned| Some((pinned.clone(), pinned.flow(&summary.flow)?.clone()))) else {
             return Ok(None);
         };
-        let (_, trace) = run_id(&self.shared.active.tenant, &summary.flow, &summary.key);
+        let (_, trace) = run_id(&self.active().tenant, &summary.flow, &summary.key);
         let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
         let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;
         events.iter().for_each(|event| state.apply(event));

@@ -7,11 +7,14 @@ mod admit;
 mod commit;
 mod cut;
 mod perform;
+mod steer;
 mod timers;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Wish, decide};
+use crate::engine::StartError;
+use crate::frozen::Frozen;
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::state::{RunState, Standing};
@@ -29,6 +32,8 @@ use admit::Starts;
 pub(crate) use commit::Batch;
 use commit::Item;
 pub(crate) use perform::mark;
+pub use steer::{Adopted, SteerRefusal};
+pub(crate) use steer::{Steer, SteerReply, Steered};
 use timers::Alarm;
 
 /// More events than a segment ever holds.
@@ -57,6 +62,10 @@ pub(crate) struct StartRequest {
     pub(crate) actor: Arc<str>,
     pub(crate) concurrency_key: Option<Arc<str>>,
     pub(crate) reply: oneshot::Sender<Started>,
+    /// The plan that was asked whether it can be started; another may be active when its turn comes.
+    pub(crate) active: Arc<Pinned>,
+    /// Why the plan of then refuses it.
+    pub(crate) refused: Arc<OnceLock<StartError>>,
 }
 
 /// A question to the loop, answered from its state.
@@ -67,6 +76,7 @@ pub(crate) enum Message {
     Start(StartRequest),
     Answer { approval: Arc<str>, by: Arc<str>, verdict: Verdict, reply: AnswerReply },
     Control { run: Arc<str>, by: Arc<str>, wish: Wish, reply: ControlReply },
+    Steer(Steer),
     Query(Query),
     WhenIdle(oneshot::Sender<()>),
     Shutdown,
@@ -113,6 +123,13 @@ enum Counted {
     Waiting,
 }
 
+impl Counted {
+    /// Whether it was taken up.
+    fn is_at_work(self) -> bool {
+        matches!(self, Self::Running | Self::Waiting)
+    }
+}
+
 impl Holds for Live {
     fn holding(state: RunState) -> Self {
         Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new() }
@@ -128,13 +145,14 @@ enum Reply {
     Start(oneshot::Sender<Started>),
     Answer(AnswerReply),
     Control(ControlReply),
+    Steer(SteerReply, Steered),
 }
 
 impl Reply {
     /// The run has ended, and nothing came of what was wanted.
     fn ended(self) {
         match self {
-            Self::Start(_) => {}
+            Self::Start(_) | Self::Steer(..) => {}
             Self::Answer(reply) => drop(reply.send(Err(AnswerRefusal::Closed))),
             Self::Control(reply) => drop(reply.send(Err(ControlRefusal::Ended))),
         }
@@ -147,6 +165,8 @@ struct Pending {
     decision: Decision,
     now: i64,
     reply: Option<Reply>,
+    /// The plan that was active when it was decided, whatever is active when it has its place in the log.
+    active: Arc<Pinned>,
 }
 
 /// The ports an executor works with.
@@ -171,12 +191,16 @@ pub(crate) struct Outlets {
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) ended: broadcast::Sender<Arc<RunSummary>>,
     pub(crate) stopped: Arc<OnceLock<StoreError>>,
+    pub(crate) active: watch::Sender<Arc<Pinned>>,
 }
 
 /// One shard and its loop.
 pub(crate) struct Shard {
     pub(crate) books: Books<Live>,
     pub(crate) active: Arc<Pinned>,
+    /// What is frozen for the next decision, and what may not leave: that, and what the log still says.
+    frozen: Arc<Frozen>,
+    gate: watch::Sender<Arc<Frozen>>,
     pub(crate) ports: Ports,
     shard: u32,
     head: Head,
@@ -212,7 +236,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(
-        books: Books<Live>,
+        mut books: Books<Live>,
         active: Arc<Pinned>,
         ports: Ports,
         place: (u32, Head, usize),
@@ -220,10 +244,14 @@ impl Shard {
         outlets: Outlets,
     ) -> Self {
         let (shard, head, in_flight) = place;
+        books.hand_out_frozen();
         let last_now = books.newest;
+        let frozen = books.frozen.clone();
         Self {
             books,
             active,
+            gate: watch::channel(frozen.clone()).0,
+            frozen,
             ports,
             shard,
             head,
@@ -314,7 +342,7 @@ impl Shard {
     fn take_outside(&mut self, message: Message) {
         match message {
             // Dropping the reply tells the caller that nothing is worked here.
-            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } if self.look_only => {}
+            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } | Message::Steer(_) if self.look_only => {}
             Message::Start(start) => {
                 let priority = self.active.flow(&start.flow).map(|graph| graph.flow.terms.priority).unwrap_or_default();
                 self.starts.push(priority, start);
@@ -331,6 +359,7 @@ impl Shard {
                 Some(Entry::Ended(_)) => drop(reply.send(Err(ControlRefusal::Ended))),
                 None => drop(reply.send(Err(ControlRefusal::Unknown))),
             },
+            Message::Steer(steer) => self.steer(steer),
             Message::Query(query) => query(self),
             Message::WhenIdle(reply) => self.idle.push(reply),
             Message::Shutdown => self.closing = true,
@@ -411,7 +440,8 @@ impl Shard {
                     }
                 } else {
                     live.busy = true;
-                    self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply });
+                    let active = self.active.clone();
+                    self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply, active });
                 }
             }
         }

@@ -9,6 +9,7 @@ mod settle;
 
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
+use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -64,6 +65,8 @@ pub struct RunState {
     pub asking: u32,
     /// Whether a person paused it.
     pub paused: bool,
+    /// What is frozen as it decides. Folded beside it, as it is the same for all runs.
+    pub frozen: Arc<Frozen>,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
     stopped: i64,
     stopped_since: Option<i64>,
@@ -99,6 +102,7 @@ impl RunState {
             open: 0,
             asking: 0,
             paused: false,
+            frozen: Arc::default(),
             stopped: 0,
             stopped_since: None,
             unsettled: graph.top,
@@ -155,7 +159,7 @@ impl RunState {
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        (self.approvals > 0 || self.paused) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        (self.approvals > 0 || self.paused || self.awaits_thaw()) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts.
@@ -271,6 +275,8 @@ impl RunState {
             }
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
+            | EventKind::EffectsFrozen { .. }
+            | EventKind::EffectsThawed { .. }
             | EventKind::RunStarted { .. }
             | EventKind::RunAdmitted
             | EventKind::RunPaused

@@ -9,6 +9,7 @@ mod interference;
 mod limits;
 mod policies;
 mod random;
+mod reload;
 mod seeds;
 mod unreachable;
 mod world;

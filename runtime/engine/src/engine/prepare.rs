@@ -1,0 +1,40 @@
+//! What a start needs to be asked of a plan before it is handed in: flow, input, key. It starts nothing.
+
+use super::{StartError, concurrency_key, within_bounds};
+use crate::fit;
+use crate::key::{digest_of, run_id, text_of};
+use crate::pinned::Pinned;
+use crate::scope::Names;
+use std::sync::Arc;
+use tradewind_lang::plan::Digest;
+use tradewind_lang::ty::Ty;
+use tradewind_lang::value::Value;
+
+/// A start that a plan takes.
+pub(crate) struct Prepared {
+    pub(crate) run: Arc<str>,
+    pub(crate) trace: [u8; 16],
+    pub(crate) flow: Arc<str>,
+    pub(crate) key: Arc<str>,
+    pub(crate) payload: Digest,
+    pub(crate) concurrency_key: Option<Arc<str>>,
+}
+
+/// Asks a plan whether a flow can be started with an input, and as which run.
+pub(crate) fn prepare(active: &Pinned, flow: &str, input: &Value) -> Result<Prepared, StartError> {
+    let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
+    fit::value(&Ty::Record(graph.flow.input.clone()), input, &active.plan.types).map_err(StartError::Input)?;
+    within_bounds(input).map_err(StartError::Input)?;
+    let payload = digest_of(input);
+    let key: Arc<str> = match &graph.flow.key {
+        None => payload.to_string().into(),
+        Some(key) => match key.evaluate(&Names(&[("input", input.clone())])) {
+            Ok(Value::Null) => return Err(StartError::Key(format!("`{}` is absent", key.source))),
+            Ok(value) => text_of(&value),
+            Err(error) => return Err(StartError::Key(error.0)),
+        },
+    };
+    let concurrency_key = graph.flow.terms.concurrency.as_ref().map(|terms| concurrency_key(flow, terms, input)).transpose()?;
+    let (run, trace) = run_id(&active.tenant, flow, &key);
+    Ok(Prepared { run, trace, flow: graph.name.clone(), key, payload, concurrency_key })
+}
