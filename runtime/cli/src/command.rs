@@ -6,13 +6,18 @@ pub(crate) mod completions;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod freeze;
 pub(crate) mod graph;
 pub(crate) mod licenses;
 pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod models;
+pub(crate) mod plan;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod test;
 
 use crate::arguments::Place;

@@ -51,6 +51,8 @@ pub struct Config {
     pub in_flight: usize,
     /// Only look: no run goes on, nothing is performed and nothing is appended.
     pub look_only: bool,
+    /// Only freeze, thaw and go back: what people want of the whole engine is appended, and no run goes on.
+    pub steer_only: bool,
 }
 
 impl Config {
@@ -63,7 +65,7 @@ impl Config {
         models: Arc<dyn Models>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false }
+        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false, steer_only: false }
     }
 }
 
@@ -235,7 +237,7 @@ impl Engine {
         let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
         let outlets = Outlets { progress, ended, stopped, active: active_told };
         let shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
-        tokio::spawn(shard.run(from_outside, from_inside, config.look_only));
+        tokio::spawn(shard.run(from_outside, from_inside, (config.look_only, config.steer_only)));
         Ok(Self { outside, shared: Arc::new(shared) })
     }
 

@@ -229,6 +229,7 @@ pub(crate) struct Shard {
     outlets: Outlets,
     closing: bool,
     look_only: bool,
+    steer_only: bool,
     engine_actor: Arc<str>,
     /// Set when the loop ends: nothing is sent any more, as nobody would hear the answer.
     ended: Arc<AtomicBool>,
@@ -276,17 +277,18 @@ impl Shard {
             outlets,
             closing: false,
             look_only: false,
+            steer_only: false,
             engine_actor: "engine".into(),
             ended: Arc::default(),
         }
     }
 
     /// Runs until it is shut down or the store fails.
-    pub(crate) async fn run(mut self, mut outside: mpsc::Receiver<Message>, mut inside: mpsc::UnboundedReceiver<Inside>, look_only: bool) {
-        if !look_only {
+    pub(crate) async fn run(mut self, mut outside: mpsc::Receiver<Message>, mut inside: mpsc::UnboundedReceiver<Inside>, modes: (bool, bool)) {
+        (self.look_only, self.steer_only) = modes;
+        if !self.look_only && !self.steer_only {
             self.begin();
         }
-        self.look_only = look_only;
         loop {
             self.turn();
             if self.closing && self.committing.is_none() {
@@ -342,7 +344,8 @@ impl Shard {
     fn take_outside(&mut self, message: Message) {
         match message {
             // Dropping the reply tells the caller that nothing is worked here.
-            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } | Message::Steer(_) if self.look_only => {}
+            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } if self.look_only || self.steer_only => {}
+            Message::Steer(_) if self.look_only => {}
             Message::Start(start) => {
                 let priority = self.active.flow(&start.flow).map(|graph| graph.flow.terms.priority).unwrap_or_default();
                 self.starts.push(priority, start);

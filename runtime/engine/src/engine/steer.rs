@@ -2,7 +2,9 @@
 
 use super::{Engine, Message};
 use crate::executor::{Adopted, Steer, SteerRefusal, SteerReply, Steered};
+use crate::books::Entry;
 use crate::frozen::{Frozen, Scope};
+use crate::summary::RunSummary;
 use crate::pinned::Pinned;
 use crate::ports::StoreError;
 use std::collections::BTreeSet;
@@ -79,12 +81,37 @@ impl Engine {
         self.ask(|shard| shard.books.adoptions.clone()).await
     }
 
+    /// A plan of the log.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn plan(&self, digest: Digest) -> Result<Option<Arc<Plan>>, StoreError> {
+        self.ask(move |shard| shard.books.plans.get(&digest).map(|pinned| pinned.plan.clone())).await
+    }
+
     /// The plan that a person went back from, which is not taken up again by itself.
     ///
     /// # Errors
     /// The engine stopped.
     pub async fn held(&self) -> Result<Option<Digest>, StoreError> {
         self.ask(|shard| shard.books.held).await
+    }
+
+    /// Runs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn live(&self) -> Result<Vec<RunSummary>, StoreError> {
+        self.ask(|shard| {
+            let live = shard.books.runs.values().filter_map(|entry| match entry {
+                Entry::Live(live) if live.state.first > 0 => Some(RunSummary::of(&live.state)),
+                _ => None,
+            });
+            let mut live: Vec<RunSummary> = live.collect();
+            live.sort_unstable_by_key(|run| run.first);
+            live
+        })
+        .await
     }
 
     /// Which of these runs still go on by themselves: neither ended, nor waiting for a person, a thaw or another run.

@@ -252,6 +252,7 @@ impl World {
             shard: 0,
             in_flight: self.in_flight,
             look_only: false,
+            steer_only: false,
         };
         Engine::open(config).await
     }
