@@ -69,15 +69,15 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tradewind status --format json")]
     Status(Status),
     /// Let no effect leave: of all, of a connector, of a flow. Reads and lookups go on.
-    #[command(
-        after_help = "Example:\n  tradewind freeze connector payments --by lead1@northfield.example --reason \"wrong prices\""
-    )]
+    #[command(after_help = "Example:\n  tradewind freeze connector payments --by lead1@northfield.example --reason \"wrong prices\"")]
     Freeze(Freeze),
     /// Let frozen effects leave again; `all` lifts every freeze.
     #[command(after_help = "Example:\n  tradewind thaw connector payments --by lead1@northfield.example")]
     Thaw(Freeze),
     /// Go back to an earlier plan, which stays until the repository moves on.
-    #[command(after_help = "Example:\n  tradewind rollback --by lead1@northfield.example\n  tradewind rollback 3f2a91 --by lead1@northfield.example")]
+    #[command(
+        after_help = "Example:\n  tradewind rollback --by lead1@northfield.example\n  tradewind rollback 3f2a91 --by lead1@northfield.example"
+    )]
     Rollback(Rollback),
     /// Say what a reload of these files would change, also for runs that are not finished; exit with 2 where anything would.
     #[command(after_help = "Example:\n  tradewind plan")]

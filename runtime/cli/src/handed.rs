@@ -92,7 +92,9 @@ async fn await_plan(folder: &Path, plan: &Plan) {
         if active == wanted || active.is_empty() {
             return;
         }
-        if Instant::now() >= until {
+        // Nobody waits for what somebody went back from.
+        let held = status.pointer("/plan/held").and_then(Json::as_str) == Some(wanted.as_str());
+        if held || Instant::now() >= until {
             let why = status.pointer("/generation/refused/why").and_then(Json::as_str).unwrap_or("`tradewind status` says why");
             tell!("the process that serves works by another plan than these files give: {why}");
             return;

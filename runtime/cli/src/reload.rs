@@ -32,14 +32,8 @@ const READS: usize = 5;
 
 /// Keeps the engine at the plan of the repository; never ends.
 pub(crate) async fn keep(host: Arc<Host>, engine: Engine, environment: Option<String>, first: Option<Box<Snapshot>>) {
-    let mut keeper = Keeper {
-        watch: Watch::new(&host.root),
-        host,
-        engine,
-        environment,
-        generation: Generation::default(),
-        lengths: BTreeMap::new(),
-    };
+    let mut keeper =
+        Keeper { watch: Watch::new(&host.root), host, engine, environment, generation: Generation::default(), lengths: BTreeMap::new() };
     match first {
         Some(first) => {
             let Snapshot { generation, lengths, read, .. } = *first;

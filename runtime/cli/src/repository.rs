@@ -25,6 +25,11 @@ pub(crate) struct Repository {
 impl Repository {
     /// Finds the root from a place or the current folder, upwards, and reads every KDL file below it.
     pub(crate) fn open(place: &Place) -> Result<Self, Failure> {
+        Self::read(&Self::root(place)?)
+    }
+
+    /// Finds the root.
+    pub(crate) fn root(place: &Place) -> Result<PathBuf, Failure> {
         let start = match &place.repository {
             Some(folder) => folder.clone(),
             None => std::env::current_dir().map_err(|error| tool(format!("the current folder cannot be read: {error}")))?,
@@ -34,7 +39,7 @@ impl Repository {
         let Some(root) = start.ancestors().find(|folder| folder.join(MANIFEST).is_file()) else {
             return Err(no_repository(&format!("there is no {MANIFEST} in `{}` or above it", start.display())));
         };
-        Self::read(root)
+        Ok(root.to_owned())
     }
 
     /// Reads every KDL file below a root, a canonical path.

@@ -284,7 +284,12 @@ impl Shard {
     }
 
     /// Runs until it is shut down or the store fails.
-    pub(crate) async fn run(mut self, mut outside: mpsc::Receiver<Message>, mut inside: mpsc::UnboundedReceiver<Inside>, modes: (bool, bool)) {
+    pub(crate) async fn run(
+        mut self,
+        mut outside: mpsc::Receiver<Message>,
+        mut inside: mpsc::UnboundedReceiver<Inside>,
+        modes: (bool, bool),
+    ) {
         (self.look_only, self.steer_only) = modes;
         if !self.look_only && !self.steer_only {
             self.begin();

@@ -49,7 +49,12 @@ impl Guard {
             }
             // Whoever sits at this machine may ask; a page in their browser, under a name that leads here, may not.
             None if !head(header::HOST).is_some_and(is_this_machine) => {
-                return Err(Box::new(problem(StatusCode::FORBIDDEN, None, "without a token only this machine's own names are served", None)));
+                return Err(Box::new(problem(
+                    StatusCode::FORBIDDEN,
+                    None,
+                    "without a token only this machine's own names are served",
+                    None,
+                )));
             }
             None => {}
         }

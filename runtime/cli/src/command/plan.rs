@@ -7,6 +7,9 @@ use crate::exit::{Exit, Outcome};
 use crate::output::say;
 use serde_json::Value as Json;
 
+/// Most runs of one kind that are named.
+const NAMED: usize = 5;
+
 pub(crate) fn run(place: &Place, options: &PlanOf) -> Outcome {
     let (repository, plan) = super::plan_of(place)?;
     let request = Request::Difference { plan: hex(&plan.to_bytes()) };
@@ -35,10 +38,20 @@ fn print(answer: &Json, same: bool) {
             say!("  {:<8} {} {}", text(&change, "change"), text(&change, "section"), text(&change, "name"));
         }
     }
+    // Runs that have one verdict are told together.
+    let mut groups: Vec<((String, Vec<Json>), Vec<Json>)> = Vec::new();
     for run in items(answer, "runs") {
-        let id: String = text(&run, "id").chars().take(12).collect();
-        say!("  run {id} {} {} {}:", text(&run, "flow"), text(&run, "key"), text(&run, "status"));
-        for verdict in items(&run, "verdict").iter().filter_map(Json::as_str) {
+        let kind = (format!("{} {}", text(&run, "flow"), text(&run, "status")), items(&run, "verdict"));
+        match groups.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, runs)) => runs.push(run),
+            None => groups.push((kind, vec![run])),
+        }
+    }
+    for ((kind, verdicts), runs) in groups {
+        let named: Vec<String> = runs.iter().take(NAMED).map(|run| text(run, "key").into_owned()).collect();
+        let more = if runs.len() > NAMED { ", …" } else { "" };
+        say!("  {} {kind}: {}{more}", runs.len(), named.join(", "));
+        for verdict in verdicts.iter().filter_map(Json::as_str) {
             say!("    {}", crate::output::printable(verdict));
         }
     }

@@ -113,7 +113,12 @@ async fn stopped(session: &Session) {
 }
 
 /// Takes nothing new; lets what is under way come to its end for a while; a second signal ends the wait.
-async fn end(mut session: Session, http: Option<tradewind_server::Listening>, grace: Duration, interrupts: &mut Interrupts) -> Result<(), Failure> {
+async fn end(
+    mut session: Session,
+    http: Option<tradewind_server::Listening>,
+    grace: Duration,
+    interrupts: &mut Interrupts,
+) -> Result<(), Failure> {
     tell!("ending: what is under way may take {} s to its end; nothing is lost either way", grace.as_secs());
     session.stop_listening();
     let settling = async {

@@ -63,5 +63,10 @@ fn print(status: &Json) {
     let runs: Vec<String> = counted.map(|(status, count)| format!("{count} {status}")).collect();
     say!("  runs: {}", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") });
     let queues = part("queues");
-    say!("  {} waiting for their turn, {} in flight; {} events", number(queues, "waiting_for_their_turn"), number(queues, "in_flight"), number(status, "events"));
+    say!(
+        "  {} waiting for their turn, {} in flight; {} events",
+        number(queues, "waiting_for_their_turn"),
+        number(queues, "in_flight"),
+        number(status, "events")
+    );
 }

@@ -25,16 +25,16 @@ fn problem(error: SteerError) -> Problem {
         SteerError::Refused(refusal) => {
             let (code, help) = match &refusal {
                 SteerRefusal::OtherProject => (&run::RESTART_NEEDED, "end the process and start it again"),
-                SteerRefusal::UnknownPlan(_) => (&run::UNKNOWN_PLAN, "`tradewind log` names every plan that was adopted; six digits at least"),
+                SteerRefusal::UnknownPlan(_) => {
+                    (&run::UNKNOWN_PLAN, "`tradewind log` names every plan that was adopted; six digits at least")
+                }
                 SteerRefusal::UnknownScope(_) => (&run::NOT_FROZEN, "`tradewind plan` and `tradewind graph` know flows and connectors"),
                 SteerRefusal::NotFrozen(_) => (&run::NOT_FROZEN, "`tradewind status` says what is frozen"),
             };
             Problem::new(code, refusal.to_string()).help(help)
         }
         SteerError::Store(error) => Problem::from(error),
-        SteerError::Stopped => {
-            Problem::broken("the process that holds the store is ending".to_owned()).help("run the same command again")
-        }
+        SteerError::Stopped => Problem::broken("the process that holds the store is ending".to_owned()).help("run the same command again"),
     }
 }
 
@@ -64,9 +64,9 @@ impl Desk {
 
     async fn frozen(&self) -> Result<Json, Problem> {
         let frozen = self.engine.frozen().await?;
-        let frozen = frozen.0.iter().map(|(scope, note)| {
-            json!({ "scope": scope.to_string(), "by": &*note.by, "at": timestamp_text(note.at), "reason": &*note.reason })
-        });
+        let frozen = frozen.0.iter().map(
+            |(scope, note)| json!({ "scope": scope.to_string(), "by": &*note.by, "at": timestamp_text(note.at), "reason": &*note.reason }),
+        );
         Ok(Json::Array(frozen.collect()))
     }
 

@@ -1,12 +1,12 @@
 //! The handle's side of what people and reloads want of the whole engine: another plan, effects frozen or thawed.
 
 use super::{Engine, Message};
-use crate::executor::{Adopted, Steer, SteerRefusal, SteerReply, Steered};
 use crate::books::Entry;
+use crate::executor::{Adopted, Steer, SteerRefusal, SteerReply, Steered};
 use crate::frozen::{Frozen, Scope};
-use crate::summary::RunSummary;
 use crate::pinned::Pinned;
 use crate::ports::StoreError;
+use crate::summary::RunSummary;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
