@@ -5,13 +5,11 @@ use crate::workload::{PROGRAM, Work};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tradewind_tests::random::{Random, seed};
-use tradewind_tests::serving::Serving;
+use tradewind_tests::serving::{Serving, address, http_at};
 use tradewind_tests::stage::Stage;
 use tradewind_tests::twin::Twin;
 
 const POLICIES: &str = "policies/refunds.kdl";
-/// Messages of one hand-over.
-const BATCH: usize = 4;
 
 fn work_of(messages: &str) -> Work {
     let stage = Stage::trained(PROGRAM);
@@ -20,19 +18,20 @@ fn work_of(messages: &str) -> Work {
     Work { stage, twin }
 }
 
-/// Hands the messages over, a few at a time, again and again until the reloads are through.
-fn load(work: &Work, messages: &[&str], through: &AtomicBool) -> usize {
+/// Hands the messages over by HTTP, one after the other and again and again, until the reloads are through. A `run` would read the files
+/// of the moment, which may be mistakes.
+fn load(address: &str, messages: &[&str], through: &AtomicBool) -> usize {
     let mut handed = 0;
-    loop {
-        let batch: Vec<&str> = messages.iter().copied().cycle().skip(handed % messages.len()).take(BATCH).collect();
-        work.stage.write("batch.jsonl", &format!("{}\n", batch.join("\n")));
-        let ended = work.ask(&["run", "returns-triage", "--input", "batch.jsonl"]);
-        assert!(ended.code == Some(0), "{ended}");
-        handed += BATCH;
+    for message in messages.iter().cycle() {
+        let (status, answer) = http_at(address, "POST", "/v1/flows/returns-triage/runs", None, message);
+        assert!(matches!(status, 200 | 202), "{status} {answer}");
+        handed += 1;
         if through.load(Ordering::Relaxed) && handed >= messages.len() {
-            return handed;
+            break;
         }
+        std::thread::sleep(Duration::from_millis(15));
     }
+    handed
 }
 
 /// One change of the policies: a limit that nothing reaches has another number each time.
@@ -81,11 +80,11 @@ fn reloads_under_load_lose_and_double_nothing() {
     let work = work_of(&messages);
     let serving = Serving::start(&work.stage, &work.twin);
     let text = work.stage.read(POLICIES);
-    let lines: Vec<&str> = messages.lines().collect();
+    let (lines, address): (Vec<&str>, String) = (messages.lines().collect(), address(&work.stage));
     let (through, began) = (AtomicBool::new(false), Instant::now());
     let (mut valid, mut refused) = (0_u64, 0_u64);
     let handed = std::thread::scope(|scope| {
-        let loading = scope.spawn(|| load(&work, &lines, &through));
+        let loading = scope.spawn(|| load(&address, &lines, &through));
         for number in 0..reloads {
             let is_valid = change(&work, &text, number, &mut random);
             (valid, refused) = (valid + u64::from(is_valid), refused + u64::from(!is_valid));
@@ -100,6 +99,7 @@ fn reloads_under_load_lose_and_double_nothing() {
             }
         }
         work.stage.write(POLICIES, &text);
+        // Also where a reload was not seen: whoever loads must end.
         through.store(true, Ordering::Relaxed);
         loading.join().unwrap()
     });

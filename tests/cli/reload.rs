@@ -163,6 +163,12 @@ fn going_back_holds_until_the_files_move_on() {
     stage.write(POLICIES, &text.replace("count=1 ", "count=20001 "));
     until_applied(&stage);
     assert_eq!(Serving::status(&stage)["plan"]["held"], Json::Null);
+    // The files follow whoever went back: what was gone back from may come again after that.
+    let _ = stage.run(["rollback", "--by", LEAD]).exits(0).says(&good[..12]);
+    stage.write(POLICIES, &text.replace("count=1 ", "count=20000 "));
+    Serving::until(&stage, "the files to follow", |status| status["plan"]["held"] == Json::Null);
+    stage.write(POLICIES, &text.replace("count=1 ", "count=20001 "));
+    until_applied(&stage);
     let _ = stage.run(["rollback", &good[..10], "--by", LEAD]).exits(0).says(&good[..12]);
     let _ = serving.end("TERM").exits(0);
     // Without anybody who serves, too.

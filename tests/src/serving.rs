@@ -78,7 +78,18 @@ impl Serving {
 /// Status and body of one request to a serving process.
 #[must_use]
 pub fn http(stage: &Stage, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, Json) {
-    let address = Serving::status(stage)["listen"].as_str().expect("it serves HTTP").replace("0.0.0.0", "127.0.0.1");
+    http_at(&address(stage), method, path, token, body)
+}
+
+/// Where a process serves HTTP.
+#[must_use]
+pub fn address(stage: &Stage) -> String {
+    Serving::status(stage)["listen"].as_str().expect("it serves HTTP").replace("0.0.0.0", "127.0.0.1")
+}
+
+/// Status and body of one request to an address.
+#[must_use]
+pub fn http_at(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, Json) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();

@@ -110,7 +110,8 @@ async fn consider(host: &Host, engine: &Engine, compiled: Compiled) {
         }
         return;
     }
-    if active.digest == digest {
+    // Where somebody went back and the files followed, adopting it again lets go of what was gone back from.
+    if active.digest == digest && held.is_none() {
         host.note(Stage::Applied, Some(digest), None);
         return;
     }

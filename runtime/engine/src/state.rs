@@ -159,7 +159,11 @@ impl RunState {
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        (self.approvals > 0 || self.paused || self.awaits_thaw()) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        (self.approvals > 0 || self.paused || self.awaits_thaw())
+            && self.moving == self.held_back()
+            && !asking
+            && !self.can_advance()
+            && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts.

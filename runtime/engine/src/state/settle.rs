@@ -6,6 +6,10 @@ use crate::failure::Failure;
 use tradewind_lang::plan::{StepId, StepKind};
 use tradewind_lang::value::Value;
 
+fn is_to_be_sent(phase: &Phase) -> bool {
+    matches!(phase, Phase::Effect(effect) if matches!(effect.next, Some(Next::Send(_))))
+}
+
 impl RunState {
     pub(super) fn may_start(&self, id: StepId) -> bool {
         self.step(id).is_some_and(|step| step.phase.may_start()) && !self.is_frozen(id)
@@ -25,12 +29,18 @@ impl RunState {
     /// Whether an act, or the repetition of one, could go on if it were not frozen.
     #[must_use]
     pub fn awaits_thaw(&self) -> bool {
-        let held = |phase: &Phase| match phase {
-            Phase::Effect(effect) => matches!(effect.next, Some(Next::Send(_))),
-            phase => phase.may_start(),
-        };
-        let ids = (0..).map(StepId).zip(&self.steps);
-        !self.frozen.is_empty() && !self.has_ended() && ids.into_iter().any(|(id, step)| held(&step.phase) && self.is_frozen(id))
+        let held = |phase: &Phase| phase.may_start() || is_to_be_sent(phase);
+        let mut steps = (0..).map(StepId).zip(&self.steps);
+        !self.frozen.is_empty() && !self.has_ended() && steps.any(|(id, step)| held(&step.phase) && self.is_frozen(id))
+    }
+
+    /// How many open effects wait to be sent again until they are thawed.
+    pub(super) fn held_back(&self) -> u32 {
+        if self.frozen.is_empty() {
+            return 0;
+        }
+        let held = (0..).map(StepId).zip(&self.steps).filter(|(id, step)| is_to_be_sent(&step.phase) && self.is_frozen(*id));
+        u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn fail_unless(&mut self, goes_on: bool, failure: &Failure) {
