@@ -13,9 +13,11 @@ mod layout;
 #[cfg(unix)]
 mod links;
 mod look;
+mod reload;
 mod reports;
 mod run;
 mod scenarios;
+mod serve;
 mod socket;
 mod store;
 mod unreachable;

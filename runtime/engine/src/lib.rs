@@ -16,6 +16,7 @@ pub mod event;
 mod executor;
 pub mod failure;
 mod fit;
+pub mod frozen;
 pub mod guard;
 pub mod key;
 pub mod memory;

@@ -7,6 +7,7 @@ use crate::trigger::Triggers;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Flow, Plan, Policy, Step, StepId, StepKind};
+use tradewind_lang::ty::TypeTable;
 use tradewind_lang::value::{Record, Value};
 
 /// A plan with everything derived from it.
@@ -14,6 +15,8 @@ use tradewind_lang::value::{Record, Value};
 pub struct Pinned {
     /// The plan.
     pub plan: Arc<Plan>,
+    /// Its types, for whoever reads an answer of a call of one of its runs.
+    pub types: Arc<TypeTable>,
     /// Its digest.
     pub digest: Digest,
     /// The digest of its policies, teams and settings.
@@ -48,6 +51,7 @@ impl Pinned {
             }
         }
         Self {
+            types: Arc::new(plan.types.clone()),
             digest,
             policy_digest: plan.policy_digest(),
             settings: Value::Record(Arc::new(Record(settings))),

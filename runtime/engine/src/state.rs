@@ -10,6 +10,7 @@ mod sleep;
 
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
+use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -69,6 +70,8 @@ pub struct RunState {
     pub taken: Vec<u64>,
     /// Whether a person paused it.
     pub paused: bool,
+    /// What is frozen as it decides. Folded beside it, as it is the same for all runs.
+    pub frozen: Arc<Frozen>,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
     stopped: i64,
     stopped_since: Option<i64>,
@@ -106,6 +109,7 @@ impl RunState {
             sleeping: 0,
             taken: Vec::new(),
             paused: false,
+            frozen: Arc::default(),
             stopped: 0,
             stopped_since: None,
             unsettled: graph.top,
@@ -162,7 +166,11 @@ impl RunState {
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        (self.approvals > 0 || self.paused || self.sleeping > 0) && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        (self.approvals > 0 || self.paused || self.sleeping > 0 || self.awaits_thaw())
+            && self.moving == self.held_back()
+            && !asking
+            && !self.can_advance()
+            && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people, for its concurrency key, and pauses are not counted. None while one lasts.
@@ -292,6 +300,8 @@ impl RunState {
             | EventKind::EventsGathered { .. }
             | EventKind::EventDispatched { .. }
             | EventKind::ScheduleFired { .. }
+            | EventKind::EffectsFrozen { .. }
+            | EventKind::EffectsThawed { .. }
             | EventKind::RunStarted { .. }
             | EventKind::RunAdmitted
             | EventKind::RunPaused

@@ -10,6 +10,7 @@ mod interference;
 mod limits;
 mod policies;
 mod random;
+mod reload;
 mod schedules;
 mod seeds;
 mod unreachable;

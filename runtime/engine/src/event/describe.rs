@@ -79,8 +79,13 @@ impl Event {
 impl EventKind {
     fn fields(&self) -> Fields {
         match self {
-            Self::PlanAdopted { digest, bytes } => {
-                vec![("digest", text(digest.to_string())), ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64)))]
+            Self::PlanAdopted { digest, bytes, instead_of } => vec![
+                ("digest", text(digest.to_string())),
+                ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64))),
+                ("instead_of", optional(*instead_of, |digest| text(digest.to_string()))),
+            ],
+            Self::EffectsFrozen { scope, reason } | Self::EffectsThawed { scope, reason } => {
+                vec![("scope", text(scope.to_string())), ("reason", text(reason.clone()))]
             }
             Self::RunStarted { flow, key, input, payload, concurrency_key, held } => vec![
                 ("flow", text(flow.clone())),
