@@ -47,7 +47,7 @@ fn refusal(problem: Problem) -> Refusal {
         id if [run::UNKNOWN_RUN.id, run::UNKNOWN_APPROVAL.id, run::UNKNOWN_FLOW.id].contains(&id) => Kind::Missing,
         id if [run::RUN_ENDED.id, run::INPUT_CONFLICT.id].contains(&id) => Kind::Conflict,
         id if id == run::APPROVAL_REFUSED.id => Kind::Forbidden,
-        id if [run::USAGE.id, run::BAD_INPUT.id, run::NOT_RUNNABLE.id].contains(&id) => Kind::Unfit,
+        id if [run::USAGE.id, run::BAD_INPUT.id, run::NOT_RUNNABLE.id, run::NOT_MANUAL.id].contains(&id) => Kind::Unfit,
         _ => Kind::Unavailable,
     };
     Refusal { kind, code: problem.code, message: problem.message, help: problem.help }

@@ -20,6 +20,10 @@ impl Desk {
             return Err(Problem::new(&run::UNKNOWN_FLOW, format!("the plan at work has no flow `{flow}`"))
                 .help("`tradewind status` says which plan is at work, and why"));
         };
+        if !declared.terms.starts_by_hand() {
+            let message = format!("`{flow}` starts by its triggers, and none of them is `manual`");
+            return Err(Problem::new(&run::NOT_MANUAL, message).help("call its address, or tell of its event: `tradewind emit`").refused());
+        }
         if let Some(lacking) = plan.not_runnable(declared).first() {
             let message = format!("`{flow}` cannot be run: this version checks {} but cannot run it yet", lacking.what);
             return Err(Problem::new(&run::NOT_RUNNABLE, message));
