@@ -4,11 +4,12 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use tradewind_connectors::hook::routes::OpenSecrets;
 use tradewind_engine::engine::Engine;
 use tradewind_lang::plan::SecretSource;
 
 /// Opens secrets by name, as the plan of that moment says where they are.
-pub(crate) fn opener(engine: Engine) -> Arc<dyn Fn(&str) -> Vec<String> + Send + Sync> {
+pub(crate) fn opener(engine: Engine) -> OpenSecrets {
     Arc::new(move |name| {
         let active = engine.active();
         let Some(source) = active.plan.project.secrets.get(name) else { return Vec::new() };

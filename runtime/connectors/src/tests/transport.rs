@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tradewind_engine::ports::{CallOutcome, Connectors};
 use tradewind_lang::expr::Expr;
 use tradewind_lang::plan::{Failure, Idempotent};
-use tradewind_lang::ty::{Ty, TypeTable};
+use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
 /// The outcome of a read and of a write against the same provider.
