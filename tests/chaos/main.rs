@@ -6,4 +6,5 @@
 mod appends;
 mod moments;
 mod provider;
+mod reloads;
 mod workload;

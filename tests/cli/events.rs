@@ -1,6 +1,9 @@
 //! Events from the command line: told, listed, refused; waits and triggers over several commands; scenarios in which events come.
 
-use crate::of_text;
+use crate::{PROGRAM, of_text};
+use tradewind_tests::serving::{Serving, http};
+use tradewind_tests::stage::Stage;
+use tradewind_tests::twin::Twin;
 
 const REPOSITORY: &str = r#"
 project "parcels" {
@@ -92,4 +95,51 @@ fn a_flow_that_is_triggered_is_not_started_by_hand_unless_it_says_so() {
 #[test]
 fn events_come_in_scenarios_and_begin_runs_there() {
     let _ = of_text(REPOSITORY).run(["test"]).exits(0).says("3 passed, 0 failed");
+}
+
+const SERVED: &str = r#"
+type "n" { field "n" int untrusted }
+flow "look" {
+    input "n"
+    trigger request="look" auth=(secret)"LOOKS" reply-within="10s"
+    let "twice" "=input.n * 2"
+    output { twice "=twice" }
+}
+flow "tick" {
+    trigger every="1s" catch-up=skip
+    let "now" "=run.now"
+}
+"#;
+
+#[test]
+fn whoever_serves_answers_callers_who_know_a_secret_and_starts_what_clocks_start() {
+    let stage = Stage::shipped(PROGRAM);
+    let manifest = stage.read("tradewind.kdl");
+    let with_secret = manifest.replacen("        store ", "        secret \"LOOKS\" env=\"LOOKS\"\n        store ", 1);
+    assert_ne!(manifest, with_secret);
+    stage.write("tradewind.kdl", &with_secret);
+    stage.write("flows/look.kdl", SERVED);
+    let twin = Twin::start(&stage, &[]);
+    let variables = [("TRADEWIND_TOKEN", "ours"), ("LOOKS", "new\nold")];
+    let serving = Serving::start_with(&stage, &twin, &["--listen", "127.0.0.1:0"], &variables);
+    // The caller knows the secret of the address, and not the server's token; while it is replaced, both values count.
+    for (secret, n) in [("new", 3), ("old", 4)] {
+        let (status, answer) = http(&stage, "POST", "/look", Some(secret), &format!("{{\"n\":{n}}}"));
+        assert_eq!((status, answer["twice"].as_i64()), (200, Some(2 * n)), "{answer}");
+    }
+    assert_eq!(http(&stage, "POST", "/look", Some("ours"), "{\"n\":3}").0, 401);
+    assert_eq!(http(&stage, "POST", "/look", None, "{\"n\":3}").0, 401);
+    assert_eq!(http(&stage, "POST", "/look", Some("new"), "{\"n\":\"3\"}").0, 422);
+    assert_eq!(http(&stage, "GET", "/look", None, "").0, 404);
+    assert_eq!(http(&stage, "GET", "/v1/status", Some("new"), "").0, 401, "the server's own routes stay behind its token");
+    let (status, answer) = http(&stage, "POST", "/v1/flows/tick/runs", Some("ours"), "{}");
+    assert_eq!((status, answer["code"].as_str()), (422, Some("TW0547")), "{answer}");
+    let began = std::time::Instant::now();
+    let ticks = || stage.run(["runs", "--flow", "tick", "--format", "json"]).exits(0).json()["runs"].as_array().unwrap().len();
+    while ticks() < 2 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "no clock strikes");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let _ = stage.run(["log"]).exits(0).says("schedule-fired");
+    let _ = serving.end("TERM").exits(0);
 }

@@ -10,6 +10,8 @@ pub mod process;
 pub mod random;
 pub mod scan;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+pub mod serving;
+#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod stage;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod twin;

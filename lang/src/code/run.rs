@@ -21,6 +21,11 @@ codes! {
     TWIN_FAILED = "TW0520", Error, "the twin cannot be started";
     MODEL_FAILED = "TW0521", Error, "a model cannot be used";
     NOT_RUNNABLE = "TW0522", Error, "a flow that this version cannot run yet";
+    SERVED = "TW0523", Error, "the repository is served already";
+    RESTART_NEEDED = "TW0524", Error, "a change that needs a new process";
+    NOT_FROZEN = "TW0525", Error, "nothing of that name is, or can be, frozen";
+    UNKNOWN_PLAN = "TW0526", Error, "the log holds no such plan";
+    NOT_LISTENING = "TW0527", Error, "HTTP cannot be served there";
     UNKNOWN_RUN = "TW0530", Error, "there is no such run";
     UNKNOWN_APPROVAL = "TW0531", Error, "nothing waits under that name";
     APPROVAL_REFUSED = "TW0532", Error, "this person or answer cannot decide";

@@ -1,6 +1,9 @@
 //! The command line. It does nothing but describe it.
 
 pub(crate) mod events;
+mod serving;
+
+pub(crate) use serving::{Freeze, PlanOf, Rollback, Scope, Serve, Status};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -60,6 +63,26 @@ pub(crate) enum Command {
     /// Run a flow over the inputs of a file, to the end or until people are needed.
     #[command(after_help = "Example:\n  tradewind run returns-triage --input messages.jsonl")]
     Run(Run),
+    /// Work until it is asked to end: take up runs, listen for commands and HTTP, reload when files change.
+    #[command(after_help = "Example:\n  tradewind serve\n  TRADEWIND_TOKEN=... tradewind serve --listen 0.0.0.0:7420")]
+    Serve(Serve),
+    /// Say how everything stands: plans, what is frozen, runs, queues.
+    #[command(after_help = "Example:\n  tradewind status --format json")]
+    Status(Status),
+    /// Let no effect leave: of all, of a connector, of a flow. Reads and lookups go on.
+    #[command(after_help = "Example:\n  tradewind freeze connector payments --by lead1@northfield.example --reason \"wrong prices\"")]
+    Freeze(Freeze),
+    /// Let frozen effects leave again; `all` lifts every freeze.
+    #[command(after_help = "Example:\n  tradewind thaw connector payments --by lead1@northfield.example")]
+    Thaw(Freeze),
+    /// Go back to an earlier plan, which stays until the repository moves on.
+    #[command(
+        after_help = "Example:\n  tradewind rollback --by lead1@northfield.example\n  tradewind rollback 3f2a91 --by lead1@northfield.example"
+    )]
+    Rollback(Rollback),
+    /// Say what a reload of these files would change, also for runs that are not finished; exit with 2 where anything would.
+    #[command(after_help = "Example:\n  tradewind plan")]
+    Plan(PlanOf),
     /// Run the scenarios of the repository on the real engine with twins.
     #[command(after_help = "Example:\n  tradewind test refund\n  tradewind test --format junit > scenarios.xml")]
     Test(Test),

@@ -9,13 +9,18 @@ pub(crate) mod eval;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod freeze;
 pub(crate) mod graph;
 pub(crate) mod licenses;
 pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod models;
+pub(crate) mod plan;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod undo;
 
@@ -56,7 +61,10 @@ pub(crate) fn plan_of(place: &Place) -> Result<(Repository, Plan), Failure> {
 /// Asks whoever holds the store of a place. Where the files do not compile, the plan that was adopted last says how it is read;
 /// only what would begin something new is refused then.
 pub(crate) fn ask(place: &Place, request: Request, perform: bool) -> Result<serde_json::Value, Failure> {
-    let repository = Repository::open(place)?;
+    let repository = match Repository::open(place) {
+        Ok(repository) => repository,
+        Err(failure) => return block_on(ask_whatever_the_files(place, &request, failure))?,
+    };
     let compiled = repository.compile(place.environment.as_deref());
     if let Some(plan) = compiled.plan {
         return block_on(session::ask(&repository, plan, request, perform))?;
@@ -77,6 +85,17 @@ pub(crate) fn ask(place: &Place, request: Request, perform: bool) -> Result<serd
             block_on(session::ask(&repository, *plan, request, perform))?
         }
     }
+}
+
+/// Where a file cannot be read, whoever serves still answers.
+async fn ask_whatever_the_files(place: &Place, request: &Request, failure: Failure) -> Result<serde_json::Value, Failure> {
+    let Ok(root) = Repository::root(place) else { return Err(failure) };
+    let folder = last_plan::usual_folder(&root);
+    if !crate::socket::is_served(&folder).await {
+        return Err(failure);
+    }
+    tell!("warning[{}]: {}; this goes by the plan that is at work", failure.code, failure.message);
+    session::ask_holder(&folder, request).await
 }
 
 fn warn() {

@@ -10,7 +10,9 @@ const LONGEST: usize = 160;
 /// What an event says.
 pub(crate) fn event(kind: &EventKind) -> String {
     match kind {
-        EventKind::PlanAdopted { digest, .. } => digest.short(),
+        EventKind::PlanAdopted { digest, instead_of: None, .. } => digest.short(),
+        EventKind::PlanAdopted { digest, instead_of: Some(from), .. } => format!("{} instead of {}", digest.short(), from.short()),
+        EventKind::EffectsFrozen { scope, reason } | EventKind::EffectsThawed { scope, reason } => format!("{scope} {reason}"),
         EventKind::RunStarted { flow, key, input, .. } => format!("{flow} {key} {}", shortened(&to_json(input))),
         EventKind::ArmTaken { arm } => format!("arm {}", arm + 1),
         EventKind::StepCompleted { value } => shortened(&to_json(value)),

@@ -1,11 +1,17 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
 mod events;
+mod handing;
+mod steering;
 pub(crate) mod undo;
+
+pub(crate) use steering::hex;
 
 use crate::became::{self, UNDER_WAY};
 use crate::describe;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
+use crate::summary::Tally;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -54,6 +60,33 @@ pub(crate) enum Request {
     Emit { event: String, data: Json, by: String, id: String },
     /// Events that came, newest first.
     Events { limit: usize },
+    /// How everything stands.
+    Status,
+    /// No effect of these leaves.
+    Freeze { whose: Whose, by: String, reason: String },
+    /// They leave again.
+    Thaw { whose: Whose, by: String, reason: String },
+    /// An earlier plan becomes the active one.
+    RollBack { to: Option<String>, by: String },
+    /// What another plan would change; its bytes as hexadecimal digits.
+    Difference { plan: String },
+    /// Runs of a flow for these inputs.
+    Start { flow: String, inputs: Vec<Json> },
+    /// Which of these runs still go on by themselves.
+    Unsettled { runs: Vec<String> },
+    /// The summary of runs that were handed in.
+    Report { flow: String, tally: Tally, millis: u64 },
+}
+
+/// Whose effects.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Whose {
+    /// Everybody's.
+    All,
+    /// Those of a connector.
+    Connector(String),
+    /// Those of a flow.
+    Flow(String),
 }
 
 impl Request {
@@ -64,13 +97,19 @@ impl Request {
             Self::Answer { decision: Decision::Approve { .. }, .. }
                 | Self::Undo { will: Some(_), .. }
                 | Self::DeadLetters { will: Some(_), .. }
+                | Self::Start { .. }
                 | Self::Emit { .. }
         )
     }
 
+    /// Whether it only steers the whole engine: where nobody holds the store, no run goes on for it.
+    pub(crate) fn only_steers(&self) -> bool {
+        matches!(self, Self::Freeze { .. } | Self::Thaw { .. } | Self::RollBack { .. })
+    }
+
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. }) && !self.begins_something()
+        !matches!(self, Self::Answer { .. } | Self::Control { .. }) && !self.begins_something() && !self.only_steers()
     }
 }
 
@@ -151,16 +190,16 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// Codes of what was asked wrongly.
+const USAGE: [&str; 6] =
+    [run::USAGE.id, run::UNKNOWN_RUN.id, run::UNKNOWN_APPROVAL.id, run::UNKNOWN_PLAN.id, run::NOT_FROZEN.id, run::UNKNOWN_EVENT.id];
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let known = code::find(&problem.code).unwrap_or(&run::STORE_FAILED);
         let exit = match known.id {
             _ if problem.refused => Exit::Refused,
-            id if [run::USAGE.id, run::UNKNOWN_EVENT.id, run::UNKNOWN_RUN.id, run::UNKNOWN_EFFECT.id, run::UNKNOWN_APPROVAL.id]
-                .contains(&id) =>
-            {
-                Exit::Usage
-            }
+            id if USAGE.contains(&id) => Exit::Usage,
             _ => Exit::Tool,
         };
         Self { exit, code: known.id, message: problem.message, help: problem.help }
@@ -171,10 +210,16 @@ impl From<Problem> for Failure {
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) engine: Engine,
-    pub(crate) plan: Arc<Plan>,
+    /// Where this process serves.
+    pub(crate) host: Option<Arc<Host>>,
 }
 
 impl Desk {
+    /// The plan that is at work.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.engine.active().plan.clone()
+    }
+
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request) -> Result<Json, Problem> {
         match request {
@@ -195,6 +240,14 @@ impl Desk {
             Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
             Request::Emit { event, data, by, id } => self.emit(&event, &data, &by, &id).await,
             Request::Events { limit } => self.listed_events(limit).await,
+            Request::Status => self.status().await,
+            Request::Freeze { whose, by, reason } => self.freeze(whose, &by, &reason).await,
+            Request::Thaw { whose, by, reason } => self.thaw(whose, &by, &reason).await,
+            Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
+            Request::Difference { plan } => self.difference(&plan).await,
+            Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
+            Request::Unsettled { runs } => self.unsettled(runs).await,
+            Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,
         }
     }
 
@@ -341,7 +394,7 @@ impl Desk {
 
     /// The plan of the run that asks: what it wants to hear is typed there, and not by what the repository says today.
     async fn plan_of(&self, run: &str) -> Result<Arc<Plan>, Problem> {
-        Ok(self.engine.plan_of(run).await?.map_or_else(|| self.plan.clone(), |pinned| pinned.plan.clone()))
+        Ok(self.engine.plan_of(run).await?.map_or_else(|| self.plan(), |pinned| pinned.plan.clone()))
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Line {
 }
 
 /// An earlier input under the same key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Conflict {
     /// The key.
     pub(crate) key: String,

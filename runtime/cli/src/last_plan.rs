@@ -12,6 +12,11 @@ use tradewind_lang::plan::Plan;
 /// Where the store is unless an environment says otherwise.
 const USUAL: &str = ".tradewind/store";
 
+/// The folder around it.
+pub(crate) fn usual_folder(root: &Path) -> PathBuf {
+    root.join(USUAL).parent().map_or_else(|| root.to_owned(), Path::to_owned)
+}
+
 /// What is known without today's files.
 pub(crate) enum Known {
     /// A process holds the store and answers on its socket in this folder, whatever the files say.
@@ -28,7 +33,7 @@ pub(crate) async fn find(repository: &Repository) -> Result<Known, Failure> {
     if !store.exists() {
         return Ok(Known::Nothing);
     }
-    let folder = store.parent().map_or_else(|| repository.root.clone(), Path::to_owned);
+    let folder = usual_folder(&repository.root);
     if socket::is_served(&folder).await {
         return Ok(Known::Served(folder));
     }

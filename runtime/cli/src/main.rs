@@ -2,28 +2,37 @@
 
 mod arguments;
 mod became;
+mod changes;
 mod command;
 mod crash;
 mod describe;
 mod desk;
 mod difference;
 mod exit;
+mod handed;
+mod host;
+mod http;
 mod inputs;
+mod interrupts;
 mod json_keys;
 mod lacking;
 mod last_plan;
 mod listing;
 mod output;
 mod reach;
+mod reload;
 mod render;
 mod replace;
 mod report;
 mod repository;
 mod scenario;
+mod secrets;
 mod session;
+mod snapshot;
 mod socket;
 mod summary;
 mod twin_process;
+mod watch;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -42,6 +51,12 @@ fn main() -> std::process::ExitCode {
         Command::Eval(options) => command::eval::run(place, options),
         Command::Graph(options) => command::graph::run(place, options),
         Command::Run(options) => command::run::run(place, options),
+        Command::Serve(options) => command::serve::run(place, options),
+        Command::Status(options) => command::status::run(place, options),
+        Command::Freeze(options) => command::freeze::freeze(place, options),
+        Command::Thaw(options) => command::freeze::thaw(place, options),
+        Command::Rollback(options) => command::rollback::run(place, options),
+        Command::Plan(options) => command::plan::run(place, options),
         Command::Test(options) => command::test::run(place, options),
         Command::Runs(options) => command::runs::run(place, options),
         Command::Log(options) => command::log::run(place, options),

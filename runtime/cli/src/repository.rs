@@ -25,6 +25,11 @@ pub(crate) struct Repository {
 impl Repository {
     /// Finds the root from a place or the current folder, upwards, and reads every KDL file below it.
     pub(crate) fn open(place: &Place) -> Result<Self, Failure> {
+        Self::read(&Self::root(place)?)
+    }
+
+    /// Finds the root.
+    pub(crate) fn root(place: &Place) -> Result<PathBuf, Failure> {
         let start = match &place.repository {
             Some(folder) => folder.clone(),
             None => std::env::current_dir().map_err(|error| tool(format!("the current folder cannot be read: {error}")))?,
@@ -34,6 +39,11 @@ impl Repository {
         let Some(root) = start.ancestors().find(|folder| folder.join(MANIFEST).is_file()) else {
             return Err(no_repository(&format!("there is no {MANIFEST} in `{}` or above it", start.display())));
         };
+        Ok(root.to_owned())
+    }
+
+    /// Reads every KDL file below a root, a canonical path.
+    pub(crate) fn read(root: &Path) -> Result<Self, Failure> {
         let manifest = fs::read_to_string(root.join(MANIFEST)).unwrap_or_default();
         let Listing { files, unfollowed } = listing::list(root, compile::ignored_folders(&manifest))?;
         let mut configuration = Vec::new();
@@ -63,12 +73,21 @@ impl Repository {
 
     /// Hands its texts to a part of the front end.
     pub(crate) fn with_texts<T>(&self, environment: Option<&str>, work: impl FnOnce(&compile::Repository<'_>) -> T) -> T {
-        let read = |path: &str| self.file(path);
-        work(&compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read: &read, environment })
+        self.with_reader(environment, &|path: &str| self.file(path), work)
+    }
+
+    /// The same, with whoever reads the files beside them.
+    pub(crate) fn with_reader<T>(
+        &self,
+        environment: Option<&str>,
+        read: &(dyn Fn(&str) -> Option<String> + Sync),
+        work: impl FnOnce(&compile::Repository<'_>) -> T,
+    ) -> T {
+        work(&compile::Repository { configuration: &self.configuration, library: tradewind_stdlib::LIBRARY, read, environment })
     }
 
     /// The text of a file of the repository; a link out of it leads nowhere.
-    fn file(&self, path: &str) -> Option<String> {
+    pub(crate) fn file(&self, path: &str) -> Option<String> {
         let path = fs::canonicalize(self.root.join(path)).ok()?;
         path.starts_with(&self.root).then(|| fs::read_to_string(path).ok()).flatten()
     }

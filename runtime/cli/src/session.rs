@@ -3,6 +3,7 @@
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::output::tell;
 use crate::reach::Watched;
 use crate::repository::Repository;
@@ -29,12 +30,21 @@ pub(crate) struct Options {
     pub(crate) in_flight: usize,
     /// Go on with unfinished runs and perform effects; otherwise only look.
     pub(crate) perform: bool,
+    /// Only steer the whole engine: what is frozen or gone back to is logged, and no run goes on.
+    pub(crate) steer: bool,
+}
+
+impl Options {
+    /// To work.
+    pub(crate) fn work(ephemeral: bool, in_flight: usize) -> Self {
+        Self { ephemeral, in_flight, perform: true, steer: false }
+    }
 }
 
 /// Everything that one process holds.
 pub(crate) struct Session {
-    pub(crate) plan: Arc<Plan>,
     pub(crate) engine: Engine,
+    host: Option<Arc<Host>>,
     store: Arc<SurrealLog>,
     twin: Option<TwinProcess>,
     listening: Option<Listening>,
@@ -56,6 +66,16 @@ fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
 impl Session {
     /// Opens the store and everything that works on it.
     pub(crate) async fn open(repository: &Repository, plan: impl Into<Arc<Plan>>, options: Options) -> Result<Self, Failure> {
+        Self::of(repository, plan, options, None).await
+    }
+
+    /// The same; as a host, where this process serves.
+    pub(crate) async fn of(
+        repository: &Repository,
+        plan: impl Into<Arc<Plan>>,
+        options: Options,
+        host: Option<Arc<Host>>,
+    ) -> Result<Self, Failure> {
         let plan = plan.into();
         let folder = state_folder(repository, &plan);
         std::fs::create_dir_all(&folder).map_err(|error| {
@@ -72,7 +92,7 @@ impl Session {
             }
             false => None,
         };
-        let connectors = HttpConnectors::new(Arc::new(plan.types.clone()), twin.as_ref().map(|twin| twin.url.as_str()))
+        let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let models = LocalModels::new(&repository.root, folder.join("models"));
         let config = Config {
@@ -83,12 +103,17 @@ impl Session {
             clock: Arc::new(SystemClock),
             shard: 0,
             in_flight: options.in_flight,
-            look_only: !options.perform,
+            look_only: !options.perform && !options.steer,
+            steer_only: options.steer,
             // Clocks start runs where somebody serves, not where a command does one thing.
-            schedules: false,
+            schedules: host.is_some(),
         };
         let engine = Engine::open(config).await.map_err(store_failure)?;
-        let desk = Desk { engine: engine.clone(), plan: plan.clone() };
+        let active = engine.active();
+        if options.perform && active.digest != plan.digest() {
+            tell!("plan {} is at work: somebody went back to it from the plan of these files", active.digest.short());
+        }
+        let desk = Desk { engine: engine.clone(), host: host.clone() };
         // A command that only looks is gone in a moment: whoever met it on the socket would see it break off.
         let listening = match options.ephemeral || !options.perform {
             true => None,
@@ -96,12 +121,17 @@ impl Session {
                 socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok()
             }
         };
-        Ok(Self { plan, engine, store, twin, listening })
+        Ok(Self { engine, host, store, twin, listening })
     }
 
     /// The desk of this session.
     pub(crate) fn desk(&self) -> Desk {
-        Desk { engine: self.engine.clone(), plan: self.plan.clone() }
+        Desk { engine: self.engine.clone(), host: self.host.clone() }
+    }
+
+    /// No command reaches this process any more.
+    pub(crate) fn stop_listening(&mut self) {
+        self.listening = None;
     }
 
     /// Ends what has begun, in order: no new request, the engine, the store, the twin.
@@ -176,7 +206,14 @@ pub(crate) async fn ask_holder(folder: &Path, request: &Request) -> Result<serde
 
 /// Answers from a store that nobody holds. Whoever performs looks first, so that a wrong request sets nothing going.
 async fn answer_here(repository: &Repository, plan: &Arc<Plan>, request: &Request, perform: bool) -> Result<serde_json::Value, Failure> {
-    let open = |perform| Session::open(repository, plan.clone(), Options { ephemeral: false, in_flight: 64, perform });
+    let open = |perform| Session::open(repository, plan.clone(), Options { perform, ..Options::work(false, 64) });
+    if request.only_steers() {
+        let options = Options { perform: false, steer: true, ..Options::work(false, 64) };
+        let session = Session::open(repository, plan.clone(), options).await?;
+        let answer = session.desk().answer(request.clone()).await;
+        session.close().await?;
+        return answer.map_err(Failure::from);
+    }
     let mut foreseen = Foreseen { unfinished: 0, deadline: None };
     if perform {
         let looking = open(false).await?;

@@ -17,7 +17,7 @@ use tradewind_lang::plan::Digest;
 /// Its name.
 const NAME: &str = "tradewind.sock";
 /// Longest request that is read.
-const LONGEST: u64 = 4 << 20;
+const LONGEST: u64 = 32 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Reply {

@@ -3,13 +3,15 @@
 use crate::exit::Failure;
 use crate::inputs::Conflict;
 use crate::output::printable;
-use crate::session::{Session, store_failure};
+use crate::session::store_failure;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tradewind_engine::engine::Engine;
 use tradewind_engine::event::{EventKind, Outcome, Used};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_lang::money::Money;
@@ -19,7 +21,7 @@ use tradewind_lang::plan::MoneyDirection;
 const PAGE: usize = 4_096;
 
 /// What became of the inputs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     /// Runs that were started or found.
     pub(crate) ids: BTreeSet<Arc<str>>,
@@ -62,7 +64,7 @@ pub(crate) struct Report {
 }
 
 /// Counts everything that the runs of this command have done, now and before.
-pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Duration) -> Result<Report, Failure> {
+pub(crate) async fn of(engine: &Engine, flow: &str, tally: Tally, elapsed: Duration) -> Result<Report, Failure> {
     let mut report = Report {
         flow: flow.to_owned(),
         tally,
@@ -75,7 +77,7 @@ pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Dur
         cost: Vec::new(),
         elapsed,
     };
-    let runs = session.engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.map_err(store_failure)?;
+    let runs = engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.map_err(store_failure)?;
     for run in runs.iter().filter(|run| report.tally.ids.contains(&run.id)) {
         *report.statuses.entry(run.status).or_default() += 1;
         if let Some(failure) = &run.failure {
@@ -83,8 +85,8 @@ pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Dur
         }
         report.cost.extend(run.cost);
     }
-    let runs = count_effects(session, &mut report).await?;
-    for item in session.engine.approvals().await.map_err(store_failure)?.iter().filter(|item| runs.contains(&item.run)) {
+    let runs = count_effects(engine, &mut report).await?;
+    for item in engine.approvals().await.map_err(store_failure)?.iter().filter(|item| runs.contains(&item.run)) {
         let what = format!("{} ({})", item.approval.rules.join(" and "), item.approval.to.join(", "));
         *report.waiting.entry(format!("{}: {what}", item.step)).or_default() += 1;
     }
@@ -92,12 +94,12 @@ pub(crate) async fn of(session: &Session, flow: &str, tally: Tally, elapsed: Dur
 }
 
 /// Counts the effects; the runs of this command, and those within them.
-async fn count_effects(session: &Session, report: &mut Report) -> Result<BTreeSet<Arc<str>>, Failure> {
+async fn count_effects(engine: &Engine, report: &mut Report) -> Result<BTreeSet<Arc<str>>, Failure> {
     let mut runs = report.tally.ids.clone();
     let mut intents: BTreeMap<(Arc<str>, u16), (String, Option<Money>)> = BTreeMap::new();
-    let mut from = 1;
+    let (mut from, plan) = (1, engine.active().plan.clone());
     loop {
-        let events = session.engine.events(from, PAGE, None).await.map_err(store_failure)?;
+        let events = engine.events(from, PAGE, None).await.map_err(store_failure)?;
         let Some(last) = events.last() else { return Ok(runs) };
         from = last.header.seq + 1;
         for event in &events {
@@ -115,7 +117,7 @@ async fn count_effects(session: &Session, report: &mut Report) -> Result<BTreeSe
             match &event.kind {
                 EventKind::IntentRecorded(intent) => {
                     // What was judged and logged counts, not what today's plan would say; a price is not money that moved.
-                    let moves = session.plan.operations.get(&*intent.operation).and_then(|operation| operation.money.as_ref());
+                    let moves = plan.operations.get(&*intent.operation).and_then(|operation| operation.money.as_ref());
                     let is_price = moves.is_some_and(|moves| moves.direction == MoneyDirection::Price);
                     let money = intent.money.filter(|_| !is_price);
                     intents.insert((run, step), (intent.operation.to_string(), money));
@@ -193,6 +195,10 @@ impl Report {
         let _ = writeln!(out, "  {completed} completed, {waiting} escalated and waiting for a person, {failed} failed");
         let (queued, paused, cancelled) =
             (self.status(RunStatus::Queued), self.status(RunStatus::Paused), self.status(RunStatus::Cancelled));
+        let frozen = self.status(RunStatus::Frozen);
+        if frozen > 0 {
+            let _ = writeln!(out, "  {frozen} with frozen effects, which leave when they are thawed");
+        }
         if queued + paused + cancelled > 0 {
             let _ = writeln!(out, "  {queued} behind another run with the same concurrency key, {paused} paused, {cancelled} cancelled");
         }

@@ -11,11 +11,10 @@ use crate::retry_after;
 use reqwest::{Client, Response, Url};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors};
 use tradewind_lang::plan::{Connector, Micros};
-use tradewind_lang::ty::TypeTable;
 
 /// The longest answer that is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -25,19 +24,18 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Every connector of a plan, over HTTP.
 #[derive(Debug)]
 pub struct HttpConnectors {
-    types: Arc<TypeTable>,
     twin: Option<String>,
     /// One client for each connect time-out, as reqwest sets it for a client and not for a request; with or without TLS.
     clients: Mutex<BTreeMap<(Micros, bool), Client>>,
 }
 
 impl HttpConnectors {
-    /// Connectors whose answers have the plan's types. With `twin`, such as `http://127.0.0.1:7411`, every connector's
+    /// Connectors; each answer has the types of its call. With `twin`, such as `http://127.0.0.1:7411`, every connector's
     /// base URL is `TWIN/NAME OF THE CONNECTOR` instead of its own.
     ///
     /// # Errors
     /// A twin that is not on this machine; the text is for people.
-    pub fn new(types: Arc<TypeTable>, twin: Option<&str>) -> Result<Self, String> {
+    pub fn new(twin: Option<&str>) -> Result<Self, String> {
         if let Some(twin) = twin {
             let url = egress::base_url(twin, &[])?;
             if !egress::is_loopback(&url) {
@@ -47,7 +45,7 @@ impl HttpConnectors {
         // Somebody else may have chosen a provider already; any does.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let twin = twin.map(|twin| twin.trim_end_matches('/').to_owned());
-        Ok(Self { types, twin, clients: Mutex::default() })
+        Ok(Self { twin, clients: Mutex::default() })
     }
 
     async fn observed(&self, call: &Call) -> Observed {
@@ -64,7 +62,7 @@ impl HttpConnectors {
             Err(message) => Exchange::NotSent { code: "request", message, retry: false },
         };
         let (used, left) = measured(call, &exchange);
-        Observed { outcome: redact(call, &prepared, conclude(call, &self.types, exchange)), used, left }
+        Observed { outcome: redact(call, &prepared, conclude(call, &call.types, exchange)), used, left }
     }
 
     /// The whole URL: the base URL with the request's path below it, and nothing that the joining could have changed.

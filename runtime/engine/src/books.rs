@@ -3,6 +3,7 @@
 use crate::arrivals::Arrivals;
 use crate::child::{Parent, Part};
 use crate::event::{Event, EventKind, Outcome};
+use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
 use crate::memory::{Fact, Memories};
 use crate::pinned::{FlowGraph, Pinned};
@@ -22,6 +23,19 @@ pub(crate) enum Entry<L> {
     Ended(Arc<RunSummary>),
 }
 
+/// A plan that became active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Its digest.
+    pub digest: Digest,
+    /// When.
+    pub at: i64,
+    /// Who wanted it; `engine` where nobody did.
+    pub by: Arc<str>,
+    /// Where a person went back to it: from which plan.
+    pub instead_of: Option<Digest>,
+}
+
 /// What holds a live run's state.
 pub(crate) trait Holds {
     fn holding(state: RunState) -> Self;
@@ -37,6 +51,11 @@ pub(crate) struct Books<L> {
     pub(crate) plans: HashMap<Digest, Arc<Pinned>>,
     /// The plan that the log says is active.
     pub(crate) adopted: Option<Digest>,
+    /// The plan that a person went back from, which is not taken up again by itself.
+    pub(crate) held: Option<Digest>,
+    /// Every plan that became active, in order.
+    pub(crate) adoptions: Vec<Adoption>,
+    pub(crate) frozen: Arc<Frozen>,
     pub(crate) guards: Guards,
     pub(crate) memories: Memories,
     /// Open inbox items and their runs.
@@ -61,6 +80,9 @@ impl<L: Holds> Books<L> {
             runs: HashMap::new(),
             plans: HashMap::new(),
             adopted: None,
+            held: None,
+            adoptions: Vec::new(),
+            frozen: Arc::default(),
             guards: Guards::default(),
             memories: Memories::default(),
             inbox: HashMap::new(),
@@ -117,7 +139,9 @@ impl<L: Holds> Books<L> {
         let pinned = self.plans.get(&event.header.plan);
         let pinned = pinned.ok_or_else(|| format!("run {run} follows plan {}, which the log does not hold", event.header.plan.short()))?;
         let graph = pinned.flow(flow).ok_or_else(|| format!("run {run} follows flow `{flow}`, which its plan does not have"))?;
-        Ok(RunState::new(run.clone(), event.header.trace, pinned.clone(), graph.clone()))
+        let mut state = RunState::new(run.clone(), event.header.trace, pinned.clone(), graph.clone());
+        state.frozen = self.frozen.clone();
+        Ok(state)
     }
 
     /// A run within another one, before its first event.
@@ -142,6 +166,7 @@ impl<L: Holds> Books<L> {
         };
         let mut state = RunState::new(run.clone(), trace, around.pinned.clone(), graph);
         state.outer = outer;
+        state.frozen = self.frozen.clone();
         Ok(state)
     }
 
@@ -170,9 +195,22 @@ impl<L: Holds> Books<L> {
         body.map_or_else(|| Some(flow.clone()), |each| flow.body_of(each).cloned())
     }
 
+    /// Folds an event of the engine itself.
     pub(crate) fn adopt(&mut self, event: &Event) -> Result<(), String> {
         self.schedules.fold(event);
-        let EventKind::PlanAdopted { digest, bytes } = &event.kind else { return Ok(()) };
+        let (digest, bytes, instead_of) = match &event.kind {
+            EventKind::PlanAdopted { digest, bytes, instead_of } => (digest, bytes, instead_of),
+            EventKind::EffectsFrozen { scope, reason } => {
+                let note = Note { by: event.header.actor.clone(), at: event.header.at, reason: reason.clone() };
+                self.frozen = Arc::new(self.frozen.with(scope, note));
+                return Ok(());
+            }
+            EventKind::EffectsThawed { scope, .. } => {
+                self.frozen = Arc::new(self.frozen.without(scope));
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
         if let Some(bytes) = bytes
             && !self.plans.contains_key(digest)
         {
@@ -183,7 +221,19 @@ impl<L: Holds> Books<L> {
             self.schedules.adopt(&pinned.plan, event.header.at);
         }
         self.adopted = Some(*digest);
+        self.held = *instead_of;
+        let (at, by) = (event.header.at, event.header.actor.clone());
+        self.adoptions.push(Adoption { digest: *digest, at, by, instead_of: *instead_of });
         Ok(())
+    }
+
+    /// Tells every live run what is frozen now.
+    pub(crate) fn hand_out_frozen(&mut self) {
+        for entry in self.runs.values_mut() {
+            if let Entry::Live(live) = entry {
+                live.state_mut().frozen = self.frozen.clone();
+            }
+        }
     }
 
     /// The key of the effect that an event is about: its own intent's. Not worked out again, as the project may be renamed.

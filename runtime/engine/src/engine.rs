@@ -3,6 +3,8 @@
 //! It holds no state of its own: it asks the loop, or reads the log.
 
 mod inlet;
+pub(crate) mod prepare;
+mod steer;
 mod undo;
 
 use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
@@ -11,26 +13,24 @@ use crate::books::{Books, Entry};
 use crate::decide::Wish;
 use crate::event::Event;
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
-use crate::fit;
-use crate::key::{digest_of, run_id};
+use crate::key::run_id;
 use crate::memory::Fact;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
 use crate::summary::{LogReport, Progress, RunDetails, RunFilter, RunSummary};
-use crate::trigger;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tradewind_lang::plan::Plan;
-use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
-pub use crate::executor::{Busy, ControlRefusal, Receipt, Started};
+pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
 pub use crate::trigger::typed_record;
 pub use inlet::{Address, Answer, ReceiveError};
+pub use steer::{Adoption, SteerError};
 
 /// How many callers may wait in the loop's queue before they are held back.
 const QUEUE: usize = 1024;
@@ -58,6 +58,8 @@ pub struct Config {
     pub look_only: bool,
     /// Whether clocks start runs: what serves does that, and no command that does one thing.
     pub schedules: bool,
+    /// Only freeze, thaw and go back: what people want of the whole engine is appended, and no run goes on.
+    pub steer_only: bool,
 }
 
 impl Config {
@@ -70,7 +72,7 @@ impl Config {
         models: Arc<dyn Models>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false, schedules: false }
+        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false, steer_only: false, schedules: false }
     }
 }
 
@@ -143,7 +145,7 @@ pub struct Subscription {
 }
 
 struct Shared {
-    active: Arc<Pinned>,
+    active: watch::Receiver<Arc<Pinned>>,
     log: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
     shard: u32,
@@ -156,6 +158,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Submitted {
     answer: oneshot::Receiver<Started>,
+    refused: Arc<OnceLock<StartError>>,
     stopped: Arc<OnceLock<StoreError>>,
 }
 
@@ -169,7 +172,8 @@ impl Submitted {
     }
 
     fn stop_error(&self) -> StartError {
-        self.stopped.get().cloned().map_or(StartError::Stopped, StartError::Store)
+        let stopped = || self.stopped.get().cloned().map_or(StartError::Stopped, StartError::Store);
+        self.refused.get().cloned().unwrap_or_else(stopped)
     }
 }
 
@@ -198,14 +202,20 @@ impl Engine {
         let mut books: Books<Live> = Books::new(active.tenant.clone());
         let mut reader = Reader::new(&*config.log, config.shard);
         recover::fold(&mut reader, &mut books, &active).await?;
+        let active = match books.held {
+            // A person went back from it: what they went back to stays.
+            Some(held) if held == active.digest => books.adopted.and_then(|digest| books.plans.get(&digest)).cloned().unwrap_or(active),
+            _ => active,
+        };
         let head = Head { next: reader.next(), hash: reader.hash(), epoch };
         let (outside, from_outside) = mpsc::channel(QUEUE);
         let (inside, from_inside) = mpsc::unbounded_channel();
         let (progress, progress_seen) = watch::channel(Progress::default());
         let (ended, _) = broadcast::channel(ENDS);
         let stopped = Arc::new(OnceLock::new());
+        let (active_told, active_seen) = watch::channel(active.clone());
         let shared = Shared {
-            active: active.clone(),
+            active: active_seen,
             log: config.log.clone(),
             clock: config.clock.clone(),
             shard: config.shard,
@@ -214,10 +224,10 @@ impl Engine {
             stopped: stopped.clone(),
         };
         let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
-        let outlets = Outlets { progress, ended, stopped };
+        let outlets = Outlets { progress, ended, stopped, active: active_told };
         let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         shard.schedules = config.schedules;
-        tokio::spawn(shard.run(from_outside, from_inside, config.look_only));
+        tokio::spawn(shard.run(from_outside, from_inside, (config.look_only, config.steer_only)));
         Ok(Self { outside, shared: Arc::new(shared) })
     }
 
@@ -240,16 +250,8 @@ impl Engine {
 
     /// As [`Engine::submit`]; where the flow names no key, the run's is what the caller knows it by, else the digest of its input.
     async fn hand_in(&self, flow: &str, input: Value, actor: &str, known_by: Option<Arc<str>>) -> Result<Submitted, StartError> {
-        let active = &self.shared.active;
-        let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
-        fit::value(&Ty::Record(graph.flow.input.clone()), &input, &active.plan.types).map_err(StartError::Input)?;
-        within_bounds(&input).map_err(StartError::Input)?;
-        let key = match trigger::key(graph, &input).map_err(StartError::Key)? {
-            Some(key) => key,
-            None => known_by.unwrap_or_else(|| digest_of(&input).to_string().into()),
-        };
-        let (start, answer) = StartRequest::new(active, graph, key, input, actor.into()).map_err(StartError::Key)?;
-        let submitted = Submitted { answer, stopped: self.shared.stopped.clone() };
+        let (start, answer) = StartRequest::new(&self.active(), flow, input, actor.into(), known_by)?;
+        let submitted = Submitted { answer, refused: start.refused.clone(), stopped: self.shared.stopped.clone() };
         match self.outside.send(Message::Start(start)).await {
             Ok(()) => Ok(submitted),
             Err(_) => Err(submitted.stop_error()),
@@ -305,8 +307,8 @@ impl Engine {
 
     /// The plan that is active, made ready to run.
     #[must_use]
-    pub fn active(&self) -> &Arc<Pinned> {
-        &self.shared.active
+    pub fn active(&self) -> Arc<Pinned> {
+        self.shared.active.borrow().clone()
     }
 
     /// Runs, newest first.
@@ -357,7 +359,7 @@ impl Engine {
             Found::Ended(summary, pinned) => (summary, pinned),
         };
         let Some((pinned, graph)) = pinned else { return Ok(None) };
-        let (_, trace) = run_id(&self.shared.active.tenant, &summary.flow, &summary.key);
+        let (_, trace) = run_id(&self.active().tenant, &summary.flow, &summary.key);
         let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
         let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;
         events.iter().for_each(|event| state.apply(event));

@@ -10,6 +10,7 @@ use crate::approval::{Approval, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
+use crate::frozen::Scope;
 use crate::guard::Claim;
 use crate::undo::Reversal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -251,6 +252,23 @@ pub enum EventKind {
         digest: Digest,
         /// The plan, where the log does not hold it yet.
         bytes: Option<Blob>,
+        /// Where a person went back to it: the plan that is not taken up again by itself.
+        #[serde(default)]
+        instead_of: Option<Digest>,
+    },
+    /// Effects may not leave from now on; who wants it is the event's actor.
+    EffectsFrozen {
+        /// Whose.
+        scope: Scope,
+        /// For people.
+        reason: Arc<str>,
+    },
+    /// They may again.
+    EffectsThawed {
+        /// Whose.
+        scope: Scope,
+        /// For people.
+        reason: Arc<str>,
     },
     /// A run began.
     RunStarted {
@@ -515,6 +533,8 @@ impl EventKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::PlanAdopted { .. } => "plan-adopted",
+            Self::EffectsFrozen { .. } => "effects-frozen",
+            Self::EffectsThawed { .. } => "effects-thawed",
             Self::RunStarted { .. } => "run-started",
             Self::RunAdmitted => "run-admitted",
             Self::RunPaused => "run-paused",

@@ -11,6 +11,7 @@ mod dispatch;
 mod listen;
 mod perform;
 mod receive;
+mod steer;
 mod strike;
 mod timers;
 
@@ -18,6 +19,8 @@ use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::engine::StartError;
+use crate::frozen::Frozen;
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::schedules::Clock as ClockName;
@@ -39,6 +42,8 @@ use dispatch::{Dispatching, Gathered, Origin};
 pub(crate) use perform::mark;
 pub(crate) use receive::ReceiveReply;
 pub use receive::{Busy, Receipt};
+pub use steer::{Adopted, SteerRefusal};
+pub(crate) use steer::{Steer, SteerReply, Steered};
 use timers::Alarm;
 
 /// More events than a segment ever holds.
@@ -67,6 +72,12 @@ pub(crate) struct StartRequest {
     pub(crate) actor: Arc<str>,
     pub(crate) concurrency_key: Option<Arc<str>>,
     pub(crate) reply: oneshot::Sender<Started>,
+    /// The plan that was asked whether it can be started; another may be active when its turn comes.
+    pub(crate) active: Arc<Pinned>,
+    /// Why the plan of then refuses it.
+    pub(crate) refused: Arc<OnceLock<StartError>>,
+    /// Its key, where its flow names none.
+    pub(crate) known_by: Option<Arc<str>>,
 }
 
 /// A question to the loop, answered from its state.
@@ -80,6 +91,7 @@ pub(crate) enum Message {
     Receive { arrival: Arc<Arrival>, reply: ReceiveReply },
     Refuse { refusal: Arc<Refusal>, reply: oneshot::Sender<()> },
     WhenEnded { run: Arc<str>, reply: oneshot::Sender<Arc<RunSummary>> },
+    Steer(Steer),
     Query(Query),
     WhenIdle(oneshot::Sender<()>),
     Shutdown,
@@ -135,6 +147,13 @@ enum Counted {
     Waiting,
 }
 
+impl Counted {
+    /// Whether it was taken up.
+    fn is_at_work(self) -> bool {
+        matches!(self, Self::Running | Self::Waiting)
+    }
+}
+
 impl Holds for Live {
     fn holding(state: RunState) -> Self {
         Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new() }
@@ -155,13 +174,14 @@ enum Reply {
     Control(ControlReply),
     Receive(ReceiveReply),
     Refuse(oneshot::Sender<()>),
+    Steer(SteerReply, Steered),
 }
 
 impl Reply {
     /// The run has ended, and nothing came of what was wanted.
     fn ended(self) {
         match self {
-            Self::Start(_) | Self::Receive(_) | Self::Refuse(_) => {}
+            Self::Start(_) | Self::Receive(_) | Self::Refuse(_) | Self::Steer(..) => {}
             Self::Answer(reply) => drop(reply.send(Err(AnswerRefusal::Closed))),
             Self::Control(reply) => drop(reply.send(Err(ControlRefusal::Ended))),
         }
@@ -174,6 +194,8 @@ struct Pending {
     decision: Decision,
     now: i64,
     reply: Option<Reply>,
+    /// The plan that was active when it was decided, whatever is active when it has its place in the log.
+    active: Arc<Pinned>,
 }
 
 /// The ports an executor works with.
@@ -198,12 +220,16 @@ pub(crate) struct Outlets {
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) ended: broadcast::Sender<Arc<RunSummary>>,
     pub(crate) stopped: Arc<OnceLock<StoreError>>,
+    pub(crate) active: watch::Sender<Arc<Pinned>>,
 }
 
 /// One shard and its loop.
 pub(crate) struct Shard {
     pub(crate) books: Books<Live>,
     pub(crate) active: Arc<Pinned>,
+    /// What is frozen for the next decision, and what may not leave: that, and what the log still says.
+    frozen: Arc<Frozen>,
+    gate: watch::Sender<Arc<Frozen>>,
     pub(crate) ports: Ports,
     shard: u32,
     head: Head,
@@ -245,6 +271,7 @@ pub(crate) struct Shard {
     pub(crate) schedules: bool,
     closing: bool,
     look_only: bool,
+    steer_only: bool,
     engine_actor: Arc<str>,
     /// Set when the loop ends: nothing is sent any more, as nobody would hear the answer.
     ended: Arc<AtomicBool>,
@@ -252,7 +279,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(
-        books: Books<Live>,
+        mut books: Books<Live>,
         active: Arc<Pinned>,
         ports: Ports,
         place: (u32, Head, usize),
@@ -260,10 +287,14 @@ impl Shard {
         outlets: Outlets,
     ) -> Self {
         let (shard, head, in_flight) = place;
+        books.hand_out_frozen();
         let last_now = books.newest;
+        let frozen = books.frozen.clone();
         Self {
             books,
             active,
+            gate: watch::channel(frozen.clone()).0,
+            frozen,
             ports,
             shard,
             head,
@@ -295,17 +326,23 @@ impl Shard {
             schedules: false,
             closing: false,
             look_only: false,
+            steer_only: false,
             engine_actor: "engine".into(),
             ended: Arc::default(),
         }
     }
 
     /// Runs until it is shut down or the store fails.
-    pub(crate) async fn run(mut self, mut outside: mpsc::Receiver<Message>, mut inside: mpsc::UnboundedReceiver<Inside>, look_only: bool) {
-        if !look_only {
+    pub(crate) async fn run(
+        mut self,
+        mut outside: mpsc::Receiver<Message>,
+        mut inside: mpsc::UnboundedReceiver<Inside>,
+        modes: (bool, bool),
+    ) {
+        (self.look_only, self.steer_only) = modes;
+        if !self.look_only && !self.steer_only {
             self.begin();
         }
-        self.look_only = look_only;
         loop {
             self.turn();
             if self.closing && self.committing.is_none() {
@@ -362,8 +399,9 @@ impl Shard {
     fn take_outside(&mut self, message: Message) {
         match message {
             // Dropping the reply tells the caller that nothing is worked here.
-            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } if self.look_only => {}
-            Message::Receive { .. } | Message::Refuse { .. } if self.look_only => {}
+            Message::Start(_) | Message::Answer { .. } | Message::Control { .. } if self.look_only || self.steer_only => {}
+            Message::Steer(_) if self.look_only => {}
+            Message::Receive { .. } | Message::Refuse { .. } if self.look_only || self.steer_only => {}
             Message::Receive { arrival, reply } => self.receive(arrival, reply),
             Message::Refuse { refusal, reply } => self.refuse(refusal, reply),
             Message::WhenEnded { run, reply } => self.when_ended(run, reply),
@@ -383,6 +421,7 @@ impl Shard {
                 Some(Entry::Ended(_)) => drop(reply.send(Err(ControlRefusal::Ended))),
                 None => drop(reply.send(Err(ControlRefusal::Unknown))),
             },
+            Message::Steer(steer) => self.steer(steer),
             Message::Query(query) => query(self),
             Message::WhenIdle(reply) => self.idle.push(reply),
             Message::Shutdown => self.closing = true,
@@ -463,7 +502,8 @@ impl Shard {
                     }
                 } else {
                     live.busy = true;
-                    self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply });
+                    let active = self.active.clone();
+                    self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply, active });
                 }
             }
         }

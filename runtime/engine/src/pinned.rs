@@ -8,7 +8,7 @@ use crate::undo::{AGAIN, Back, Reversal, UNDO};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tradewind_lang::plan::{Bounds, Digest, Flow, OnError, Plan, Policy, Step, StepId, StepKind, Terms};
-use tradewind_lang::ty::Ty;
+use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::{Record, Value};
 
 /// A plan with everything derived from it.
@@ -16,6 +16,8 @@ use tradewind_lang::value::{Record, Value};
 pub struct Pinned {
     /// The plan.
     pub plan: Arc<Plan>,
+    /// Its types, for whoever reads an answer of a call of one of its runs.
+    pub types: Arc<TypeTable>,
     /// Its digest.
     pub digest: Digest,
     /// The digest of its policies, teams and settings.
@@ -55,6 +57,7 @@ impl Pinned {
             flows.insert(name.to_owned(), Arc::new(FlowGraph::built_in(&plan, name, summary)));
         }
         Self {
+            types: Arc::new(plan.types.clone()),
             digest,
             policy_digest: plan.policy_digest(),
             settings: Value::Record(Arc::new(Record(settings))),

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use tradewind_lang::plan::{Connector, Micros, Model, Operation};
+use tradewind_lang::ty::TypeTable;
 use tradewind_lang::value::Value;
 
 /// A boxed future, so that ports are object safe.
@@ -68,6 +69,8 @@ pub struct Call {
     pub request: Value,
     /// The idempotency key of the effect; empty for reads.
     pub key: String,
+    /// The types of the plan that the run follows: its answer is read by them, whatever plan is active.
+    pub types: Arc<TypeTable>,
 }
 
 /// What became of a call.

@@ -108,7 +108,7 @@ pub async fn last_plan(log: &dyn LogStore, shard: u32) -> Result<Option<Plan>, S
         }
         for segment in &segments {
             for event in events_of(segment)? {
-                let EventKind::PlanAdopted { digest, bytes } = event.kind else { continue };
+                let EventKind::PlanAdopted { digest, bytes, .. } = event.kind else { continue };
                 last = Some(digest);
                 if let Some(bytes) = bytes {
                     plans.insert(digest, bytes);

@@ -90,7 +90,7 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
         let (Some(run), Some(active)) = (&first.header.run, &active) else {
             for event in decision {
                 let damaged = |message: String| StoreError::Damaged(format!("event {}: {message}", event.header.seq));
-                // The engine's own events only adopt plans, which need no active plan.
+                // The engine's own events adopt plans, freeze and thaw, which need no active plan.
                 books.adopt(event).map_err(damaged)?;
             }
             continue;
@@ -99,9 +99,11 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
             let state = books.begun(first, run, flow).map_err(StoreError::Damaged)?;
             books.runs.insert(run.clone(), Entry::Live(Box::new(Replayed(state))));
         }
+        let frozen = books.frozen.clone();
         let Some(Replayed(state)) = books.live(run) else {
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
+        state.frozen = frozen;
         // What was too large for the log is not in it: nothing to decide from.
         if first.used != Used::TooLarge {
             let decided = decide_again(active, state, first, decision);

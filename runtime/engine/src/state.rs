@@ -13,6 +13,7 @@ mod undo;
 use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
+use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::undo::{AGAIN, Reversal, UNDO, of_input};
 use std::sync::Arc;
@@ -92,6 +93,8 @@ pub struct RunState {
     pub takes_back: bool,
     /// Effects that cannot be taken back, and why.
     pub left: Vec<Arc<Reversal>>,
+    /// What is frozen as it decides. Folded beside it, as it is the same for all runs.
+    pub frozen: Arc<Frozen>,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
     stopped: i64,
     stopped_since: Option<i64>,
@@ -137,6 +140,7 @@ impl RunState {
             paused: false,
             takes_back: false,
             left: Vec::new(),
+            frozen: Arc::default(),
             stopped: 0,
             stopped_since: None,
             unsettled: graph.top,
@@ -195,8 +199,8 @@ impl RunState {
     pub fn is_parked(&self) -> bool {
         // What is still being asked for a run that fails is not used any more.
         let asking = self.asking > 0 && self.standing == Standing::Running;
-        let waits = self.approvals > 0 || self.paused || self.children > 0 || self.sleeping > 0;
-        waits && self.moving == 0 && !asking && !self.can_advance() && !self.has_ended()
+        let waits = self.approvals > 0 || self.paused || self.children > 0 || self.sleeping > 0 || self.awaits_thaw();
+        waits && self.moving == self.held_back() && !asking && !self.can_advance() && !self.has_ended()
     }
 
     /// When its deadline runs out: waits for people (unless the flow says that they count), for its concurrency key, and pauses are not
@@ -389,6 +393,8 @@ impl RunState {
             | EventKind::EventsGathered { .. }
             | EventKind::EventDispatched { .. }
             | EventKind::ScheduleFired { .. }
+            | EventKind::EffectsFrozen { .. }
+            | EventKind::EffectsThawed { .. }
             | EventKind::RunStarted { .. }
             | EventKind::RunAdmitted
             | EventKind::RunPaused

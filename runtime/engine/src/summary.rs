@@ -20,6 +20,8 @@ pub enum RunStatus {
     Waiting,
     /// Paused by a person.
     Paused,
+    /// Its effects are frozen.
+    Frozen,
     /// Ended well.
     Completed,
     /// Ended badly.
@@ -30,7 +32,8 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 7] = [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 8] =
+        [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Frozen, Self::Completed, Self::Failed, Self::Cancelled];
 
     /// As it is printed.
     #[must_use]
@@ -40,6 +43,7 @@ impl RunStatus {
             Self::Running => "running",
             Self::Waiting => "waiting",
             Self::Paused => "paused",
+            Self::Frozen => "frozen",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -100,6 +104,7 @@ impl RunSummary {
             Standing::Cancelled(_) => RunStatus::Cancelled,
             Standing::Held if !state.paused => RunStatus::Queued,
             Standing::Held | Standing::Running | Standing::Undoing(_) if state.paused => RunStatus::Paused,
+            Standing::Running | Standing::Undoing(_) if state.awaits_thaw() => RunStatus::Frozen,
             Standing::New | Standing::Running | Standing::Undoing(_) if state.is_parked() => RunStatus::Waiting,
             Standing::New | Standing::Held | Standing::Running | Standing::Failing(_) | Standing::Undoing(_) | Standing::Cancelling(_) => {
                 RunStatus::Running

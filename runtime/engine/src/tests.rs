@@ -13,6 +13,7 @@ mod longest;
 mod parts;
 mod policies;
 mod random;
+mod reload;
 mod schedules;
 mod seeds;
 mod site;

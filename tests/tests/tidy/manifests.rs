@@ -13,6 +13,8 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("runtime/store", "tradewind-store", &["tradewind-engine"]),
     ("runtime/models", "tradewind-models", &["tradewind-engine", "tradewind-lang"]),
     ("runtime/connectors", "tradewind-connectors", &["tradewind-engine", "tradewind-lang"]),
+    // Whoever serves answers through a trait of its own, so that it needs to know nobody.
+    ("runtime/server", "tradewind-server", &["tradewind-engine"]),
     ("runtime/cli", "tradewind-cli", WITH_HARNESSES),
     ("tests", "tradewind-tests", EVERYTHING),
     ("bench", "tradewind-bench", EVERYTHING),
@@ -28,6 +30,7 @@ const WITH_HARNESSES: &[&str] = &[
     "tradewind-store",
     "tradewind-models",
     "tradewind-connectors",
+    "tradewind-server",
     "tradewind-tests",
 ];
 

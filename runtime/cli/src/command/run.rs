@@ -4,7 +4,9 @@
 
 use crate::arguments::{Place, Run};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::handed;
 use crate::inputs::{self, Conflict, Line, Rejects};
+use crate::interrupts::Interrupts;
 use crate::output::{self, say, tell};
 use crate::render;
 use crate::repository::Repository;
@@ -14,7 +16,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tradewind_engine::engine::{StartError, Submitted};
 use tradewind_lang::code::run as code;
 use tradewind_lang::plan::Plan;
@@ -45,16 +46,19 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
     let began = Instant::now();
     // Before anything is opened: from here on an interrupted command ends in order.
     let mut interrupts = Interrupts::listen()?;
-    let session =
-        Session::open(repository, plan, Options { ephemeral: options.ephemeral, in_flight: usize::from(options.in_flight), perform: true })
-            .await?;
+    if !options.ephemeral
+        && let Some(folder) = handed::serving(&state_folder(repository, &plan)).await
+    {
+        return handed::work(&folder, &plan, options, lines, rejects, interrupts).await;
+    }
+    let session = Session::open(repository, plan, Options::work(options.ephemeral, usize::from(options.in_flight))).await?;
     let mut tally = Tally::default();
     note_rejects(&rejects, &lines, &mut tally)?;
     let bar = progress_bar(lines.len() - tally.rejected);
     let feeding = feed(&session, options, &mut lines, &mut tally, &bar);
     let ended = tokio::select! {
         ended = feeding => Some(ended),
-        () = interrupts.next() => None,
+        _ = interrupts.next() => None,
         () = report_progress(&session, !bar.is_hidden()) => None,
     };
     bar.finish_and_clear();
@@ -73,7 +77,7 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
         line.conflict = tally.conflicting.remove(&line.number);
     }
     note_rejects(&rejects, &lines, &mut tally)?;
-    let report = summary::of(&session, &options.flow, tally, began.elapsed()).await?;
+    let report = summary::of(&session.engine, &options.flow, tally, began.elapsed()).await?;
     session.close().await?;
     match options.format {
         crate::arguments::Format::Human => output::write(format_args!("{}", report.text())),
@@ -86,29 +90,8 @@ async fn work(repository: &Repository, plan: Plan, options: &Run, mut lines: Vec
     })
 }
 
-/// Ctrl-C, and what asks a process to end.
-struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupts {
-    fn listen() -> Result<Self, Failure> {
-        let listen =
-            |kind| signal(kind).map_err(|error| Failure::new(Exit::Tool, &code::STORE_FAILED, format!("signals cannot be heard: {error}")));
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
 /// Counts the lines that are no input, and writes them down with their reasons.
-fn note_rejects(rejects: &Rejects, lines: &[Line], tally: &mut Tally) -> Result<(), Failure> {
+pub(crate) fn note_rejects(rejects: &Rejects, lines: &[Line], tally: &mut Tally) -> Result<(), Failure> {
     let rejected: Vec<&Line> = lines.iter().filter(|line| line.is_rejected()).collect();
     tally.rejected = rejected.iter().filter(|line| line.input.is_err()).count();
     tally.rejects = rejects.clone().write(&rejected)?;
@@ -204,7 +187,7 @@ async fn report_progress(session: &Session, has_bar: bool) {
     }
 }
 
-fn progress_bar(length: usize) -> ProgressBar {
+pub(crate) fn progress_bar(length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64);
     if !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());

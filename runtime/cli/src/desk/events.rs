@@ -11,10 +11,12 @@ use tradewind_lang::ty::Ty;
 
 impl Desk {
     pub(super) async fn emit(&self, event: &str, data: &Json, by: &str, id: &str) -> Result<Json, Problem> {
-        let declared = self.plan.events.get(event).map(|declared| declared.record.clone());
-        let record = declared.or_else(|| self.plan.types.records.contains_key(event).then(|| event.to_owned()));
+        let active = self.engine.active();
+        let plan = &active.plan;
+        let declared = plan.events.get(event).map(|declared| declared.record.clone());
+        let record = declared.or_else(|| plan.types.records.contains_key(event).then(|| event.to_owned()));
         let record = record.ok_or_else(|| unknown(event))?;
-        let payload = conform::from_json(data, &Ty::Record(record), &self.plan.types).map_err(|problems| {
+        let payload = conform::from_json(data, &Ty::Record(record), &plan.types).map_err(|problems| {
             let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Problem::new(&run::EVENT_REFUSED, format!("what it carries does not fit: {}", reasons.join("; "))).refused()
         })?;

@@ -20,6 +20,9 @@ use tradewind_lang::conform;
 /// Most bytes of a delivery.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Opens a secret by name: every value that counts now; none where it cannot be read.
+pub type OpenSecrets = Arc<dyn Fn(&str) -> Vec<String> + Send + Sync>;
+
 /// What the routes work with.
 #[derive(Clone)]
 pub struct Inlets {
@@ -28,7 +31,7 @@ pub struct Inlets {
     /// The clock by which the age of a delivery is judged.
     pub clock: Arc<dyn Clock>,
     /// A secret by name: every value that counts now.
-    pub secrets: Arc<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    pub secrets: OpenSecrets,
 }
 
 impl std::fmt::Debug for Inlets {
@@ -38,13 +41,17 @@ impl std::fmt::Debug for Inlets {
 }
 
 /// The routes: to be merged into a router that has none of its own for these addresses.
-#[must_use]
 pub fn routes(inlets: Inlets) -> Router {
     Router::new()
         .route("/in/{connector}/{*path}", post(deliver))
-        .route("/{*path}", post(call))
+        .route("/{*path}", post(call).fallback(nowhere))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .with_state(inlets)
+}
+
+/// Only `POST` calls an address: for anything else there is none.
+async fn nowhere() -> Response {
+    problem(StatusCode::NOT_FOUND, "unknown", "there is no such address")
 }
 
 fn problem(status: StatusCode, code: &str, message: &str) -> Response {

@@ -130,14 +130,14 @@ async fn the_twin_over_http_keeps_the_contract() {
     let mut options = options(&ledger);
     options.orders = Some(seeds);
     let twin = Running::start(&options).await;
-    let connectors = twin.connectors(&plan);
+    let connectors = twin.connectors();
     suite(&Subject { plan: &plan, connectors: &connectors, effects: &|| effects(&ledger).unwrap() }).await;
     let before = effects(&ledger).unwrap();
     twin.kill().await;
     // Everything again, against a twin that knows only its ledger: nothing is done twice, and every answer is the old one.
     options.orders = None;
     let twin = Running::start(&options).await;
-    let connectors = twin.connectors(&plan);
+    let connectors = twin.connectors();
     let subject = Subject { plan: &plan, connectors: &connectors, effects: &|| effects(&ledger).unwrap() };
     let again = subject.refund("CA-1", "60 USD", "k-1").await;
     assert!(matches!(again, CallOutcome::Answered(_)), "{again:?}");

@@ -94,7 +94,7 @@ async fn served(folder: &Folder, faults: TwinFaults) -> Running {
 async fn a_dropped_connection_leaves_a_recorded_effect() {
     let (plan, folder) = (shipped(), Folder::new());
     let twin = served(&folder, TwinFaults { drop_every: Some(2), ..TwinFaults::default() }).await;
-    let http = twin.connectors(&plan);
+    let http = twin.connectors();
     assert!(matches!(http.call(refund(&plan, "10 USD", "k-1")).await, CallOutcome::Answered(_)));
     let lost = http.call(refund(&plan, "10 USD", "k-2")).await;
     assert!(matches!(lost, CallOutcome::Unknown(_)), "{lost:?}");
@@ -109,21 +109,21 @@ async fn a_dropped_connection_leaves_a_recorded_effect() {
 async fn a_busy_provider_has_done_nothing() {
     let (plan, folder) = (shipped(), Folder::new());
     let twin = served(&folder, TwinFaults { busy_every: Some(1), ..TwinFaults::default() }).await;
-    let http = twin.connectors(&plan);
+    let http = twin.connectors();
     assert!(matches!(http.call(refund(&plan, "10 USD", "k-1")).await, CallOutcome::Unknown(_)), "503 to a write may mean anything");
     let read = failure(http.call(get(&plan)).await);
     assert_eq!((read.code.as_str(), read.retry), ("http-503", true));
     assert_eq!(effects(&folder.file("ledger.jsonl")).unwrap(), []);
     twin.kill().await;
     let twin = served(&folder, TwinFaults::default()).await;
-    assert!(matches!(twin.connectors(&plan).call(refund(&plan, "10 USD", "k-1")).await, CallOutcome::Answered(_)));
+    assert!(matches!(twin.connectors().call(refund(&plan, "10 USD", "k-1")).await, CallOutcome::Answered(_)));
 }
 
 #[tokio::test]
 async fn ten_calls_at_once_never_refund_more_than_was_paid() {
     let (plan, folder) = (shipped(), Folder::new());
     let twin = served(&folder, TwinFaults { latency: Some(Duration::from_millis(300)), ..TwinFaults::default() }).await;
-    let http = Arc::new(twin.connectors(&plan));
+    let http = Arc::new(twin.connectors());
     let begun = Instant::now();
     let calls: Vec<_> = (0..10)
         .map(|n| {

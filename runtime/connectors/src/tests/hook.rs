@@ -209,7 +209,7 @@ struct Served {
 
 async fn served() -> Served {
     let plan = Arc::new(plan());
-    let connectors = HttpConnectors::new(Arc::new(plan.types.clone()), None).unwrap();
+    let connectors = HttpConnectors::new(None).unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
     let models = Arc::new(ScriptedModels::new(|_, _, _| Err("none".to_owned())));
     let engine = Engine::open(Config::new(plan, Arc::new(MemoryLog::new()), Arc::new(connectors), models, clock.clone())).await.unwrap();

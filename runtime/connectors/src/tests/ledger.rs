@@ -30,7 +30,7 @@ async fn with_a_refund(folder: &Folder) -> std::path::PathBuf {
 async fn refund(twin: &Running, key: &str) {
     let plan = shipped();
     let request = json!({ "order_id": "CA-1", "amount": "10 USD", "reason": "full" });
-    let outcome = twin.connectors(&plan).call(call_of(&plan, "payments.refund.create", &request, key)).await;
+    let outcome = twin.connectors().call(call_of(&plan, "payments.refund.create", &request, key)).await;
     assert!(matches!(outcome, CallOutcome::Answered(_)), "{outcome:?}");
 }
 

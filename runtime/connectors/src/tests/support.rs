@@ -13,7 +13,7 @@ use tradewind_lang::compile::{Repository, compile};
 use tradewind_lang::conform;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::plan::{Connector, EffectKind, Operation, Plan, Retry};
-use tradewind_lang::ty::{Ty, TypeTable};
+use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
 
 pub(super) fn connector(name: &str, base_url: &str) -> Connector {
@@ -52,7 +52,13 @@ pub(super) fn compiled(library: &[(&str, &str)], text: &str) -> Plan {
 pub(super) fn call_of(plan: &Plan, operation: &str, request: &Json, key: &str) -> Call {
     let operation = plan.operations[operation].clone();
     let request = conform::fields_from_json(request, &operation.request, &plan.types).unwrap();
-    Call { connector: plan.connectors[&operation.connector].clone(), operation, request, key: key.to_owned() }
+    Call {
+        connector: plan.connectors[&operation.connector].clone(),
+        operation,
+        request,
+        key: key.to_owned(),
+        types: Arc::new(plan.types.clone()),
+    }
 }
 
 pub(super) fn world(orders: &[Json]) -> TwinWorld {
@@ -89,8 +95,8 @@ impl Running {
         (&mut self.task).await.unwrap().unwrap();
     }
 
-    pub(super) fn connectors(&self, plan: &Plan) -> HttpConnectors {
-        HttpConnectors::new(Arc::new(plan.types.clone()), Some(&self.url)).unwrap()
+    pub(super) fn connectors(&self) -> HttpConnectors {
+        HttpConnectors::new(Some(&self.url)).unwrap()
     }
 }
 
@@ -135,7 +141,7 @@ pub(super) fn constant(text: &str) -> Expr {
 }
 
 pub(super) fn call(connector: Connector, operation: Operation, request: Value, key: &str) -> Call {
-    Call { connector: Arc::new(connector), operation: Arc::new(operation), request, key: key.to_owned() }
+    Call { connector: Arc::new(connector), operation: Arc::new(operation), request, key: key.to_owned(), types: Arc::default() }
 }
 
 /// A call of `METHOD /probe` to a base URL.
@@ -144,7 +150,7 @@ pub(super) fn probe(method: &str, base_url: &str) -> Call {
 }
 
 pub(super) fn http() -> HttpConnectors {
-    HttpConnectors::new(Arc::new(TypeTable::default()), None).unwrap()
+    HttpConnectors::new(None).unwrap()
 }
 
 pub(super) fn failure(outcome: CallOutcome) -> CallFailure {

@@ -255,6 +255,12 @@ fn approval(
 pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, between: (i64, i64)) -> Option<Effect> {
     let (not_before, not_after) = between;
     let (operation, connector) = round.operation(&intent.operation).ok()?;
-    let call = Call { connector, operation, request: intent.request.clone(), key: intent.key.to_string() };
+    let call = Call {
+        connector,
+        operation,
+        request: intent.request.clone(),
+        key: intent.key.to_string(),
+        types: round.state.pinned.types.clone(),
+    };
     Some(Effect::Perform { step: id, attempt, not_before, not_after, call })
 }

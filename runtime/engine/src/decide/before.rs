@@ -41,7 +41,7 @@ pub(super) fn call(round: &Round<'_>, operation: &Operation, request: &Value) ->
     let declared = operation.terms.before.as_ref().ok_or("the operation reads nothing before it writes")?;
     let request = bind(&declared.request, &Names(&[("request", request.clone())]))?;
     let (operation, connector) = round.operation(&declared.operation)?;
-    Ok(Call { connector, operation, request, key: String::new() })
+    Ok(Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() })
 }
 
 /// It was read, or could not be: the wave that follows judges the action with it.

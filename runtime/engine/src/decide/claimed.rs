@@ -6,7 +6,8 @@ use crate::state::Phase;
 use tradewind_lang::plan::StepId;
 
 pub(super) fn refused(round: &mut Round<'_>, id: StepId, refused: Option<&(String, String)>, over: &[String]) {
-    if !round.is_working() {
+    // What is frozen meanwhile is asked again when it is thawed.
+    if !round.is_working() || round.state.is_frozen(id) {
         return;
     }
     let phase = round.state.step(id).map(|step| step.phase.clone());

@@ -188,7 +188,7 @@ fn lookup(round: &Round<'_>, id: StepId, effect: &OpenEffect, tries: (u32, Unrea
     let declared = declared(round, effect)?;
     let (operation, connector) = round.operation(&declared.operation).ok()?;
     let request = bind(&declared.request, &Names(&scope_of(round, effect, None))).ok()?;
-    let call = Call { connector, operation, request, key: String::new() };
+    let call = Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() };
     let (tries, unreached) = tries;
     Some(Effect::Lookup { step: id, attempt: effect.attempt, tries, not_before, unreached, call })
 }

@@ -12,7 +12,7 @@ use tradewind_lang::value::Value;
 pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request: &Bindings) {
     let call = round.operation(operation).and_then(|(operation, connector)| {
         let request = round.bind(request)?;
-        Ok(Call { connector, operation, request, key: String::new() })
+        Ok(Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() })
     });
     match call {
         Ok(call) => {
@@ -71,7 +71,7 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
     if unreached.tries < 2 || failures.last() != Some(&told) {
         failures.push(told);
     }
-    let call = Call { connector, operation, request, key: String::new() };
+    let call = Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() };
     Some(Effect::Read { step: id, attempt, not_before, failures, unreached, call })
 }
 
@@ -79,7 +79,7 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
 fn asked(round: &Round<'_>, id: StepId) -> Option<Call> {
     let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return act::reads(round, id) };
     let (operation, connector) = round.operation(operation).ok()?;
-    Some(Call { connector, operation, request: round.bind(request).ok()?, key: String::new() })
+    Some(Call { connector, operation, request: round.bind(request).ok()?, key: String::new(), types: round.state.pinned.types.clone() })
 }
 
 pub(super) fn recalled(round: &mut Round<'_>, id: StepId, facts: &[(u64, Value)]) {

@@ -71,7 +71,7 @@ impl Engine {
     /// # Errors
     /// An event that the plan does not know, that does not fit its type, or that comes while too many wait.
     pub async fn receive(&self, arrival: Arrival) -> Result<Receipt, ReceiveError> {
-        let active = &self.shared.active;
+        let active = self.active();
         let record = active.record_of(&arrival.name).ok_or_else(|| ReceiveError::Unknown(arrival.name.to_string()))?;
         let types = &active.plan.types;
         let payload = trigger::complete(types, &record, &arrival.payload);
@@ -142,7 +142,7 @@ impl Engine {
     /// What stands behind an address: a trigger by `webhook` or `request`.
     #[must_use]
     pub fn address(&self, path: &str) -> Option<Address> {
-        let active = &self.shared.active;
+        let active = self.active();
         let place = active.triggers.of_path(path)?;
         let (graph, trigger) = active.trigger(place)?;
         let (auth, reply_within) = match &trigger.cause {
@@ -158,11 +158,11 @@ impl Engine {
     /// # Errors
     /// An expression without a value, or an input that does not fit; the text names the place.
     pub fn input_of_call(&self, address: &Address, body: &Value) -> Result<Value, StartError> {
-        let active = &self.shared.active;
+        let active = self.active();
         let unknown = || StartError::UnknownFlow(address.flow.to_string());
         let (graph, trigger) = active.trigger(&(address.flow.clone(), address.place)).ok_or_else(unknown)?;
         let happening = Happening { carried: Some(("body", body)), at: self.shared.clock.now(), id: "" };
-        trigger::input(active, graph, trigger, &happening).map_err(StartError::Input)
+        trigger::input(&active, graph, trigger, &happening).map_err(StartError::Input)
     }
 
     /// When the nearest clock runs out: of use to whoever moves time by hand.

@@ -21,7 +21,8 @@ impl Engine {
         let mut done = history::effects(&*self.shared.log, self.shared.shard, from, which, false).await?;
         // A reversal is only told of where somebody asks for it by name.
         done.retain(|done| done.intent.undoes.is_none() || which.key.is_some());
-        Ok(bounded(done.iter().map(|done| reversal(&self.shared.active, done)).collect()))
+        let active = self.active();
+        Ok(bounded(done.iter().map(|done| reversal(&active, done)).collect()))
     }
 
     /// Starts a run that takes back what is possible of a plan. The same plan again is the same run, as long as nothing of it was
@@ -41,8 +42,9 @@ impl Engine {
         let mut done = history::effects(&*self.shared.log, self.shared.shard, 1, which, true).await?;
         // What takes back is tried again by the command that wanted it.
         done.retain(|done| done.intent.undoes.is_none());
+        let active = self.active();
         let again = |done: Done| {
-            let repetition = Arc::new(repetition(&self.shared.active, &done));
+            let repetition = Arc::new(repetition(&active, &done));
             (done, repetition)
         };
         Ok(done.into_iter().map(again).collect())
@@ -64,11 +66,13 @@ impl Engine {
         let tried = self.ask(|shard| shard.books.runs.len()).await.map_err(StartError::Store)?;
         let key: Arc<str> = format!("{} of {} {}", possible.len(), newest.flow, digest_of(&(keys, tried)).short()).into();
         let input = input_of(&possible, reason);
-        let (run, trace) = run_id(&self.shared.active.tenant, flow, &key);
+        let active = self.active();
+        let (run, trace) = run_id(&active.tenant, flow, &key);
         let (reply, answer) = oneshot::channel();
         let payload = digest_of(&input);
         let (flow, actor, concurrency_key) = (flow.into(), by.into(), None);
-        let start = StartRequest { run, trace, flow, key, input, payload, actor, concurrency_key, reply };
+        let (known_by, refused) = (None, Arc::default());
+        let start = StartRequest { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by };
         let stopped = || self.stopped().map_or(StartError::Stopped, StartError::Store);
         self.outside.send(Message::Start(start)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())

@@ -81,8 +81,13 @@ impl Event {
 impl EventKind {
     fn fields(&self) -> Fields {
         match self {
-            Self::PlanAdopted { digest, bytes } => {
-                vec![("digest", text(digest.to_string())), ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64)))]
+            Self::PlanAdopted { digest, bytes, instead_of } => vec![
+                ("digest", text(digest.to_string())),
+                ("bytes", number(bytes.as_ref().map_or(0, |bytes| bytes.0.len() as u64))),
+                ("instead_of", optional(*instead_of, |digest| text(digest.to_string()))),
+            ],
+            Self::EffectsFrozen { scope, reason } | Self::EffectsThawed { scope, reason } => {
+                vec![("scope", text(scope.to_string())), ("reason", text(reason.clone()))]
             }
             Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent } => vec![
                 ("flow", text(flow.clone())),
@@ -152,6 +157,26 @@ impl EventKind {
             }
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
+            Self::FactRemembered { memory, subject, fields } => {
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
+            }
+            Self::RunCompleted { output } => vec![("output", output.clone())],
+            Self::RunFailed { failure: why } => failure(why),
+            Self::WaitBegun { .. }
+            | Self::WaitEnded { .. }
+            | Self::EventTaken { .. }
+            | Self::EventEmitted(_)
+            | Self::EventReceived(_)
+            | Self::EventRefused(_)
+            | Self::EventsGathered { .. }
+            | Self::EventDispatched { .. }
+            | Self::ScheduleFired { .. } => self.fields_of_arrivals(),
+        }
+    }
+
+    /// Those of waits, events and clocks.
+    fn fields_of_arrivals(&self) -> Fields {
+        match self {
             Self::WaitBegun { until, event } => {
                 vec![("until", Value::Timestamp(*until)), ("event", optional(event.clone(), Value::String))]
             }
@@ -176,11 +201,7 @@ impl EventKind {
                 ("passed", number(*passed)),
                 ("failed", optional(failed.as_deref(), text)),
             ],
-            Self::FactRemembered { memory, subject, fields } => {
-                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
-            }
-            Self::RunCompleted { output } => vec![("output", output.clone())],
-            Self::RunFailed { failure: why } => failure(why),
+            _ => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, Started};
 use crate::arrivals::Arrived;
-use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::decide::{Input, Moment, Turn, Wish, decide};
 use crate::event::EventKind;
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;
@@ -53,20 +53,8 @@ impl Shard {
     /// Adopts the active plan where the log does not name it yet, and queues unfinished runs.
     pub(super) fn begin(&mut self) {
         if self.books.adopted != Some(self.active.digest) {
-            let known = self.books.plans.contains_key(&self.active.digest);
-            let bytes = (!known).then(|| crate::event::Blob(self.active.plan.to_bytes().into()));
-            let kind = EventKind::PlanAdopted { digest: self.active.digest, bytes };
-            let draft = crate::decide::Draft {
-                step: None,
-                kind,
-                used: crate::event::Used::State,
-                cost: None,
-                actor: None,
-                cause: crate::decide::Cause::Seq(0),
-            };
-            let decision = Decision { events: vec![draft], ..Decision::default() };
-            let now = self.now();
-            self.pending.push_back(Pending { run: None, decision, now, reply: None });
+            let active = self.active.clone();
+            self.switch_to(active, None, None, None);
         }
         self.books.plans.insert(self.active.digest, self.active.clone());
         let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();
@@ -174,6 +162,7 @@ impl Shard {
     }
 
     fn start(&mut self, start: StartRequest) {
+        let Some(start) = self.asked_again(start) else { return };
         match self.books.runs.get_mut(&start.run) {
             Some(Entry::Ended(summary)) => {
                 let _ = start.reply.send(known(&start.run, summary.payload != start.payload));
@@ -191,6 +180,7 @@ impl Shard {
                 let turn = self.turn_of(&start.run, start.concurrency_key.as_ref(), busy);
                 let mut state = RunState::new(start.run.clone(), start.trace, self.active.clone(), graph);
                 state.payload = start.payload;
+                state.frozen = self.frozen.clone();
                 let mut live = Live::holding(state);
                 self.count_in(&mut live, &turn);
                 let StartRequest { run, key, input, actor, concurrency_key, reply, .. } = start;
@@ -199,7 +189,8 @@ impl Shard {
                 let decision = decide(&self.active, &live.state, &input, Moment { now });
                 live.busy = true;
                 self.books.runs.insert(run.clone(), Entry::Live(Box::new(live)));
-                self.pending.push_back(Pending { run: Some(run), decision, now, reply: Some(Reply::Start(reply)) });
+                let active = self.active.clone();
+                self.pending.push_back(Pending { run: Some(run), decision, now, reply: Some(Reply::Start(reply)), active });
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Runs within runs: they begin without waiting for a place among those in flight, as their parents hold one or wait for them.
 
-use super::dispatch::concurrency_key;
 use super::{Counted, Entry, Holds, Live, Pending, Shard, Turn};
 use crate::child::{Child, ChildEnd};
 use crate::decide::children::end_of;
 use crate::decide::{Input, Moment, Wish, decide};
+use crate::engine::prepare::concurrency_key;
 use crate::event::EventKind;
 use crate::failure::{Failure, FailureKind};
 use crate::state::RunState;
@@ -35,6 +35,7 @@ impl Shard {
             }
         };
         let mut live = Live::holding(state);
+        live.state.frozen = self.frozen.clone();
         let busy = live.state.graph.flow.terms.concurrency.as_ref().map(|terms| terms.busy);
         let turn = self.turn_of(&run, concurrency_key.as_ref(), busy);
         self.count_in(&mut live, &turn);
@@ -44,7 +45,7 @@ impl Shard {
         let decision = decide(&self.active, &live.state, &input, Moment { now });
         live.busy = true;
         self.books.runs.insert(run.clone(), Entry::Live(Box::new(live)));
-        self.pending.push_back(Pending { run: Some(run), decision, now, reply: None });
+        self.pending.push_back(Pending { run: Some(run), decision, now, reply: None, active: self.active.clone() });
     }
 
     pub(super) fn count_in(&mut self, live: &mut Live, turn: &Turn) {

@@ -7,6 +7,7 @@ use crate::approval::AnswerRefusal;
 use crate::codec::Writer;
 use crate::decide::{Cause, Decision, Draft, Effect, Input, Timer};
 use crate::event::{EVENT_FORMAT, Event, EventKind, Header, SEMANTICS, StepRef};
+use crate::pinned::Pinned;
 use crate::ports::StoreError;
 use crate::segment::Segment;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(super) struct Item {
     events: Vec<Event>,
     effects: Vec<Effect>,
     reply: Option<Reply>,
+    active: Arc<Pinned>,
     /// What the guards did not let pass, in order.
     refused: Vec<Input>,
 }
@@ -79,7 +81,7 @@ impl Shard {
 
     /// Gives a decision's events their places, or hands it back where the guards leave nothing of it.
     fn seal(&mut self, pending: Pending, first: u64, writer: &mut Writer) -> Option<Item> {
-        let Pending { run, mut decision, now, reply } = pending;
+        let Pending { run, mut decision, now, reply, active } = pending;
         let refused = self.ask_guards(&mut decision, now);
         if decision.events.is_empty() {
             if let Some(run) = run {
@@ -92,7 +94,7 @@ impl Shard {
         let mut drafts = std::mem::take(&mut decision.events).into_iter();
         while let Some(draft) = drafts.next() {
             let mark = writer.mark();
-            let event = self.event(run.as_ref(), draft, now, first + u64::from(writer.count()), lead);
+            let event = self.event((run.as_ref(), &active), draft, now, first + u64::from(writer.count()), lead);
             self.write(writer, &event);
             if let Some(run) = run.as_ref().filter(|_| writer.len() - from > MOST_ALONE) {
                 writer.back_to(mark);
@@ -107,7 +109,7 @@ impl Shard {
             }
             events.push(event);
         }
-        Some(Item { run, events, effects: decision.effects, reply, refused })
+        Some(Item { run, events, effects: decision.effects, reply, active, refused })
     }
 
     fn write(&mut self, writer: &mut Writer, event: &Event) {
@@ -163,14 +165,15 @@ impl Shard {
         refused
     }
 
-    fn event(&mut self, run: Option<&Arc<str>>, draft: Draft, at: i64, seq: u64, lead: u64) -> Event {
+    fn event(&mut self, of: (Option<&Arc<str>>, &Pinned), draft: Draft, at: i64, seq: u64, lead: u64) -> Event {
+        let (run, active) = of;
         let state = run.and_then(|run| match self.books.runs.get(run) {
             Some(Entry::Live(live)) => Some(&live.state),
             _ => None,
         });
         let (plan, plan_format, trace) = match state {
             Some(state) => (state.pinned.digest, state.pinned.plan.format, state.trace),
-            None => (self.active.digest, self.active.plan.format, [0; 16]),
+            None => (active.digest, active.plan.format, [0; 16]),
         };
         let step = draft.step.and_then(|id| Some(StepRef { id, name: state?.graph.node(id)?.name.clone() }));
         let header = Header {
@@ -189,7 +192,7 @@ impl Shard {
             trace,
             plan,
             plan_format,
-            policy: self.active.policy_digest,
+            policy: active.policy_digest,
             semantics: SEMANTICS,
         };
         Event { header, kind: draft.kind, used: draft.used, cost: draft.cost }
@@ -221,7 +224,7 @@ impl Shard {
         }
         let mut ended = None;
         for event in &item.events {
-            let summary = self.books.apply(&self.active, event).map_err(StoreError::Damaged)?;
+            let summary = self.books.apply(&item.active, event).map_err(StoreError::Damaged)?;
             ended = ended.or(summary);
         }
         item.events.iter().for_each(|event| self.heard(event));
@@ -239,9 +242,15 @@ impl Shard {
             // Told where the event is heard of.
             Some(Reply::Receive(reply)) => self.received(&item.events, reply),
             Some(Reply::Refuse(reply)) => drop(reply.send(())),
+            Some(Reply::Steer(reply, done)) => {
+                let _ = reply.send(Ok(done));
+            }
             None => {}
         }
-        let Some(run) = item.run else { return Ok(()) };
+        let Some(run) = item.run else {
+            self.set_gate();
+            return Ok(());
+        };
         item.events.iter().for_each(|event| self.cascade(&run, &event.kind));
         if let (Some(summary), Some(standing)) = (ended, standing) {
             self.ended(standing, summary);

@@ -5,13 +5,14 @@
 
 use super::{Inside, Shard, StartRequest, Started};
 use crate::arrivals::Arrived;
+use crate::engine::StartError;
+use crate::engine::prepare::{Prepared, prepare};
 use crate::event::EventKind;
-use crate::key::{digest_of, run_id, text_of};
+use crate::key::run_id;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::schedules::Clock;
-use crate::scope::Names;
 use crate::trigger::{self, Happening};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tradewind_lang::value::Value;
 
@@ -49,34 +50,21 @@ pub(super) struct Gathered {
     actor: Arc<str>,
 }
 
-/// What a run shares with those that may not work beside it, as the log names it; none where its flow declares nothing.
-pub(super) fn concurrency_key(graph: &FlowGraph, input: &Value) -> Result<Option<Arc<str>>, String> {
-    let Some(terms) = &graph.flow.terms.concurrency else { return Ok(None) };
-    let Some(key) = &terms.key else { return Ok(Some(graph.name.clone())) };
-    match key.evaluate(&Names(&[("input", input.clone())])) {
-        Ok(Value::Null) => Err(format!("`{}` of its concurrency is absent", key.source)),
-        Ok(value) => Ok(Some(format!("{} {}", graph.name, text_of(&value)).into())),
-        Err(error) => Err(error.0),
-    }
-}
-
 impl StartRequest {
     /// A start, and where its answer comes.
     ///
     /// # Errors
-    /// What it shares with other runs has no value.
+    /// The plan has no such flow, or its input, key or concurrency key has no value.
     pub(crate) fn new(
-        active: &Pinned,
-        graph: &FlowGraph,
-        key: Arc<str>,
+        active: &Arc<Pinned>,
+        flow: &str,
         input: Value,
         actor: Arc<str>,
-    ) -> Result<(Self, oneshot::Receiver<Started>), String> {
-        let concurrency_key = concurrency_key(graph, &input)?;
-        let (run, trace) = run_id(&active.tenant, &graph.name, &key);
-        let (reply, answer) = oneshot::channel();
-        let payload = digest_of(&input);
-        Ok((Self { run, trace, flow: graph.name.clone(), key, input, payload, actor, concurrency_key, reply }, answer))
+        known_by: Option<Arc<str>>,
+    ) -> Result<(Self, oneshot::Receiver<Started>), StartError> {
+        let Prepared { run, trace, flow, key, payload, concurrency_key } = prepare(active, flow, &input, known_by.as_ref())?;
+        let ((reply, answer), refused, active) = (oneshot::channel(), Arc::new(OnceLock::new()), active.clone());
+        Ok((Self { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by }, answer))
     }
 }
 
@@ -207,16 +195,17 @@ impl Shard {
     /// Hands a start in, and hears of it when it is durable.
     pub(super) fn begin_start(&mut self, graph: &FlowGraph, (key, input, actor): (Arc<str>, Value, Arc<str>), of: Origin) {
         let flow = graph.name.clone();
-        match StartRequest::new(&self.active, graph, key, input, actor) {
+        match StartRequest::new(&self.active, &flow, input, actor, Some(key)) {
             Ok((start, answer)) => {
-                let inside = self.inside.clone();
+                let (inside, refused) = (self.inside.clone(), start.refused.clone());
                 tokio::spawn(async move {
-                    let started = answer.await.map_err(|_| "there is no such flow any more".to_owned());
+                    let why = || refused.get().map_or_else(|| "it was not started".to_owned(), ToString::to_string);
+                    let started = answer.await.map_err(|_| why());
                     let _ = inside.send(Inside::Begun { of, flow, started });
                 });
                 self.starts.push(graph.flow.terms.priority, start);
             }
-            Err(why) => self.begun(of, flow, Err(why)),
+            Err(error) => self.begun(of, flow, Err(error.to_string())),
         }
     }
 

@@ -84,9 +84,14 @@ impl Shard {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
         let ((not_before, not_after), ended) = (between, self.ended.clone());
+        let gate = self.gate_of(run, &call);
         tokio::spawn(async move {
             if not_before > now {
                 clock.sleep_until(not_before).await;
+            }
+            if let Some((mut gate, flow)) = gate {
+                // An error means that the loop has ended, which is seen below.
+                let _ = gate.wait_for(|frozen| !frozen.holds(&flow, &call.connector.name)).await;
             }
             let permit = match connectors.ready(&call).await {
                 Ok(permit) => permit,

@@ -41,8 +41,8 @@ pub(super) fn own(kind: EventKind, actor: Option<Arc<str>>, cause: u64) -> Decis
 
 impl Shard {
     pub(super) fn write_down(&mut self, kind: EventKind, actor: Option<Arc<str>>, cause: u64, reply: Option<Reply>) {
-        let now = self.now();
-        self.pending.push_back(Pending { run: None, decision: own(kind, actor, cause), now, reply });
+        let (now, active) = (self.now(), self.active.clone());
+        self.pending.push_back(Pending { run: None, decision: own(kind, actor, cause), now, reply, active });
     }
 
     pub(super) fn receive(&mut self, arrival: Arc<Arrival>, reply: ReceiveReply) {

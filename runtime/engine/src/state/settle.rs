@@ -1,14 +1,46 @@
 //! Folding what settles: which steps may start after it, which arms are left, what is skipped.
 
 use super::{Phase, RunState, Standing};
-use crate::event::SkipReason;
+use crate::event::{Next, SkipReason};
 use crate::failure::Failure;
-use tradewind_lang::plan::StepId;
+use tradewind_lang::plan::{StepId, StepKind};
 use tradewind_lang::value::Value;
+
+fn is_to_be_sent(phase: &Phase) -> bool {
+    matches!(phase, Phase::Effect(effect) if matches!(effect.next, Some(Next::Send(_))))
+}
 
 impl RunState {
     pub(super) fn may_start(&self, id: StepId) -> bool {
-        self.step(id).is_some_and(|step| step.phase.may_start())
+        self.step(id).is_some_and(|step| step.phase.may_start()) && !self.is_frozen(id)
+    }
+
+    /// Whether a step is an act that may not begin for now.
+    #[must_use]
+    pub fn is_frozen(&self, id: StepId) -> bool {
+        if self.frozen.is_empty() {
+            return false;
+        }
+        let Some(StepKind::Act { operation, .. }) = self.graph.step(id).map(|step| &step.kind) else { return false };
+        let connector = self.pinned.plan.operations.get(operation).map_or("", |operation| operation.connector.as_str());
+        self.frozen.holds(&self.graph.name, connector)
+    }
+
+    /// Whether an act, or the repetition of one, could go on if it were not frozen.
+    #[must_use]
+    pub fn awaits_thaw(&self) -> bool {
+        let held = |phase: &Phase| phase.may_start() || is_to_be_sent(phase);
+        let mut steps = (0..).map(StepId).zip(&self.steps);
+        !self.frozen.is_empty() && !self.has_ended() && steps.any(|(id, step)| held(&step.phase) && self.is_frozen(id))
+    }
+
+    /// How many open effects wait to be sent again until they are thawed.
+    pub(super) fn held_back(&self) -> u32 {
+        if self.frozen.is_empty() {
+            return 0;
+        }
+        let held = (0..).map(StepId).zip(&self.steps).filter(|(id, step)| is_to_be_sent(&step.phase) && self.is_frozen(*id));
+        u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn fail_unless(&mut self, goes_on: bool, failure: &Failure) {

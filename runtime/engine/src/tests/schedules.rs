@@ -40,6 +40,8 @@ fn struck(schedule: &Schedule, from: i64, until: i64) -> Vec<i64> {
     schedule.between(from, until, usize::MAX)
 }
 
+type Shows = fn(DateTime) -> bool;
+
 const ZONES: [&str; 10] = [
     "UTC",
     "America/New_York",
@@ -75,7 +77,7 @@ fn a_clock_strikes_at_each_time_of_the_wall_once_over_every_change_of_ten_years(
                 assert_eq!(struck(&schedule, from, until), oracle, "{name} {change} {at}");
                 compared += oracle.len();
             }
-            let lines: [(&str, fn(DateTime) -> bool); 3] = [
+            let lines: [(&str, Shows); 3] = [
                 ("*/20 * * * *", |wall| wall.minute() % 20 == 0),
                 ("15 1-3 * * 0,6", |wall| {
                     wall.minute() == 15 && (1..=3).contains(&wall.hour()) && wall.weekday().to_monday_one_offset() >= 6

@@ -254,6 +254,7 @@ impl World {
             in_flight: self.in_flight,
             look_only: false,
             schedules: self.schedules,
+            steer_only: false,
         };
         Engine::open(config).await
     }

@@ -1,0 +1,72 @@
+//! `status`: how everything stands, from whoever holds the store.
+
+use super::runs::text;
+use crate::arguments::{Format, Place, Status};
+use crate::desk::Request;
+use crate::exit::{Exit, Outcome};
+use crate::output::{self, say};
+use serde_json::Value as Json;
+
+pub(crate) fn run(place: &Place, options: &Status) -> Outcome {
+    let answer = super::ask(place, Request::Status, false)?;
+    match options.format {
+        Format::Json => say!("{answer}"),
+        Format::Human => print(&answer),
+    }
+    Ok(Exit::Fine)
+}
+
+fn short(json: &Json, name: &str) -> String {
+    text(json, name).chars().take(12).collect()
+}
+
+fn items<'a>(json: &'a Json, name: &str) -> &'a [Json] {
+    json.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn print(status: &Json) {
+    let none = Json::Null;
+    let part = |name: &str| status.get(name).unwrap_or(&none);
+    let number = |json: &Json, name: &str| json.get(name).and_then(Json::as_u64).unwrap_or(0);
+    if status.get("serving").and_then(Json::as_bool) == Some(true) {
+        let listen = match text(status, "listen") {
+            none if none.is_empty() => "no HTTP".to_owned(),
+            address => format!("http://{address}"),
+        };
+        say!("{}: served by process {} since {}, {listen}", text(status, "project"), number(status, "process"), text(status, "since"));
+    } else {
+        say!("{}: nobody serves it", text(status, "project"));
+    }
+    let (plan, generation) = (part("plan"), part("generation"));
+    say!("  plan {} since {}, by {}", short(plan, "active"), text(plan, "since"), text(plan, "by"));
+    if !text(plan, "held").is_empty() {
+        say!("  somebody went back from plan {}, which waits until the files change", short(plan, "held"));
+    }
+    if !generation.is_null() {
+        let wanted = if text(generation, "wanted").is_empty() { "none".to_owned() } else { short(generation, "wanted") };
+        let state = text(generation, "state");
+        say!("  generation {} {state} at {}; wanted plan {wanted}", number(generation, "number"), text(generation, "at"));
+        if let Some(refused) = generation.get("refused").filter(|refused| !refused.is_null()) {
+            say!("  refused: {}", text(refused, "why"));
+            for diagnostic in items(refused, "diagnostics").iter().filter_map(Json::as_str) {
+                output::write(format_args!("{diagnostic}\n"));
+            }
+        }
+    }
+    for lacking in items(status, "not_runnable") {
+        say!("  flow {} is checked, and cannot be run by this version: it needs {}", text(lacking, "flow"), text(lacking, "lacks"));
+    }
+    for frozen in items(status, "frozen") {
+        say!("  frozen: {} by {} at {}  {}", text(frozen, "scope"), text(frozen, "by"), text(frozen, "at"), text(frozen, "reason"));
+    }
+    let counted = part("runs").as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
+    let runs: Vec<String> = counted.map(|(status, count)| format!("{count} {status}")).collect();
+    say!("  runs: {}", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") });
+    let queues = part("queues");
+    say!(
+        "  {} waiting for their turn, {} in flight; {} events",
+        number(queues, "waiting_for_their_turn"),
+        number(queues, "in_flight"),
+        number(status, "events")
+    );
+}
