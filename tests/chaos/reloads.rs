@@ -10,6 +10,8 @@ use tradewind_tests::stage::Stage;
 use tradewind_tests::twin::Twin;
 
 const POLICIES: &str = "policies/refunds.kdl";
+/// Most messages: the shipped ones have a few more orders.
+const MOST: usize = 100;
 
 fn work_of(messages: &str) -> Work {
     let stage = Stage::trained(PROGRAM);
@@ -20,7 +22,7 @@ fn work_of(messages: &str) -> Work {
 
 /// Hands the messages over by HTTP, one after the other and again and again, until the reloads are through. A `run` would read the files
 /// of the moment, which may be mistakes.
-fn load(address: &str, messages: &[&str], through: &AtomicBool) -> usize {
+fn load(address: &str, messages: &[&str], pause: Duration, through: &AtomicBool) -> usize {
     let mut handed = 0;
     for message in messages.iter().cycle() {
         let (status, answer) = http_at(address, "POST", "/v1/flows/returns-triage/runs", None, message);
@@ -29,7 +31,7 @@ fn load(address: &str, messages: &[&str], through: &AtomicBool) -> usize {
         if through.load(Ordering::Relaxed) && handed >= messages.len() {
             break;
         }
-        std::thread::sleep(Duration::from_millis(15));
+        std::thread::sleep(if through.load(Ordering::Relaxed) { Duration::ZERO } else { pause });
     }
     handed
 }
@@ -67,7 +69,9 @@ fn reloads_under_load_lose_and_double_nothing() {
     let seed = seed();
     println!("seed {seed}, {reloads} reloads");
     let mut random = Random::of(seed);
-    let count = usize::try_from(reloads * 2).unwrap().min(400);
+    let count = usize::try_from(reloads * 2).unwrap().min(MOST);
+    // The first pass over the messages takes about as long as the reloads; after it, known ones come again.
+    let pause = Duration::from_millis((reloads * 400 / count as u64).clamp(15, 3_000));
     let messages = Stage::shipped(PROGRAM).messages_of_distinct_orders(count);
     let undisturbed = work_of(&messages);
     let expected = {
@@ -84,8 +88,9 @@ fn reloads_under_load_lose_and_double_nothing() {
     let (through, began) = (AtomicBool::new(false), Instant::now());
     let (mut valid, mut refused) = (0_u64, 0_u64);
     let handed = std::thread::scope(|scope| {
-        let loading = scope.spawn(|| load(&address, &lines, &through));
+        let loading = scope.spawn(|| load(&address, &lines, pause, &through));
         for number in 0..reloads {
+            let before = Serving::status(&work.stage)["generation"]["number"].as_u64();
             let is_valid = change(&work, &text, number, &mut random);
             (valid, refused) = (valid + u64::from(is_valid), refused + u64::from(!is_valid));
             // Now and then one that comes upon another; else each is waited for.
@@ -93,8 +98,8 @@ fn reloads_under_load_lose_and_double_nothing() {
                 let wanted = 20_001 + number;
                 Serving::until(&work.stage, &format!("reload {number} (limit {wanted})"), |status| {
                     let state = status["generation"]["state"].as_str();
-                    state == Some(if is_valid { "applied" } else { "refused" })
-                        && (!is_valid || status["generation"]["wanted"] == status["plan"]["active"])
+                    let is_new = status["generation"]["number"].as_u64() > before;
+                    is_new && state == Some(if is_valid { "applied" } else { "refused" })
                 });
             }
         }

@@ -32,7 +32,7 @@ impl Serving {
         let began = Instant::now();
         loop {
             let asked = stage.run(["status", "--format", "json"]);
-            if asked.code == Some(0) && asked.json()["process"].as_u64() == Some(own) {
+            if asked.code == Some(0) && asked.json().get("process").and_then(Json::as_u64) == Some(own) {
                 return Self(running);
             }
             if running.has_ended() || began.elapsed() > PATIENCE {
@@ -84,7 +84,7 @@ pub fn http(stage: &Stage, method: &str, path: &str, token: Option<&str>, body: 
 /// Where a process serves HTTP.
 #[must_use]
 pub fn address(stage: &Stage) -> String {
-    Serving::status(stage)["listen"].as_str().expect("it serves HTTP").replace("0.0.0.0", "127.0.0.1")
+    Serving::status(stage).get("listen").and_then(Json::as_str).expect("it serves HTTP").replace("0.0.0.0", "127.0.0.1")
 }
 
 /// Status and body of one request to an address.

@@ -1,5 +1,4 @@
 //! The routes over real connections, with an office that notes what it is asked.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::*;
 use serde_json::json;
