@@ -155,7 +155,7 @@ impl Desk {
     }
 
     fn condition(&self, text: &str, operation: &str) -> Result<Expr, Problem> {
-        let fields = self.plan.operations.get(operation).map(|operation| {
+        let fields = self.plan().operations.get(operation).map(|operation| {
             let fields = operation.request.iter().map(|field| (field.name.clone(), field.ty.clone()));
             Ty::Object(fields.collect())
         });
@@ -167,7 +167,7 @@ impl Desk {
             span: Span::new(source, 0, text.len()),
             offsets: vec![(0, 0)],
         };
-        let (checked, found) = expr::check(text, &literal, 0, &scope, &self.plan.types, Some(&Ty::Bool));
+        let (checked, found) = expr::check(text, &literal, 0, &scope, &self.plan().types, Some(&Ty::Bool));
         checked.map(|checked| checked.expr).ok_or_else(|| {
             let why = found.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default();
             Problem::usage(format!("the condition cannot be read for `{operation}`: {why}"))
