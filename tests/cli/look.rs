@@ -39,7 +39,7 @@ fn a_code_is_explained_and_a_wrong_one_is_not() {
     assert!(all.out.lines().count() > 80, "{}", all.out);
     assert_eq!(stage.run(["explain", "--list"]).exits(0).out, all.out);
     for (wrong, instead) in [
-        ("TW9999", "`tradewind explain --list` lists them"),
+        ("TW8888", "`tradewind explain --list` lists them"),
         ("126", "did you mean TW0126?"),
         ("TWO126", "did you mean TW0126?"),
         ("currencies", "TW0210 (two currencies in one computation)"),

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Long enough for a slow machine to start a process or to compile a repository.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Where it listens for commands.
+const SOCKET: &str = ".tradewind/tradewind.sock";
+
 /// A serving process.
 #[derive(Debug)]
 pub struct Serving(Running);
@@ -31,6 +34,10 @@ impl Serving {
         let own = u64::from(running.id());
         let began = Instant::now();
         loop {
+            // Asked before it listens, `status` would open the store itself, and hold up what it waits for.
+            while !stage.path(SOCKET).exists() && !running.has_ended() && began.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let asked = stage.run(["status", "--format", "json"]);
             if asked.code == Some(0) && asked.json().get("process").and_then(Json::as_u64) == Some(own) {
                 return Self(running);

@@ -59,6 +59,23 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::ApprovalAnswered { approval, verdict, .. } => format!("{approval}: {}", verdict_of(verdict)),
         EventKind::ApprovalExpired { approval, .. } => format!("{approval}: nobody answered in time"),
         EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
+        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
+        EventKind::RunCompleted { output } => shortened(&to_json(output)),
+        EventKind::WaitBegun { .. }
+        | EventKind::WaitEnded { .. }
+        | EventKind::EventTaken { .. }
+        | EventKind::EventReceived(_)
+        | EventKind::EventEmitted(_)
+        | EventKind::EventRefused(_)
+        | EventKind::EventsGathered { .. }
+        | EventKind::EventDispatched { .. }
+        | EventKind::ScheduleFired { .. } => arrival(kind),
+    }
+}
+
+/// What an event of waits, events and clocks says.
+fn arrival(kind: &EventKind) -> String {
+    match kind {
         EventKind::WaitBegun { until, event: None } => format!("until {}", timestamp_text(*until)),
         EventKind::WaitBegun { until, event: Some(event) } => format!("{event}, until {}", timestamp_text(*until)),
         EventKind::WaitEnded { then: None } => "its time is over".to_owned(),
@@ -78,8 +95,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
             let failed = failed.as_ref().map(|why| format!("; not started: {why}")).unwrap_or_default();
             format!("{flow}: {clock}, {}{passed}{failed}", timestamp_text(*at))
         }
-        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
-        EventKind::RunCompleted { output } => shortened(&to_json(output)),
+        _ => String::new(),
     }
 }
 

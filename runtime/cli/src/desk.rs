@@ -191,8 +191,15 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 6] =
-    [run::USAGE.id, run::UNKNOWN_RUN.id, run::UNKNOWN_APPROVAL.id, run::UNKNOWN_PLAN.id, run::NOT_FROZEN.id, run::UNKNOWN_EVENT.id];
+const USAGE: [&str; 7] = [
+    run::USAGE.id,
+    run::UNKNOWN_RUN.id,
+    run::UNKNOWN_APPROVAL.id,
+    run::UNKNOWN_PLAN.id,
+    run::NOT_FROZEN.id,
+    run::UNKNOWN_EVENT.id,
+    run::UNKNOWN_EFFECT.id,
+];
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {

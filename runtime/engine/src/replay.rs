@@ -171,26 +171,12 @@ fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {
 /// The input that a decision answered, from its first event.
 fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
+    if let Some(input) = of_whole_or_wait(event, step) {
+        return input;
+    }
     match (&event.kind, &event.used) {
-        (EventKind::RunAdmitted, _) => Input::Admit,
-        (EventKind::StepOverdue { .. } | EventKind::StepFailed { .. }, Used::Clock) => Input::Due { timer: Timer::Step(step) },
-        (EventKind::ChildEnded { child, part, outcome, waited }, _) => {
-            let outcome = match outcome {
-                Outcome::Done(output) => Ok(output.clone()),
-                Outcome::Failed(failure) => Err(failure.clone()),
-            };
-            let step = event.header.step.as_ref().map(|step| step.id);
-            Input::ChildEnded(ChildEnd { run: child.clone(), step, part: *part, outcome, cost: event.cost, waited: *waited })
-        }
-        (EventKind::CancelRequested { reason }, _) => control(event, Wish::Cancel(reason.clone())),
-        (EventKind::RunPaused, _) => control(event, Wish::Pause),
-        (EventKind::RunResumed, _) => control(event, Wish::Resume),
         (EventKind::ApprovalAnswered { approval, verdict, .. }, _) => {
             Input::Answered { approval: approval.clone(), by: event.header.actor.clone(), verdict: Verdict::clone(verdict) }
-        }
-        (EventKind::WaitEnded { .. }, _) => Input::Due { timer: Timer::Wait(step) },
-        (EventKind::EventTaken { event, received_at, value }, _) => {
-            Input::Arrived { step, event: *event, received_at: *received_at, payload: value.clone() }
         }
         (EventKind::ApprovalExpired { approval, .. }, _) => Input::Due { timer: Timer::Approval(approval.clone()) },
         (EventKind::EffectAttempted { code, .. }, _) if code == RESTART => Input::Resume,
@@ -245,6 +231,30 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (_, Used::Guard { over, refused }) => Input::ClaimRefused { step, refused: refused.clone(), over: over.clone() },
         _ => Input::Advance,
     }
+}
+
+/// The same for what concerns a run as a whole, its parts and its waits.
+fn of_whole_or_wait(event: &Event, step: StepId) -> Option<Input> {
+    Some(match (&event.kind, &event.used) {
+        (EventKind::RunAdmitted, _) => Input::Admit,
+        (EventKind::StepOverdue { .. } | EventKind::StepFailed { .. }, Used::Clock) => Input::Due { timer: Timer::Step(step) },
+        (EventKind::ChildEnded { child, part, outcome, waited }, _) => {
+            let outcome = match outcome {
+                Outcome::Done(output) => Ok(output.clone()),
+                Outcome::Failed(failure) => Err(failure.clone()),
+            };
+            let step = event.header.step.as_ref().map(|step| step.id);
+            Input::ChildEnded(ChildEnd { run: child.clone(), step, part: *part, outcome, cost: event.cost, waited: *waited })
+        }
+        (EventKind::CancelRequested { reason }, _) => control(event, Wish::Cancel(reason.clone())),
+        (EventKind::RunPaused, _) => control(event, Wish::Pause),
+        (EventKind::RunResumed, _) => control(event, Wish::Resume),
+        (EventKind::WaitEnded { .. }, _) => Input::Due { timer: Timer::Wait(step) },
+        (EventKind::EventTaken { event, received_at, value }, _) => {
+            Input::Arrived { step, event: *event, received_at: *received_at, payload: value.clone() }
+        }
+        _ => return None,
+    })
 }
 
 fn control(event: &Event, wish: Wish) -> Input {

@@ -154,11 +154,7 @@ impl Checker<'_> {
         if matches!(row.name, "sort" | "least" | "greatest" | "min" | "max" | "between") && !self.cel() {
             self.need_order(same.as_ref(), &arguments);
         }
-        let nested = match arguments.first().map(|argument| &argument.ty) {
-            Some(Ty::List(inner)) if matches!(**inner, Ty::List(_)) => inner.as_ref().clone(),
-            Some(Ty::List(inner)) => Ty::List(inner.clone()),
-            _ => Ty::List(Box::new(Ty::Unknown)),
-        };
+        let nested = flattened(arguments.first());
         let mut trees = Vec::new();
         let mut marks = Marks::default();
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
@@ -394,4 +390,13 @@ fn usage(rows: &[&Signature]) -> String {
         }
     }
     listed(&ways.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// A list of lists, one level flatter.
+fn flattened(list: Option<&Typed>) -> Ty {
+    match list.map(|list| &list.ty) {
+        Some(Ty::List(inner)) if matches!(**inner, Ty::List(_)) => inner.as_ref().clone(),
+        Some(Ty::List(inner)) => Ty::List(inner.clone()),
+        _ => Ty::List(Box::new(Ty::Unknown)),
+    }
 }

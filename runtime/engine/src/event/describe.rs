@@ -99,26 +99,6 @@ impl EventKind {
                 ("parent", optional(parent.as_ref(), |parent| text(parent.run.clone()))),
                 ("part", optional(parent.as_ref(), |parent| text(part(parent.part)))),
             ],
-            Self::ItemsPicked { items } => {
-                let record = |item: &Picked| Value::record([("key", text(item.key.clone())), ("item", item.value.clone())]);
-                vec![("items", Value::list(items.iter().map(record)))]
-            }
-            Self::FlowBegun { input } => vec![("input", input.clone())],
-            Self::FailureHandled { step, failure: why } => [vec![("failed_step", text(step.clone()))], failure(why)].concat(),
-            Self::ChildEnded { child, part: was, outcome, waited } => {
-                let mut fields = vec![("child", text(child.clone())), ("part", text(part(*was)))];
-                match outcome {
-                    Outcome::Done(output) => fields.extend([("done", Value::Bool(true)), ("output", output.clone())]),
-                    Outcome::Failed(why) => fields.extend([vec![("done", Value::Bool(false))], failure(why)].concat()),
-                }
-                fields.push(("waited", Value::Duration(*waited)));
-                fields
-            }
-            Self::StepOverdue { failure: why } => failure(why),
-            Self::ItemsCompleted => Vec::new(),
-            Self::FactsRemembered { memory, subject, facts } => {
-                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", Value::list(facts.iter().cloned()))]
-            }
             Self::RunAdmitted | Self::RunPaused | Self::RunResumed => Vec::new(),
             Self::CancelRequested { reason } | Self::RunCancelled { reason } => vec![("reason", text(reason.clone()))],
             Self::ArmTaken { arm } => vec![("arm", number(u64::from(*arm)))],
@@ -129,6 +109,43 @@ impl EventKind {
             Self::PreImageRead { outcome: Outcome::Failed(why) } => failure(why),
             Self::UndoPlanned { reversals } => vec![("effects", Value::list(reversals.iter().map(|reversal| taken_back(reversal))))],
             Self::IntentRecorded(intent) => intent.fields(),
+            Self::EffectAttempted { .. } | Self::EffectSettled { .. } | Self::EffectDenied { .. } => self.fields_of_effects(),
+            Self::ApprovalRequested(approval) => approval.fields(),
+            Self::ApprovalAnswered { approval, verdict, closes, edited } => {
+                let mut fields = vec![("approval", text(approval.clone()))];
+                fields.extend(said(verdict));
+                fields.extend([("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))]);
+                fields
+            }
+            Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
+            Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
+            Self::FactRemembered { memory, subject, fields } => {
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
+            }
+            Self::RunCompleted { output } => vec![("output", output.clone())],
+            Self::RunFailed { failure: why } => failure(why),
+            Self::ItemsPicked { .. }
+            | Self::FlowBegun { .. }
+            | Self::FailureHandled { .. }
+            | Self::ChildEnded { .. }
+            | Self::StepOverdue { .. }
+            | Self::ItemsCompleted
+            | Self::FactsRemembered { .. } => self.fields_of_parts(),
+            Self::WaitBegun { .. }
+            | Self::WaitEnded { .. }
+            | Self::EventTaken { .. }
+            | Self::EventEmitted(_)
+            | Self::EventReceived(_)
+            | Self::EventRefused(_)
+            | Self::EventsGathered { .. }
+            | Self::EventDispatched { .. }
+            | Self::ScheduleFired { .. } => self.fields_of_arrivals(),
+        }
+    }
+
+    /// Those of effects under way.
+    fn fields_of_effects(&self) -> Fields {
+        match self {
             Self::EffectAttempted { attempt, doubt, code, message, next } => vec![
                 ("attempt", number(u64::from(*attempt))),
                 ("doubt", Value::Bool(*doubt)),
@@ -148,29 +165,33 @@ impl EventKind {
             Self::EffectDenied { rule, message, goes_on } => {
                 with_goes_on(vec![("rule", text(rule.as_str())), ("message", text(message.as_str()))], *goes_on)
             }
-            Self::ApprovalRequested(approval) => approval.fields(),
-            Self::ApprovalAnswered { approval, verdict, closes, edited } => {
-                let mut fields = vec![("approval", text(approval.clone()))];
-                fields.extend(said(verdict));
-                fields.extend([("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))]);
+            _ => Vec::new(),
+        }
+    }
+
+    /// Those of runs within a run, and of what is done several times.
+    fn fields_of_parts(&self) -> Fields {
+        match self {
+            Self::ItemsPicked { items } => {
+                let record = |item: &Picked| Value::record([("key", text(item.key.clone())), ("item", item.value.clone())]);
+                vec![("items", Value::list(items.iter().map(record)))]
+            }
+            Self::FlowBegun { input } => vec![("input", input.clone())],
+            Self::FailureHandled { step, failure: why } => [vec![("failed_step", text(step.clone()))], failure(why)].concat(),
+            Self::ChildEnded { child, part: was, outcome, waited } => {
+                let mut fields = vec![("child", text(child.clone())), ("part", text(part(*was)))];
+                match outcome {
+                    Outcome::Done(output) => fields.extend([("done", Value::Bool(true)), ("output", output.clone())]),
+                    Outcome::Failed(why) => fields.extend([vec![("done", Value::Bool(false))], failure(why)].concat()),
+                }
+                fields.push(("waited", Value::Duration(*waited)));
                 fields
             }
-            Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
-            Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
-            Self::FactRemembered { memory, subject, fields } => {
-                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
+            Self::StepOverdue { failure: why } => failure(why),
+            Self::FactsRemembered { memory, subject, facts } => {
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", Value::list(facts.iter().cloned()))]
             }
-            Self::RunCompleted { output } => vec![("output", output.clone())],
-            Self::RunFailed { failure: why } => failure(why),
-            Self::WaitBegun { .. }
-            | Self::WaitEnded { .. }
-            | Self::EventTaken { .. }
-            | Self::EventEmitted(_)
-            | Self::EventReceived(_)
-            | Self::EventRefused(_)
-            | Self::EventsGathered { .. }
-            | Self::EventDispatched { .. }
-            | Self::ScheduleFired { .. } => self.fields_of_arrivals(),
+            _ => Vec::new(),
         }
     }
 

@@ -121,8 +121,9 @@ async fn a_start_that_waited_for_its_turn_follows_the_plan_of_then() {
 #[tokio::test]
 async fn evidence_that_the_old_plan_lacks_asks_or_denies_as_the_rule_says() {
     let gives = |text: &str| text.replace("evidence paid=\"=order.paid\"", "evidence paid=\"=order.paid\" sure=\"=sure.passed\"");
-    let needs =
-        |rule: &str| gives(TRIAGE).replace("needs \"paid\" money", &format!("needs \"paid\" money\n    needs \"sure\" bool\n    {rule}"));
+    let needs = |rule: &str| {
+        gives(TRIAGE).replace("needs \"paid\" money", &format!("needs \"paid\" money\n    needs \"sure\" bool untrusted\n    {rule}"))
+    };
     let ask = needs("escalate \"unsure\" when=\"!evidence.sure\" to=\"leads\" within=\"1h\" on-timeout=deny");
     let deny = needs("deny \"unsure\" when=\"!evidence.sure\"");
     for (next, rule) in [(ask, "ask"), (deny, "deny")] {
