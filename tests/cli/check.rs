@@ -111,7 +111,12 @@ fn no_repository_and_no_text_are_told_apart() {
     let _ = Stage::empty(PROGRAM).run(["check"]).exits(3).says("TW0501").says("--repository DIR");
     let stage = of_text(PROJECT);
     std::fs::write(stage.path("broken.kdl"), b"team \"\xff\"").unwrap();
-    let _ = stage.run(["check"]).exits(3).says("TW0504").says("broken.kdl");
+    std::fs::write(stage.path("typo.kdl"), "teem \"leads\" { member \"a@shop.example\" }\n").unwrap();
+    // It hides no mistake of another file, and is never written again.
+    let _ = stage.run(["check"]).exits(3).says("TW0504").says("broken.kdl:1:7").says("TW0101").says("typo.kdl");
+    let _ = stage.run(["check", "--fix=all"]).exits(3).says("TW0504");
+    let _ = stage.run(["fmt"]).exits(3).says("TW0504");
+    assert_eq!(std::fs::read(stage.path("broken.kdl")).unwrap(), b"team \"\xff\"");
     let _ = of_text(PROJECT).run(["check", "--repository", "nowhere"]).exits(3).says("TW0501").says("nowhere");
 }
 

@@ -134,7 +134,7 @@ fn files_are_taken_however_an_editor_writes_them_and_never_by_halves() {
     std::fs::write(stage.path("more/extra/bytes.kdl"), [0xff, 0xfe, 0x00]).unwrap();
     let before = Serving::status(&stage)["generation"]["number"].as_u64().unwrap();
     let status = Serving::until(&stage, "the refusal", |status| status["generation"]["state"] == "refused");
-    assert!(status["generation"]["refused"]["why"].as_str().unwrap().contains("TW0504"), "{before} {status}");
+    assert!(status["generation"]["refused"]["diagnostics"][0].as_str().unwrap().contains("TW0504"), "{before} {status}");
     std::fs::remove_file(stage.path("more/extra/bytes.kdl")).unwrap();
     Serving::until(&stage, "the mending", |status| status["generation"]["state"] == "applied");
     let _ = serving.end("TERM").exits(0);

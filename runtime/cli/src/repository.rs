@@ -3,10 +3,13 @@
 use crate::arguments::Place;
 use crate::exit::{Exit, Failure};
 use crate::listing::{self, Listing, relative};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
 use tradewind_lang::compile::{self, Compiled};
+use tradewind_lang::diagnostic::Diagnostic;
+use tradewind_lang::source::Span;
 
 /// The manifest's name; the folder that holds it is the repository's root.
 pub(crate) const MANIFEST: &str = "tradewind.kdl";
@@ -20,6 +23,8 @@ pub(crate) struct Repository {
     pub(crate) configuration: Vec<(String, String)>,
     /// Links that were not followed.
     unfollowed: Vec<listing::Unfollowed>,
+    /// Files that are not UTF-8 text, by path, and the byte at which each stops being text; their text above is what could be read.
+    garbled: BTreeMap<String, usize>,
 }
 
 impl Repository {
@@ -46,11 +51,17 @@ impl Repository {
     pub(crate) fn read(root: &Path) -> Result<Self, Failure> {
         let manifest = fs::read_to_string(root.join(MANIFEST)).unwrap_or_default();
         let Listing { files, unfollowed } = listing::list(root, compile::ignored_folders(&manifest))?;
-        let mut configuration = Vec::new();
+        let (mut configuration, mut garbled) = (Vec::new(), BTreeMap::new());
         for path in files {
-            configuration.push((relative(root, &path), read(&path)?));
+            let bytes = fs::read(&path).map_err(|error| tool(format!("`{}` cannot be read: {error}", path.display())))?;
+            let name = relative(root, &path);
+            let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+                garbled.insert(name.clone(), error.utf8_error().valid_up_to());
+                String::from_utf8_lossy(error.as_bytes()).into_owned()
+            });
+            configuration.push((name, text));
         }
-        Ok(Self { root: root.to_owned(), configuration, unfollowed })
+        Ok(Self { root: root.to_owned(), configuration, unfollowed, garbled })
     }
 
     /// Compiles it.
@@ -60,14 +71,41 @@ impl Repository {
             let (compiled, _) = compile::compile_after(repository, compile::Generation::default(), threads);
             compiled
         });
-        self.note_links(&mut compiled);
+        self.note_files(&mut compiled);
         compiled
     }
 
-    /// Adds what is to be said of links that were not followed.
-    pub(crate) fn note_links(&self, compiled: &mut Compiled) {
+    /// Adds what is to be said of links that were not followed, and of files that are not text: those never end in a plan.
+    pub(crate) fn note_files(&self, compiled: &mut Compiled) {
         for link in &self.unfollowed {
             link.report(compiled);
+        }
+        for (path, at) in &self.garbled {
+            let Some((source, file)) = compiled.sources.iter().find(|(_, source)| source.path == *path) else { continue };
+            let end = file.text.get(*at..).and_then(|rest| rest.chars().next()).map_or(*at, |letter| at + letter.len_utf8());
+            let message = format!("`{path}` is not UTF-8 text from byte {at} on");
+            let diagnostic = Diagnostic::new(&run::NOT_TEXT, Span::new(source, *at, end), message).label("no text from here on");
+            // What seems to be wrong behind that place is not what somebody wrote.
+            compiled.diagnostics.retain(|other| other.span.source != source || (other.span.start as usize) < *at);
+            compiled.diagnostics.push(diagnostic.help("save it as UTF-8"));
+            compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.source, diagnostic.span.start, diagnostic.code.id));
+            compiled.plan = None;
+        }
+    }
+
+    /// Whether a file's text is what is on the disk, so that it may be written again.
+    pub(crate) fn is_text(&self, path: &str) -> bool {
+        !self.garbled.contains_key(path)
+    }
+
+    /// Refuses a repository with a file that is not text, for those who write every file anew.
+    pub(crate) fn only_text(self) -> Result<Self, Failure> {
+        match self.garbled.first_key_value() {
+            None => Ok(self),
+            Some((path, at)) => {
+                let message = format!("`{path}` is not UTF-8 text from byte {at} on");
+                Err(Failure::new(Exit::Mistakes, &run::NOT_TEXT, message).help("save it as UTF-8"))
+            }
         }
     }
 
@@ -91,16 +129,6 @@ impl Repository {
         let path = fs::canonicalize(self.root.join(path)).ok()?;
         path.starts_with(&self.root).then(|| fs::read_to_string(path).ok()).flatten()
     }
-}
-
-/// Reads a KDL file; one that is not UTF-8 is a mistake of the configuration.
-fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = fs::read(path).map_err(|error| tool(format!("`{}` cannot be read: {error}", path.display())))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::new(Exit::Mistakes, &run::NOT_TEXT, format!("`{}` is not UTF-8 text from byte {at} on", path.display()))
-            .help("save it as UTF-8")
-    })
 }
 
 pub(crate) fn tool(message: String) -> Failure {

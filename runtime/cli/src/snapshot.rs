@@ -53,7 +53,7 @@ pub(crate) fn take(root: &Path, environment: Option<&str>, before: Generation) -
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut compiled, generation) = repository.with_reader(environment, &read, |texts| compile::compile_after(texts, before, threads));
-    repository.note_links(&mut compiled);
+    repository.note_files(&mut compiled);
     let again = match Repository::read(root) {
         Ok(again) => again,
         Err(failure) => return Taken::Unreadable(failure),

@@ -34,7 +34,7 @@ fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> R
     let mut mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
     let mut written: Vec<&str> = Vec::new();
     for ((path, old), (_, new)) in repository.configuration.iter().zip(&mended.configuration) {
-        if old == new {
+        if old == new || !repository.is_text(path) {
             continue;
         }
         if let Err(failure) = replace(&repository.root.join(path), old, new) {
@@ -44,7 +44,7 @@ fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> R
         }
         written.push(path);
     }
-    repository.note_links(&mut mended.compiled);
+    repository.note_files(&mut mended.compiled);
     Ok((mended.compiled, mended.fixed))
 }
 

@@ -85,7 +85,7 @@ fn report(path: &str, text: &str, found: &[Diagnostic]) {
 
 fn files(place: &Place, options: &Fmt) -> Result<(PathBuf, Vec<(String, String)>), Failure> {
     if options.files.is_empty() {
-        let repository = Repository::open(place)?;
+        let repository = Repository::open(place)?.only_text()?;
         return Ok((repository.root, repository.configuration));
     }
     let mut files = Vec::new();
