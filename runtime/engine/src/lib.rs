@@ -21,6 +21,7 @@ pub mod guard;
 pub mod key;
 pub mod memory;
 pub mod pinned;
+mod planted;
 pub mod policy;
 pub mod ports;
 pub mod recover;

@@ -15,6 +15,7 @@ mod policies;
 mod random;
 mod schedules;
 mod seeds;
+mod simulation;
 mod site;
 mod unreachable;
 mod waits;

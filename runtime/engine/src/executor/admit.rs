@@ -101,9 +101,12 @@ impl Shard {
             Entry::Live(live) if live.state.paused && live.state.children > 0 => Some(id.clone()),
             _ => None,
         });
-        let paused: Vec<Arc<str>> = paused.collect();
+        // In an order of their own: a restart does the same wherever it is repeated.
+        let mut paused: Vec<Arc<str>> = paused.collect();
+        paused.sort_unstable();
         paused.iter().for_each(|run| self.cascade(run, &EventKind::RunPaused));
-        let waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
+        let mut waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
+        waiting.sort_unstable();
         waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
     }
 

@@ -126,7 +126,10 @@ async fn what_does_not_fit_is_refused_with_its_place_and_can_be_seen() {
     let error = engine.receive(odd.clone()).await.unwrap_err();
     assert_eq!(error, ReceiveError::Payload("`order_id` is no string".to_owned()));
     assert_eq!(engine.receive(odd).await.unwrap_err(), error);
-    assert_eq!(engine.receive(Arrival { name: "pait".into(), ..paid("e2", "", 1) }).await.unwrap_err(), ReceiveError::Unknown("pait".into()));
+    assert_eq!(
+        engine.receive(Arrival { name: "pait".into(), ..paid("e2", "", 1) }).await.unwrap_err(),
+        ReceiveError::Unknown("pait".into())
+    );
     let refusal = Refusal { name: "paid".into(), source: "shop".into(), id: "e3".into(), why: "`amount`: must be an int".to_owned() };
     engine.refuse(refusal).await;
     engine.shutdown().await;
@@ -317,7 +320,9 @@ async fn a_caller_who_waits_is_answered_as_soon_as_the_run_has_ended() {
     assert!(matches!(engine.request("look", number(1), "caller", 2 * SECOND).await, Ok(Answer::Ended(_))));
     assert_eq!(runs(&engine, "look").await.len(), 200);
     let waiting = {
-        let engine = engine.clone(); tokio::spawn(async move { engine.request("slow", number(1), "caller", SECOND).await }) };
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.request("slow", number(1), "caller", SECOND).await })
+    };
     rest(&engine).await;
     world.clock.advance(SECOND);
     let Answer::GoesOn(run) = waiting.await.unwrap().unwrap() else { panic!("it takes an hour") };

@@ -41,8 +41,16 @@ fn struck(schedule: &Schedule, from: i64, until: i64) -> Vec<i64> {
 }
 
 const ZONES: [&str; 10] = [
-    "UTC", "America/New_York", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Apia",
-    "America/St_Johns", "Asia/Tehran",
+    "UTC",
+    "America/New_York",
+    "Europe/Berlin",
+    "America/Sao_Paulo",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "Pacific/Apia",
+    "America/St_Johns",
+    "Asia/Tehran",
 ];
 
 /// A day around each change of a zone's clock in ten years.
@@ -69,7 +77,9 @@ fn a_clock_strikes_at_each_time_of_the_wall_once_over_every_change_of_ten_years(
             }
             let lines: [(&str, fn(DateTime) -> bool); 3] = [
                 ("*/20 * * * *", |wall| wall.minute() % 20 == 0),
-                ("15 1-3 * * 0,6", |wall| wall.minute() == 15 && (1..=3).contains(&wall.hour()) && wall.weekday().to_monday_one_offset() >= 6),
+                ("15 1-3 * * 0,6", |wall| {
+                    wall.minute() == 15 && (1..=3).contains(&wall.hour()) && wall.weekday().to_monday_one_offset() >= 6
+                }),
                 ("30 2 1-15/2 * 1", |wall| {
                     let (day, weekday) = (wall.day(), wall.weekday().to_monday_one_offset());
                     wall.hour() == 2 && wall.minute() == 30 && ((day <= 15 && day % 2 == 1) || weekday == 1)
@@ -80,9 +90,8 @@ fn a_clock_strikes_at_each_time_of_the_wall_once_over_every_change_of_ten_years(
                 assert_eq!(struck(&schedule, from, until), walked(&zone, from, until, wanted), "{name} {change} {line}");
             }
             let weekly = Schedule::new(&Times::Weekly { day: 7, at: 150 }, name).unwrap();
-            let oracle = walked(&zone, from, until, |wall| {
-                wall.weekday().to_monday_one_offset() == 7 && wall.hour() == 2 && wall.minute() == 30
-            });
+            let oracle =
+                walked(&zone, from, until, |wall| wall.weekday().to_monday_one_offset() == 7 && wall.hour() == 2 && wall.minute() == 30);
             assert_eq!(struck(&weekly, from, until), oracle, "{name} {change}");
         }
     }
