@@ -19,6 +19,7 @@ use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::pinned::Pinned;
+use crate::planted::{Bug, planted};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::schedules::Clock as ClockName;
 use crate::state::{RunState, Standing};
@@ -463,6 +464,7 @@ impl Shard {
                     }
                 } else {
                     live.busy = true;
+                    let now = now + i64::from(planted(Bug::InstantNotLogged));
                     self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply });
                 }
             }

@@ -13,6 +13,7 @@ use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::planted::{Bug, planted};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
@@ -208,7 +209,8 @@ impl RunState {
     /// What it has cost, with what the run around it had cost when it began: what its flow's cap is held against.
     #[must_use]
     pub fn spent(&self) -> Option<Money> {
-        let around = self.parent.as_ref().filter(|_| self.outer.is_some()).and_then(|parent| parent.spent);
+        let around =
+            self.parent.as_ref().filter(|_| self.outer.is_some() && !planted(Bug::BudgetOfParentForgotten)).and_then(|parent| parent.spent);
         match (around, self.cost) {
             (Some(around), Some(cost)) => around.plus(cost),
             (one, other) => one.or(other),

@@ -7,6 +7,7 @@ use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
 use crate::fit;
 use crate::key::{approval_id, digest_of, effect_key, text_of};
+use crate::planted::{Bug, planted};
 use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
 use crate::scope::{Names, run_value};
@@ -50,7 +51,7 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
         return Err("the step acts on nothing".to_owned());
     };
     let (operation, _) = round.operation(operation)?;
-    let (request, evidence) = match asked {
+    let (request, evidence) = match asked.filter(|_| !planted(Bug::EditsForgotten)) {
         Some(asked) => (asked.request.clone(), asked.approval.evidence.clone()),
         None => (round.bind(request)?, round.bind(evidence)?),
     };
@@ -158,7 +159,8 @@ fn guard(over: &[String]) -> Used {
 
 /// Whether an approval allows what is asked now: the same policies, and no rule that was not put to the approver.
 fn covers(asked: &Asked, escalations: &[(String, Escalation)], policy: Digest) -> bool {
-    asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
+    planted(Bug::ApprovalCoversAll)
+        || asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
 }
 
 /// What is there is read first; where it cannot even be asked for, that is known at once.
@@ -209,6 +211,7 @@ fn approval(
 pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, between: (i64, i64)) -> Option<Effect> {
     let (not_before, not_after) = between;
     let (operation, connector) = round.operation(&intent.operation).ok()?;
-    let call = Call { connector, operation, request: intent.request.clone(), key: intent.key.to_string() };
+    let again = if attempt > 1 && planted(Bug::AttemptInKey) { attempt.to_string() } else { String::new() };
+    let call = Call { connector, operation, request: intent.request.clone(), key: intent.key.to_string() + &again };
     Some(Effect::Perform { step: id, attempt, not_before, not_after, call })
 }

@@ -2,6 +2,7 @@
 //!
 //! A seed gives the same bytes in the log on every machine. `TRADEWIND_SEED=7` repeats one, `TRADEWIND_SEEDS=1000` lives through so many.
 
+mod bites;
 mod clock;
 mod disk;
 mod ending;

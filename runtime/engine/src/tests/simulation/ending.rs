@@ -31,6 +31,9 @@ impl Share {
 
 pub(super) async fn end(life: &mut Life) -> Share {
     life.becalm().await;
+    // The clock is set right again, where it was set back.
+    let newest = life.judge.lock().unwrap().events.last().map_or(0, |event| event.header.at);
+    life.clock.set(newest.max(life.clock.now()));
     life.rest().await;
     let before: BTreeSet<Arc<str>> =
         life.judge.lock().unwrap().runs.iter().filter(|(_, run)| run.ended.is_some()).map(|(id, _)| id.clone()).collect();

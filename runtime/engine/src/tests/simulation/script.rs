@@ -6,6 +6,7 @@ use crate::approval::{ApprovalKind, PendingApproval, Verdict};
 use crate::arrival::Arrival;
 use crate::decide::Wish;
 use crate::ports::Clock;
+use std::future::Future;
 use std::sync::Arc;
 use tradewind_lang::value::Value;
 
@@ -125,6 +126,19 @@ async fn people(life: &mut Life) {
     }
 }
 
+/// An answer that is handed in, and is not read before its time is over.
+async fn late(life: &mut Life) {
+    let engine = life.engine().await;
+    let Ok(inbox) = engine.approvals().await else { return };
+    let now = life.clock.now();
+    let Some((item, deadline)) = inbox.iter().find_map(|item| Some((item, item.approval.deadline.filter(|at| *at > now)?))) else { return };
+    let Some(verdict) = verdict(life, item) else { return };
+    life.note(format!("bob answers {} in the moment of its end", item.approval.id));
+    let mut answer = Box::pin(engine.answer(&item.approval.id, "bob@example.com", verdict));
+    std::future::poll_fn(|context| std::task::Poll::Ready(answer.as_mut().poll(context).is_ready())).await;
+    life.clock.set(deadline);
+}
+
 async fn wishes(life: &mut Life) {
     let live = life.live().await;
     if live.is_empty() {
@@ -189,7 +203,9 @@ pub(super) async fn step(life: &mut Life) {
             let event = Arrival { payload: Value::record([("order_id", Value::Int(1))]), ..event(life) };
             life.receive(event).await;
         }
-        13..=15 => people(life).await,
+        13 | 14 => people(life).await,
+        15 if life.one_of(3) == 0 => late(life).await,
+        15 => people(life).await,
         16 | 17 => wishes(life).await,
         18..=20 => clocks(life).await,
         21 => match life.one_of(4) {

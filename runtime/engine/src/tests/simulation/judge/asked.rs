@@ -40,10 +40,6 @@ impl Questions {
             .filter(|question| question.closed.is_none())
             .filter_map(|question| Some((&question.run, question.approval.deadline?)))
     }
-
-    pub(in super::super) fn open(&self) -> usize {
-        self.all.values().filter(|question| question.closed.is_none()).count()
-    }
 }
 
 fn is_member(plan: &Plan, team: &str, by: &str) -> bool {
