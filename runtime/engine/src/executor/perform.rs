@@ -79,12 +79,15 @@ impl Shard {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
         let ((not_before, not_after), ended) = (between, self.ended.clone());
+        // A second request of this one would be a second effect: it leaves only while nobody else has the log.
+        let once = !call.key.is_empty() && call.operation.idempotent.is_none();
+        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
         tokio::spawn(async move {
             if not_before > now {
                 clock.sleep_until(not_before).await;
             }
             // The last look before it leaves: a machine may have slept, or another process may hold the shard by now.
-            if ended.load(Ordering::Acquire) {
+            if ended.load(Ordering::Acquire) || once && !log.holds(shard, epoch).await {
                 return;
             }
             if clock.now() >= not_after {
