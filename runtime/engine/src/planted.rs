@@ -4,12 +4,16 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
     /// An effect leaves before its intent is durable.
+    #[cfg(test)]
     EffectBeforeIntent,
     /// A start is acknowledged before it is durable.
+    #[cfg(test)]
     StartAcknowledgedEarly,
     /// An answer is acknowledged before it is durable.
+    #[cfg(test)]
     AnswerAcknowledgedEarly,
     /// An event is acknowledged before it is durable.
+    #[cfg(test)]
     ReceiptEarly,
     /// The number of the attempt is in the idempotency key.
     AttemptInKey,
@@ -77,6 +81,9 @@ pub(crate) enum Bug {
     InstantNotLogged,
     /// Another input under a known key is taken for the same.
     ConflictUnseen,
+    /// Who lost the log still sends what cannot be sent twice. Planted in the twin.
+    #[cfg(test)]
+    ZombieSends,
     /// The store does not compare epochs. Planted in the twin.
     #[cfg(test)]
     EpochUnchecked,

@@ -163,6 +163,10 @@ impl LogStore for Process {
         })
     }
 
+    fn holds(&self, _: u32, epoch: u64) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.disk.inner.lock().unwrap().epoch == epoch || planted(Bug::ZombieSends) })
+    }
+
     fn durable(&self) -> bool {
         true
     }

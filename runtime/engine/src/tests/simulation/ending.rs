@@ -57,7 +57,7 @@ async fn come_to_an_end(life: &mut Life) {
         if live.is_empty() {
             return;
         }
-        for run in live.iter().filter(|run| run.status == RunStatus::Paused && run.parent.is_none()) {
+        for run in live.iter().filter(|run| run.status == RunStatus::Paused) {
             life.control(run.id.clone(), Wish::Resume).await;
         }
         life.rest().await;
