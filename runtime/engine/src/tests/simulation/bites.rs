@@ -4,7 +4,7 @@ use super::{flows, live, on_threads};
 use crate::planted::{Bug, plant};
 
 /// So many seeds at most until a bug is caught.
-const MOST: u64 = 400;
+const MOST: u64 = 200;
 
 const BUGS: [Bug; 40] = [
     Bug::EffectBeforeIntent,
