@@ -38,6 +38,10 @@ impl LogStore for Recording {
         self.log.scan(shard, from, limit)
     }
 
+    fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
+        self.log.holds(shard, epoch)
+    }
+
     fn durable(&self) -> bool {
         self.log.durable()
     }

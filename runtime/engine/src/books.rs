@@ -7,6 +7,7 @@ use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
 use crate::memory::{Fact, Memories};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::planted::{Bug, planted};
 use crate::schedules::Schedules;
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
@@ -248,10 +249,11 @@ impl<L: Holds> Books<L> {
     fn keep_index(&mut self, active: &Pinned, run: &Arc<str>, event: &Event) {
         let at = event.header.at;
         match &event.kind {
+            EventKind::IntentRecorded(_) if planted(Bug::GuardsForgottenAtRestart) => {}
             EventKind::IntentRecorded(intent) => self.guards.hold(&intent.key, &intent.claims, at),
             EventKind::EffectSettled { outcome, .. } => match (self.key_of(run, event), outcome) {
-                (Some(key), Outcome::Done(_)) => self.guards.keep(&key),
-                (Some(key), Outcome::Failed(_)) => self.guards.release(&key),
+                (Some(key), Outcome::Done(_)) if !planted(Bug::GuardsFreedByDone) => self.guards.keep(&key),
+                (Some(key), _) => self.guards.release(&key),
                 (None, _) => {}
             },
             EventKind::ApprovalRequested(approval) => {

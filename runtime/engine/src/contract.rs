@@ -112,7 +112,8 @@ async fn fencing(store: &dyn LogStore) -> Result<(), String> {
         other => return Err(format!("an append with the old epoch: {other:?}, wanted Fenced")),
     }
     same("after a fenced append, the segments", &everything(store, 0).await?, &before)?;
-    append(store, new, segment).await
+    append(store, new, segment).await?;
+    same("the newest epoch holds the shard", &store.holds(0, new).await, &true)
 }
 
 async fn shards_apart(store: &dyn LogStore) -> Result<(), String> {

@@ -22,6 +22,7 @@ use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::engine::StartError;
 use crate::frozen::Frozen;
 use crate::pinned::Pinned;
+use crate::planted::{Bug, planted};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::schedules::Clock as ClockName;
 use crate::state::{RunState, Standing};
@@ -503,6 +504,7 @@ impl Shard {
                 } else {
                     live.busy = true;
                     let active = self.active.clone();
+                    let now = now + i64::from(planted(Bug::InstantNotLogged));
                     self.pending.push_back(Pending { run: Some(run.clone()), decision, now, reply, active });
                 }
             }

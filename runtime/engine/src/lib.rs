@@ -24,6 +24,7 @@ mod hours;
 pub mod key;
 pub mod memory;
 pub mod pinned;
+mod planted;
 pub mod policy;
 pub mod ports;
 pub mod recover;

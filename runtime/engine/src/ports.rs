@@ -54,6 +54,12 @@ pub trait LogStore: Send + Sync + 'static {
     fn append(&self, epoch: u64, segment: Segment) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Up to `limit` segments of a shard whose first seq is at least `from`, in order.
     fn scan(&self, shard: u32, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Segment>, StoreError>>;
+    /// Whether an epoch is the newest of its shard: asked before anything leaves that could not be taken for a repetition.
+    /// A store that one process at a time can open may always say yes.
+    fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
+        let _ = (shard, epoch);
+        Box::pin(std::future::ready(true))
+    }
     /// Whether an acknowledged segment survives the process and the machine.
     fn durable(&self) -> bool;
 }

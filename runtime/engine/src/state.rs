@@ -15,6 +15,7 @@ use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
 use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
+use crate::planted::{Bug, planted};
 use crate::undo::{AGAIN, Reversal, UNDO, of_input};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -223,7 +224,8 @@ impl RunState {
     /// What it has cost, with what the run around it had cost when it began: what its flow's cap is held against.
     #[must_use]
     pub fn spent(&self) -> Option<Money> {
-        let around = self.parent.as_ref().filter(|_| self.outer.is_some()).and_then(|parent| parent.spent);
+        let around =
+            self.parent.as_ref().filter(|_| self.outer.is_some() && !planted(Bug::BudgetOfParentForgotten)).and_then(|parent| parent.spent);
         match (around, self.cost) {
             (Some(around), Some(cost)) => around.plus(cost),
             (one, other) => one.or(other),

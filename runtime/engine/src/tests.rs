@@ -16,6 +16,7 @@ mod random;
 mod reload;
 mod schedules;
 mod seeds;
+mod simulation;
 mod site;
 mod undo;
 mod unreachable;

@@ -10,6 +10,7 @@ use crate::guard::Claim;
 use crate::hours::Hours;
 use crate::key::{approval_id, digest_of, effect_key, text_of, undo_key};
 use crate::pinned::Node;
+use crate::planted::{Bug, planted};
 use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
 use crate::ports::Call;
 use crate::scope::{Names, run_value};
@@ -55,6 +56,7 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
     };
     let (operation, _) = round.operation(operation)?;
     let reverses = graph.node(id).and_then(|node| node.reverses.as_ref());
+    let asked = asked.filter(|_| !planted(Bug::EditsForgotten));
     let (request, evidence) = match (asked, reverses.map(|reversal| (&reversal.back, &reversal.evidence))) {
         (Some(asked), _) => (asked.request.clone(), asked.approval.evidence.clone()),
         (None, Some((Back::By { request, .. }, evidence))) => (request.clone(), evidence.clone()),
@@ -191,7 +193,8 @@ fn guard(over: &[String]) -> Used {
 
 /// Whether an approval allows what is asked now: the same policies, and no rule that was not put to the approver.
 fn covers(asked: &Asked, escalations: &[(String, Escalation)], policy: Digest) -> bool {
-    asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
+    planted(Bug::ApprovalCoversAll)
+        || asked.approval.policy == policy && escalations.iter().all(|(rule, _)| asked.approval.rules.contains(rule))
 }
 
 /// Until when people have time: the shortest of what is declared, each counted in the working hours of its team.
@@ -255,11 +258,12 @@ fn approval(
 pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, between: (i64, i64)) -> Option<Effect> {
     let (not_before, not_after) = between;
     let (operation, connector) = round.operation(&intent.operation).ok()?;
+    let again = if attempt > 1 && planted(Bug::AttemptInKey) { attempt.to_string() } else { String::new() };
     let call = Call {
         connector,
         operation,
         request: intent.request.clone(),
-        key: intent.key.to_string(),
+        key: intent.key.to_string() + &again,
         types: round.state.pinned.types.clone(),
     };
     Some(Effect::Perform { step: id, attempt, not_before, not_after, call })

@@ -4,6 +4,7 @@ use super::{Effect, Round, act, children, model, person, undo};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
+use crate::planted::{Bug, planted};
 use crate::state::{Phase, Standing};
 use std::sync::Arc;
 use tradewind_lang::plan::{Arm, Facts, Require, Rule, Step, StepId, StepKind};
@@ -19,7 +20,7 @@ pub(super) fn wave(round: &mut Round<'_>) {
     }
     let known = round.known;
     for step in round.state.ready().into_iter().filter(|id| usize::from(id.0) < known).take(WIDEST) {
-        if !round.is_working() || round.state.paused {
+        if !round.is_working() || round.state.paused && !planted(Bug::PauseIgnored) {
             break;
         }
         start(round, step);
@@ -60,7 +61,7 @@ fn finish(round: &mut Round<'_>) {
             }
             round.emit(None, EventKind::RunFailed { failure }, Used::State, None);
         }
-        Standing::Cancelling(reason) if round.state.open == 0 => {
+        Standing::Cancelling(reason) if round.state.open == 0 || planted(Bug::CancelForgetsEffects) => {
             withdraw(round);
             round.emit(None, EventKind::RunCancelled { reason }, Used::State, None);
         }
@@ -71,7 +72,7 @@ fn finish(round: &mut Round<'_>) {
 /// Nobody is asked any more for a run that ends.
 fn withdraw(round: &mut Round<'_>) {
     let open: Vec<(StepId, Arc<str>)> = round.state.inbox().map(|(step, asked)| (step, asked.approval.id.clone())).collect();
-    for (step, approval) in open {
+    for (step, approval) in open.into_iter().filter(|_| !planted(Bug::QuestionLeftOpen)) {
         round.emit(Some(step), EventKind::ApprovalWithdrawn { approval }, Used::State, None);
     }
 }

@@ -5,6 +5,7 @@ use crate::approval::{AnswerRefusal, ApprovalKind, Verdict};
 use crate::event::{EventKind, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::fit;
+use crate::planted::{Bug, planted};
 use crate::state::{Asked, Phase};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub(super) fn answer(round: &mut Round<'_>, approval: &Arc<str>, by: &Arc<str>, 
 }
 
 fn may_answer(round: &Round<'_>, id: StepId, asked: &Asked, by: &str) -> Result<(), AnswerRefusal> {
-    if asked.approval.deadline.is_some_and(|deadline| round.now >= deadline) {
+    if asked.approval.deadline.is_some_and(|deadline| round.now >= deadline) && !planted(Bug::LateAnswerCounts) {
         return Err(AnswerRefusal::Expired);
     }
     let to = match (asked.approval.kind, &asked.approval.operation) {
@@ -39,7 +40,8 @@ fn may_answer(round: &Round<'_>, id: StepId, asked: &Asked, by: &str) -> Result<
 
 /// Who belongs to a team is what the active plan says, not the run's own.
 fn is_member(round: &Round<'_>, team: &str, address: &str) -> bool {
-    round.active.plan.teams.get(team).is_some_and(|team| team.members.iter().any(|member| member.eq_ignore_ascii_case(address)))
+    planted(Bug::AnybodyMayAnswer)
+        || round.active.plan.teams.get(team).is_some_and(|team| team.members.iter().any(|member| member.eq_ignore_ascii_case(address)))
 }
 
 fn record(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict, closes: bool, edited: Option<Value>) {
@@ -65,7 +67,7 @@ fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
                 return Err(AnswerRefusal::WouldBeDenied(rule, message));
             }
             let mut agreed: BTreeSet<String> = asked.agreed.iter().map(|one| one.to_lowercase()).collect();
-            if edited.is_some() {
+            if edited.is_some() && !planted(Bug::EditKeepsAgreement) {
                 // Whoever agreed before agreed to something else.
                 agreed.clear();
             }
@@ -73,7 +75,7 @@ fn act(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
                 return Err(AnswerRefusal::Twice);
             }
             let every_team = asked.approval.to.iter().all(|team| agreed.iter().any(|one| is_member(round, team, one)));
-            let closes = every_team && agreed.len() >= asked.approval.quorum as usize;
+            let closes = every_team && agreed.len() + usize::from(planted(Bug::QuorumOffByOne)) >= asked.approval.quorum as usize;
             record(round, id, asked, by, verdict, closes, edited);
             if closes {
                 person::rearm_deadline(round);

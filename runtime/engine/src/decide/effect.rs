@@ -5,6 +5,7 @@ use super::{Cause, Effect, Round, act, bind, person, settled};
 use crate::backoff::{Unreached, asked_for, retry_at};
 use crate::event::{EventKind, Next, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
+use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome, UNREACHABLE};
 use crate::scope::{Names, run_value};
 use crate::state::{NOT_DONE, OpenEffect, Phase};
@@ -77,7 +78,9 @@ pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome
         CallOutcome::Unknown(why) => doubt(round, id, &effect, ("unknown", why), answered),
         CallOutcome::Failed(failure) if failure.is_unreachable() => unreachable(round, id, &effect, failure, answered),
         // An earlier attempt may have happened: this refusal says nothing of that one.
-        CallOutcome::Failed(failure) if effect.doubt => doubt(round, id, &effect, (&failure.code, &failure.message), answered),
+        CallOutcome::Failed(failure) if effect.doubt && !planted(Bug::RefusalAfterDoubtBelieved) => {
+            doubt(round, id, &effect, (&failure.code, &failure.message), answered)
+        }
         CallOutcome::Failed(failure) => failed(round, id, &effect, failure, answered),
     }
 }
@@ -155,7 +158,7 @@ fn settles_at(effect: &OpenEffect, restarted: bool, timeout: Micros, now: i64) -
 fn too_late(round: &Round<'_>, effect: &OpenEffect) -> i64 {
     let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
     match operation.ok().and_then(|operation| operation.idempotent.clone()) {
-        Some(Idempotent::Key { window }) => effect.sent_at.saturating_add(window),
+        Some(Idempotent::Key { window }) if !planted(Bug::KeyWindowIgnored) => effect.sent_at.saturating_add(window),
         _ => i64::MAX,
     }
 }
@@ -164,8 +167,8 @@ fn too_late(round: &Round<'_>, effect: &OpenEffect) -> i64 {
 fn harmless(idempotent: Option<&Idempotent>, effect: &OpenEffect, at: i64) -> bool {
     match idempotent {
         Some(Idempotent::Natural) => true,
-        Some(Idempotent::Key { window }) => at < effect.sent_at.saturating_add(*window),
-        None => false,
+        Some(Idempotent::Key { window }) => at < effect.sent_at.saturating_add(*window) || planted(Bug::KeyWindowIgnored),
+        None => planted(Bug::DoubtSentAgain),
     }
 }
 

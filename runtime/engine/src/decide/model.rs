@@ -3,6 +3,7 @@
 use super::{Effect, Round};
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
+use crate::planted::{Bug, planted};
 use crate::ports::Classification;
 use crate::scope::StepScope;
 use crate::state::Phase;
@@ -62,7 +63,7 @@ fn within(spent: Option<Money>, price: Money, cap: Money) -> bool {
     if price.amount.is_zero() {
         return true;
     }
-    let total = spent.map_or(Some(price), |spent| spent.plus(price));
+    let total = spent.map_or(Some(price), |spent| if planted(Bug::BudgetCountedAfter) { Some(spent) } else { spent.plus(price) });
     total.and_then(|total| total.compare(cap)).is_some_and(std::cmp::Ordering::is_le)
 }
 

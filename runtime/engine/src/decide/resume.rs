@@ -1,7 +1,8 @@
 //! Input: the run was found unfinished in the log. What was under way is taken up where the log ends.
 
-use super::{Effect, Round, Timer, effect, person};
+use super::{Effect, Round, Timer, act, effect, person};
 use crate::event::{Next, Used};
+use crate::planted::{Bug, planted};
 use crate::state::{Phase, RESTART};
 use tradewind_lang::plan::StepId;
 
@@ -9,6 +10,7 @@ pub(super) fn take_up(round: &mut Round<'_>) {
     let timers: Vec<Effect> = round
         .state
         .inbox()
+        .filter(|_| !planted(Bug::QuestionForgottenAtRestart))
         .filter_map(|(_, asked)| {
             let at = asked.approval.deadline?;
             Some(Effect::Timer { timer: Timer::Approval(asked.approval.id.clone()), at })
@@ -25,6 +27,9 @@ pub(super) fn take_up(round: &mut Round<'_>) {
         let Some(Phase::Effect(open)) = round.state.step(id).map(|step| step.phase.clone()) else { continue };
         match open.next {
             // Its first attempt, or a repetition that is due: it may have been sent before the log ended.
+            None if planted(Bug::RestartForgetsDoubt) => {
+                round.decision.effects.extend(act::perform(round, id, &open.intent, open.attempt, (round.now, i64::MAX)));
+            }
             None => interrupted(round, id, &open),
             Some(Next::Send(at)) if at <= round.now => interrupted(round, id, &open),
             Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id, open.doubt),

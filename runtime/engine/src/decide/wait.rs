@@ -6,6 +6,7 @@ use crate::arrival::{Arrival, emitted_id};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::fit;
+use crate::planted::{Bug, planted};
 use crate::scope::{StepScope, WithEvent, whole};
 use crate::state::{Phase, RunState, Sleep};
 use std::sync::Arc;
@@ -68,13 +69,13 @@ fn listen(round: &mut Round<'_>, id: StepId, until: i64, event: Option<Arc<str>>
     if let Some(event) = event {
         round.perform(Effect::Listen { step: id, event });
     }
-    round.perform(Effect::Timer { timer: Timer::Wait(id), at: until });
+    round.perform(Effect::Timer { timer: Timer::Wait(id), at: until - i64::from(planted(Bug::WaitEarly)) });
 }
 
 /// Waits that were found in the log go on.
 pub(super) fn take_up(round: &mut Round<'_>) {
     let sleeps: Vec<(StepId, Arc<Sleep>)> = round.state.sleeps().map(|(id, sleep)| (id, sleep.clone())).collect();
-    for (id, sleep) in sleeps {
+    for (id, sleep) in sleeps.into_iter().filter(|_| !planted(Bug::WaitForgottenAtRestart)) {
         listen(round, id, sleep.until, sleep.event.clone());
     }
 }
@@ -88,7 +89,7 @@ fn asleep(round: &Round<'_>, id: StepId) -> Option<Arc<Sleep>> {
 
 /// Input: the time of a wait is over.
 pub(super) fn ran_out(round: &mut Round<'_>, id: StepId) {
-    let Some(sleep) = asleep(round, id).filter(|sleep| round.now >= sleep.until) else { return };
+    let Some(sleep) = asleep(round, id).filter(|sleep| round.now >= sleep.until - i64::from(planted(Bug::WaitEarly))) else { return };
     let declared = match round.state.graph.step(id).map(|step| &step.kind) {
         Some(StepKind::Wait(wait)) => wait.on_timeout.unwrap_or(OnTimeout::Stop),
         _ => OnTimeout::Stop,

@@ -4,6 +4,7 @@ use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, St
 use crate::arrivals::Arrived;
 use crate::decide::{Input, Moment, Turn, Wish, decide};
 use crate::event::EventKind;
+use crate::planted::{Bug, planted};
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;
 use std::collections::VecDeque;
@@ -46,7 +47,7 @@ fn short(run: &str) -> &str {
 }
 
 fn known(run: &Arc<str>, conflict: bool) -> Started {
-    Started { run_id: run.clone(), is_new: false, conflict }
+    Started { run_id: run.clone(), is_new: false, conflict: conflict && !planted(Bug::ConflictUnseen) }
 }
 
 impl Shard {
@@ -82,16 +83,19 @@ impl Shard {
             }
         }
         let undispatched: Vec<Arrived> = self.books.arrivals.undispatched().cloned().collect();
-        undispatched.into_iter().for_each(|arrived| self.dispatch(&arrived));
+        undispatched.into_iter().filter(|_| !planted(Bug::DispatchForgottenAtRestart)).for_each(|arrived| self.dispatch(&arrived));
         self.starts_are_due();
         // Where the process ended between the end of one run and the beginning of the next.
         let paused = self.books.runs.iter().filter_map(|(id, entry)| match entry {
             Entry::Live(live) if live.state.paused && live.state.children > 0 => Some(id.clone()),
             _ => None,
         });
-        let paused: Vec<Arc<str>> = paused.collect();
+        // In an order of their own: a restart does the same wherever it is repeated.
+        let mut paused: Vec<Arc<str>> = paused.collect();
+        paused.sort_unstable();
         paused.iter().for_each(|run| self.cascade(run, &EventKind::RunPaused));
-        let waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
+        let mut waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
+        waiting.sort_unstable();
         waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
     }
 
@@ -111,6 +115,9 @@ impl Shard {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         let worked = lane.front() == Some(&ended.id);
         lane.retain(|run| *run != ended.id);
+        if planted(Bug::LaneLastFirst) {
+            lane.make_contiguous().reverse();
+        }
         match lane.front().cloned() {
             None => drop(self.lanes.remove(key)),
             Some(next) if worked => self.push(&next, Input::Admit, None),
@@ -120,7 +127,7 @@ impl Shard {
 
     /// Whether a run may begin beside those that have its concurrency key; where it replaces them, they are told.
     pub(super) fn turn_of(&mut self, run: &Arc<str>, key: Option<&Arc<str>>, busy: Option<Busy>) -> Turn {
-        let Some(key) = key else { return Turn::Now };
+        let Some(key) = key.filter(|_| !planted(Bug::LaneUnlocked)) else { return Turn::Now };
         let before: Vec<Arc<str>> = self.lanes.get(key).map_or_else(Vec::new, |lane| lane.iter().cloned().collect());
         let Some(first) = before.first() else {
             self.lanes.entry(key.clone()).or_default().push_back(run.clone());

@@ -8,6 +8,7 @@ use crate::codec::Writer;
 use crate::decide::{Cause, Decision, Draft, Effect, Input, Timer};
 use crate::event::{EVENT_FORMAT, Event, EventKind, Header, SEMANTICS, StepRef};
 use crate::pinned::Pinned;
+use crate::planted::{Bug, planted};
 use crate::ports::StoreError;
 use crate::segment::Segment;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ impl Shard {
         if writer.is_empty() {
             return false;
         }
+        #[cfg(test)]
+        self.act_early(&mut items);
         let (count, inside, log, epoch) = (writer.count(), self.inside.clone(), self.ports.log.clone(), self.head.epoch);
         let segment = writer.finish().map(|body| Segment::seal(self.shard, first, count, self.head.hash, body));
         match segment {
@@ -77,6 +80,33 @@ impl Shard {
             }
         }
         true
+    }
+
+    /// What must wait until the commit is durable, where a bug is planted.
+    #[cfg(test)]
+    fn act_early(&mut self, items: &mut [Item]) {
+        for item in items {
+            if let Some(run) = item.run.clone().filter(|_| planted(Bug::EffectBeforeIntent)) {
+                let early = item.effects.iter().filter(|effect| matches!(effect, Effect::Perform { .. }));
+                early.cloned().collect::<Vec<_>>().into_iter().for_each(|effect| self.perform(&run, effect));
+            }
+            item.reply = match item.reply.take() {
+                Some(Reply::Start(reply)) if planted(Bug::StartAcknowledgedEarly) => {
+                    let run_id = item.run.clone().unwrap_or_default();
+                    drop(reply.send(Started { run_id, is_new: true, conflict: false }));
+                    None
+                }
+                Some(Reply::Answer(reply)) if planted(Bug::AnswerAcknowledgedEarly) => {
+                    drop(reply.send(Ok(())));
+                    None
+                }
+                Some(Reply::Receive(reply)) if planted(Bug::ReceiptEarly) => {
+                    self.received(&item.events, reply);
+                    None
+                }
+                other => other,
+            };
+        }
     }
 
     /// Gives a decision's events their places, or hands it back where the guards leave nothing of it.
@@ -140,6 +170,7 @@ impl Shard {
         let guards = &mut self.books.guards;
         decision.events.retain(|draft| {
             let (answer, forced) = match &draft.kind {
+                EventKind::IntentRecorded(_) if planted(Bug::GuardsUnasked) => return true,
                 EventKind::IntentRecorded(intent) => (guards.take(&intent.key, &intent.claims, &intent.forced, now), &intent.forced),
                 EventKind::ApprovalRequested(approval) => (guards.probe(&approval.claims, &approval.over, now), &approval.over),
                 _ => return true,
@@ -201,8 +232,10 @@ impl Shard {
     /// The commit is durable: fold, tell, perform, and wake its runs.
     pub(super) fn committed(&mut self) -> Result<(), StoreError> {
         let Some(batch) = self.committing.take() else { return Ok(()) };
-        self.head.next = batch.next;
-        self.head.hash = batch.hash;
+        self.head.next = batch.next + u64::from(planted(Bug::SequenceGap));
+        if !planted(Bug::ChainBroken) {
+            self.head.hash = batch.hash;
+        }
         self.commits += 1;
         for item in batch.items {
             self.settle_item(item)?;

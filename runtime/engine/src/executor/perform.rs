@@ -85,6 +85,9 @@ impl Shard {
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
         let ((not_before, not_after), ended) = (between, self.ended.clone());
         let gate = self.gate_of(run, &call);
+        // A second request of this one would be a second effect: it leaves only while nobody else has the log.
+        let once = !call.key.is_empty() && call.operation.idempotent.is_none();
+        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
         tokio::spawn(async move {
             if not_before > now {
                 clock.sleep_until(not_before).await;
@@ -98,7 +101,7 @@ impl Shard {
                 Err(failure) => return promise.keep(answer(CallOutcome::Failed(failure))),
             };
             // The last look before it leaves: a machine may have slept, or another process may hold the shard by now.
-            if ended.load(Ordering::Acquire) {
+            if ended.load(Ordering::Acquire) || once && !log.holds(shard, epoch).await {
                 return;
             }
             if clock.now() >= not_after {

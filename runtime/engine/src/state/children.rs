@@ -6,6 +6,7 @@ use crate::event::Outcome;
 use crate::failure::{Failure, FailureKind};
 use crate::key::child_id;
 use crate::pinned::FlowGraph;
+use crate::planted::{Bug, planted};
 use std::sync::Arc;
 use tradewind_lang::plan::{OnError, StepId, StepKind};
 use tradewind_lang::value::Value;
@@ -168,7 +169,7 @@ impl RunState {
     /// Lets as many items begin as may be at work at once.
     fn advance_items(&mut self, id: StepId) {
         let Some(StepKind::Each(each)) = self.graph.step(id).map(|step| &step.kind) else { return };
-        let parallel = (each.parallel as usize).max(1);
+        let parallel = (each.parallel as usize).max(1) + usize::from(planted(Bug::ParallelOffByOne));
         let may_begin = !self.paused && self.standing == Standing::Running;
         let Some(Phase::Items(items)) = self.steps.get_mut(usize::from(id.0)).map(|step| &mut step.phase) else { return };
         let begun = items.items.len().min(items.ended + parallel);

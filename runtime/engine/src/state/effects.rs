@@ -4,6 +4,7 @@ use super::{Asked, DoneEffect, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, R
 use crate::approval::{Approval, Verdict};
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy};
+use crate::planted::{Bug, planted};
 use crate::ports::UNREACHABLE;
 use std::sync::Arc;
 use tradewind_lang::plan::StepId;
@@ -115,7 +116,7 @@ impl RunState {
         let mut asked = Asked::clone(asked);
         if let Some(edited) = edited {
             asked.request = edited.clone();
-            asked.agreed.clear();
+            asked.agreed.retain(|_| planted(Bug::EditKeepsAgreement));
         }
         asked.agreed.extend(actor.cloned());
         let approves = matches!(verdict, Verdict::Approve { .. });

@@ -128,6 +128,39 @@ async fn an_engine_that_lost_its_shard_writes_nothing_more() {
 }
 
 #[tokio::test]
+async fn an_engine_that_lost_its_shard_sends_nothing_that_could_happen_twice() {
+    let page = r#"
+type "alarm" { field "text" string }
+flow "alarm" {
+    input "alarm"
+    act "page" { call "desk.page" text="=input.text" }
+    output { ran "=steps.page.ran" }
+}
+policy "pages" owner="leads" { on "desk.page"; limit "flood" count=100 per="24h" }
+"#;
+    let refused = failure("http-503", true);
+    let busy = connectors(Arc::new(move |request| (request.earlier == 0).then(|| Reply::Refused(refused.clone()))));
+    let world = World::new(plan(&[PROJECT, page]), busy);
+    let old = world.open().await;
+    old.start("alarm", Value::record([("text", Value::string("fire"))]), "test").await.unwrap();
+    turns().await;
+    assert_eq!(world.connectors.requests().len(), 1, "the next attempt waits for its time");
+    let new = world.open().await;
+    turns().await;
+    world.settle(&new).await;
+    turns().await;
+    assert_eq!(world.connectors.requests().len(), 2, "only one of the two sends it again");
+    assert_eq!(new.subscribe().progress.borrow().completed, 1);
+}
+
+/// Lets everything happen that does not wait for the clock.
+async fn turns() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn any_damage_to_the_log_is_found_and_named() {
     let world = World::triage();
     play(&world).await;

@@ -135,6 +135,10 @@ impl LogStore for MemoryLog {
         })
     }
 
+    fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.lock().epochs.get(&shard) == Some(&epoch) })
+    }
+
     fn durable(&self) -> bool {
         false
     }

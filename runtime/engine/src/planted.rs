@@ -1,0 +1,116 @@
+//! Bugs that a test plants, to prove that the checkers of the simulation bite. Outside of tests nothing is ever planted.
+
+/// A bug at its place in the code, named by what goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// An effect leaves before its intent is durable.
+    #[cfg(test)]
+    EffectBeforeIntent,
+    /// A start is acknowledged before it is durable.
+    #[cfg(test)]
+    StartAcknowledgedEarly,
+    /// An answer is acknowledged before it is durable.
+    #[cfg(test)]
+    AnswerAcknowledgedEarly,
+    /// An event is acknowledged before it is durable.
+    #[cfg(test)]
+    ReceiptEarly,
+    /// The number of the attempt is in the idempotency key.
+    AttemptInKey,
+    /// What cannot be sent twice is sent again when its outcome is in doubt.
+    DoubtSentAgain,
+    /// A key is relied on after the provider forgot it.
+    KeyWindowIgnored,
+    /// After a restart an open effect is sent as if it never was.
+    RestartForgetsDoubt,
+    /// A refusal is believed although an earlier attempt may have happened.
+    RefusalAfterDoubtBelieved,
+    /// An edit keeps the agreement of those who saw something else.
+    EditKeepsAgreement,
+    /// What is sent is what was asked for, not what was approved.
+    EditsForgotten,
+    /// One person fewer than the quorum is enough.
+    QuorumOffByOne,
+    /// An answer counts after its time.
+    LateAnswerCounts,
+    /// Anybody may answer.
+    AnybodyMayAnswer,
+    /// An approval of one request is taken for every request of its step.
+    ApprovalCoversAll,
+    /// A wait ends a microsecond early.
+    WaitEarly,
+    /// Waits are not taken up after a restart.
+    WaitForgottenAtRestart,
+    /// Deadlines of questions are not taken up after a restart.
+    QuestionForgottenAtRestart,
+    /// A clock strikes early.
+    ScheduleEarly,
+    /// The guards are not asked when an intent is sealed.
+    GuardsUnasked,
+    /// The guards forget what was taken before a restart.
+    GuardsForgottenAtRestart,
+    /// What certainly did not happen frees what another effect took.
+    GuardsFreedByDone,
+    /// The price of a call is counted after it.
+    BudgetCountedAfter,
+    /// Items forget what the run around them had spent.
+    BudgetOfParentForgotten,
+    /// A delivery that came before is taken again.
+    EventTwice,
+    /// What events start is not started after a restart.
+    DispatchForgottenAtRestart,
+    /// Runs of one concurrency key work beside each other.
+    LaneUnlocked,
+    /// The last run of a concurrency key goes first.
+    LaneLastFirst,
+    /// One item more than allowed is at work.
+    ParallelOffByOne,
+    /// A paused run goes on.
+    PauseIgnored,
+    /// A cancelled run does not settle what it has under way.
+    CancelForgetsEffects,
+    /// What a child ended with is not told to its parent after a restart.
+    ChildEndForgotten,
+    /// Questions of a run that ends stay open.
+    QuestionLeftOpen,
+    /// A segment is chained to the one before the last.
+    ChainBroken,
+    /// A number of the log is left out.
+    SequenceGap,
+    /// The log names another instant than the one that was decided with.
+    InstantNotLogged,
+    /// Another input under a known key is taken for the same.
+    ConflictUnseen,
+    /// Who lost the log still sends what cannot be sent twice. Planted in the twin.
+    #[cfg(test)]
+    ZombieSends,
+    /// The store does not compare epochs. Planted in the twin.
+    #[cfg(test)]
+    EpochUnchecked,
+    /// The store acknowledges before it syncs. Planted in the twin.
+    #[cfg(test)]
+    AcknowledgedBeforeSync,
+}
+
+/// Whether a bug is planted on this thread.
+#[cfg(test)]
+pub(crate) fn planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// Nothing ever is.
+#[cfg(not(test))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plants a bug on this thread, or takes it out.
+#[cfg(test)]
+pub(crate) fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}

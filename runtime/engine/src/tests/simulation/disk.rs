@@ -1,0 +1,173 @@
+//! A disk that many processes open, one after the other or at once, and the fate of each of them.
+
+use super::judge::Judge;
+use super::quiet::Activity;
+use crate::planted::{Bug, planted};
+use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
+use crate::segment::Segment;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[derive(Default)]
+struct Inner {
+    segments: Vec<Segment>,
+    /// Acknowledged and lost with the power: only where that bug is planted.
+    unsynced: Vec<Segment>,
+    epoch: u64,
+}
+
+pub(super) struct Disk {
+    inner: Mutex<Inner>,
+    judge: Arc<Mutex<Judge>>,
+}
+
+impl Disk {
+    pub(super) fn new(judge: Arc<Mutex<Judge>>) -> Self {
+        Self { inner: Mutex::default(), judge }
+    }
+
+    pub(super) fn segments(&self) -> Vec<Segment> {
+        self.inner.lock().unwrap().segments.clone()
+    }
+
+    fn sync(&self, inner: &mut Inner, segment: Segment) {
+        self.judge.lock().unwrap().durable(&segment);
+        inner.segments.push(segment);
+    }
+
+    fn append(&self, epoch: u64, segment: Segment) -> Result<(), StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        for earlier in std::mem::take(&mut inner.unsynced) {
+            self.sync(&mut inner, earlier);
+        }
+        let taken = inner.segments.iter().any(|other| other.first == segment.first);
+        if epoch != inner.epoch && !planted(Bug::EpochUnchecked) {
+            return Err(StoreError::Fenced);
+        }
+        if taken && !planted(Bug::EpochUnchecked) {
+            return Err(StoreError::Other(format!("there is a segment at {} already", segment.first)));
+        }
+        if planted(Bug::AcknowledgedBeforeSync) {
+            inner.unsynced.push(segment);
+        } else {
+            self.sync(&mut inner, segment);
+        }
+        Ok(())
+    }
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate {
+    Lives,
+    /// At this append: when it is durable, or before.
+    AtAppend(u64, bool),
+    /// At this call of a provider: after it left, or before.
+    AtCall(u64, bool),
+}
+
+/// A process: what it asks of the disk and of others is nothing once it is dead.
+pub(super) struct Process {
+    disk: Arc<Disk>,
+    fate: Mutex<Fate>,
+    dead: AtomicBool,
+    activity: Arc<Activity>,
+}
+
+fn died() -> StoreError {
+    StoreError::Other("the process died".to_owned())
+}
+
+impl Process {
+    pub(super) fn new(disk: Arc<Disk>, fate: Fate, activity: Arc<Activity>) -> Self {
+        Self { disk, fate: Mutex::new(fate), dead: AtomicBool::new(false), activity }
+    }
+
+    pub(super) fn die(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+        self.disk.inner.lock().unwrap().unsynced.clear();
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Nothing befalls it any more.
+    pub(super) fn spare(&self) {
+        *self.fate.lock().unwrap() = Fate::Lives;
+    }
+
+    /// Whether it dies now: at this append or call, and whether after it.
+    fn is_up(&self, append: bool) -> Option<bool> {
+        let mut fate = self.fate.lock().unwrap();
+        let (left, after) = match &mut *fate {
+            Fate::AtAppend(left, after) if append => (left, *after),
+            Fate::AtCall(left, after) if !append => (left, *after),
+            _ => return None,
+        };
+        *left = left.saturating_sub(1);
+        (*left == 0).then_some(after)
+    }
+
+    /// A call leaves, or the process ends with it; `false` where nothing leaves.
+    pub(super) fn sends(&self) -> bool {
+        if self.is_dead() {
+            return false;
+        }
+        match self.is_up(false) {
+            None => true,
+            Some(after) => {
+                self.die();
+                after
+            }
+        }
+    }
+}
+
+impl LogStore for Process {
+    fn take(&self, _: u32) -> BoxFuture<'_, Result<ShardHead, StoreError>> {
+        Box::pin(async move {
+            let mut inner = self.disk.inner.lock().unwrap();
+            inner.epoch += 1;
+            Ok(ShardHead { epoch: inner.epoch })
+        })
+    }
+
+    fn append(&self, epoch: u64, segment: Segment) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.activity.note();
+            for _ in 0..segment.first % 3 {
+                tokio::task::yield_now().await;
+            }
+            self.activity.note();
+            if self.is_dead() {
+                return Err(died());
+            }
+            let end = self.is_up(true);
+            if end != Some(false) {
+                self.disk.append(epoch, segment)?;
+            }
+            if end.is_some() {
+                self.die();
+                return Err(died());
+            }
+            Ok(())
+        })
+    }
+
+    fn scan(&self, _: u32, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Segment>, StoreError>> {
+        Box::pin(async move {
+            let inner = self.disk.inner.lock().unwrap();
+            let all = inner.segments.iter().chain(&inner.unsynced);
+            Ok(all.filter(|segment| segment.first >= from).take(limit).cloned().collect())
+        })
+    }
+
+    fn holds(&self, _: u32, epoch: u64) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.disk.inner.lock().unwrap().epoch == epoch || planted(Bug::ZombieSends) })
+    }
+
+    fn durable(&self) -> bool {
+        true
+    }
+}

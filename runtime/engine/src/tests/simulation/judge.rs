@@ -1,0 +1,264 @@
+//! The judge: it knows what is durable, and holds every event and every request against the invariants as they come.
+//!
+//! It folds nothing with the engine's own code; what it knows it has from the events alone.
+
+mod asked;
+mod limits;
+mod order;
+mod timely;
+
+pub(super) use timely::overdue as timely_overdue;
+
+use crate::event::{Event, EventKind, Intent, Outcome};
+use crate::ports::Call;
+use crate::recover::events_of;
+use crate::segment::Segment;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::{Digest, Plan};
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Violation {
+    pub(super) invariant: &'static str,
+    pub(super) what: String,
+}
+
+/// A run as its events tell of it.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) flow: Arc<str>,
+    pub(super) is_part: bool,
+    pub(super) parent: Option<Arc<str>>,
+    pub(super) payload: Digest,
+    pub(super) ended: Option<EventKind>,
+    pub(super) paused: bool,
+    /// It goes on only to settle what it has under way.
+    pub(super) ending: bool,
+    plan: Digest,
+    cost: Option<Money>,
+}
+
+/// An intent, and what its effect came to.
+#[derive(Debug, Clone)]
+pub(super) struct Meant {
+    pub(super) intent: Arc<Intent>,
+    pub(super) run: Arc<str>,
+    pub(super) settled: Option<Outcome>,
+}
+
+pub(super) struct Judge {
+    pub(super) plan: Arc<Plan>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) events: Vec<Event>,
+    pub(super) runs: BTreeMap<Arc<str>, Run>,
+    pub(super) meant: BTreeMap<Arc<str>, Meant>,
+    open: BTreeMap<(Arc<str>, u16), Arc<str>>,
+    pub(super) questions: asked::Questions,
+    pub(super) timely: timely::Timely,
+    order: order::Order,
+    limits: limits::Limits,
+    received: BTreeMap<[u8; 16], (u64, i64)>,
+    dispatched: BTreeSet<u64>,
+}
+
+impl Judge {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            violations: Vec::new(),
+            events: Vec::new(),
+            runs: BTreeMap::new(),
+            meant: BTreeMap::new(),
+            open: BTreeMap::new(),
+            questions: asked::Questions::default(),
+            timely: timely::Timely::default(),
+            order: order::Order::default(),
+            limits: limits::Limits::default(),
+            received: BTreeMap::new(),
+            dispatched: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn violated(&mut self, invariant: &'static str, what: String) {
+        self.violations.push(Violation { invariant, what });
+    }
+
+    /// A segment is durable.
+    pub(super) fn durable(&mut self, segment: &Segment) {
+        let next = self.events.last().map_or(1, |event| event.header.seq + 1);
+        if segment.first != next {
+            self.violated("I7", format!("a segment begins at {}, and {next} is next", segment.first));
+        }
+        match events_of(segment) {
+            Ok(events) => events.into_iter().for_each(|event| self.event(event)),
+            Err(error) => self.violated("I7", format!("{error:?}")),
+        }
+    }
+
+    /// A request reaches a provider.
+    pub(super) fn sent(&mut self, call: &Call) {
+        if call.key.is_empty() {
+            return;
+        }
+        let name = &call.operation.name;
+        match self.meant.get(&*call.key) {
+            None => self.violated("I1", format!("`{name}` was sent with the key {}, of which no intent is durable", call.key)),
+            Some(meant) if meant.intent.request != call.request => {
+                self.violated("I6", format!("`{name}` was sent with a request that its intent does not name"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.of_run(&event);
+        self.of_effect(&event);
+        self.of_arrival(&event);
+        asked::look(self, &event);
+        timely::look(self, &event);
+        order::look(self, &event);
+        self.events.push(event);
+    }
+
+    fn of_run(&mut self, event: &Event) {
+        let Some(run) = &event.header.run else { return };
+        if let EventKind::RunStarted { flow, payload, parent, .. } = &event.kind {
+            let is_part = parent.as_ref().is_some_and(|parent| parent.part != crate::child::Part::Flow);
+            let begun = Run {
+                flow: flow.clone(),
+                is_part,
+                parent: parent.as_ref().map(|parent| parent.run.clone()),
+                payload: *payload,
+                ended: None,
+                paused: false,
+                ending: false,
+                plan: event.header.plan,
+                cost: None,
+            };
+            if self.runs.insert(run.clone(), begun).is_some() {
+                self.violated("I12", format!("run {run} began twice"));
+            }
+            return;
+        }
+        let Some(known) = self.runs.get_mut(run) else {
+            return self.violated("I7", format!("run {run} has no beginning"));
+        };
+        let (other_plan, after_end) = (known.plan != event.header.plan, known.ended.is_some());
+        match &event.kind {
+            EventKind::RunPaused => known.paused = true,
+            EventKind::RunResumed => known.paused = false,
+            EventKind::CancelRequested { .. }
+            | EventKind::FailureHandled { .. }
+            | EventKind::StepFailed { goes_on: false, .. }
+            | EventKind::EffectDenied { goes_on: false, .. }
+            | EventKind::EffectSettled { outcome: Outcome::Failed(_), goes_on: false, .. } => known.ending = true,
+            kind if kind.ends_run() => known.ended = Some(kind.clone()),
+            _ => {}
+        }
+        if let Some(cost) = event.cost {
+            known.cost = known.cost.map_or(Some(cost), |sum| sum.plus(cost));
+        }
+        let (cost, flow) = (known.cost, known.flow.clone());
+        if other_plan {
+            self.violated("I9", format!("run {run} changed its plan"));
+        }
+        if after_end {
+            self.violated("I7", format!("run {run} goes on after its end with {}", event.kind.name()));
+        }
+        if event.kind.ends_run() {
+            self.settles_all(run);
+        }
+        self.limits
+            .cost_of(&self.plan, &flow, cost)
+            .into_iter()
+            .for_each(|what| self.violations.push(Violation { invariant: "I13", what }));
+    }
+
+    /// A run that ends has settled what it had under way, and nobody is asked for it any more.
+    fn settles_all(&mut self, run: &Arc<str>) {
+        if let Some(meant) = self.meant.values().find(|meant| meant.run == *run && meant.settled.is_none()) {
+            let what = format!("run {run} ended, and `{}` is not settled", meant.intent.operation);
+            self.violated("I3", what);
+        }
+        if let Some(child) = self.runs.iter().find(|(_, child)| child.parent.as_ref() == Some(run) && child.ended.is_none()) {
+            let what = format!("run {run} ended before {} within it", child.0);
+            self.violated("I3", what);
+        }
+        asked::ends(self, run);
+    }
+
+    fn of_effect(&mut self, event: &Event) {
+        let (Some(run), Some(step)) = (&event.header.run, &event.header.step) else { return };
+        let place = (run.clone(), step.id.0);
+        match &event.kind {
+            EventKind::IntentRecorded(intent) => {
+                if self.runs.get(run).is_some_and(|run| run.paused) {
+                    self.violated("pause", format!("paused run {run} means to do `{}`", intent.operation));
+                }
+                let meant = Meant { intent: intent.clone(), run: run.clone(), settled: None };
+                if self.meant.insert(intent.key.clone(), meant).is_some() {
+                    self.violated("I2", format!("two intents have the key {}", intent.key));
+                }
+                self.open.insert(place, intent.key.clone());
+                let found = self.limits.take(intent, event.header.at);
+                self.violations.extend(found.into_iter().map(|what| Violation { invariant: "I13", what }));
+            }
+            EventKind::EffectSettled { outcome, .. } => {
+                let Some(key) = self.open.remove(&place) else {
+                    return self.violated("I3", format!("an effect of run {run} is settled twice, or was never meant"));
+                };
+                if matches!(outcome, Outcome::Failed(_)) {
+                    self.limits.release(&key);
+                }
+                if let Some(meant) = self.meant.get_mut(&key) {
+                    meant.settled = Some(outcome.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn of_arrival(&mut self, event: &Event) {
+        let (seq, at) = (event.header.seq, event.header.at);
+        match &event.kind {
+            EventKind::EventReceived(arrival) => {
+                if let Some((first, _)) = self.received.get(&arrival.identity()).filter(|(_, first)| at < first + crate::engine::IDS_FOR) {
+                    let what = format!("event `{}` was received at {first} and again at {seq}", arrival.id);
+                    self.violated("I12", what);
+                }
+                self.received.insert(arrival.identity(), (seq, at));
+            }
+            EventKind::EventDispatched { event: of, runs, .. } => {
+                let distinct: BTreeSet<_> = runs.iter().collect();
+                if !self.dispatched.insert(*of) || distinct.len() != runs.len() {
+                    self.violated("I12", format!("event {of} was dispatched twice"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an event is durable under a seq.
+    pub(super) fn received_at(&self, identity: &[u8; 16]) -> Option<u64> {
+        self.received.get(identity).map(|(seq, _)| *seq)
+    }
+
+    /// What must be so when nothing is left to be done.
+    pub(super) fn at_the_end(&mut self) {
+        let hanging: Vec<String> =
+            self.runs.iter().filter(|(_, run)| run.ended.is_none()).map(|(id, run)| format!("{} {id}", run.flow)).collect();
+        if !hanging.is_empty() {
+            self.violated("I3", format!("these runs have not ended: {hanging:?}"));
+        }
+        let came = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::EventReceived(_) | EventKind::EventEmitted(_) => Some(event.header.seq),
+            _ => None,
+        });
+        let left: Vec<u64> = came.filter(|seq| !self.dispatched.contains(seq)).collect();
+        if !left.is_empty() {
+            self.violated("I12", format!("these events have started nothing: {left:?}"));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What people are asked, and what may be done because of their answers (I4, I5, I6).
+
+use super::Judge;
+use crate::approval::{Approval, ApprovalKind, Verdict};
+use crate::event::{Event, EventKind, Intent};
+use crate::key::digest_of;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tradewind_lang::money::Money;
+use tradewind_lang::plan::{OnTimeout, Plan};
+use tradewind_lang::value::Value;
+
+/// A question, and what was said to it.
+struct Question {
+    approval: Arc<Approval>,
+    run: Arc<str>,
+    request: Value,
+    agreed: BTreeSet<String>,
+    /// Closed, and whether with a yes.
+    closed: Option<bool>,
+    used: bool,
+}
+
+#[derive(Default)]
+pub(in super::super) struct Questions {
+    all: BTreeMap<Arc<str>, Question>,
+    /// Who answered what.
+    answers: BTreeSet<(Arc<str>, Arc<str>)>,
+}
+
+impl Questions {
+    pub(in super::super) fn has_answer(&self, approval: &str, by: &str) -> bool {
+        self.answers.iter().any(|(one, other)| (&**one, &**other) == (approval, by))
+    }
+
+    /// Deadlines of open questions, with their runs.
+    pub(in super::super) fn due(&self) -> impl Iterator<Item = (&Arc<str>, i64)> {
+        self.all
+            .values()
+            .filter(|question| question.closed.is_none())
+            .filter_map(|question| Some((&question.run, question.approval.deadline?)))
+    }
+}
+
+fn is_member(plan: &Plan, team: &str, by: &str) -> bool {
+    plan.teams.get(team).is_some_and(|team| team.members.iter().any(|member| member.eq_ignore_ascii_case(by)))
+}
+
+pub(super) fn look(judge: &mut Judge, event: &Event) {
+    let Some(run) = &event.header.run else { return };
+    match &event.kind {
+        EventKind::ApprovalRequested(approval) => {
+            let (request, agreed) = (approval.request.clone(), BTreeSet::new());
+            let question = Question { approval: approval.clone(), run: run.clone(), request, agreed, closed: None, used: false };
+            if judge.questions.all.insert(approval.id.clone(), question).is_some() {
+                judge.violated("I6", format!("question {} was put twice", approval.id));
+            }
+        }
+        EventKind::ApprovalAnswered { approval, verdict, closes, edited } => {
+            judge.questions.answers.insert((approval.clone(), event.header.actor.clone()));
+            answered(judge, event, approval, (verdict, *closes, edited.as_ref()));
+        }
+        EventKind::ApprovalExpired { approval, then } => {
+            let Some(question) = judge.questions.all.get_mut(approval) else { return };
+            let (early, twice) = (question.approval.deadline.is_none_or(|deadline| event.header.at < deadline), question.closed.is_some());
+            question.closed = Some(*then == OnTimeout::Approve);
+            if early || twice {
+                judge.violated("I18", format!("question {approval} ran out early, or twice"));
+            }
+        }
+        EventKind::ApprovalWithdrawn { approval } => {
+            if let Some(question) = judge.questions.all.get_mut(approval) {
+                question.closed = Some(false);
+            }
+        }
+        EventKind::IntentRecorded(intent) => allowed(judge, run, event, intent),
+        _ => {}
+    }
+}
+
+fn answered(judge: &mut Judge, event: &Event, id: &Arc<str>, (verdict, closes, edited): (&Verdict, bool, Option<&Value>)) {
+    let by = event.header.actor.to_lowercase();
+    let Some(question) = judge.questions.all.get_mut(id) else { return judge.violated("I4", format!("{id} was answered and never asked")) };
+    let approval = question.approval.clone();
+    let twice = question.closed.is_some();
+    if let Some(edited) = edited {
+        question.request = edited.clone();
+        question.agreed.clear();
+    }
+    if matches!(verdict, Verdict::Approve { .. }) {
+        question.agreed.insert(by.clone());
+    }
+    if closes {
+        question.closed = Some(matches!(verdict, Verdict::Approve { .. }));
+    }
+    if twice {
+        judge.violated("I6", format!("{id} was answered after it was closed"));
+    }
+    if approval.deadline.is_some_and(|deadline| event.header.at >= deadline) {
+        judge.violated("I5", format!("{id} was answered after its time"));
+    }
+    if !approval.to.iter().any(|team| is_member(&judge.plan, team, &by)) {
+        judge.violated("I5", format!("{by} answered {id} and belongs to none of {:?}", approval.to));
+    }
+}
+
+/// Whether an intent has the approvals that it names, and names those that it needs.
+fn allowed(judge: &mut Judge, run: &Arc<str>, event: &Event, intent: &Intent) {
+    let digest = digest_of(&(&*intent.operation, &intent.request, &intent.evidence, event.header.policy));
+    if digest != intent.digest {
+        judge.violated("I5", format!("the digest of `{}` is not that of what it does", intent.operation));
+    }
+    let flow = judge.runs.get(run).map(|run| run.flow.clone()).unwrap_or_default();
+    let amount = match intent.request.get("amount") {
+        Some(Value::Money(amount)) => Some(*amount),
+        _ => None,
+    };
+    let limit = Money::parse("200 USD").unwrap();
+    let is_large = amount.and_then(|amount| amount.compare(limit)).is_some_and(std::cmp::Ordering::is_gt);
+    let Some(id) = &intent.approval else {
+        if is_large || &*flow == "gift" {
+            judge.violated("I5", format!("`{}` of {amount:?} in `{flow}` has no approval", intent.operation));
+        }
+        return;
+    };
+    let plan = judge.plan.clone();
+    let Some(question) = judge.questions.all.get_mut(id) else { return judge.violated("I5", format!("approval {id} was never asked")) };
+    let mut wrong = Vec::new();
+    if std::mem::replace(&mut question.used, true) {
+        wrong.push(("I6", "was used before"));
+    }
+    if question.closed != Some(true) {
+        wrong.push(("I5", "was not given"));
+    }
+    if question.run != *run || question.approval.kind != ApprovalKind::Act || question.request != intent.request {
+        wrong.push(("I6", "was given for something else"));
+    }
+    let teams = question.approval.to.iter().all(|team| question.agreed.iter().any(|by| is_member(&plan, team, by)));
+    if question.agreed.len() < question.approval.quorum as usize || !teams {
+        wrong.push(("I5", "has too few people behind it"));
+    }
+    let rules = &question.approval.rules;
+    if is_large && !rules.iter().any(|rule| rule.ends_with(".large")) {
+        wrong.push(("I5", "was not about an amount that large"));
+    }
+    if &*flow == "gift" && (question.agreed.len() < 2 || !rules.iter().any(|rule| rule == "stage")) {
+        wrong.push(("I5", "is not signed by two"));
+    }
+    wrong.into_iter().for_each(|(invariant, why)| judge.violated(invariant, format!("approval {id} of `{}` {why}", intent.operation)));
+}
+
+/// A run ends: nobody is asked for it any more.
+pub(super) fn ends(judge: &mut Judge, run: &Arc<str>) {
+    if let Some((id, _)) = judge.questions.all.iter().find(|(_, question)| question.run == *run && question.closed.is_none()) {
+        let what = format!("run {run} ended, and question {id} is open");
+        judge.violated("I3", what);
+    }
+}

@@ -1,0 +1,288 @@
+//! One world: a disk, a clock, providers, and the processes that come and go on them.
+
+use super::super::random::Random;
+use super::super::world::START;
+use super::clock::SimulatedClock;
+use super::disk::{Disk, Fate, Process};
+use super::judge::{Judge, timely_overdue};
+use super::provider::{Line, Provider, SimulatedModels};
+use super::quiet::Activity;
+use crate::approval::Verdict;
+use crate::arrival::Arrival;
+use crate::decide::Wish;
+use crate::engine::{Config, Engine};
+use crate::key::digest_of;
+use crate::ports::{Clock, StoreError};
+use crate::summary::{RunFilter, RunStatus, RunSummary};
+use std::sync::{Arc, Mutex};
+use tradewind_lang::plan::Plan;
+use tradewind_lang::value::Value;
+
+/// A process that runs, and the engine in it.
+struct Up {
+    engine: Engine,
+    process: Arc<Process>,
+}
+
+pub(super) struct Life {
+    pub(super) random: Random,
+    pub(super) clock: Arc<SimulatedClock>,
+    pub(super) judge: Arc<Mutex<Judge>>,
+    pub(super) provider: Arc<Provider>,
+    pub(super) disk: Arc<Disk>,
+    pub(super) trace: Vec<String>,
+    pub(super) calm: bool,
+    plan: Arc<Plan>,
+    activity: Arc<Activity>,
+    up: Option<Up>,
+    /// Processes that do not know yet that another one has the log.
+    zombies: Vec<Up>,
+    in_flight: usize,
+}
+
+impl Life {
+    pub(super) fn new(seed: u64, plan: Arc<Plan>) -> Self {
+        let mut random = Random(seed);
+        let activity: Arc<Activity> = Arc::default();
+        let judge = Arc::new(Mutex::new(Judge::new(plan.clone())));
+        // Some lives begin hours before the clocks of a zone change.
+        let days = [0, 65, 66, 86, 87, 305][random.below(6) as usize];
+        let clock = Arc::new(SimulatedClock::at(START + days * 86_400_000_000 + random.below(86_400) as i64 * 1_000_000, activity.clone()));
+        let provider = Arc::new(Provider::new(seed, clock.clone(), judge.clone(), activity.clone()));
+        let disk = Arc::new(Disk::new(judge.clone()));
+        let in_flight = 1 + random.below(12) as usize;
+        Self {
+            random,
+            clock,
+            judge,
+            provider,
+            disk,
+            trace: Vec::new(),
+            calm: false,
+            plan,
+            activity,
+            up: None,
+            zombies: Vec::new(),
+            in_flight,
+        }
+    }
+
+    pub(super) fn note(&mut self, what: impl Into<String>) {
+        self.trace.push(what.into());
+    }
+
+    /// One of so many.
+    pub(super) fn one_of(&mut self, bound: usize) -> usize {
+        self.random.below(bound.max(1) as u64) as usize
+    }
+
+    fn config(&self, process: &Arc<Process>, look_only: bool, seed: u64) -> Config {
+        Config {
+            plan: self.plan.clone(),
+            log: process.clone(),
+            connectors: Arc::new(Line(self.provider.clone(), process.clone())),
+            models: Arc::new(SimulatedModels(Mutex::new(Random(seed)), self.activity.clone())),
+            clock: self.clock.clone(),
+            shard: 0,
+            in_flight: self.in_flight,
+            look_only,
+            steer_only: false,
+            schedules: true,
+        }
+    }
+
+    /// Another process opens the log, whether or not one has it.
+    async fn open(&mut self) {
+        let fate = match self.random.below(10) {
+            _ if self.calm => Fate::Lives,
+            draw @ 0..=3 => Fate::AtAppend(1 + self.random.below(40), draw % 2 == 0),
+            draw @ 4..=5 => Fate::AtCall(1 + self.random.below(12), draw % 2 == 0),
+            _ => Fate::Lives,
+        };
+        self.note(format!("a process opens the log; its fate: {fate:?}"));
+        let process = Arc::new(Process::new(self.disk.clone(), fate, self.activity.clone()));
+        let seed = self.random.next();
+        match Engine::open(self.config(&process, false, seed)).await {
+            Ok(engine) => self.up = Some(Up { engine, process }),
+            Err(error) => self.judge.lock().unwrap().violated("I7", format!("the log cannot be opened: {error:?}")),
+        }
+    }
+
+    /// The engine that is up; opens one where the last has ended.
+    pub(super) async fn engine(&mut self) -> Engine {
+        loop {
+            match &self.up {
+                Some(up) if !up.process.is_dead() && up.engine.stopped().is_none() => return up.engine.clone(),
+                Some(up) => {
+                    up.process.die();
+                    self.up = None;
+                    self.note("the process has ended");
+                }
+                None => {
+                    self.open().await;
+                    if self.up.is_none() {
+                        // What cannot be opened is a violation; the life goes on with an empty look.
+                        panic!("the log cannot be opened: {:?}", self.judge.lock().unwrap().violations);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.up.as_ref().is_some_and(|up| !up.process.is_dead() && up.engine.stopped().is_none())
+    }
+
+    pub(super) async fn rest(&self) {
+        self.activity.ceases().await;
+    }
+
+    pub(super) async fn turns(&self, count: u64) {
+        for _ in 0..count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(super) fn crash(&mut self) {
+        if let Some(up) = self.up.take() {
+            self.note("the process is killed");
+            up.process.die();
+        }
+    }
+
+    pub(super) async fn restart(&mut self) {
+        if let Some(up) = self.up.take() {
+            self.note("the process is ended in order");
+            up.engine.shutdown().await;
+            up.process.die();
+        }
+    }
+
+    /// A second process takes the log while the first works on.
+    pub(super) async fn take_over(&mut self) {
+        self.note("another process takes over");
+        let old = self.up.take();
+        self.open().await;
+        // It works on until the store tells it.
+        self.zombies.extend(old);
+    }
+
+    /// From now on nothing befalls anything any more.
+    pub(super) async fn becalm(&mut self) {
+        self.note("the faults stop");
+        self.calm = true;
+        self.provider.calm();
+        self.up.iter().chain(&self.zombies).for_each(|up| up.process.spare());
+        self.engine().await;
+    }
+
+    pub(super) async fn start(&mut self, flow: &'static str, input: Value) {
+        self.note(format!("start {flow} {input:?}"));
+        let (engine, judge, payload) = (self.engine().await, self.judge.clone(), digest_of(&input));
+        tokio::spawn(async move {
+            let Ok(started) = engine.start(flow, input, "caller").await else { return };
+            let mut judge = judge.lock().unwrap();
+            let Some(logged) = judge.runs.get(&started.run_id).map(|run| run.payload) else {
+                return judge.violated("I4", format!("a start of `{flow}` was acknowledged and is not in the log"));
+            };
+            if started.conflict != (logged != payload) {
+                judge.violated("I4", format!("a start of `{flow}` with another input was taken for a known one, or the reverse"));
+            }
+        });
+    }
+
+    pub(super) async fn receive(&mut self, arrival: Arrival) {
+        self.note(format!("event {} {} {:?}", arrival.name, arrival.id, arrival.payload));
+        let (engine, judge) = (self.engine().await, self.judge.clone());
+        tokio::spawn(async move {
+            let identity = arrival.identity();
+            let Ok(receipt) = engine.receive(arrival).await else { return };
+            let mut judge = judge.lock().unwrap();
+            match judge.received_at(&identity) {
+                Some(seq) if seq == receipt.seq => {}
+                other => {
+                    judge.violated("I4", format!("event {identity:?} was acknowledged as {}, and is in the log as {other:?}", receipt.seq))
+                }
+            }
+        });
+    }
+
+    pub(super) async fn answer(&mut self, approval: Arc<str>, by: &'static str, verdict: Verdict) {
+        self.note(format!("{by} answers {approval}: {verdict:?}"));
+        let (engine, judge) = (self.engine().await, self.judge.clone());
+        tokio::spawn(async move {
+            if engine.answer(&approval, by, verdict).await.is_ok() {
+                let mut judge = judge.lock().unwrap();
+                if !judge.questions.has_answer(&approval, by) {
+                    judge.violated("I4", format!("the answer of {by} to {approval} was acknowledged and is not in the log"));
+                }
+            }
+        });
+    }
+
+    pub(super) async fn control(&mut self, run: Arc<str>, wish: Wish) {
+        self.note(format!("{wish:?} run {run}"));
+        let engine = self.engine().await;
+        tokio::spawn(async move {
+            let _ = engine.control(&run, "ann@example.com", wish).await;
+        });
+    }
+
+    /// Runs that have not ended; parts among them.
+    pub(super) async fn live(&mut self) -> Vec<RunSummary> {
+        let filter = RunFilter { parts: true, ..RunFilter::default() };
+        let runs = self.engine().await.runs(filter).await.unwrap_or_default();
+        runs.into_iter().filter(|run| run.status < RunStatus::Completed).collect()
+    }
+
+    /// Moves the clock to an instant over everything that is due on the way.
+    pub(super) async fn pass(&mut self, until: i64) {
+        for _ in 0..2000 {
+            match self.clock.next_due().filter(|due| *due <= until) {
+                Some(due) => self.clock.set(due.max(self.clock.now())),
+                None => break,
+            }
+            self.rest().await;
+            self.engine().await;
+        }
+        self.clock.set(until.max(self.clock.now()));
+        self.rest().await;
+    }
+
+    /// Nothing goes on: the log says what the engine knows, and nothing is late.
+    pub(super) async fn compare(&mut self) {
+        self.rest().await;
+        if !self.is_up() {
+            return;
+        }
+        let engine = self.engine().await;
+        timely_overdue(&mut self.judge.lock().unwrap(), self.clock.now());
+        let Some(up) = &self.up else { return };
+        let Ok(folded) = Engine::open(self.config(&up.process, true, 0)).await else { return };
+        let (live, log) = (known(&engine).await, known(&folded).await);
+        if let (Ok(live), Ok(log)) = (live, log)
+            && live != log
+        {
+            let differing = live.iter().zip(&log).find(|(one, other)| one != other);
+            let what = format!("the engine and its log differ: {differing:?}, {} and {}", live.len(), log.len());
+            self.judge.lock().unwrap().violated("recovery", what);
+        }
+    }
+}
+
+/// What an engine knows, apart from what it is asking just now.
+async fn known(engine: &Engine) -> Result<Vec<String>, StoreError> {
+    let mut runs = engine.runs(RunFilter { parts: true, ..RunFilter::default() }).await?;
+    let mut known: Vec<String> = Vec::new();
+    for run in &mut runs {
+        if matches!(run.status, RunStatus::Running | RunStatus::Waiting) {
+            run.status = RunStatus::Running;
+        }
+        known.push(format!("{run:?}"));
+    }
+    known.extend(engine.approvals().await?.iter().map(|item| format!("{item:?}")));
+    for subject in ["c1", "o1", "o2", "o3"] {
+        known.push(format!("{:?}", engine.facts("notes", subject).await?));
+    }
+    Ok(known)
+}

@@ -1,0 +1,221 @@
+//! What befalls a life, drawn from its seed: callers, people, clocks and processes, in any order.
+
+use super::super::world::{HOUR, SECOND, message, money};
+use super::life::Life;
+use crate::approval::{ApprovalKind, PendingApproval, Verdict};
+use crate::arrival::Arrival;
+use crate::decide::Wish;
+use crate::ports::Clock;
+use std::future::Future;
+use std::sync::Arc;
+use tradewind_lang::value::Value;
+
+const PEOPLE: [&str; 6] =
+    ["ann@example.com", "bob@example.com", "fin@example.com", "BOB@example.com", "eve@example.com", "ann@example.com"];
+const AMOUNTS: [&str; 6] = ["5 USD", "40 USD", "120 USD", "260 USD", "450 USD", "1200 USD"];
+/// A provider's own records are looked at after everything that was under way has arrived.
+const RECORDS: i64 = 60 * SECOND;
+
+fn text(text: impl AsRef<str>) -> Value {
+    Value::string(text.as_ref())
+}
+
+fn line(id: &str, amount: &str) -> Value {
+    Value::record([("id", text(id)), ("amount", money(amount)), ("good", Value::Bool(id != "bad"))])
+}
+
+fn claim(life: &mut Life, order: &str) -> Value {
+    let count = 1 + life.one_of(4);
+    let lines: Vec<Value> = (0..count).map(|number| line(["a", "b", "bad", "c"][number % 4], AMOUNTS[life.one_of(6)])).collect();
+    Value::record([("order", text(order)), ("lines", Value::list(lines))])
+}
+
+fn wish(id: &str, order: &str, amount: &str) -> Value {
+    Value::record([("id", text(id)), ("order", text(order)), ("amount", money(amount))])
+}
+
+fn texts(life: &mut Life, id: &str) -> Value {
+    let said = ["complaint", "praise", "praise unsure"];
+    let mut one = || text(said[life.one_of(3)]);
+    Value::record([("id", text(id)), ("one", one()), ("two", one()), ("three", one())])
+}
+
+/// A flow and an input for it, by a number; the same id again is the same run or a conflict.
+pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'static str, Value) {
+    let order = ["o1", "o2", "o3"][life.one_of(3)];
+    match kind {
+        0 | 1 => {
+            let says = ["complaint", "complaint unsure", "praise"][life.one_of(3)];
+            ("triage", message(id, order, says, amount))
+        }
+        2 => ("credits", claim(life, id)),
+        3 => {
+            let orders: Vec<Value> = (0..1 + life.one_of(3)).map(|number| claim(life, &format!("{id}-{number}"))).collect();
+            ("outer", Value::record([("order", text(id)), ("orders", Value::list(orders))]))
+        }
+        4 => ("gift", wish(id, order, amount)),
+        5 => ("alarm", wish(id, order, amount)),
+        6 | 7 => ("queue", wish(id, order, amount)),
+        8 => ("single", wish(id, order, amount)),
+        9 => ("newest", wish(id, order, amount)),
+        10 => ("later", wish(id, order, amount)),
+        11 => ("sort", texts(life, id)),
+        12 => {
+            let all: Vec<Value> = (0..6).map(|number| texts(life, &format!("t{number}"))).collect();
+            ("sift", Value::record([("id", text(id)), ("all", Value::list(all))]))
+        }
+        13 => ("strict", wish(id, order, amount)),
+        _ => ("ship", Value::record([("order_id", text(id)), ("amount", Value::Int(3))])),
+    }
+}
+
+/// Kinds of [`work`].
+pub(super) const KINDS: usize = 15;
+
+fn event(life: &mut Life) -> Arrival {
+    let (number, order) = (life.one_of(12), ["o1", "o2", "o3"][life.one_of(3)]);
+    let (name, payload) = match life.one_of(5) {
+        0 | 1 => ("paid", vec![("order_id", text(order)), ("amount", Value::Int(life.one_of(30) as i64))]),
+        2 | 3 => ("parcel", vec![("order_id", text(order)), ("weight", Value::Int(life.one_of(9) as i64))]),
+        _ => ("seen", vec![("page", text(order))]),
+    };
+    Arrival {
+        name: name.into(),
+        source: "shop".into(),
+        account: "".into(),
+        id: format!("e{number}").into(),
+        payload: Value::record(payload),
+    }
+}
+
+/// What a person says to an item of the inbox; none where it is too early to know.
+pub(super) fn verdict(life: &mut Life, item: &PendingApproval) -> Option<Verdict> {
+    let (draw, calm) = (life.one_of(12), life.calm);
+    let approve = |edits| Some(Verdict::Approve { edits });
+    match item.approval.kind {
+        ApprovalKind::Settle => {
+            let known = item.asked_at + RECORDS <= life.clock.now();
+            let key = item.approval.shown.first().and_then(|(_, key)| key.as_str().map(str::to_owned)).filter(|_| known)?;
+            match life.provider.happened(&key) {
+                Some(answer) => Some(Verdict::Answer(answer)),
+                None => Some(Verdict::Deny { reason: "it is not there".to_owned() }),
+            }
+        }
+        ApprovalKind::Ask if calm || draw < 10 => Some(Verdict::Answer(Value::record([("kind", text("complaint"))]))),
+        ApprovalKind::Ask if draw == 10 => approve(Value::Null),
+        ApprovalKind::Act if calm || draw < 6 => approve(Value::Null),
+        ApprovalKind::Act if draw < 9 => approve(Value::record([("amount", money(AMOUNTS[life.one_of(6)]))])),
+        ApprovalKind::Act if draw == 9 => approve(Value::record([("line", text("x"))])),
+        ApprovalKind::Ask | ApprovalKind::Act => Some(Verdict::Deny { reason: String::new() }),
+    }
+}
+
+async fn people(life: &mut Life) {
+    let Ok(inbox) = life.engine().await.approvals().await else { return };
+    if inbox.is_empty() {
+        return;
+    }
+    let item = inbox[life.one_of(inbox.len())].clone();
+    // One or two actors, at once or one after the other.
+    for _ in 0..1 + life.one_of(3) {
+        let by = PEOPLE[life.one_of(6)];
+        let Some(verdict) = verdict(life, &item) else { return };
+        life.answer(item.approval.id.clone(), by, verdict).await;
+        let turns = life.random.below(8);
+        life.turns(turns).await;
+    }
+}
+
+/// An answer that is handed in, and is not read before its time is over.
+async fn late(life: &mut Life) {
+    let engine = life.engine().await;
+    let Ok(inbox) = engine.approvals().await else { return };
+    let now = life.clock.now();
+    let Some((item, deadline)) = inbox.iter().find_map(|item| Some((item, item.approval.deadline.filter(|at| *at > now)?))) else { return };
+    let Some(verdict) = verdict(life, item) else { return };
+    life.note(format!("bob answers {} in the moment of its end", item.approval.id));
+    let mut answer = Box::pin(engine.answer(&item.approval.id, "bob@example.com", verdict));
+    std::future::poll_fn(|context| std::task::Poll::Ready(answer.as_mut().poll(context).is_ready())).await;
+    life.clock.set(deadline);
+}
+
+async fn wishes(life: &mut Life) {
+    let live = life.live().await;
+    if live.is_empty() {
+        return;
+    }
+    let run: Arc<str> = live[life.one_of(live.len())].id.clone();
+    let wish = match life.one_of(6) {
+        0 | 1 => Wish::Cancel("a wish".into()),
+        2 | 3 => Wish::Pause,
+        _ => Wish::Resume,
+    };
+    life.control(run, wish).await;
+}
+
+async fn clocks(life: &mut Life) {
+    let now = life.clock.now();
+    let span = match life.one_of(10) {
+        0..=3 => SECOND * (1 + life.one_of(60) as i64),
+        4..=6 => 60 * SECOND * (1 + life.one_of(60) as i64),
+        7 | 8 => HOUR * (1 + life.one_of(6) as i64),
+        _ => 25 * HOUR,
+    };
+    match life.one_of(8) {
+        0 => {
+            life.note(format!("the clock is set back by {span}"));
+            life.clock.set(now - span);
+        }
+        1 | 2 => {
+            life.note(format!("the clock jumps by {span}"));
+            life.clock.set(now + span);
+        }
+        3 => {
+            life.note(format!("nobody is there for {span}"));
+            life.crash();
+            life.rest().await;
+            life.clock.set(now + span);
+        }
+        _ => {
+            life.note(format!("{span} pass"));
+            life.pass(now + span).await;
+        }
+    }
+}
+
+/// One thing that befalls a life.
+pub(super) async fn step(life: &mut Life) {
+    match life.one_of(24) {
+        0..=8 => {
+            let (kind, id, amount) = (life.one_of(KINDS), format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
+            let (flow, input) = work(life, kind, &id, amount);
+            for _ in 0..1 + life.one_of(2) {
+                life.start(flow, input.clone()).await;
+            }
+        }
+        9..=11 => {
+            let event = event(life);
+            for _ in 0..1 + life.one_of(3) {
+                life.receive(event.clone()).await;
+            }
+        }
+        12 => {
+            let event = Arrival { payload: Value::record([("order_id", Value::Int(1))]), ..event(life) };
+            life.receive(event).await;
+        }
+        13 | 14 => people(life).await,
+        15 if life.one_of(3) == 0 => late(life).await,
+        15 => people(life).await,
+        16 | 17 => wishes(life).await,
+        18..=20 => clocks(life).await,
+        21 => match life.one_of(4) {
+            0 => life.restart().await,
+            1 => life.crash(),
+            2 => life.take_over().await,
+            _ => life.compare().await,
+        },
+        _ => life.rest().await,
+    }
+    let turns = life.random.below(20);
+    life.turns(turns).await;
+}
