@@ -240,6 +240,7 @@ pub fn hundred_rules() -> Result<Box<dyn Fn(usize) -> bool>, String> {
             run: run.clone(),
             request,
             evidence: &evidence,
+            before: None,
             now: 1_767_225_600_000_000,
         };
         matches!(judge(&pinned, &action), Judgement::Allowed { claims, escalations, .. } if claims.len() == 5 && escalations.is_empty())
