@@ -7,6 +7,9 @@ use crate::exit::{Exit, Outcome};
 use crate::output::say;
 use serde_json::Value as Json;
 
+/// Flow and status of a run, and its verdict.
+type Kind = (String, Vec<Json>);
+
 /// Most runs of one kind that are named.
 const NAMED: usize = 5;
 
@@ -39,7 +42,7 @@ fn print(answer: &Json, same: bool) {
         }
     }
     // Runs that have one verdict are told together.
-    let mut groups: Vec<((String, Vec<Json>), Vec<Json>)> = Vec::new();
+    let mut groups: Vec<(Kind, Vec<Json>)> = Vec::new();
     for run in items(answer, "runs") {
         let kind = (format!("{} {}", text(&run, "flow"), text(&run, "status")), items(&run, "verdict"));
         match groups.iter_mut().find(|(other, _)| *other == kind) {
