@@ -67,7 +67,11 @@ impl Checker<'_> {
             }
         }
         let chosen = counted.iter().find(|row| self.accepts(row, &arguments)).or(counted.first().filter(|_| counted.len() == 1));
+        // What a mistake left without a type fits every form: which one is meant is not known, so that nothing follows from it.
+        let unclear = arguments.iter().any(|argument| argument.ty == Ty::Unknown)
+            && counted.iter().any(|row| chosen.is_some_and(|chosen| row.gives != chosen.gives) && self.accepts(row, &arguments));
         match chosen {
+            Some(row) if unclear && !self.cel() => Typed { ty: Ty::Unknown, ..self.apply(row, arguments, range, member) },
             Some(row) => self.apply(row, arguments, range, member),
             None => {
                 let types: Vec<String> = arguments.iter().map(|argument| argument.ty.to_string()).collect();

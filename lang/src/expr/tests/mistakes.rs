@@ -18,6 +18,8 @@ const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("ordr.paid > '1 USD'", &[("TW0202", "ordr")]),
     ("order.pad > '1 USD'", &[("TW0203", "pad")]),
     ("order . pad > '1 USD'", &[("TW0203", "pad")]),
+    // Nothing follows from what has no type.
+    ("(order.id == 'x' ? order.paid : round(order.paid * settings.pad)) > '1 USD'", &[("TW0203", "pad")]),
     ("sise(found) > 0", &[("TW0204", "sise")]),
     ("name.startWith('a')", &[("TW0204", "startWith")]),
     ("order.paid > 100", &[("TW0206", "order.paid > 100")]),
