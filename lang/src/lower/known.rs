@@ -29,6 +29,8 @@ pub(crate) struct Known {
     pub(crate) complete: bool,
     /// Uncapped effects to which the values given to called flows lead.
     pub(crate) led: Vec<Bare>,
+    /// Critics whose model reads the draft, with the route as written.
+    pub(crate) judges: BTreeMap<String, String>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.
