@@ -2,6 +2,7 @@
 
 use super::context::{Context, name_of};
 use super::control::Steering;
+use super::failing::Failing;
 use super::index::Index;
 use super::mixture::{Mixture, endorsements};
 use super::model::WrittenRoute;
@@ -41,6 +42,8 @@ pub(crate) struct Lowered {
     pub(crate) endorsed: Vec<Endorsement>,
     /// Where it tells a model both outside text and private data, or the steps that it reads do.
     pub(crate) mixture: Mixture,
+    /// What it may fail over.
+    pub(crate) failing: Failing,
 }
 
 /// One flow under construction.
