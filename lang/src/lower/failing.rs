@@ -79,3 +79,22 @@ fn failing(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
     }
     found
 }
+
+/// Outside text over which a flow may fail.
+pub(crate) fn failing_flow(draft: &FlowDraft<'_>, output: &[(String, Checked)]) -> Vec<Steering> {
+    let skipped = |at: &usize| {
+        let within = draft.drafts.get(*at).and_then(|step| step.within);
+        let skips = |outer: usize| draft.lowered.get(&outer).is_some_and(|lowered| lowered.step.on_error == OnError::Skip);
+        draft.arms(within).iter().any(|(outer, _)| skips(*outer))
+    };
+    let mut answer = Failing::default();
+    output.iter().for_each(|(_, checked)| answer.note(checked));
+    let mut found: Vec<Steering> = Vec::new();
+    let steps = draft.lowered.keys().filter(|at| !skipped(at)).flat_map(|at| failing(draft, *at));
+    for steering in steps.chain(answer.over) {
+        if !found.contains(&steering) {
+            found.push(steering);
+        }
+    }
+    found
+}

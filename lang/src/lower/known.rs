@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(crate) struct Known {
     /// Type and marks of what a flow answers.
     pub(crate) outputs: BTreeMap<String, (Ty, Marks)>,
+    /// Flows that may fail over outside text.
+    pub(crate) failing: BTreeSet<String>,
     /// Name and operation of every act of a flow, as written.
     pub(crate) acts: BTreeMap<String, Vec<(String, String)>>,
     /// Flows that other flows start, as written.
