@@ -156,7 +156,8 @@ impl Context<'_> {
         let mut emitted = BTreeSet::new();
         nodes.iter().for_each(|node| super::emitted::emits(node, &mut emitted));
         let known = |trigger: &Node| trigger.property("event").and_then(Literal::text).is_some_and(|event| emitted.contains(event));
-        let waits = |node: &&Node| node.all("trigger").any(known);
+        // A trigger's own expressions may let outside text choose what it gives.
+        let waits = |node: &&Node| node.all("trigger").any(|trigger| known(trigger) || !trigger.children.is_empty());
         let flows = nodes.iter().filter(|node| node.name.text == "flow");
         begun.extend(flows.filter(waits).filter_map(super::context::name_of).map(|name| name.text));
         let flows = nodes.iter().filter(|node| node.name.text == "flow");

@@ -81,7 +81,7 @@ impl Context<'_> {
         reached: Vec<Steering>,
         endorsed: &mut Vec<Endorsement>,
     ) -> Terms {
-        let triggers = self.lower_triggers(node, draft.input.as_deref());
+        let triggers = self.lower_triggers(node, &draft.name, draft.input.as_deref());
         let concurrency = node.first("concurrency").and_then(|node| self.lower_concurrency(node, draft));
         let priority = match node.setting("priority").cloned().and_then(|word| self.word(&word, "`priority`", &["low", "normal", "high"])) {
             Some(word) if word == "low" => Priority::Low,
