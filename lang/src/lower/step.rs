@@ -15,7 +15,6 @@ use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What lowering a verb yields: the kind, the type of its value where it ran, and the marks of that value.
@@ -124,26 +123,6 @@ impl Context<'_> {
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         Some(Lowered { step, marks, seen, reads, control: place.control, endorsed, mixture, failing })
-    }
-
-    fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
-        let mut found = BTreeSet::new();
-        for value in node.list("after").into_iter().cloned() {
-            let Some(name) = self.text(&value, "a step's name") else { continue };
-            let visible = draft.visible(within);
-            match visible.iter().find(|at| draft.drafts.get(**at).is_some_and(|step| step.name == name)) {
-                Some(at) => {
-                    found.insert(*at);
-                }
-                None => {
-                    let known: Vec<String> = visible.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| step.name.clone()).collect();
-                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here"))
-                        .label("no such step");
-                    self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
-                }
-            }
-        }
-        found
     }
 
     fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

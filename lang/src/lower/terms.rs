@@ -74,6 +74,27 @@ impl Context<'_> {
         Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
     }
 
+    /// The steps that one waits for without reading them.
+    pub(crate) fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for value in node.list("after").into_iter().cloned() {
+            let Some(name) = self.text(&value, "a step's name") else { continue };
+            let visible = draft.visible(within);
+            match visible.iter().find(|at| draft.drafts.get(**at).is_some_and(|step| step.name == name)) {
+                Some(at) => {
+                    found.insert(*at);
+                }
+                None => {
+                    let known: Vec<String> = visible.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| step.name.clone()).collect();
+                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here"))
+                        .label("no such step");
+                    self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
+                }
+            }
+        }
+        found
+    }
+
     pub(crate) fn lower_terms(
         &mut self,
         node: &Node,
