@@ -19,6 +19,7 @@ pub(crate) mod emitted;
 pub(crate) mod environment;
 pub(crate) mod event;
 pub(crate) mod facts;
+pub(crate) mod failing;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod found;

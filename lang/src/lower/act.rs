@@ -45,6 +45,10 @@ impl Context<'_> {
         let (ty, marks) = self.known.outputs.get(&flow).cloned()?;
         let bound = self.labelled_bindings(verb, &found.input, place)?;
         let input = bound.iter().map(|(name, checked)| (name.clone(), checked.expr.clone())).collect();
+        // What it reads itself may make it fail, whatever it is given.
+        if self.known.failing.contains(&flow) {
+            place.failing.tell(Marks { steered: true, ..Marks::default() }, verb.name.span);
+        }
         let begin = Begin { flow, input };
         let marks = marks.with(self.prove_called(&begin, verb, &bound, place.draft.routes));
         Some((StepKind::Begin(Box::new(begin)), ty, marks))

@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::control::{cap_it, decides, leading_to};
+use super::failing::failing_flow;
 use super::flow::FlowDraft;
 use super::index::Index;
 use super::known::Proved;
@@ -125,22 +126,26 @@ impl Context<'_> {
         apart.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);
         apart.lower_steps(&mut draft);
+        let scope = apart.flow_scope(&draft, None, None);
+        let output = apart.lower_output(node, &scope);
+        let reached = failing_flow(&draft, &output);
+        let after = node.first("on-failure").map(|node| apart.after_failure(node, &draft, reached));
         let mut bare = Vec::new();
-        for (at, lowered) in &draft.lowered {
-            if !leading_to(&draft, *at).is_empty() {
-                bare.extend(apart.bare_effects(&lowered.step.kind, name));
+        for draft in [Some(&draft), after.as_ref()].into_iter().flatten() {
+            for (at, lowered) in &draft.lowered {
+                if !leading_to(draft, *at).is_empty() {
+                    bare.extend(apart.bare_effects(&lowered.step.kind, name));
+                }
             }
+            apart.note_emission(draft);
+            apart.note_remembering(draft);
         }
-        apart.note_emission(&draft);
-        apart.note_remembering(&draft);
         self.known.emitted.extend(apart.known.emitted.iter().cloned());
         self.known.kept.extend(apart.known.kept.clone());
         // Flows that this one starts in turn were proved for it on the way.
         bare.extend(apart.known.led.iter().cloned());
         bare.sort();
         bare.dedup();
-        let scope = apart.flow_scope(&draft, None, None);
-        let output = apart.lower_output(node, &scope);
         let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         Proved { bare, marks }
     }
@@ -151,7 +156,8 @@ impl Context<'_> {
         let mut emitted = BTreeSet::new();
         nodes.iter().for_each(|node| super::emitted::emits(node, &mut emitted));
         let known = |trigger: &Node| trigger.property("event").and_then(Literal::text).is_some_and(|event| emitted.contains(event));
-        let waits = |node: &&Node| node.all("trigger").any(known);
+        // A trigger's own expressions may let outside text choose what it gives.
+        let waits = |node: &&Node| node.all("trigger").any(|trigger| known(trigger) || !trigger.children.is_empty());
         let flows = nodes.iter().filter(|node| node.name.text == "flow");
         begun.extend(flows.filter(waits).filter_map(super::context::name_of).map(|name| name.text));
         let flows = nodes.iter().filter(|node| node.name.text == "flow");

@@ -94,7 +94,7 @@ pub(crate) fn cap_it(operation: &str) -> String {
 
 /// Where outside text decides whether a step is done: its own condition, the arms around it, and reflections that stop before it.
 pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
-    let mut steering = Vec::new();
+    let mut steering = draft.reached.clone();
     let mut add = |of: usize| {
         for found in draft.lowered.get(&of).map(|lowered| lowered.control.as_slice()).unwrap_or_default() {
             if !steering.contains(found) {

@@ -118,6 +118,7 @@ impl Context<'_> {
         let scope = self.flow_scope(place.draft, Some((place.at, 0)), None);
         let output = self.lower_output(node, &scope);
         place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
+        output.iter().for_each(|(_, checked)| place.failing.note(checked));
         let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let ty = Ty::Object(output.iter().map(|(name, checked)| (name.clone(), checked.expr.ty.clone())).collect());
         let body = Arm { when: None, output: output.into_iter().map(|(name, checked)| (name, checked.expr)).collect() };

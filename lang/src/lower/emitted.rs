@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub(crate) enum What {
     Event(String),
     Flow(String),
+    /// A trigger of a flow, which begins its runs.
+    Trigger(String),
 }
 
 /// An event that a step emits, and what outside text decides of it.
@@ -147,6 +149,12 @@ impl Context<'_> {
             What::Event(event) => event,
             // Those of its own were reported where it is started.
             What::Flow(flow) => return self.bare_of(flow, true).difference(&self.bare_of(flow, false)).cloned().collect(),
+            What::Trigger(flow) if !emitted.control.is_empty() => return self.bare_of(flow, true),
+            What::Trigger(flow) => {
+                let given = emitted.fields.iter().map(|(name, _)| name.clone()).collect();
+                let node = self.known.called.get(flow).cloned();
+                return node.into_iter().flat_map(|node| self.prove_with(&node, flow, &given, routes).bare).collect();
+            }
         };
         let mut found = BTreeSet::new();
         for (flow, trigger) in self.started_by(event) {
@@ -172,6 +180,7 @@ impl Context<'_> {
         let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
         let mut diagnostic = Diagnostic::new(&meaning::STEERED, emitted.span, message).label(match &emitted.what {
             What::Event(event) => format!("`{event}` starts it"),
+            What::Trigger(_) => "the run begins here".to_owned(),
             What::Flow(_) => "an event that is emitted there starts it".to_owned(),
         });
         for Steering { span, path } in emitted.control.iter().chain(emitted.fields.iter().map(|(_, steering)| steering)) {

@@ -2,6 +2,7 @@
 
 use super::context::{Context, name_of};
 use super::control::Steering;
+use super::failing::{Failing, failing_flow};
 use super::index::Index;
 use super::mixture::{Mixture, endorsements};
 use super::model::WrittenRoute;
@@ -41,6 +42,8 @@ pub(crate) struct Lowered {
     pub(crate) endorsed: Vec<Endorsement>,
     /// Where it tells a model both outside text and private data, or the steps that it reads do.
     pub(crate) mixture: Mixture,
+    /// What it may fail over.
+    pub(crate) failing: Failing,
 }
 
 /// One flow under construction.
@@ -51,6 +54,8 @@ pub(crate) struct FlowDraft<'n> {
     /// The record type of its input; absent where it could not be read, which hides no mistake of a step.
     pub(crate) input: Option<String>,
     pub(crate) drafts: Vec<Draft<'n>>,
+    /// Of `on-failure`: outside text over which the flow may fail.
+    pub(crate) reached: Vec<Steering>,
     pub(crate) lowered: BTreeMap<usize, Lowered>,
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
     /// Made once all drafts are there.
@@ -60,7 +65,8 @@ pub(crate) struct FlowDraft<'n> {
 impl<'n> FlowDraft<'n> {
     /// A place outside any flow, such as a critic's, that tells a model something.
     pub(crate) fn alone(name: &str, base: Scope, routes: &'n BTreeMap<String, WrittenRoute>) -> Self {
-        Self { name: name.to_owned(), base, input: None, drafts: Vec::new(), lowered: BTreeMap::new(), routes, index: Index::default() }
+        let (drafts, reached, lowered) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { name: name.to_owned(), base, input: None, drafts, reached, lowered, routes, index: Index::default() }
     }
 }
 
@@ -124,6 +130,10 @@ impl Context<'_> {
             .and_then(|key| self.plain_key(&key, &self.input_scope(draft.input.as_deref()), "the key of a run"));
         let output = self.lower_output(node, &scope);
         self.know_output(name, &output);
+        let reached = failing_flow(&draft, &output);
+        if !reached.is_empty() {
+            self.known.failing.insert(name.to_owned());
+        }
         let mut endorsed: Vec<Endorsement> = draft.lowered.values().flat_map(|lowered| lowered.endorsed.iter().cloned()).collect();
         endorsed.extend(output.iter().flat_map(|(_, checked)| endorsements("output", &checked.endorsed)));
         let output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
@@ -135,7 +145,7 @@ impl Context<'_> {
         if cyclic || draft.lowered.len() < draft.drafts.len() {
             return None;
         }
-        let terms = self.lower_terms(node, &draft, &mut endorsed);
+        let terms = self.lower_terms(node, &draft, reached, &mut endorsed);
         let FlowDraft { input, lowered, .. } = draft;
         let steps = finished(lowered, depends);
         Some(Flow { name: name.to_owned(), summary, input: input?, key, deadline, cost_cap, terms, steps, output, endorsed })

@@ -23,6 +23,8 @@ pub(super) struct Outcome {
     pub(super) flow: Option<Arc<Flow>>,
     /// Type and marks of what it answers, for the flows that start it.
     pub(super) output: Option<(Ty, Marks)>,
+    /// Whether it may fail over outside text.
+    pub(super) fails: bool,
     /// The type of its input, where the flow declares it itself.
     records: Vec<(String, Record)>,
     routes: BTreeMap<String, Arc<Route>>,
@@ -58,6 +60,9 @@ impl Context<'_> {
                 self.locations.0.extend(outcome.locations.0);
                 self.plan.types.records.extend(outcome.records);
                 self.plan.routes.extend(outcome.routes);
+                if outcome.fails {
+                    self.known.failing.insert(outcome.name.clone());
+                }
                 self.known.outputs.extend(outcome.output.map(|output| (outcome.name.clone(), output)));
                 if let Some(flow) = outcome.flow {
                     self.plan.flows.insert(outcome.name, flow);
@@ -95,6 +100,7 @@ impl Context<'_> {
         Some(Outcome {
             flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
+            fails: self.known.failing.contains(&name),
             records: own.into_iter().collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),

@@ -117,6 +117,9 @@ impl Context<'_> {
         }
         self.known.kept.extend(outcome.kept);
         self.known.emitted.extend(outcome.emitted);
+        if outcome.fails {
+            self.known.failing.insert(outcome.name.clone());
+        }
         self.known.outputs.extend(outcome.output.map(|output| (outcome.name, output)));
     }
 }

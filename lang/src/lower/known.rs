@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(crate) struct Known {
     /// Type and marks of what a flow answers.
     pub(crate) outputs: BTreeMap<String, (Ty, Marks)>,
+    /// Flows that may fail over outside text.
+    pub(crate) failing: BTreeSet<String>,
     /// Name and operation of every act of a flow, as written.
     pub(crate) acts: BTreeMap<String, Vec<(String, String)>>,
     /// Flows that other flows start, as written.
@@ -29,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) complete: bool,
     /// Uncapped effects to which the values given to called flows lead.
     pub(crate) led: Vec<Bare>,
+    /// Critics whose model reads the draft, with the route as written.
+    pub(crate) judges: BTreeMap<String, String>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.

@@ -86,7 +86,8 @@ impl Context<'_> {
             say(node, &mut bytes);
             Digest::of(&bytes)
         });
-        (declared, record, fields, self.known.outputs.get(flow).cloned(), self.known.acts.get(flow).cloned(), text)
+        let fails = self.known.failing.contains(flow);
+        (declared, record, fields, self.known.outputs.get(flow).cloned(), fails, self.known.acts.get(flow).cloned(), text)
     }
 }
 

@@ -79,7 +79,7 @@ impl Context<'_> {
         let plain = Marks::default();
         let scope = Scope::default().with(&variable, Ty::Record(of.clone()), plain).with("settings", self.settings_type(), plain);
         let requires = self.requires(node, &scope).requires;
-        let judge = node.first("judge").and_then(|judge| self.lower_judge(judge, name, scope.clone(), routes));
+        let judge = node.first("judge").and_then(|judge| self.lower_judge(judge, (name, &variable), scope.clone(), routes));
         let mut grounded = Vec::new();
         for value in node.first("grounded").map(|grounded| grounded.list("in")).unwrap_or_default().into_iter().cloned().collect::<Vec<_>>()
         {
@@ -99,7 +99,13 @@ impl Context<'_> {
         Some(Critic { name: name.to_owned(), of, variable, requires, judge, grounded, scenarios })
     }
 
-    fn lower_judge(&mut self, node: &Node, critic: &str, scope: Scope, routes: &BTreeMap<String, WrittenRoute>) -> Option<Judge> {
+    fn lower_judge(
+        &mut self,
+        node: &Node,
+        (critic, variable): (&str, &str),
+        scope: Scope,
+        routes: &BTreeMap<String, WrittenRoute>,
+    ) -> Option<Judge> {
         let draft = FlowDraft::alone(critic, scope.clone(), routes);
         let mut place = Place::of(&draft, 0, scope);
         let (route, written) = self.route(node, "text", &place)?;
@@ -119,6 +125,10 @@ impl Context<'_> {
         };
         let (talk, marks) = self.lower_talk(node, &mut place)?;
         self.check_clearance(node, &route, &written, marks);
+        // What a draft was told is known where the critic looks at one.
+        if place.reads.iter().any(|(path, _)| path.split('.').next() == Some(variable)) {
+            self.known.judges.insert(critic.to_owned(), route.clone());
+        }
         let route = self.agent_route(route, &written, &mut place)?;
         Some(Judge { route, min, talk })
     }
@@ -132,6 +142,12 @@ impl Context<'_> {
         for value in node.list("critic").into_iter().cloned().collect::<Vec<_>>() {
             let Some(name) = self.reference(&value, "critic") else { continue };
             self.check_critic(&name, &value, of.as_ref());
+            // Its model is told the draft, and so what the draft was told.
+            let judge = self.known.judges.get(&name).and_then(|route| Some((route.clone(), place.draft.routes.get(route)?)));
+            if let (Some((route, written)), Some((.., marks))) = (judge, &of) {
+                let named = node.children.iter().find(|child| child.name.text == "critic" && child.arguments.contains(&value));
+                self.check_clearance(named.unwrap_or(node), &route, written, *marks);
+            }
             critics.push(name);
         }
         let Required { requires, reads, control, .. } = self.requires(node, &place.scope);

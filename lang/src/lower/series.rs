@@ -99,7 +99,7 @@ impl Context<'_> {
         }
         let carried = self.plan.types.records.get(&record).map(|record| record.fields.clone()).unwrap_or_default();
         let what = Carried { of: format!("a point of `{point}`"), fields: Some(&carried) };
-        let bound = self.carried(node, fields, &scope, &what);
+        let bound = self.carried(node, fields, &scope, &what).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
         Some(SeriesSource { event, each, fields: bound })
     }
 }

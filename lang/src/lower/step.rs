@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::control::Steering;
+use super::failing::Failing;
 use super::flow::{FlowDraft, Lowered};
 use super::mixture::Mixture;
 use super::model::{WrittenRoute, WrittenRung};
@@ -14,7 +15,6 @@ use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What lowering a verb yields: the kind, the type of its value where it ran, and the marks of that value.
@@ -32,12 +32,15 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) endorsed: Vec<Endorsed>,
     /// Where it tells a model both outside text and private data.
     pub(crate) mixture: Mixture,
+    /// What it may fail over.
+    pub(crate) failing: Failing,
 }
 
 impl<'d, 'n> Place<'d, 'n> {
     /// A place where nothing was read yet.
     pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
-        Self { draft, at, scope, reads: Vec::new(), control: Vec::new(), endorsed: Vec::new(), mixture: Mixture::default() }
+        let (mixture, failing) = (Mixture::default(), Failing::default());
+        Self { draft, at, scope, reads: Vec::new(), control: Vec::new(), endorsed: Vec::new(), mixture, failing }
     }
 
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
@@ -49,6 +52,7 @@ impl<'d, 'n> Place<'d, 'n> {
     pub(crate) fn note(&mut self, checked: Checked) -> Checked {
         self.reads.extend(checked.reads.iter().cloned());
         self.endorsed.extend(checked.endorsed.iter().cloned());
+        self.failing.note(&checked);
         checked
     }
 }
@@ -108,32 +112,17 @@ impl Context<'_> {
         let when = when.flatten();
         let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
         let when = when.map(|checked| checked.expr);
+        let failing = std::mem::take(&mut place.failing).of(&kind, marks, step.span);
+        // Where it goes on after a failure, the value, or which items there are, rests on what it failed over.
+        let goes_on = on_error == OnError::Skip || skip_denied;
+        let decided = goes_on && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
+        let marks = if decided { Marks { steered: true, ..marks } } else { marks };
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
-        Some(Lowered { step, marks, seen, reads, control: place.control, endorsed, mixture })
-    }
-
-    fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
-        let mut found = BTreeSet::new();
-        for value in node.list("after").into_iter().cloned() {
-            let Some(name) = self.text(&value, "a step's name") else { continue };
-            let visible = draft.visible(within);
-            match visible.iter().find(|at| draft.drafts.get(**at).is_some_and(|step| step.name == name)) {
-                Some(at) => {
-                    found.insert(*at);
-                }
-                None => {
-                    let known: Vec<String> = visible.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| step.name.clone()).collect();
-                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here"))
-                        .label("no such step");
-                    self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
-                }
-            }
-        }
-        found
+        Some(Lowered { step, marks, seen, reads, control: place.control, endorsed, mixture, failing })
     }
 
     fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

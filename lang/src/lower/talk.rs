@@ -32,6 +32,7 @@ impl Context<'_> {
         let checked = checked?;
         place.reads.extend(checked.reads);
         place.mixture.add(checked.marks, value.span);
+        place.failing.tell(checked.marks, value.span);
         *marks = marks.with(checked.marks);
         Some(checked.template)
     }

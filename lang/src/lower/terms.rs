@@ -1,6 +1,7 @@
 //! What a flow says of itself beside its steps: concurrency, priority, place, `on-failure`; and bounds that any step may have.
 
 use super::context::{Context, name_of};
+use super::control::Steering;
 use super::flow::{FlowDraft, finished};
 use super::index::Index;
 use super::step::Place;
@@ -73,8 +74,35 @@ impl Context<'_> {
         Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
     }
 
-    pub(crate) fn lower_terms(&mut self, node: &Node, draft: &FlowDraft<'_>, endorsed: &mut Vec<Endorsement>) -> Terms {
-        let triggers = self.lower_triggers(node, draft.input.as_deref());
+    /// The steps that one waits for without reading them.
+    pub(crate) fn lower_after(&mut self, node: &Node, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for value in node.list("after").into_iter().cloned() {
+            let Some(name) = self.text(&value, "a step's name") else { continue };
+            let visible = draft.visible(within);
+            match visible.iter().find(|at| draft.drafts.get(**at).is_some_and(|step| step.name == name)) {
+                Some(at) => {
+                    found.insert(*at);
+                }
+                None => {
+                    let known: Vec<String> = visible.iter().filter_map(|at| draft.drafts.get(*at)).map(|step| step.name.clone()).collect();
+                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, format!("there is no step `{name}` here"))
+                        .label("no such step");
+                    self.report(super::context::suggest(diagnostic, &name, &known, value.span, "step"));
+                }
+            }
+        }
+        found
+    }
+
+    pub(crate) fn lower_terms(
+        &mut self,
+        node: &Node,
+        draft: &FlowDraft<'_>,
+        reached: Vec<Steering>,
+        endorsed: &mut Vec<Endorsement>,
+    ) -> Terms {
+        let triggers = self.lower_triggers(node, &draft.name, draft.input.as_deref());
         let concurrency = node.first("concurrency").and_then(|node| self.lower_concurrency(node, draft));
         let priority = match node.setting("priority").cloned().and_then(|word| self.word(&word, "`priority`", &["low", "normal", "high"])) {
             Some(word) if word == "low" => Priority::Low,
@@ -82,7 +110,7 @@ impl Context<'_> {
             _ => Priority::Normal,
         };
         let place = self.setting_text(node, "place");
-        let on_failure = node.first("on-failure").map(|node| self.lower_on_failure(node, draft, endorsed)).unwrap_or_default();
+        let on_failure = node.first("on-failure").map(|node| self.lower_on_failure(node, draft, reached, endorsed)).unwrap_or_default();
         let people_count = self.lower_counts(node);
         Terms { triggers, concurrency, priority, place, people_count, on_failure }
     }
@@ -108,8 +136,8 @@ impl Context<'_> {
         Some(Concurrency { key, busy })
     }
 
-    /// Steps after a failure see what failed, and whatever the flow's own steps had come to.
-    fn lower_on_failure(&mut self, node: &Node, flow: &FlowDraft<'_>, endorsed: &mut Vec<Endorsement>) -> Vec<Step> {
+    /// Steps after a failure see what failed, and whatever the flow's own steps had come to. They are reached through what it failed over.
+    pub(crate) fn after_failure<'n>(&mut self, node: &'n Node, flow: &FlowDraft<'n>, reached: Vec<Steering>) -> FlowDraft<'n> {
         let text = |name: &str| (name.to_owned(), Ty::String);
         let failure = Ty::Object(vec![text("step"), text("kind"), text("message")]);
         let mut base = self.input_scope(flow.input.as_deref()).with("failure", failure, Marks::default());
@@ -118,9 +146,21 @@ impl Context<'_> {
             base = base.with(&step.name, lowered.seen.clone().optional(), lowered.marks);
         }
         let name = flow.name.clone();
-        let mut draft = FlowDraft { input: flow.input.clone(), ..FlowDraft::alone(&name, base, flow.routes) };
+        let mut draft = FlowDraft { input: flow.input.clone(), reached, ..FlowDraft::alone(&name, base, flow.routes) };
         self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);
+        self.lower_steps(&mut draft);
+        draft
+    }
+
+    fn lower_on_failure(
+        &mut self,
+        node: &Node,
+        flow: &FlowDraft<'_>,
+        reached: Vec<Steering>,
+        endorsed: &mut Vec<Endorsement>,
+    ) -> Vec<Step> {
+        let draft = self.after_failure(node, flow, reached);
         if draft.drafts.is_empty() {
             let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, "this `on-failure` has no step");
             self.report(diagnostic.label("does nothing").help("write a step in it, such as an `ask`, or remove it"));
@@ -131,7 +171,6 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, step.span, message).label("again").also(first.span, "first here");
             self.report(diagnostic.help("a step's name is its name in expressions: rename one"));
         }
-        self.lower_steps(&mut draft);
         self.check_control(&draft);
         endorsed.extend(draft.lowered.values().flat_map(|lowered| lowered.endorsed.iter().cloned()));
         let depends = super::order::depends(&draft);

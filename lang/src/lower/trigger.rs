@@ -1,6 +1,8 @@
 //! `trigger`: what starts a flow, and how what happened becomes its input.
 
 use super::context::{Context, suggest};
+use super::control::Steering;
+use super::emitted::{Emitted, What};
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -37,13 +39,14 @@ pub(crate) struct Carried<'a> {
 const DAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 impl Context<'_> {
-    pub(crate) fn lower_triggers(&mut self, flow: &Node, input: Option<&str>) -> Vec<Trigger> {
+    pub(crate) fn lower_triggers(&mut self, flow: &Node, name: &str, input: Option<&str>) -> Vec<Trigger> {
         let fields = input.and_then(|input| self.plan.types.records.get(input)).map(|record| record.fields.clone()).unwrap_or_default();
         let triggers: Vec<&Node> = flow.all("trigger").collect();
-        triggers.into_iter().filter_map(|node| self.lower_trigger(node, &fields)).collect()
+        let of = |(at, node): (usize, &Node)| self.lower_trigger(node, (name, at), &fields);
+        triggers.into_iter().enumerate().filter_map(of).collect()
     }
 
-    fn lower_trigger(&mut self, node: &Node, fields: &[Field]) -> Option<Trigger> {
+    fn lower_trigger(&mut self, node: &Node, by: (&str, usize), fields: &[Field]) -> Option<Trigger> {
         let given: Vec<&str> = CAUSES.iter().copied().filter(|name| node.property(name).is_some()).collect();
         let [cause] = given.as_slice() else {
             let message = if given.is_empty() { "this `trigger` does not say what happens" } else { "this `trigger` has two causes" };
@@ -61,7 +64,7 @@ impl Context<'_> {
         let plain = Marks::default();
         let scope = Scope::default().with("settings", self.settings_type(), plain).with("run", super::policy::run_type(), plain);
         match *cause {
-            "event" => self.event_trigger(node, fields, scope),
+            "event" => self.event_trigger(node, by, fields, scope),
             "metric" => self.metric_trigger(node, fields, scope),
             "manual" => {
                 let value = node.property("manual")?.clone();
@@ -72,7 +75,7 @@ impl Context<'_> {
                 self.mapped(node, fields, &Scope::default(), None);
                 Some(Trigger { cause: Cause::Manual, condition: None, debounce: None, input: Bindings::new() })
             }
-            "webhook" | "request" => self.called_trigger(node, cause, fields, scope),
+            "webhook" | "request" => self.called_trigger((node, cause), by, fields, scope),
             _ => {
                 let cause = self.schedule(node);
                 let input = self.mapped(node, fields, &scope, Some(&[]));
@@ -81,15 +84,20 @@ impl Context<'_> {
         }
     }
 
-    fn event_trigger(&mut self, node: &Node, fields: &[Field], scope: Scope) -> Option<Trigger> {
+    fn event_trigger(&mut self, node: &Node, by: (&str, usize), fields: &[Field], scope: Scope) -> Option<Trigger> {
         let value = node.property("event")?.clone();
         let (event, record) = self.event_record(&value)?;
         let scope = scope.with("event", Ty::Record(record.clone()), Marks::default());
-        let condition =
-            node.property("where").cloned().and_then(|condition| self.condition(&condition, &scope)).map(|checked| checked.expr);
+        let mut control = None;
+        let condition = node.property("where").cloned().and_then(|condition| {
+            let checked = self.condition(&condition, &scope)?;
+            control = Steering::of(&checked, condition.span);
+            Some(checked.expr)
+        });
         let debounce = node.property("debounce").is_some().then(|| self.span_of_time(node, "debounce")).flatten();
         let carried = self.plan.types.records.get(&record).map(|record| record.fields.clone()).unwrap_or_default();
-        let input = self.mapped(node, fields, &scope, Some(&carried));
+        let input = self.given(node, fields, &scope, Some(&carried));
+        let input = self.note_triggered(node, by, control, input);
         Some(Trigger { cause: Cause::Event { event }, condition, debounce, input })
     }
 
@@ -117,7 +125,7 @@ impl Context<'_> {
         Some(Trigger { cause: Cause::Metric { metric, when: when?, rearm: rearm? }, condition: None, debounce: None, input })
     }
 
-    fn called_trigger(&mut self, node: &Node, cause: &str, fields: &[Field], scope: Scope) -> Option<Trigger> {
+    fn called_trigger(&mut self, (node, cause): (&Node, &str), by: (&str, usize), fields: &[Field], scope: Scope) -> Option<Trigger> {
         let value = node.property(cause)?.clone();
         let path = self.text(&value, "an address")?;
         if path.is_empty() || !path.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '/')) {
@@ -146,18 +154,41 @@ impl Context<'_> {
         };
         // The body is the input as it stands; a child only says where another name comes from.
         let outside = Marks { untrusted: true, ..Marks::default() };
-        let input = self.mapped(node, fields, &scope.with("body", Ty::Json, outside), None);
+        let input = self.given(node, fields, &scope.with("body", Ty::Json, outside), None);
+        let input = self.note_triggered(node, by, None, input);
         Some(Trigger { cause, condition: None, debounce: None, input })
     }
 
     /// The input's fields that the trigger's children give. `carried`: what comes by its own name; `None` where anything may.
     fn mapped(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: Option<&[Field]>) -> Bindings {
+        self.given(node, fields, scope, carried).into_iter().map(|(name, checked)| (name, checked.expr)).collect()
+    }
+
+    /// The same with what is said of each.
+    fn given(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: Option<&[Field]>) -> Vec<(String, Checked)> {
         self.carried(node, fields, scope, &Carried { of: "the flow's input".to_owned(), fields: carried })
     }
 
+    /// Notes what outside text decides of a trigger: whether it begins a run, and which of our own values the run is given.
+    fn note_triggered(
+        &mut self,
+        node: &Node,
+        (flow, at): (&str, usize),
+        control: Option<Steering>,
+        given: Vec<(String, Checked)>,
+    ) -> Bindings {
+        let span = |name: &str| node.children.iter().find(|child| child.name.text == name).map_or(node.span, |child| child.span);
+        let steered = given.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let fields = steered.filter_map(|(name, checked)| Some((name.clone(), Steering::of(checked, span(name))?))).collect();
+        let (by, what) = ((flow.to_owned(), format!("trigger {at}")), What::Trigger(flow.to_owned()));
+        let control = control.into_iter().collect();
+        self.known.emitted.push(Emitted { by, what, span: node.name.span, control, fields });
+        given.into_iter().map(|(name, checked)| (name, checked.expr)).collect()
+    }
+
     /// Fields that a node's children give, or that come by their own name and type.
-    pub(crate) fn carried(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: &Carried<'_>) -> Bindings {
-        let mut bound = Bindings::new();
+    pub(crate) fn carried(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: &Carried<'_>) -> Vec<(String, Checked)> {
+        let mut bound = Vec::new();
         let pairs: Vec<_> = node.children.iter().filter_map(|child| Some((child.name.clone(), child.argument(0)?.clone()))).collect();
         for (name, value) in &pairs {
             let Some(field) = fields.iter().find(|field| field.name == name.text) else {
@@ -169,7 +200,7 @@ impl Context<'_> {
             };
             let Some(checked) = self.value(value, scope, Some(&field.ty)) else { continue };
             self.check_labels(&checked, field, value);
-            bound.push((name.text.clone(), checked.expr));
+            bound.push((name.text.clone(), checked));
         }
         for field in fields.iter().filter(|field| !pairs.iter().any(|(name, _)| name.text == field.name)) {
             self.check_carried(node, field, carried);

@@ -346,6 +346,7 @@ impl Context<'_> {
             let scope = self.flow_scope(place.draft, arm, None);
             let output = self.lower_output(child, &scope);
             place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
+            output.iter().for_each(|(_, checked)| place.failing.note(checked));
             conditions.extend(when.clone().zip(child.argument(0).map(|when| when.span)));
             arms.push(Arm { when, output: Vec::new() });
             outputs.push(output);

@@ -1,0 +1,100 @@
+//! What outside text may make fail. A failure stops a run, and then the text kept it from acting; where something goes on after it,
+//! behind `on-error=skip` or in `on-failure`, the text decided that, too.
+
+use super::control::{Steering, leading_to};
+use super::flow::FlowDraft;
+use super::step::Place;
+use crate::expr::Checked;
+use crate::plan::{OnError, StepKind};
+use crate::source::Span;
+use crate::ty::Marks;
+
+/// What a step's expressions read of outside text, and whether they may fail.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Failing {
+    /// Outside text over which it may fail.
+    pub(crate) over: Vec<Steering>,
+    /// Outside text that it reads at all.
+    outside: Vec<Steering>,
+    /// Whether it may fail over anything.
+    pub(crate) possible: bool,
+}
+
+impl Failing {
+    /// Notes an expression.
+    pub(crate) fn note(&mut self, checked: &Checked) {
+        let fallible = checked.expr.root.may_fail();
+        self.possible |= fallible;
+        let Some((path, span)) = checked.reads.first().filter(|_| checked.marks.choosing().steered) else { return };
+        let steering = Steering { span: *span, path: path.clone() };
+        if fallible {
+            self.over.push(steering.clone());
+        }
+        self.outside.push(steering);
+    }
+
+    /// Notes what a model or a template is told.
+    pub(crate) fn tell(&mut self, marks: Marks, span: Span) {
+        if marks.choosing().steered {
+            self.outside.push(Steering { span, path: String::new() });
+        }
+    }
+
+    /// What is said of the whole step. Whoever is called may refuse what he is told, and a model may write what fits nothing.
+    pub(crate) fn of(mut self, kind: &StepKind, marks: Marks, span: Span) -> Self {
+        if matches!(kind, StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Choose { .. } | StepKind::Each(_)) {
+            return self;
+        }
+        self.possible = true;
+        self.over.append(&mut self.outside);
+        // What an act is given was noted, and its own marks are also those of the fields that it has.
+        if self.over.is_empty() && marks.choosing().steered && !matches!(kind, StepKind::Act { .. }) {
+            self.over.push(Steering { span, path: String::new() });
+        }
+        self
+    }
+}
+
+impl Place<'_, '_> {
+    /// Whether outside text decides that a step inside the one at hand fails.
+    pub(crate) fn items_fail(&self) -> bool {
+        let inside = |at: &usize| {
+            let within = self.draft.drafts.get(*at).and_then(|step| step.within);
+            self.draft.arms(within).iter().any(|(outer, _)| *outer == self.at)
+        };
+        self.draft.lowered.keys().filter(|at| inside(at)).any(|at| !failing(self.draft, *at).is_empty())
+    }
+}
+
+/// Outside text over which a step may fail, with what it stands in; none where it is then left out.
+fn failing(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
+    let Some(lowered) = draft.lowered.get(&at) else { return Vec::new() };
+    // Of a loop, an item is left out, and not what fails before it begins.
+    if lowered.step.on_error == OnError::Skip && !matches!(lowered.step.kind, StepKind::Each(_)) {
+        return Vec::new();
+    }
+    let mut found = lowered.failing.over.clone();
+    if lowered.failing.possible {
+        found.extend(leading_to(draft, at));
+    }
+    found
+}
+
+/// Outside text over which a flow may fail.
+pub(crate) fn failing_flow(draft: &FlowDraft<'_>, output: &[(String, Checked)]) -> Vec<Steering> {
+    let skipped = |at: &usize| {
+        let within = draft.drafts.get(*at).and_then(|step| step.within);
+        let skips = |outer: usize| draft.lowered.get(&outer).is_some_and(|lowered| lowered.step.on_error == OnError::Skip);
+        draft.arms(within).iter().any(|(outer, _)| skips(*outer))
+    };
+    let mut answer = Failing::default();
+    output.iter().for_each(|(_, checked)| answer.note(checked));
+    let mut found: Vec<Steering> = Vec::new();
+    let steps = draft.lowered.keys().filter(|at| !skipped(at)).flat_map(|at| failing(draft, *at));
+    for steering in steps.chain(answer.over) {
+        if !found.contains(&steering) {
+            found.push(steering);
+        }
+    }
+    found
+}
