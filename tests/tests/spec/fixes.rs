@@ -133,3 +133,28 @@ fn whatever_the_text_mending_comes_to_an_end_and_leaves_no_more_mistakes() {
         assert!(again == 0 || twice != once, "{}: mending goes on for ever\n{once}", code.id);
     }
 }
+
+/// A part of a type is mended where it stands: what is around it stays. Each with what it becomes, or is left as.
+#[test]
+fn a_part_of_a_type_is_mended_alone() {
+    let cases = [
+        ("list<strin>", "list<string>"),
+        ("map<doble>", "map<double>"),
+        ("\"map<string, doble>\"", "\"map<string, double>\""),
+        ("strin?", "string?"),
+        ("\"list<strin>\"", "\"list<string>\""),
+        ("list<list<text>>", "list<list<string>>"),
+        ("strin", "\"string\""),
+        ("text", "string"),
+        ("list<>", "list<>"),
+        ("map<>", "map<>"),
+        ("\"\"", "\"\""),
+    ];
+    for (written, right) in cases {
+        let around = |ty: &str| format!("type \"p\" {{ field \"y\" {ty}; field \"z\" int }}\n");
+        let mended = with_repository(&[("example.kdl".to_owned(), around(written))], true, |repository| {
+            mend(repository, true).configuration.last().unwrap().1.clone()
+        });
+        assert_eq!(mended, around(right), "{written}");
+    }
+}

@@ -111,11 +111,22 @@ fn near_misses_come_with_a_fix() {
         ("found.dstinct().size() > 0", "dstinct", "distinct"),
         ("verdict.kind == 'complant'", "'complant'", "'complaint'"),
         ("status = 3", "=", "=="),
+        ("status =< 3", "=<", "<="),
     ] {
         let (sources, literal) = written(text);
         let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
         let edit = &diagnostics[0].fixes[0].edits[0];
         assert_eq!((sources.text(edit.span), edit.text.as_str()), (wrong, right), "{text}");
+    }
+}
+
+#[test]
+fn signs_of_other_languages_are_not_taken_for_comparisons() {
+    for text in ["found.map(x => x)", "status === 3", "x => x"] {
+        let (_, literal) = written(text);
+        let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
+        assert!(diagnostics.iter().all(|found| found.fixes.is_empty()), "{text}: {diagnostics:?}");
+        assert!(!diagnostics.is_empty(), "{text}");
     }
 }
 
