@@ -131,6 +131,27 @@ fn signs_of_other_languages_are_not_taken_for_comparisons() {
 }
 
 #[test]
+fn constants_that_fail_in_every_run_are_told_of_once_where_they_fail() {
+    for (text, wrong) in [
+        ("1 % 0", "1 % 0"),
+        ("2 + 7 % 0 * 3", "7 % 0"),
+        ("[1, 2, 3][5]", "[1, 2, 3][5]"),
+        ("9223372036854775807 + 1 > status", "9223372036854775807 + 1"),
+        ("money('1 USD') / 0", "money('1 USD') / 0"),
+        ("int('abc')", "int('abc')"),
+        ("{'a': 1}['b']", "{'a': 1}['b']"),
+        ("status > 3 ? 1 / 0 : 2", "1 / 0"),
+        ("found.map(x, 1 % 0)", "1 % 0"),
+    ] {
+        let found: Vec<_> = found(text, None).into_iter().filter(|(code, _)| code == "TW0208").collect();
+        assert_eq!(found, [("TW0208".to_owned(), wrong.to_owned())], "{text}");
+    }
+    for text in ["status != 0 && 1 / status > 0", "7 % 3", "[1, 2, 3][2]", "found.map(x, 1 % status)", "int('12')"] {
+        assert!(found(text, None).iter().all(|(code, _)| code != "TW0208"), "{text}");
+    }
+}
+
+#[test]
 fn two_constant_currencies_never_meet() {
     let text = "money('1 USD') > '2 EUR' && money('1 USD') > '2 USD'";
     assert_eq!(found(text, None), [("TW0210".to_owned(), "money('1 USD') > '2 EUR'".to_owned())]);
