@@ -120,6 +120,10 @@ impl Diagnostic {
 /// Distance is Damerau–Levenshtein with adjacent transpositions (optimal string alignment).
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nothing is near to no name at all.
+    if name.is_empty() {
+        return None;
+    }
     let name: Vec<char> = name.chars().collect();
     let mut limit = (name.len() / 3).max(1);
     let mut rows = Rows::default();

@@ -27,6 +27,7 @@ pub(crate) mod index;
 pub(crate) mod join;
 pub(crate) mod keeping;
 pub(crate) mod kept;
+pub(crate) mod kind;
 pub(crate) mod known;
 pub(crate) mod ladder;
 pub(crate) mod layer;

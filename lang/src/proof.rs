@@ -31,22 +31,41 @@ impl<'a> Conditions<'a> {
         Self { scope, types }
     }
 
-    fn read(self, condition: &Tree, holds: bool) -> Formula {
-        formula::of(condition, holds, self.scope, self.types)
+    /// A condition read once, for a proof against many others.
+    pub(crate) fn read(self, condition: &Tree) -> Reading {
+        let read = |holds| formula::of(condition, holds, self.scope, self.types);
+        Reading { holds: read(true), fails: read(false) }
     }
 
     /// Why these cannot all hold while none of those does; `None` where they may, or where it is not known.
     pub(crate) fn conflict(self, hold: &[&Tree], fail: &[&Tree]) -> Option<Conflict> {
-        let held = hold.iter().map(|condition| self.read(condition, true));
-        let failed = fail.iter().map(|condition| self.read(condition, false));
-        satisfy::conflict(held.chain(failed).collect())
+        let read = |condition: &&Tree, holds| formula::of(condition, holds, self.scope, self.types);
+        let held = hold.iter().map(|condition| read(condition, true));
+        let formulas: Vec<Formula> = held.chain(fail.iter().map(|condition| read(condition, false))).collect();
+        satisfy::conflict(formulas.iter().collect())
     }
 
     /// Which of the earlier conditions together hold wherever this one does; empty where there are none, or it is not known.
     pub(crate) fn covered_by(self, condition: &Tree, earlier: &[&Tree]) -> Vec<usize> {
+        let earlier: Vec<Reading> = earlier.iter().map(|earlier| self.read(earlier)).collect();
+        self.read(condition).covered_by(&earlier.iter().collect::<Vec<_>>())
+    }
+}
+
+/// What must hold for a condition to be true, and to be false.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    holds: Formula,
+    fails: Formula,
+}
+
+impl Reading {
+    /// Which of the earlier conditions together hold wherever this one does; empty where there are none, or it is not known.
+    pub(crate) fn covered_by(&self, earlier: &[&Self]) -> Vec<usize> {
+        // What holds comes last, and so narrows first: what is left of few values costs little to narrow further.
         let covers = |places: &[usize]| {
-            let fail: Vec<&Tree> = places.iter().filter_map(|place| earlier.get(*place).copied()).collect();
-            self.conflict(&[condition], &fail).is_some()
+            let fail = places.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
+            satisfy::conflict(fail.chain([&self.holds]).collect()).is_some()
         };
         let mut places: Vec<usize> = (0..earlier.len()).collect();
         if places.is_empty() || !covers(&places) {

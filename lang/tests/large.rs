@@ -49,3 +49,41 @@ fn thousands_of_names_that_do_not_exist() {
     // The first are told what is near.
     assert_eq!(compiled.diagnostics[1].help.as_deref(), Some("did you mean `input`?"));
 }
+
+fn decision(values: usize, rules: usize) -> String {
+    let declared: String = (0..values).map(|number| format!(" v{number}")).collect();
+    let mut steps = String::from("    decide \"d\" {\n");
+    for number in 0..rules {
+        writeln!(steps, "        rule \"r{number}\" when=\"input.a == 'v{number}'\" value={number}").unwrap();
+    }
+    steps.push_str("        otherwise value=-1\n    }\n");
+    flow(&steps, "d").replace("field \"id\" string", "field \"a\" k") + &format!("enum \"k\"{declared}\n")
+}
+
+#[test]
+fn a_decision_of_a_thousand_rules_over_an_enum() {
+    let compiled = compiled(decision(1000, 1000));
+    assert_eq!(compiled.diagnostics, []);
+}
+
+#[test]
+fn a_decision_of_three_thousand_rules_over_an_enum_of_twenty_thousand() {
+    let compiled = compiled(decision(20_000, 3000));
+    assert_eq!(compiled.diagnostics, []);
+}
+
+#[test]
+fn two_thousand_rules_of_one_policy() {
+    let connector = "connector \"c\" version=\"1\" {\n    base-url \"https://c.example\"\n    operation \"w\" effect=irreversible {\n        \
+                     request { field \"n\" int }\n        http POST \"/w\"\n    }\n}\n";
+    let rules: String = (0..2000)
+        .map(|number| match number % 2 {
+            0 => format!("    deny \"r{number}\" when=\"effect.n == {number}\"\n"),
+            _ => format!("    escalate \"r{number}\" when=\"effect.n == {number}\" to=\"t\" within=\"1h\" on-timeout=deny\n"),
+        })
+        .collect();
+    let compiled = compiled(format!(
+        "project \"x\" {{ currency \"USD\" }}\nteam \"t\" {{ member \"a@shop.example\" }}\n{connector}policy \"p\" {{\n    on \"c.w\"\n{rules}}}\n"
+    ));
+    assert_eq!(compiled.diagnostics, []);
+}

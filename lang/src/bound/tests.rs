@@ -31,6 +31,7 @@ connector "shop" version="1" {
         http PUT "/orders/{id}/tag"
         target "=request.id"
         idempotent natural
+        undo { call "shop.order.tag" id="=request.id" }
     }
     operation "order.ship" effect=compensable {
         request { field "id" string }

@@ -36,6 +36,9 @@ codes! {
     UNUSED_EVIDENCE = "TW0133", Warning, "evidence that nobody needs";
     TAINTED = "TW0134", Error, "text from outside decides too much";
     NO_RETENTION = "TW0135", Error, "a memory without retention";
+    NO_UNDO = "TW0136", Error, "an effect said to be reversible that nothing takes back";
+    MONEY_UNSAID = "TW0137", Error, "an amount that no guard can see";
+    READ_THAT_WRITES = "TW0138", Error, "a read that changes something";
     NEVER_TRUE = "TW0191", Error, "a condition that never holds";
     SHADOWED = "TW0192", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";

@@ -5,6 +5,7 @@ mod affordable;
 mod build;
 mod call;
 mod cel;
+mod constant;
 mod each;
 mod endorse;
 mod fit;
@@ -205,12 +206,14 @@ impl Checker<'_> {
 
     /// The node, its type, its tree.
     fn part(&mut self, node: &IdedExpr) -> Typed {
+        let before = self.diagnostics.len();
         let typed = self.part_of(node);
         if self.cel() {
             // CEL reads no literal by its place; unchecked, everything is `dyn`.
             let ty = if self.unchecked() { Ty::Dyn } else { typed.ty };
             return Typed { form: Form::Plain, ty, ..typed };
         }
+        self.must_have_a_value(&typed, before);
         typed
     }
 

@@ -55,6 +55,10 @@ fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError
     let mut diagnostics = Vec::new();
     for error in errors {
         let start = byte_at(text, error.pos);
+        // The third sign of `===` is none of its own.
+        let again =
+            text.get(..start).is_some_and(|before| before.ends_with("==")) && text.get(start..).is_some_and(|rest| rest.starts_with('='));
+        let start = if again { start - 1 } else { start };
         let word = token_at(text, start);
         let span = literal.locate(offset + start, offset + start + word.len());
         // One mistake makes the parser stumble several times at the same place.
@@ -87,6 +91,9 @@ fn complaint(message: &str, word: &str, span: Span) -> Diagnostic {
     };
     match word {
         "=" => diagnostic.help("a comparison is written `==`").fix("compare with `==`", span, "=="),
+        "=>" => diagnostic.help("what is done with each item is written `list.map(x, x.id)`; a comparison is `>=`"),
+        "=<" => diagnostic.help("a comparison is written `<=`").fix("compare with `<=`", span, "<="),
+        "==" => diagnostic.help("a comparison is written `==`, of two values"),
         "and" | "&" => diagnostic.help("both must hold: `&&`").fix("write `&&`", span, "&&"),
         "or" | "|" => diagnostic.help("one must hold: `||`").fix("write `||`", span, "||"),
         "not" => diagnostic.help("the opposite is written `!`").fix("write `!`", span, "!"),
@@ -113,6 +120,8 @@ fn byte_at(text: &str, (line, column): (isize, isize)) -> usize {
 fn token_at(text: &str, start: usize) -> &str {
     let rest = text.get(start..).unwrap_or("");
     let word = rest.find(|character: char| !(character.is_alphanumeric() || character == '_')).unwrap_or(rest.len());
-    let length = if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) };
+    // What other languages write with `=` is one sign, also where the parser stumbles inside it.
+    let sign = ["=>", "=<", "=="].into_iter().find(|sign| rest.starts_with(sign)).map_or(0, str::len);
+    let length = if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8).max(sign) };
     rest.get(..length).unwrap_or("")
 }

@@ -70,7 +70,7 @@ impl Context<'_> {
                 let span = place(nodes, &policy.name, "deny", &deny.name, "when")?;
                 Some(Rule { name: format!("deny {}", deny.name), policy: policy.name.clone(), when: deny.when.clone(), span })
             };
-            policy.denies.iter().filter_map(rule).collect()
+            policy.denies.iter().take(MOST_DENIALS).filter_map(rule).collect()
         };
         policies.iter().filter(meets).flat_map(of).take(MOST_DENIALS).collect()
     }

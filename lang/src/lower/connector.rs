@@ -56,6 +56,7 @@ impl Context<'_> {
             .collect();
         for (connector, node) in &operations {
             if let Some(operation) = self.lower_operation(node, connector) {
+                self.check_kind(node, &operation);
                 self.plan.operations.insert(operation.name.clone(), Arc::new(operation));
             }
         }

@@ -3,7 +3,7 @@
 use super::context::{Context, name_of, suggest, suggest_of};
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::money::Currency;
 use crate::plan::Team;
 use crate::shape::Shaped;
@@ -305,22 +305,26 @@ impl Context<'_> {
             self.report(diagnostic.label("too long").help("declare a `type` and name it"));
             return None;
         }
-        self.read_type(text.trim(), value)
+        let start = text.len() - text.trim_start().len();
+        self.read_type(text.trim(), (value, start))
     }
 
-    fn read_type(&mut self, text: &str, at: &Literal) -> Option<Ty> {
+    /// A type, or a part of one that begins so many bytes into the literal.
+    fn read_type(&mut self, text: &str, (at, start): (&Literal, usize)) -> Option<Ty> {
         if self.doubly_optional(text, at) {
             return None;
         }
         if let Some(inner) = text.strip_suffix('?') {
-            return self.read_type(inner, at).map(Ty::optional);
+            return self.read_type(inner, (at, start)).map(Ty::optional);
         }
         if let Some(inner) = text.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
-            return self.read_type(inner.trim(), at).map(|item| Ty::List(Box::new(item)));
+            let start = start + "list<".len() + inner.len() - inner.trim_start().len();
+            return self.read_type(inner.trim(), (at, start)).map(|item| Ty::List(Box::new(item)));
         }
         if let Some(inner) = text.strip_prefix("map<").and_then(|rest| rest.strip_suffix('>')) {
             let item = inner.split_once(',').map_or(inner, |(_, item)| item);
-            return self.read_type(item.trim(), at).map(|item| Ty::Map(Box::new(item)));
+            let start = start + "map<".len() + inner.len() - item.trim_start().len();
+            return self.read_type(item.trim(), (at, start)).map(|item| Ty::Map(Box::new(item)));
         }
         if let Some((_, ty)) = PLAIN.iter().find(|(name, _)| *name == text) {
             return Some(ty.clone());
@@ -334,17 +338,32 @@ impl Context<'_> {
         if self.declared.contains_key(&("type", text.to_owned())) {
             return Some(Ty::Record(text.to_owned()));
         }
+        self.unknown_type(text, (at, start));
+        None
+    }
+
+    /// Says what is near; the fix replaces the unknown part and keeps what stands around it.
+    fn unknown_type(&mut self, text: &str, (at, start): (&Literal, usize)) {
+        let whole = at.text().is_none_or(|whole| whole.trim() == text);
+        let span = if whole { at.span } else { at.locate(start, start + text.len()) };
+        if text.is_empty() {
+            let message = if whole { "a type is missing" } else { "the type of the items is missing" };
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, message).label("of what?");
+            self.report(diagnostic.help("write a type, such as `string`, `list<string>` or `map<double>`"));
+            return;
+        }
         let declared = self.declared.keys().filter(|(kind, _)| matches!(*kind, "type" | "enum")).map(|(_, name)| name.as_str());
         let known = PLAIN.iter().map(|(name, _)| *name).chain(declared);
-        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, at.span, format!("there is no type `{text}`")).label("unknown type");
+        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_TYPE, span, format!("there is no type `{text}`")).label("unknown type");
         let elsewhere = ELSEWHERE.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, ours)| *ours);
         let near = self.diagnostics.affords(self.declared.len());
-        let diagnostic = match elsewhere {
-            Some(ours) => diagnostic.help(format!("it is called `{ours}` here")).fix(format!("write `{ours}`"), at.span, ours),
-            None => suggest_of(diagnostic, text, known, (at.span, "type"), near),
+        let nearest = if near && !whole { nearest(text, known.clone()).map(str::to_owned) } else { None };
+        let diagnostic = match (elsewhere, nearest) {
+            (Some(ours), _) => diagnostic.help(format!("it is called `{ours}` here")).fix(format!("write `{ours}`"), span, ours),
+            (None, Some(near)) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+            (None, None) => suggest_of(diagnostic, text, known, (span, "type"), near && whole),
         };
         self.report(diagnostic);
-        None
     }
 }
 

@@ -79,6 +79,7 @@ impl Context<'_> {
                 Some(at) if flagged(&child, "override") => {
                     if let Some(was) = base.children.get(at).cloned() {
                         self.lock(&format!("{} {name}.{}", child.name.text, part.text), &was, &child, locked);
+                        self.check_replaced_kind(&format!("{name}.{}", part.text), &was, &child);
                     }
                     if let Some(own) = base.children.get_mut(at) {
                         *own = child;

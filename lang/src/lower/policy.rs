@@ -1,7 +1,7 @@
 //! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
 
 use super::context::{Context, name_of};
-use super::prove::Written;
+use super::prove::{MOST_EARLIER, Written};
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -12,6 +12,7 @@ use crate::source::Span;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The type of `run` in flows and policies.
@@ -84,10 +85,14 @@ impl Context<'_> {
 
     /// Rules that never decide: `deny` comes before `escalate`, whatever their order in the file.
     fn prove_policy(&mut self, node: &Node, policy: &Policy, scope: &Scope) {
-        let span = |kind: &str, name: &str| {
-            let rule = node.all(kind).find(|rule| rule.argument(0).and_then(Literal::text) == Some(name));
-            rule.and_then(|rule| rule.setting("when")).map_or(node.name.span, |when| when.span)
-        };
+        // The first of a name, as it is found when it is read.
+        let mut spans: BTreeMap<(&str, &str), Span> = BTreeMap::new();
+        for rule in &node.children {
+            let Some(name) = rule.argument(0).and_then(Literal::text) else { continue };
+            let span = rule.setting("when").map_or(node.name.span, |when| when.span);
+            spans.entry((rule.name.text.as_str(), name)).or_insert(span);
+        }
+        let span = |kind: &str, name: &str| spans.get(&(kind, name)).copied().unwrap_or(node.name.span);
         let written = |kind: &str, name: &str, when| Written { name: format!("`{kind} {name}`"), span: span(kind, name), when };
         let denies: Vec<Written<'_>> = policy.denies.iter().map(|rule| written("deny", &rule.name, &rule.when)).collect();
         let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
@@ -98,9 +103,12 @@ impl Context<'_> {
         for rule in &denies {
             self.prove_possible(scope, rule);
         }
-        for rule in &escalates {
+        let before = denies.get(..MOST_EARLIER).unwrap_or(&denies);
+        let (read, readings) = (self.readings(scope, before), self.readings(scope, &escalates));
+        let before: Vec<_> = before.iter().zip(&read).collect();
+        for (rule, reading) in escalates.iter().zip(&readings) {
             if !self.prove_possible(scope, rule) {
-                self.prove_not_shadowed(scope, rule, &denies.iter().collect::<Vec<_>>(), "denies it first");
+                self.prove_not_shadowed((rule, reading), &before, "denies it first");
             }
         }
     }

@@ -5,12 +5,12 @@ use super::context::Context;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
-use crate::proof::{Conditions, Conflict};
+use crate::proof::{Conditions, Conflict, Reading};
 use crate::source::Span;
 use crate::value::Value;
 
-/// Earlier rules that are compared with one rule.
-const MOST_EARLIER: usize = 64;
+/// Earlier rules that are compared with one rule: of more, nothing is claimed.
+pub(crate) const MOST_EARLIER: usize = 64;
 
 /// A condition as written.
 pub(crate) struct Written<'e> {
@@ -70,21 +70,33 @@ impl Context<'_> {
 
     /// Conditions of which the first that holds decides.
     pub(crate) fn prove_ladder(&mut self, scope: &Scope, conditions: &[Written<'_>]) {
-        for (place, condition) in conditions.iter().enumerate() {
+        let readings = self.readings(scope, conditions);
+        for (place, (condition, reading)) in conditions.iter().zip(&readings).enumerate() {
             if self.prove_possible(scope, condition) {
                 continue;
             }
             let from = place.saturating_sub(MOST_EARLIER);
-            let earlier: Vec<&Written<'_>> = conditions.iter().take(place).skip(from).collect();
-            self.prove_not_shadowed(scope, condition, &earlier, "always decides first");
+            let earlier: Vec<_> = conditions.iter().zip(&readings).take(place).skip(from).collect();
+            self.prove_not_shadowed((condition, reading), &earlier, "always decides first");
         }
     }
 
+    /// Conditions, each read once.
+    pub(crate) fn readings(&self, scope: &Scope, conditions: &[Written<'_>]) -> Vec<Reading> {
+        let of = Conditions::of(scope, &self.plan.types);
+        conditions.iter().map(|condition| of.read(&condition.when.root)).collect()
+    }
+
     /// Reports a condition that holds only where an earlier one does, which then decides.
-    pub(crate) fn prove_not_shadowed(&mut self, scope: &Scope, condition: &Written<'_>, earlier: &[&Written<'_>], label: &str) {
-        let trees: Vec<&Tree> = earlier.iter().map(|earlier| &earlier.when.root).collect();
-        let covering = Conditions::of(scope, &self.plan.types).covered_by(&condition.when.root, &trees);
-        let covering: Vec<&&Written<'_>> = covering.iter().filter_map(|place| earlier.get(*place)).collect();
+    pub(crate) fn prove_not_shadowed(
+        &mut self,
+        (condition, reading): (&Written<'_>, &Reading),
+        earlier: &[(&Written<'_>, &Reading)],
+        label: &str,
+    ) {
+        let read: Vec<&Reading> = earlier.iter().map(|(_, reading)| *reading).collect();
+        let covering = reading.covered_by(&read);
+        let covering: Vec<&Written<'_>> = covering.iter().filter_map(|place| earlier.get(*place)).map(|(written, _)| *written).collect();
         if covering.is_empty() {
             return;
         }

@@ -4,6 +4,7 @@ use super::set::{Point, Relation, Set};
 use crate::expr::{Comparison, Scope, Tree};
 use crate::ty::{Ty, TypeTable};
 use crate::value::Value;
+use std::sync::Arc;
 
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +64,7 @@ pub(super) fn of(tree: &Tree, holds: bool, scope: &Scope, types: &TypeTable) -> 
 
 /// Something that is true or false, and of which nothing else is known.
 fn truth(tree: &Tree, holds: bool) -> Formula {
-    Formula::Fact(subject(tree, ""), Set::names(["true".to_owned()], !holds))
+    Formula::Fact(subject(tree, ""), Set::names([Arc::from("true")], !holds, None))
 }
 
 fn subject(tree: &Tree, line: &str) -> Subject {
@@ -123,17 +124,17 @@ fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: b
     if !is_equality {
         return Formula::nothing();
     }
-    let fact = Formula::Fact(subject(of, ""), Set::names([named], !relation.equal));
     // Nothing but its declared values can be left of an enum, and of a truth its two.
-    let declared = match type_of(of, scope, types) {
-        Some(Ty::Enum(name)) => types.enums.get(&name).cloned(),
-        Some(Ty::Bool) => Some(vec!["true".to_owned(), "false".to_owned()]),
-        _ => None,
+    let (count, declares) = match type_of(of, scope, types) {
+        Some(Ty::Enum(name)) => match types.enums.get(&name) {
+            Some(values) => (Some(values.len()), values.contains(&named)),
+            None => (None, true),
+        },
+        Some(Ty::Bool) => (Some(2), true),
+        _ => (None, true),
     };
-    match declared {
-        Some(values) => Formula::All(vec![Formula::Fact(subject(of, ""), Set::names(values, false)), fact]),
-        None => fact,
-    }
+    let names = declares.then(|| Arc::from(named));
+    Formula::Fact(subject(of, ""), Set::names(names, !relation.equal, count))
 }
 
 impl Formula {

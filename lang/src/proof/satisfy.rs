@@ -3,6 +3,7 @@
 use super::Conflict;
 use super::formula::{Formula, Subject};
 use super::set::Set;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Alternatives that are tried before the question is given up.
@@ -16,9 +17,9 @@ struct Search {
     about: Option<String>,
 }
 
-/// Why these cannot hold together; `None` where they may, or where it takes too long to know.
-pub(super) fn conflict(formulas: Vec<Formula>) -> Option<Conflict> {
-    if formulas.iter().map(Formula::size).sum::<usize>() > MOST_FACTS {
+/// Why these cannot hold together; `None` where they may, or where it takes too long to know. The last narrow first.
+pub(super) fn conflict(formulas: Vec<&Formula>) -> Option<Conflict> {
+    if formulas.iter().map(|formula| formula.size()).sum::<usize>() > MOST_FACTS {
         return None;
     }
     let mut search = Search { tries: MOST_TRIES, about: None };
@@ -27,18 +28,22 @@ pub(super) fn conflict(formulas: Vec<Formula>) -> Option<Conflict> {
 }
 
 impl Search {
-    fn may_hold(&mut self, mut pending: Vec<Formula>, mut known: BTreeMap<String, Set>) -> bool {
+    fn may_hold<'f>(&mut self, mut pending: Vec<&'f Formula>, mut known: BTreeMap<&'f str, Cow<'f, Set>>) -> bool {
         if self.tries == 0 {
             return true;
         }
         self.tries -= 1;
-        let mut alternatives: Vec<Vec<Formula>> = Vec::new();
+        let mut alternatives: Vec<&Formula> = Vec::new();
+        let mut next: &[Formula] = &[];
         while let Some(formula) = pending.pop() {
             match formula {
                 Formula::All(parts) => pending.extend(parts),
-                Formula::Any(mut parts) if parts.len() == 1 => pending.extend(parts.pop()),
                 Formula::Any(parts) if parts.is_empty() => return false,
-                Formula::Any(parts) => alternatives.push(parts),
+                Formula::Any(parts) if parts.len() == 1 => pending.extend(parts),
+                Formula::Any(parts) => {
+                    alternatives.push(formula);
+                    next = parts;
+                }
                 Formula::Fact(subject, set) => {
                     if !self.narrow(&mut known, subject, set) {
                         return false;
@@ -46,29 +51,30 @@ impl Search {
                 }
             }
         }
-        let Some(next) = alternatives.pop() else { return true };
-        let rest: Vec<Formula> = alternatives.into_iter().map(Formula::Any).collect();
-        next.into_iter().any(|part| {
-            let mut pending = rest.clone();
+        if alternatives.pop().is_none() {
+            return true;
+        }
+        next.iter().any(|part| {
+            let mut pending = alternatives.clone();
             pending.push(part);
             self.may_hold(pending, known.clone())
         })
     }
 
     /// Whether anything is left of the subject.
-    fn narrow(&mut self, known: &mut BTreeMap<String, Set>, subject: Subject, set: Set) -> bool {
-        let left = match known.get(&subject.key) {
+    fn narrow<'f>(&mut self, known: &mut BTreeMap<&'f str, Cow<'f, Set>>, subject: &'f Subject, set: &'f Set) -> bool {
+        let left = match known.get(subject.key.as_str()) {
             // Facts of two kinds about one subject: nothing follows from the second.
-            Some(before) => before.with(&set).unwrap_or_else(|| before.clone()),
-            None => set,
+            Some(before) => before.with(set).map_or_else(|| before.clone(), Cow::Owned),
+            None => Cow::Borrowed(set),
         };
         if left.is_empty() {
             if self.about.as_ref().is_none_or(String::is_empty) {
-                self.about = Some(subject.path);
+                self.about = Some(subject.path.clone());
             }
             return false;
         }
-        known.insert(subject.key, left);
+        known.insert(&subject.key, left);
         true
     }
 }

@@ -5,6 +5,7 @@ use crate::value::Value;
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A point on a line: whole numbers (also instants and spans of time), doubles, amounts of one currency.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,10 +103,12 @@ pub(super) enum Set {
     Line(Ranges, bool),
     /// These texts or truths, or everything but them.
     Names {
-        /// Which.
-        names: BTreeSet<String>,
+        /// Which. Of an enum only those that it declares.
+        names: BTreeSet<Arc<str>>,
         /// Everything but them.
         inverted: bool,
+        /// How many there are at all, where that is known: those of an enum, the two truths.
+        of: Option<usize>,
     },
     /// How two values may compare.
     Relation(Relation),
@@ -159,8 +162,8 @@ impl Set {
     }
 
     /// One of these texts, or none of them.
-    pub(super) fn names(names: impl IntoIterator<Item = String>, inverted: bool) -> Self {
-        Self::Names { names: names.into_iter().collect(), inverted }
+    pub(super) fn names(names: impl IntoIterator<Item = Arc<str>>, inverted: bool, of: Option<usize>) -> Self {
+        Self::Names { names: names.into_iter().collect(), inverted, of }
     }
 
     /// What both allow; `None` where they are of different kinds, of which nothing is known.
@@ -170,12 +173,12 @@ impl Set {
                 let both = one.0.iter().flat_map(|one| two.0.iter().map(|two| one.with(*two))).filter(|range| !range.is_empty());
                 Some(Self::Line(Ranges(both.collect()), *apart && *also))
             }
-            (Self::Names { names, inverted: false }, Self::Names { names: other, inverted })
-            | (Self::Names { names: other, inverted }, Self::Names { names, inverted: false }) => {
-                Some(Self::names(names.iter().filter(|name| other.contains(*name) != *inverted).cloned(), false))
+            (Self::Names { names, inverted: false, of }, Self::Names { names: other, inverted, .. })
+            | (Self::Names { names: other, inverted, .. }, Self::Names { names, inverted: false, of }) => {
+                Some(Self::names(names.iter().filter(|name| other.contains(*name) != *inverted).cloned(), false, *of))
             }
-            (Self::Names { names, inverted: true }, Self::Names { names: other, inverted: true }) => {
-                Some(Self::names(names.union(other).cloned(), true))
+            (Self::Names { names, inverted: true, of }, Self::Names { names: other, inverted: true, of: also }) => {
+                Some(Self::names(names.union(other).cloned(), true, of.or(*also)))
             }
             (Self::Relation(one), Self::Relation(two)) => Some(Self::Relation(Relation {
                 less: one.less && two.less,
@@ -191,7 +194,8 @@ impl Set {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Line(ranges, apart) => ranges.0.is_empty() && !apart,
-            Self::Names { names, inverted } => names.is_empty() && !inverted,
+            Self::Names { names, inverted: false, .. } => names.is_empty(),
+            Self::Names { names, inverted: true, of } => of.is_some_and(|count| names.len() >= count),
             Self::Relation(relation) => !(relation.less || relation.equal || relation.more || relation.apart),
         }
     }

@@ -45,6 +45,9 @@ const HOPELESS: &[(&str, &str)] = &[
     ("TW0132", "the missing evidence"),
     ("TW0134", "the trusted value"),
     ("TW0135", "how long is long enough"),
+    ("TW0136", "what takes it back"),
+    ("TW0137", "whether it is paid"),
+    ("TW0138", "which of two is meant"),
     ("TW0197", "what it may cost"),
     ("TW0198", "what it may cost"),
     ("TW0199", "how long it may wait"),
@@ -131,5 +134,30 @@ fn whatever_the_text_mending_comes_to_an_end_and_leaves_no_more_mistakes() {
         let (once, _) = mended(&text);
         let (twice, again) = mended(&once);
         assert!(again == 0 || twice != once, "{}: mending goes on for ever\n{once}", code.id);
+    }
+}
+
+/// A part of a type is mended where it stands: what is around it stays. Each with what it becomes, or is left as.
+#[test]
+fn a_part_of_a_type_is_mended_alone() {
+    let cases = [
+        ("list<strin>", "list<string>"),
+        ("map<doble>", "map<double>"),
+        ("\"map<string, doble>\"", "\"map<string, double>\""),
+        ("strin?", "string?"),
+        ("\"list<strin>\"", "\"list<string>\""),
+        ("list<list<text>>", "list<list<string>>"),
+        ("strin", "\"string\""),
+        ("text", "string"),
+        ("list<>", "list<>"),
+        ("map<>", "map<>"),
+        ("\"\"", "\"\""),
+    ];
+    for (written, right) in cases {
+        let around = |ty: &str| format!("type \"p\" {{ field \"y\" {ty}; field \"z\" int }}\n");
+        let mended = with_repository(&[("example.kdl".to_owned(), around(written))], true, |repository| {
+            mend(repository, true).configuration.last().unwrap().1.clone()
+        });
+        assert_eq!(mended, around(right), "{written}");
     }
 }

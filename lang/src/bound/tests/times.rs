@@ -220,7 +220,7 @@ fn what_follows_a_failure_is_apart() {
     }"#;
     let time = bound(text).time;
     assert_eq!(time.own.micros, 3 * (20 * SECOND + CALL) + CALL);
-    assert_eq!(time.after_failure, CALL + CALL + MINUTE, "the shipment is taken back, then the flow's own steps");
+    assert_eq!(time.after_failure, CALL + CALL + CALL + MINUTE, "the tag and the shipment are taken back, then the flow's own steps");
     assert_eq!((time.closing, time.doubts.len()), (3 * (20 * SECOND + CALL), 2));
 }
 

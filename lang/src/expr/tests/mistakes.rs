@@ -113,11 +113,43 @@ fn near_misses_come_with_a_fix() {
         ("found.dstinct().size() > 0", "dstinct", "distinct"),
         ("verdict.kind == 'complant'", "'complant'", "'complaint'"),
         ("status = 3", "=", "=="),
+        ("status =< 3", "=<", "<="),
     ] {
         let (sources, literal) = written(text);
         let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
         let edit = &diagnostics[0].fixes[0].edits[0];
         assert_eq!((sources.text(edit.span), edit.text.as_str()), (wrong, right), "{text}");
+    }
+}
+
+#[test]
+fn signs_of_other_languages_are_not_taken_for_comparisons() {
+    for text in ["found.map(x => x)", "status === 3", "x => x"] {
+        let (_, literal) = written(text);
+        let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
+        assert!(diagnostics.iter().all(|found| found.fixes.is_empty()), "{text}: {diagnostics:?}");
+        assert!(!diagnostics.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn constants_that_fail_in_every_run_are_told_of_once_where_they_fail() {
+    for (text, wrong) in [
+        ("1 % 0", "1 % 0"),
+        ("2 + 7 % 0 * 3", "7 % 0"),
+        ("[1, 2, 3][5]", "[1, 2, 3][5]"),
+        ("9223372036854775807 + 1 > status", "9223372036854775807 + 1"),
+        ("money('1 USD') / 0", "money('1 USD') / 0"),
+        ("int('abc')", "int('abc')"),
+        ("{'a': 1}['b']", "{'a': 1}['b']"),
+        ("status > 3 ? 1 / 0 : 2", "1 / 0"),
+        ("found.map(x, 1 % 0)", "1 % 0"),
+    ] {
+        let found: Vec<_> = found(text, None).into_iter().filter(|(code, _)| code == "TW0208").collect();
+        assert_eq!(found, [("TW0208".to_owned(), wrong.to_owned())], "{text}");
+    }
+    for text in ["status != 0 && 1 / status > 0", "7 % 3", "[1, 2, 3][2]", "found.map(x, 1 % status)", "int('12')"] {
+        assert!(found(text, None).iter().all(|(code, _)| code != "TW0208"), "{text}");
     }
 }
 

@@ -26,6 +26,7 @@ connector "site" version="1" {
         http PUT "/pages/{id}" { body { price "=request.price" } }
         response "page" at="=body.page"
         target "=request.id"
+        money "=request.price" as=price
         idempotent natural
         before { call "page.get" id="=request.id" }
         undo { call "page.set" id="=request.id" price="=before.price" }
@@ -36,6 +37,7 @@ connector "site" version="1" {
         http POST "/pages" { body { id "=request.id"; price "=request.price" } }
         response "page" at="=body.page"
         target "=request.id"
+        money "=request.price" as=price
         idempotent key="=effect.key" for="24h"
         undo { call "page.delete" id="=response.id" }
     }

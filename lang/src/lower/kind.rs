@@ -1,0 +1,84 @@
+//! What an operation's kind of effect promises: what is reversible says how it is taken back, an amount says whether it is paid, and a read
+//! changes nothing. Guards rest on these words, so none of them may be said idly. Whether the provider keeps them no compiler can know.
+
+use super::context::Context;
+use crate::ast::{Literal, Node};
+use crate::code::meaning;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{EffectKind, Operation};
+use crate::shape::Shaped;
+use crate::ty::Ty;
+
+/// What only an operation that writes can have.
+const OF_WRITES: &[&str] = &["money", "unique", "idempotent", "before", "undo", "lookup"];
+
+impl Context<'_> {
+    pub(crate) fn check_kind(&mut self, node: &Node, operation: &Operation) {
+        if operation.effect == EffectKind::Read {
+            self.check_read(node, operation);
+            return;
+        }
+        let span = node.setting("effect").map_or(node.name.span, |effect| effect.span);
+        let says_reversible = matches!(operation.effect, EffectKind::Reversible | EffectKind::Compensable);
+        if says_reversible && node.first("undo").is_none() {
+            let message = format!("`{}` says that it can be taken back, and nothing takes it back", operation.name);
+            let help = "write `undo { call \"OPERATION\" … }`, or `effect=irreversible` where there is none";
+            self.report(Diagnostic::new(&meaning::NO_UNDO, span, message).label("by what?").help(help));
+        }
+        let amount = operation.request.iter().find(|field| is_amount(&field.ty));
+        if let (Some(amount), None) = (amount, node.first("money")) {
+            let message = format!("`{}` takes the amount `{}` and does not say what it is", operation.name, amount.name);
+            let place = node.first("request").map_or(node.name.span, |request| request.name.span);
+            let help =
+                format!("write `money \"=request.{}\" as=out` for a payment, `as=in` for a charge, `as=price` for a price", amount.name);
+            self.report(Diagnostic::new(&meaning::MONEY_UNSAID, place, message).label("no `money`").help(help));
+        }
+    }
+
+    /// `POST` alone proves nothing: many a search is one.
+    fn check_read(&mut self, node: &Node, operation: &Operation) {
+        let method = node.first("http").and_then(|http| http.argument(0));
+        let changes = method.filter(|method| method.text().is_some_and(|method| matches!(method, "PUT" | "PATCH" | "DELETE")));
+        let mutation = operation.terms.graphql.as_ref().is_some_and(|graphql| is_mutation(&graphql.query));
+        let said = node.children.iter().find(|child| OF_WRITES.contains(&child.name.text.as_str()));
+        let (span, why) = match (changes, said) {
+            (Some(method), _) => (method.span, format!("`{}` changes something", method.text().unwrap_or_default())),
+            (None, _) if mutation => {
+                (node.first("graphql").map_or(node.span, |graphql| graphql.name.span), "a mutation changes something".to_owned())
+            }
+            (None, Some(said)) => (said.name.span, format!("`{}` is said of what changes something", said.name.text)),
+            (None, None) => return,
+        };
+        let message = format!("`{}` is declared a read, and {why}", operation.name);
+        let effect = node.setting("effect").map_or(node.name.span, |effect: &Literal| effect.span);
+        let diagnostic =
+            Diagnostic::new(&meaning::READ_THAT_WRITES, span, message).label("no read").also(effect, "no guard looks at a read");
+        self.report(diagnostic.help("write `effect=reversible`, `compensable` or `irreversible`"));
+    }
+
+    /// An operation that writes stays one, whoever replaces it: policies of its base would hold nothing any more.
+    pub(crate) fn check_replaced_kind(&mut self, name: &str, was: &Node, by: &Node) {
+        let kind = |node: &Node| node.setting("effect").and_then(Literal::text).map(str::to_owned);
+        if was.name.text != "operation" || kind(was).is_none_or(|kind| kind == "read") || kind(by).as_deref() != Some("read") {
+            return;
+        }
+        let span = by.setting("effect").map_or(by.name.span, |effect| effect.span);
+        let message = format!("`{name}` changes something, and a read takes its place");
+        let diagnostic = Diagnostic::new(&meaning::READ_THAT_WRITES, span, message).label("a read").also(was.name.span, "what it replaces");
+        self.report(diagnostic.help("keep the kind of effect, or declare the read under a name of its own"));
+    }
+}
+
+fn is_amount(ty: &Ty) -> bool {
+    match ty {
+        Ty::Money => true,
+        Ty::Optional(inner) | Ty::List(inner) => is_amount(inner),
+        _ => false,
+    }
+}
+
+fn is_mutation(query: &str) -> bool {
+    let named =
+        |line: &str| line.trim_start().strip_prefix("mutation").map(|rest| rest.starts_with([' ', '(', '{', '\t']) || rest.is_empty());
+    query.lines().any(|line| named(line) == Some(true))
+}
