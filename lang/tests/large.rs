@@ -52,11 +52,9 @@ fn thousands_of_names_that_do_not_exist() {
 
 fn decision(values: usize, rules: usize) -> String {
     let declared: String = (0..values).map(|number| format!(" v{number}")).collect();
-    let mut steps = String::from("    decide \"d\" {\n");
-    for number in 0..rules {
-        writeln!(steps, "        rule \"r{number}\" when=\"input.a == 'v{number}'\" value={number}").unwrap();
-    }
-    steps.push_str("        otherwise value=-1\n    }\n");
+    let rules: String =
+        (0..rules).map(|number| format!("        rule \"r{number}\" when=\"input.a == 'v{number}'\" value={number}\n")).collect();
+    let steps = format!("    decide \"d\" {{\n{rules}        otherwise value=-1\n    }}\n");
     flow(&steps, "d").replace("field \"id\" string", "field \"a\" k") + &format!("enum \"k\"{declared}\n")
 }
 
