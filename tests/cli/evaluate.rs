@@ -73,7 +73,9 @@ fn mistakes_have_their_place_in_the_expression() {
     assert_eq!(ended.out, "");
     let json = stage.run(["eval", "1 +", "--format", "json"]).exits(3).json();
     assert_eq!(json["diagnostics"][0]["code"], "TW0201");
-    let _ = stage.run(["eval", "[1][3]"]).exits(3).says("no value");
+    let _ = stage.run(["eval", "[1][3]"]).exits(3).says("TW0208").says("never has a value");
+    let beyond = ["eval", "[1][size(order.id)]", "--in", "returns-triage.refund", "--set", "order={\"id\": \"abc\"}"];
+    let _ = stage.run(beyond).exits(3).says("no value");
     let _ = stage.run(["eval", "1", "--in", "retruns-triage"]).exits(64).says("did you mean `returns-triage`?");
     let _ = stage.run(["eval", "1", "--in", "returns-triage.refnd"]).exits(64).says("did you mean `refund`?");
     let _ = stage.run(["eval", "1", "--in", "returns-triage", "--set", "oder={}"]).exits(64).says("did you mean `order`?");
