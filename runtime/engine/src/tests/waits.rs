@@ -283,7 +283,7 @@ async fn ten_thousand_runs_wait_and_one_event_wakes_one() {
     let took = began.elapsed();
     assert_eq!(engine.subscribe().progress.borrow().completed, 1);
     assert!(engine.subscribe().progress.borrow().events - before < 10, "the others did nothing");
-    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    assert!(took < std::time::Duration::from_secs(60), "it hangs: {took:?}");
     engine.shutdown().await;
     let engine = world.open().await;
     rest(&engine).await;
