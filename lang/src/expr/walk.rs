@@ -1,8 +1,26 @@
 //! The parts of a tree's node, in the order in which they are evaluated. It changes nothing itself.
 
+use super::function::Function;
 use super::tree::Tree;
 
 impl Tree {
+    /// Whether this node is not computed before a run, whatever its parts are: it names something that a run gives or binds, or is
+    /// better made in a run than kept in a plan, as a long list is.
+    pub(super) fn varies(&self) -> bool {
+        matches!(
+            self,
+            Self::Variable { .. }
+                | Self::Local(_)
+                | Self::Bound(_)
+                | Self::Fail(_)
+                | Self::Each { .. }
+                | Self::Pairs { .. }
+                | Self::Bind(..)
+                | Self::OptionalMap { .. }
+                | Self::Call(Function::Range, _)
+        )
+    }
+
     /// The parts of this node.
     pub(super) fn parts(&self) -> Vec<&Self> {
         match self {

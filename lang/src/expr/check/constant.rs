@@ -5,7 +5,6 @@ use super::{Checker, Typed};
 use crate::code::expression as codes;
 use crate::diagnostic::Severity;
 use crate::expr::evaluate::evaluate;
-use crate::expr::function::Function;
 use crate::expr::tree::Tree;
 use crate::value::Record;
 
@@ -34,18 +33,5 @@ impl Checker<'_> {
 fn is_constant(tree: &Tree, nodes: &mut usize) -> bool {
     let Some(left) = nodes.checked_sub(1) else { return false };
     *nodes = left;
-    let varies = matches!(
-        tree,
-        Tree::Variable { .. }
-            | Tree::Select { .. }
-            | Tree::Local(_)
-            | Tree::Bound(_)
-            | Tree::Fail(_)
-            | Tree::Each { .. }
-            | Tree::Pairs { .. }
-            | Tree::Bind(..)
-            | Tree::OptionalMap { .. }
-            | Tree::Call(Function::Range, _)
-    );
-    !varies && tree.parts().into_iter().all(|part| is_constant(part, nodes))
+    !tree.varies() && !matches!(tree, Tree::Select { .. }) && tree.parts().into_iter().all(|part| is_constant(part, nodes))
 }

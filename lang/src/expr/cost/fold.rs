@@ -1,7 +1,6 @@
 //! What can be computed before any run.
 
 use crate::expr::evaluate::evaluate;
-use crate::expr::function::Function;
 use crate::expr::tree::Tree;
 use crate::value::Record;
 
@@ -10,21 +9,7 @@ pub(in crate::expr) fn fold(tree: &mut Tree) {
     for part in tree.parts_mut() {
         fold(part);
     }
-    let computes = !matches!(
-        tree,
-        Tree::Constant(_)
-            | Tree::Variable { .. }
-            | Tree::Local(_)
-            | Tree::Bound(_)
-            | Tree::Fail(_)
-            | Tree::Each { .. }
-            | Tree::Pairs { .. }
-            | Tree::Bind(..)
-            | Tree::OptionalMap { .. }
-            // A long list is better made in a run than kept in a plan.
-            | Tree::Call(Function::Range, _)
-    );
-    if !computes || !tree.parts().iter().all(|part| matches!(part, Tree::Constant(_))) {
+    if matches!(tree, Tree::Constant(_)) || tree.varies() || !tree.parts().iter().all(|part| matches!(part, Tree::Constant(_))) {
         return;
     }
     if let Ok(value) = evaluate(tree, &Record::default()) {

@@ -1,8 +1,8 @@
 //! Which runs begin: recovered ones first, then starts by priority, each when its concurrency key is free.
 
-use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, StartRequest, Started};
+use super::{Counted, Entry, Holds, Live, Reply, Shard, StartRequest, Started};
 use crate::arrivals::Arrived;
-use crate::decide::{Input, Moment, Turn, Wish, decide};
+use crate::decide::{Input, Turn, Wish};
 use crate::event::EventKind;
 use crate::planted::{Bug, planted};
 use crate::state::{RunState, Standing};
@@ -192,12 +192,7 @@ impl Shard {
                 self.count_in(&mut live, &turn);
                 let StartRequest { run, key, input, actor, concurrency_key, reply, .. } = start;
                 let input = Input::Start { key, input, actor, concurrency_key, turn, parent: None };
-                let now = self.now();
-                let decision = decide(&self.active, &live.state, &input, Moment { now });
-                live.busy = true;
-                self.books.runs.insert(run.clone(), Entry::Live(Box::new(live)));
-                let active = self.active.clone();
-                self.pending.push_back(Pending { run: Some(run), decision, now, reply: Some(Reply::Start(reply)), active });
+                self.enter(run, live, &input, Some(Reply::Start(reply)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Runs within runs: they begin without waiting for a place among those in flight, as their parents hold one or wait for them.
 
-use super::{Counted, Entry, Holds, Live, Pending, Shard, Turn};
+use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, Turn};
 use crate::child::{Child, ChildEnd};
 use crate::decide::children::end_of;
 use crate::decide::{Input, Moment, Wish, decide};
@@ -43,11 +43,16 @@ impl Shard {
         self.count_in(&mut live, &turn);
         let actor = "run".into();
         let input = Input::Start { key, input, actor, concurrency_key, turn, parent: Some(parent) };
+        self.enter(run, live, &input, None);
+    }
+
+    /// Takes a new run into the books, and has its beginning decided.
+    pub(super) fn enter(&mut self, run: Arc<str>, mut live: Live, input: &Input, reply: Option<Reply>) {
         let now = self.now();
-        let decision = decide(&self.active, &live.state, &input, Moment { now });
+        let decision = decide(&self.active, &live.state, input, Moment { now });
         live.busy = true;
         self.books.runs.insert(run.clone(), Entry::Live(Box::new(live)));
-        self.pending.push_back(Pending { run: Some(run), decision, now, reply: None, active: self.active.clone() });
+        self.pending.push_back(Pending { run: Some(run), decision, now, reply, active: self.active.clone() });
     }
 
     pub(super) fn count_in(&mut self, live: &mut Live, turn: &Turn) {
