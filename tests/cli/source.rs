@@ -260,16 +260,17 @@ fn a_process_that_is_killed_while_it_fetches_goes_on_from_what_it_had() {
             format!("{noise:x}\n")
         })
         .collect();
-    host.be_slow(Duration::from_millis(60));
+    host.be_slow(Duration::from_millis(400));
+    let mut fetches = host.fetches();
     upstream.commit("rows.txt", &rows);
     let second = upstream.commit("flows/greet.kdl", &flow("two"));
     let mut serving = Some(serving);
     for _ in 0..3 {
-        let fetches = host.fetches();
         wait_until("a fetch", || host.fetches() > fetches);
         std::thread::sleep(Duration::from_millis(250));
         serving.take().unwrap().kill();
         assert_eq!(said(&stage, "1"), "one");
+        fetches = host.fetches();
         serving = Some(Serving::alone(&stage, &[], &tokens()));
         assert_eq!(Serving::status(&stage)["source"]["active"]["commit"], first.as_str());
     }
