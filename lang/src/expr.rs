@@ -134,6 +134,8 @@ pub struct Checked {
     pub own: Marks,
     /// Each path it reads, such as `order.paid` or `input`, and where it says so.
     pub reads: Vec<(String, Span)>,
+    /// The one of them that outside text is in, or decided; the first where there are several.
+    pub outside: Option<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
     pub proves: Vec<String>,
     /// Whether it is one of what the operator listed: a value of an enum, or a truth, even where its place takes any text.
@@ -161,6 +163,12 @@ impl Checked {
     #[must_use]
     pub fn speaks(&self) -> bool {
         self.marks.untrusted && !self.closed
+    }
+
+    /// What is to be named where outside text is in the value or chose it: what it reads of that text, or else what it reads first.
+    #[must_use]
+    pub fn blamed(&self) -> Option<&(String, Span)> {
+        self.outside.as_ref().or(self.reads.first())
     }
 
     /// What it tells of a person or an account, where it does.

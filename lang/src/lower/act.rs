@@ -105,8 +105,9 @@ impl Context<'_> {
         let since = verb.setting("since").is_some().then(|| self.span_of_time(verb, "since")).flatten();
         let back = self.plan.operations.get(&by)?.clone();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &back, place));
-        let evidence = self.lower_evidence(node, &back, place);
-        self.check_guards(&step, &back, stage.is_some(), &place.draft.name);
+        // It is judged as an effect of the flow that did what is taken back.
+        let evidence = self.lower_evidence(node, &back, &flow, place);
+        self.check_guards(&step, &back, stage.is_some(), &flow);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,

@@ -138,7 +138,7 @@ impl Context<'_> {
     fn bare_of(&mut self, flow: &str, events: bool) -> BTreeSet<Bare> {
         self.known.complete = events;
         let steps = self.plan.flows.get(flow).map(|flow| flow.steps.iter().chain(&flow.terms.on_failure));
-        let found = steps.into_iter().flatten().flat_map(|step| self.bare_effects(&step.kind, flow)).collect();
+        let found = steps.into_iter().flatten().flat_map(|step| self.bare_effects(&step.kind, flow, &BTreeSet::new())).collect();
         self.known.complete = true;
         found
     }
@@ -176,7 +176,7 @@ impl Context<'_> {
         found
     }
 
-    fn report_emitted(&mut self, emitted: &Emitted, (flow, operation): &Bare) {
+    fn report_emitted(&mut self, emitted: &Emitted, (flow, operation, loose): &Bare) {
         let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
         let mut diagnostic = Diagnostic::new(&meaning::STEERED, emitted.span, message).label(match &emitted.what {
             What::Event(event) => format!("`{event}` starts it"),
@@ -186,6 +186,6 @@ impl Context<'_> {
         for Steering { span, path } in emitted.control.iter().chain(emitted.fields.iter().map(|(_, steering)| steering)) {
             diagnostic = diagnostic.also(*span, decides(path));
         }
-        self.report(diagnostic.help(cap_it(operation)));
+        self.report(diagnostic.help(cap_it(operation, loose)));
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Lowered {
     pub(crate) reads: BTreeSet<usize>,
     /// What of outside text decides whether it, or what it gates, is done.
     pub(crate) control: Vec<Steering>,
+    /// Parameters of its call that outside text chose.
+    pub(crate) chosen: BTreeSet<String>,
     /// What it endorses.
     pub(crate) endorsed: Vec<Endorsement>,
     /// Where it tells a model both outside text and private data, or the steps that it reads do.
@@ -74,6 +76,16 @@ impl FlowDraft<'_> {
     /// The arms around a step, outermost first.
     pub(crate) fn arms(&self, within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
         self.index.around(within)
+    }
+
+    /// One past the last step inside a step.
+    pub(crate) fn end_of(&self, outer: usize) -> usize {
+        let inside = |at: &usize| {
+            let within = self.drafts.get(*at).and_then(|step| step.within);
+            self.arms(within).iter().any(|(around, _)| *around == outer)
+        };
+        // Those inside stand right behind it.
+        (outer + 1..self.drafts.len()).take_while(inside).last().map_or(outer + 1, |last| last + 1)
     }
 
     /// Steps that may be named from a place: those of the same arm and of the arms around it.

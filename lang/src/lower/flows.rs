@@ -101,7 +101,7 @@ impl Context<'_> {
             flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             fails: self.known.failing.contains(&name),
-            records: own.into_iter().collect(),
+            records: own.into_iter().chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),

@@ -15,6 +15,7 @@ use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What lowering a verb yields: the kind, the type of its value where it ran, and the marks of that value.
@@ -28,6 +29,8 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) reads: Vec<(String, Span)>,
     /// Conditions that rest on outside text.
     pub(crate) control: Vec<Steering>,
+    /// Parameters of a call that outside text chose.
+    pub(crate) chosen: BTreeSet<String>,
     /// What its expressions endorse.
     pub(crate) endorsed: Vec<Endorsed>,
     /// Where it tells a model both outside text and private data.
@@ -40,7 +43,8 @@ impl<'d, 'n> Place<'d, 'n> {
     /// A place where nothing was read yet.
     pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
         let (mixture, failing) = (Mixture::default(), Failing::default());
-        Self { draft, at, scope, reads: Vec::new(), control: Vec::new(), endorsed: Vec::new(), mixture, failing }
+        let (reads, control, chosen, endorsed) = (Vec::new(), Vec::new(), BTreeSet::new(), Vec::new());
+        Self { draft, at, scope, reads, control, chosen, endorsed, mixture, failing }
     }
 
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
@@ -122,7 +126,8 @@ impl Context<'_> {
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
-        Some(Lowered { step, marks, seen, reads, control: place.control, endorsed, mixture, failing })
+        let (control, chosen) = (place.control, place.chosen);
+        Some(Lowered { step, marks, seen, reads, control, chosen, endorsed, mixture, failing })
     }
 
     fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

@@ -83,7 +83,7 @@ impl Context<'_> {
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
-        let evidence = self.lower_evidence(node, &operation, place);
+        let evidence = self.lower_evidence(node, &operation, &place.draft.name, place);
         self.check_guards(&value, &operation, stage.is_some(), &place.draft.name);
         let stage = match stage {
             Some(stage) => Some(stage?),
@@ -111,6 +111,8 @@ impl Context<'_> {
         let when = match node.setting("when").cloned() {
             Some(when) => {
                 let checked = self.condition(&when, &place.scope)?;
+                // Whether a person looks first.
+                place.steer(&checked, when.span);
                 Some(place.note(checked).expr)
             }
             None => None,
@@ -132,8 +134,8 @@ impl Context<'_> {
     }
 
     /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
-    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
-        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, &place.draft.name));
+    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, flow: &str, place: &mut Place<'_, '_>) -> Bindings {
+        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow));
         let mut fields: Vec<Field> = Vec::new();
         let mut differing: Vec<String> = Vec::new();
         for need in covering.flat_map(|policy| policy.needs.iter()) {
@@ -220,7 +222,7 @@ impl Context<'_> {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
         for (name, checked) in bound.iter().filter(|(name, checked)| checked.speaks() && choosing.contains(name)) {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
-            let read = checked.reads.first().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
+            let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
             let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
@@ -277,7 +279,7 @@ impl Context<'_> {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
             return None;
         };
-        let subject = self.subject(&subject, &place.scope);
+        let subject = self.written_subject(&subject, place);
         // The record's fields are the children that are not settings of the step.
         let settings = crate::shape::rule_of("flow", "remember").map(|rule| rule.settings.as_slice()).unwrap_or_default();
         let body = Node {
