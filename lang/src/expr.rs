@@ -65,6 +65,8 @@ pub struct Scope {
     pub variables: Vec<Variable>,
     /// Paths of optionals that are known to have a value here, such as [`Checked::proves`] of a step's `when`.
     pub present: Vec<String>,
+    /// Paths such as `steps.pay` whose marks are their own, and not those of the variable that they begin with.
+    pub parts: Vec<(String, Marks)>,
 }
 
 impl Scope {
@@ -72,6 +74,13 @@ impl Scope {
     #[must_use]
     pub fn with(mut self, name: &str, ty: Ty, marks: Marks) -> Self {
         self.variables.push(Variable { name: name.to_owned(), ty, marks });
+        self
+    }
+
+    /// Says what is said of a path of its own.
+    #[must_use]
+    pub fn part(mut self, path: String, marks: Marks) -> Self {
+        self.parts.push((path, marks));
         self
     }
 

@@ -72,21 +72,21 @@ impl Context<'_> {
         }
     }
 
-    /// A flow that is started with values that outside text chose: what would it decide by them?
+    /// A flow that is started with values that outside text chose: what would it decide by them, and what is its answer then?
     pub(crate) fn prove_called(
         &mut self,
         begin: &Begin,
         verb: &Node,
         bound: &[(String, Checked)],
         routes: &BTreeMap<String, WrittenRoute>,
-    ) -> Marks {
+    ) -> Vec<(String, Marks)> {
         // What comes from outside itself goes into a field that says so, for which the flow is proved alone.
         let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
         let steered: Vec<&(String, Checked)> = steered.collect();
         let fields: BTreeSet<String> = steered.iter().map(|(name, _)| name.clone()).collect();
-        let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Marks::default() };
+        let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Vec::new() };
         let key = (begin.flow.clone(), fields.clone());
-        let Proved { bare, marks } = match self.known.proved.get(&key) {
+        let Proved { bare, parts } = match self.known.proved.get(&key) {
             Some(known) => known.clone(),
             None => {
                 let proved = self.prove_with(&node, &begin.flow, &fields, routes);
@@ -104,7 +104,7 @@ impl Context<'_> {
             }
             self.report(diagnostic.help(cap_it(&operation, &loose)));
         }
-        marks
+        parts
     }
 
     /// Lowers a flow for a caller, without a word, and says which effects outside text would lead to, and what its answer is then.
@@ -150,8 +150,7 @@ impl Context<'_> {
         bare.extend(apart.known.led.iter().cloned());
         bare.sort();
         bare.dedup();
-        let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
-        Proved { bare, marks }
+        Proved { bare, parts: output.into_iter().map(|(name, checked)| (name, checked.marks)).collect() }
     }
 
     /// Flows that others start, or events, as written.

@@ -12,6 +12,8 @@ use crate::plan::{Bindings, Cause, Flow, Plan, StepKind, Trigger};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A way from one flow into another.
@@ -141,28 +143,57 @@ fn ways(plan: &Plan) -> Vec<Way<'_>> {
     found
 }
 
-/// Of some ways, the shortest from one flow to another.
-fn path<'w, 'p>(ways: &'w [Way<'p>], from: &str, to: &str) -> Option<Vec<&'w Way<'p>>> {
-    let mut open = VecDeque::from([(from, Vec::new())]);
-    let mut seen = BTreeSet::new();
-    while let Some((at, taken)) = open.pop_front() {
-        for way in ways.iter().filter(|way| way.from.name == at) {
-            let mut taken: Vec<&Way<'p>> = taken.clone();
-            taken.push(way);
-            if way.to.name == to {
-                return Some(taken);
-            }
-            if seen.insert(way.to.name.as_str()) {
-                open.push_back((&way.to.name, taken));
+/// Of some ways, the shortest round from a flow back to it.
+fn round<'w, 'p>(ways: &'w [Way<'p>], start: &str) -> Vec<&'w Way<'p>> {
+    let mut leaving: BTreeMap<&str, Vec<&'w Way<'p>>> = BTreeMap::new();
+    ways.iter().for_each(|way| leaving.entry(&way.from.name).or_default().push(way));
+    let mut reached: BTreeMap<&str, &'w Way<'p>> = BTreeMap::new();
+    let mut open = VecDeque::from([start]);
+    while let Some(at) = open.pop_front().filter(|_| !reached.contains_key(start)) {
+        for way in leaving.get(at).into_iter().flatten() {
+            let to = way.to.name.as_str();
+            if !reached.contains_key(to) {
+                reached.insert(to, way);
+                open.push_back(to);
             }
         }
     }
-    None
+    let mut taken = Vec::new();
+    let mut at = start;
+    while let Some(way) = reached.get(at).filter(|_| taken.len() < reached.len()) {
+        taken.push(*way);
+        at = &way.from.name;
+        if at == start {
+            break;
+        }
+    }
+    taken.reverse();
+    taken
 }
 
-/// The ways that lead back to where they begin.
-fn circling<'p>(ways: &[Way<'p>]) -> Vec<Way<'p>> {
-    ways.iter().filter(|way| way.from.name == way.to.name || path(ways, &way.to.name, &way.from.name).is_some()).copied().collect()
+/// The ways that lead back to where they begin, those that lead to each other together, in the order of their flows' names.
+fn circles<'p>(ways: &[Way<'p>]) -> Vec<Vec<Way<'p>>> {
+    let mut graph: DiGraph<&str, ()> = DiGraph::new();
+    let mut nodes: BTreeMap<&str, NodeIndex> = BTreeMap::new();
+    for way in ways {
+        let names = [way.from.name.as_str(), way.to.name.as_str()];
+        let [from, to] = names.map(|name| *nodes.entry(name).or_insert_with(|| graph.add_node(name)));
+        graph.add_edge(from, to, ());
+    }
+    let mut together: BTreeMap<&str, &str> = BTreeMap::new();
+    for component in kosaraju_scc(&graph) {
+        let names: BTreeSet<&str> = component.iter().filter_map(|node| graph.node_weight(*node)).copied().collect();
+        let Some(first) = names.first().copied() else { continue };
+        together.extend(names.into_iter().map(|name| (name, first)));
+    }
+    let mut found: BTreeMap<&str, Vec<Way<'p>>> = BTreeMap::new();
+    for way in ways {
+        let [from, to] = [&way.from.name, &way.to.name].map(|name| together.get(name.as_str()).copied());
+        if let Some(of) = from.filter(|_| from == to) {
+            found.entry(of).or_default().push(*way);
+        }
+    }
+    found.into_values().collect()
 }
 
 /// Whether a count that is passed on ends every circle: none of the ways lowers it, and each circle has one that raises it and one that
@@ -188,11 +219,13 @@ fn counts(ways: &[Way<'_>], (flow, field): (&str, &str), upwards: bool) -> bool 
     let Some(first) = ways.iter().find(|way| way.to.name == flow) else { return false };
     let Some(field) = filled(first).into_iter().find(|name| *name == field) else { return false };
     count.insert(&first.to.name, field);
+    let mut arriving: BTreeMap<&str, Vec<&Way<'_>>> = BTreeMap::new();
+    ways.iter().for_each(|way| arriving.entry(&way.to.name).or_default().push(way));
     let mut open = vec![first.to.name.as_str()];
     let (mut level, mut unbounded) = (Vec::new(), Vec::new());
     while let Some(at) = open.pop() {
         let Some(to) = count.get(at).copied() else { return false };
-        for way in ways.iter().filter(|way| way.to.name == at) {
+        for way in arriving.get(at).into_iter().flatten() {
             let Some(from) = way.fills(to) else { return false };
             let more = if upwards { Some(from.more) } else { from.more.checked_neg() };
             let Some(more) = more.filter(|more| *more >= 0) else { return false };
@@ -205,14 +238,14 @@ fn counts(ways: &[Way<'_>], (flow, field): (&str, &str), upwards: bool) -> bool 
                 }
             }
             if more == 0 {
-                level.push(*way);
+                level.push(**way);
             }
             if !way.is_bounded(from.field, to, upwards) {
-                unbounded.push(*way);
+                unbounded.push(**way);
             }
         }
     }
-    circling(&level).is_empty() && circling(&unbounded).is_empty()
+    circles(&level).is_empty() && circles(&unbounded).is_empty()
 }
 
 impl Context<'_> {
@@ -220,20 +253,14 @@ impl Context<'_> {
     pub(crate) fn check_endless_runs(&mut self, nodes: &[Node]) {
         let plan = &self.plan;
         let all: Vec<Way<'_>> = ways(plan).into_iter().filter(|way| !way.is_slow()).collect();
-        let mut circling = circling(&all);
         let flows: BTreeMap<String, &Node> =
             nodes.iter().filter(|node| node.name.text == "flow").filter_map(|node| Some((name_of(node)?.text, node))).collect();
         let mut found = Vec::new();
-        while let Some(first) = circling.first().copied() {
-            // All that leads to it and back is one matter.
-            let reached = |from: &str, to: &str| from == to || path(&circling, from, to).is_some();
-            let (one, rest): (Vec<Way<'_>>, Vec<Way<'_>>) =
-                circling.iter().partition(|way| reached(&first.from.name, &way.from.name) && reached(&way.to.name, &first.from.name));
-            if !is_counted(&one, true) && !is_counted(&one, false) {
-                let circle = path(&one, &first.from.name, &first.from.name).unwrap_or_default();
-                found.extend(endless(&circle, &flows));
+        for ways in circles(&all) {
+            let first = ways.first().map_or("", |way| way.from.name.as_str());
+            if !is_counted(&ways, true) && !is_counted(&ways, false) {
+                found.extend(endless(&round(&ways, first), &flows));
             }
-            circling = rest;
         }
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }

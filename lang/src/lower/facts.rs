@@ -34,7 +34,11 @@ impl Context<'_> {
         let mut facts: Vec<(Option<crate::expr::Expr>, Bindings)> = Vec::new();
         for row in &rows {
             let when = match row.property("when").cloned().filter(|_| node.first("-").is_some()) {
-                Some(when) => Some(place.note(self.condition(&when, &place.scope)?).expr),
+                Some(when) => {
+                    let checked = self.condition(&when, &place.scope)?;
+                    place.steer(&checked, when.span);
+                    Some(place.note(checked).expr)
+                }
                 None => None,
             };
             let own = Node {

@@ -26,8 +26,9 @@ impl Context<'_> {
     pub(crate) fn check_hollow(&mut self, node: &Node, limit: &Limit, on: &[String]) {
         let bound = if limit.measure == Measure::Count { "count" } else { "max" };
         let max = self.settled(&limit.max);
-        if let Some(why) = max.as_ref().and_then(never_reached) {
-            return self.report_hollow(node, bound, &format!("`{}` {why}", limit.max.source), "write a bound that somebody could come to");
+        if max.as_ref().is_some_and(is_never_reached) {
+            let why = "its bound is more than anybody comes to";
+            return self.report_hollow(node, bound, why, "write a bound that somebody could come to");
         }
         if max.as_ref().is_some_and(|max| is_nothing(max) || is_below(max)) {
             return self.check_closed(node, limit, bound);
@@ -125,15 +126,14 @@ impl Context<'_> {
     }
 }
 
-/// Why a bound is never reached.
-fn never_reached(max: &Value) -> Option<&'static str> {
-    let far = match max {
+/// Whether a bound is never reached.
+fn is_never_reached(max: &Value) -> bool {
+    match max {
         Value::Int(number) => *number > MOST_EFFECTS,
         Value::Double(number) => *number > MOST_NUMBER,
         Value::Money(money) => money.amount > Decimal::from(MOST_MONEY),
         _ => false,
-    };
-    far.then_some("is more than anybody comes to")
+    }
 }
 
 fn is_nothing(max: &Value) -> bool {

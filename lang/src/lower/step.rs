@@ -31,6 +31,8 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) control: Vec<Steering>,
     /// Parameters of a call that outside text chose.
     pub(crate) chosen: BTreeSet<String>,
+    /// Fields of its value, such as `request.body`, whose marks are their own.
+    pub(crate) parts: Vec<(String, Marks)>,
     /// What its expressions endorse.
     pub(crate) endorsed: Vec<Endorsed>,
     /// Where it tells a model both outside text and private data.
@@ -43,8 +45,8 @@ impl<'d, 'n> Place<'d, 'n> {
     /// A place where nothing was read yet.
     pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
         let (mixture, failing) = (Mixture::default(), Failing::default());
-        let (reads, control, chosen, endorsed) = (Vec::new(), Vec::new(), BTreeSet::new(), Vec::new());
-        Self { draft, at, scope, reads, control, chosen, endorsed, mixture, failing }
+        let (reads, control, chosen, parts, endorsed) = (Vec::new(), Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
+        Self { draft, at, scope, reads, control, chosen, parts, endorsed, mixture, failing }
     }
 
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
@@ -114,20 +116,23 @@ impl Context<'_> {
             return None;
         }
         let when = when.flatten();
-        let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
+        let tried = when.as_ref().map_or(Marks::default(), |when| when.marks.choosing());
+        let marks = marks.with(tried);
         let when = when.map(|checked| checked.expr);
         let failing = std::mem::take(&mut place.failing).of(&kind, marks, step.span);
         // Where it goes on after a failure, the value, or which items there are, rests on what it failed over.
         let goes_on = on_error == OnError::Skip || skip_denied;
         let decided = goes_on && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
-        let marks = if decided { Marks { steered: true, ..marks } } else { marks };
+        let tried = Marks { steered: tried.steered || decided, ..tried };
+        let marks = marks.with(tried);
+        let parts = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         let (control, chosen) = (place.control, place.chosen);
-        Some(Lowered { step, marks, seen, reads, control, chosen, endorsed, mixture, failing })
+        Some(Lowered { step, marks, parts, seen, reads, control, chosen, endorsed, mixture, failing })
     }
 
     fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

@@ -177,6 +177,7 @@ impl Context<'_> {
         for at in flow.visible(None) {
             let (Some(step), Some(lowered)) = (flow.drafts.get(at), flow.lowered.get(&at)) else { continue };
             base = base.with(&step.name, lowered.seen.clone().optional(), lowered.marks);
+            base = lowered.parts.iter().fold(base, |base, (path, marks)| base.part(format!("{}.{path}", step.name), *marks));
         }
         let name = flow.name.clone();
         let mut draft = FlowDraft { input: flow.input.clone(), reached, ..FlowDraft::alone(&name, base, flow.routes) };

@@ -160,7 +160,7 @@ impl Context<'_> {
         let control = open.as_ref().map(|open| Steering { span: open.span, path: String::new() });
         if let Some(open) = &open {
             self.check_anybody(open, &path, fields, &input);
-            let told = self.known.outputs.get(by.0).is_some_and(|(_, marks)| marks.private || marks.secret);
+            let told = self.known.outputs.get(by.0).is_some_and(|answer| answer.marks.private || answer.marks.secret);
             if told && node.property("request").is_some() {
                 let message = format!("anybody may call `{path}`, and would be told personal data");
                 let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, open.span, message).label("asks nobody who he is");

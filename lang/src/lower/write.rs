@@ -81,6 +81,10 @@ impl Context<'_> {
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        for field in &operation.request {
+            let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| checked.marks);
+            place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
+        }
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
         let evidence = self.lower_evidence(node, &operation, &place.draft.name, place);
@@ -103,7 +107,23 @@ impl Context<'_> {
         fields.retain(|(name, _)| name != "request");
         fields.push(("request".to_owned(), object_of(&operation.request)));
         let marks = operation.request.iter().fold(sent, |marks, field| marks.with(field.marks));
+        // What the provider answers is as its type says; which of its records it is may be decided by what was sent.
+        let answered = crate::expr::select::inner_marks(&operation.response, &self.plan.types);
+        let marks = marks.with(answered);
+        place.parts.extend(self.answered(&operation, sent));
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
+    }
+
+    /// The fields of what a provider answers to an act, each with its own marks.
+    fn answered(&self, operation: &Operation, sent: Marks) -> Vec<(String, Marks)> {
+        match &operation.response {
+            Ty::Record(record) => {
+                let fields = self.plan.types.records.get(record).map(|record| record.fields.as_slice()).unwrap_or_default();
+                let own = fields.iter().filter(|field| field.name != "request");
+                own.map(|field| (field.name.clone(), crate::expr::select::narrowed(field).with(sent.choosing()))).collect()
+            }
+            _ => vec![("response".to_owned(), sent.choosing())],
+        }
     }
 
     pub(crate) fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
@@ -363,6 +383,12 @@ impl Context<'_> {
             return None;
         }
         let marks = outputs.iter().flatten().fold(chosen, |marks, (_, checked)| marks.with(checked.marks));
+        for (name, checked) in outputs.iter().flatten() {
+            match place.parts.iter_mut().find(|(of, _)| of == name) {
+                Some((_, known)) => *known = known.with(checked.marks),
+                None => place.parts.push((name.clone(), chosen.with(checked.marks))),
+            }
+        }
         let ty = Self::join_outputs(&mut outputs);
         for (arm, output) in arms.iter_mut().zip(outputs) {
             arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();

@@ -48,6 +48,10 @@ impl Checker<'_> {
         for (field, range) in fields {
             typed = self.field(typed, field, range);
             path = path.map(|path| format!("{path}.{field}"));
+            let own = path.as_ref().filter(|_| read).and_then(|path| self.scope.parts.iter().find(|(of, _)| of == path));
+            if let Some((_, marks)) = own {
+                typed.marks = *marks;
+            }
             if let (Some(path), Ty::Optional(inner)) = (&path, &typed.ty)
                 && self.present.contains(path)
             {
