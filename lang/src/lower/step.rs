@@ -91,14 +91,7 @@ impl Context<'_> {
             None => None,
         };
         let verb = self.lower_verb(node, &mut place);
-        let on_error = match node.property("on-error").or_else(|| node.setting("on-error")).cloned() {
-            Some(word) => match self.word(&word, "`on-error`", &["fail", "skip", "undo"])?.as_str() {
-                "skip" => OnError::Skip,
-                "undo" => OnError::Undo,
-                _ => OnError::Fail,
-            },
-            None => OnError::Fail,
-        };
+        let on_error = self.on_error(node)?;
         let skip_denied = match node.setting("on-denied").cloned() {
             Some(word) => self.word(&word, "`on-denied`", &["stop", "skip"])? == "skip",
             None => false,
@@ -133,6 +126,16 @@ impl Context<'_> {
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         let (control, chosen) = (place.control, place.chosen);
         Some(Lowered { step, marks, parts, seen, reads, control, chosen, endorsed, mixture, failing })
+    }
+
+    /// What is done where a step fails; `None` where that cannot be read.
+    fn on_error(&mut self, node: &Node) -> Option<OnError> {
+        let Some(word) = node.property("on-error").or_else(|| node.setting("on-error")).cloned() else { return Some(OnError::Fail) };
+        Some(match self.word(&word, "`on-error`", &["fail", "skip", "undo"])?.as_str() {
+            "skip" => OnError::Skip,
+            "undo" => OnError::Undo,
+            _ => OnError::Fail,
+        })
     }
 
     fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
