@@ -34,6 +34,8 @@ pub(crate) struct Draft<'n> {
 pub(crate) struct Lowered {
     pub(crate) step: Step,
     pub(crate) marks: Marks,
+    /// What is said of what becomes of it.
+    pub(crate) told: Marks,
     /// Fields of its value whose marks are their own.
     pub(crate) parts: Vec<(String, Marks)>,
     /// What other steps see: optional where it may not run.
@@ -287,7 +289,8 @@ impl Context<'_> {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
             let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
-            let own = marks.choosing().with(Marks { steered, ..plain });
+            let told = draft.lowered.get(&at).map_or(plain, |lowered| lowered.told);
+            let own = told.choosing().with(Marks { steered, ..plain });
             known = known.with(own);
             scope = scope.part(format!("steps.{}", step.name), own);
             let parts = draft.lowered.get(&at).map(|lowered| lowered.parts.as_slice()).unwrap_or_default();

@@ -31,6 +31,8 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) control: Vec<Steering>,
     /// Parameters of a call that outside text chose.
     pub(crate) chosen: BTreeSet<String>,
+    /// What it tells others, where its value says more: what becomes of it rests on that alone.
+    pub(crate) told: Option<Marks>,
     /// Fields of its value, such as `request.body`, whose marks are their own.
     pub(crate) parts: Vec<(String, Marks)>,
     /// What its expressions endorse.
@@ -46,7 +48,7 @@ impl<'d, 'n> Place<'d, 'n> {
     pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
         let (mixture, failing) = (Mixture::default(), Failing::default());
         let (reads, control, chosen, parts, endorsed) = (Vec::new(), Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
-        Self { draft, at, scope, reads, control, chosen, parts, endorsed, mixture, failing }
+        Self { draft, at, scope, reads, control, chosen, told: None, parts, endorsed, mixture, failing }
     }
 
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
@@ -117,7 +119,7 @@ impl Context<'_> {
         let goes_on = on_error == OnError::Skip || skip_denied;
         let decided = goes_on && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
         let tried = Marks { steered: tried.steered || decided, ..tried };
-        let marks = marks.with(tried);
+        let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
         let parts = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
@@ -125,7 +127,7 @@ impl Context<'_> {
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         let (control, chosen) = (place.control, place.chosen);
-        Some(Lowered { step, marks, parts, seen, reads, control, chosen, endorsed, mixture, failing })
+        Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing })
     }
 
     /// What is done where a step fails; `None` where that cannot be read.

@@ -110,6 +110,7 @@ impl Context<'_> {
         // What the provider answers is as its type says; which of its records it is may be decided by what was sent.
         let answered = crate::expr::select::inner_marks(&operation.response, &self.plan.types);
         let marks = marks.with(answered);
+        place.told = Some(sent);
         place.parts.extend(self.answered(&operation, sent));
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
