@@ -13,6 +13,7 @@ mod layout;
 #[cfg(unix)]
 mod links;
 mod look;
+mod migrate;
 mod parts;
 mod reload;
 mod reports;

@@ -30,6 +30,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
         },
         EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {} facts", facts.len()),
         EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
+        EventKind::RunMigrated(moved) => format!("from plan {} to {}", moved.from.short(), moved.to.short()),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
         EventKind::PreImageRead { outcome: Outcome::Done(value) } => format!("before: {}", shortened(&to_json(value))),
         EventKind::PreImageRead { outcome: Outcome::Failed(failure) } => format!("what was there cannot be read: {failure}"),

@@ -6,6 +6,7 @@ use crate::event::{Event, EventKind, Outcome};
 use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
 use crate::memory::{Fact, Memories};
+use crate::migrate::Moved;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
 use crate::schedules::Schedules;
@@ -116,9 +117,18 @@ impl<L: Holds> Books<L> {
             let state = self.begun(event, run, flow)?;
             self.runs.insert(run.clone(), Entry::Live(Box::new(L::holding(state))));
         }
+        let led_to = match &event.kind {
+            EventKind::RunMigrated(moved) => Some((moved, self.plan_of_move(run, moved)?)),
+            _ => None,
+        };
         let Some(live) = self.live(run) else { return Err(format!("run {run} has no beginning in the log")) };
         let state = live.state_mut();
         state.apply(event);
+        if let Some((moved, pinned)) = led_to {
+            let flow = state.graph.name.clone();
+            let graph = pinned.flow(&flow).ok_or_else(|| format!("run {run} is led over to a plan without its flow `{flow}`"))?.clone();
+            state.move_to(&pinned, &graph, moved);
+        }
         if !state.has_ended() {
             return Ok(None);
         }
@@ -131,6 +141,11 @@ impl<L: Holds> Books<L> {
         }
         self.runs.insert(run.clone(), Entry::Ended(summary.clone()));
         Ok(Some(summary))
+    }
+
+    fn plan_of_move(&self, run: &str, moved: &Moved) -> Result<Arc<Pinned>, String> {
+        let pinned = self.plans.get(&moved.to).cloned();
+        pinned.ok_or_else(|| format!("run {run} is led over to plan {}, which the log does not hold", moved.to.short()))
     }
 
     pub(crate) fn begun(&mut self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {

@@ -12,6 +12,7 @@ mod claimed;
 mod control;
 mod due;
 mod effect;
+mod migrate;
 mod model;
 mod person;
 mod read;
@@ -109,6 +110,8 @@ pub enum Input {
         /// What.
         wish: Wish,
     },
+    /// The active plan may say how it goes on by that.
+    Migrate,
     /// Its last events are durable: it may go on.
     Advance,
     /// It was found unfinished in the log: what was under way is taken up.
@@ -392,6 +395,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::Answered { approval, by, verdict } => answered::answer(&mut round, approval, by, verdict),
         Input::Arrived { step, event, received_at, payload } => wait::arrived(&mut round, *step, (*event, *received_at), payload),
         Input::Due { timer } => due::ran_out(&mut round, timer),
+        Input::Migrate => migrate::lead_over(&mut round),
         Input::ClaimRefused { step, refused, over } => claimed::refused(&mut round, *step, refused.as_ref(), over),
     }
     if round.decision.refusal.is_none() {

@@ -11,7 +11,7 @@ use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
 use crate::arrival::within_bounds;
 use crate::books::{Books, Entry};
 use crate::decide::Wish;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::key::run_id;
 use crate::memory::Fact;
@@ -23,7 +23,7 @@ use crate::summary::{LogReport, Progress, RunDetails, RunFilter, RunSummary};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tradewind_lang::plan::Plan;
+use tradewind_lang::plan::{Digest, Plan};
 use tradewind_lang::value::Value;
 
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
@@ -378,10 +378,36 @@ impl Engine {
         };
         let Some((pinned, graph)) = pinned else { return Ok(None) };
         let (_, trace) = run_id(&self.active().tenant, &summary.flow, &summary.key);
-        let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
         let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;
-        events.iter().for_each(|event| state.apply(event));
+        let led_over = |event: &Event| match &event.kind {
+            EventKind::RunMigrated(moved) => Some(moved.clone()),
+            _ => None,
+        };
+        // It began by the plan before the first of which it was led to another.
+        let (pinned, graph) = match events.iter().find_map(led_over) {
+            Some(moved) => self.flow_of(moved.from, &summary.flow).await?.unwrap_or((pinned, graph)),
+            None => (pinned, graph),
+        };
+        let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
+        for event in &events {
+            state.apply(event);
+            if let Some(moved) = led_over(event)
+                && let Some((pinned, graph)) = self.flow_of(moved.to, &summary.flow).await?
+            {
+                state.move_to(&pinned, &graph, &moved);
+            }
+        }
         Ok(Some(RunDetails::of(&state)))
+    }
+
+    async fn flow_of(&self, plan: Digest, flow: &str) -> Result<Option<(Arc<Pinned>, Arc<FlowGraph>)>, StoreError> {
+        let flow = flow.to_owned();
+        self.ask(move |shard| {
+            let pinned = shard.books.plans.get(&plan)?.clone();
+            let graph = pinned.flow(&flow)?.clone();
+            Some((pinned, graph))
+        })
+        .await
     }
 
     /// The inbox, oldest first.

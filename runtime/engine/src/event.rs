@@ -12,6 +12,7 @@ use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
 use crate::frozen::Scope;
 use crate::guard::Claim;
+use crate::migrate::Moved;
 use crate::undo::Reversal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -296,6 +297,8 @@ pub enum EventKind {
     RunPaused,
     /// A person let a run go on.
     RunResumed,
+    /// A run goes on by the plan that is active, as a migration of that plan says.
+    RunMigrated(Arc<Moved>),
     /// A run is to end before its work is done; who wants it is the event's actor.
     CancelRequested {
         /// For people.
@@ -539,6 +542,7 @@ impl EventKind {
             Self::RunAdmitted => "run-admitted",
             Self::RunPaused => "run-paused",
             Self::RunResumed => "run-resumed",
+            Self::RunMigrated(_) => "run-migrated",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::ArmTaken { .. } => "arm-taken",
             Self::ItemsPicked { .. } => "items-picked",

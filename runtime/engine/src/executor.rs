@@ -9,6 +9,7 @@ mod commit;
 mod cut;
 mod dispatch;
 mod listen;
+mod migrate;
 mod perform;
 mod receive;
 mod steer;
@@ -513,6 +514,9 @@ impl Shard {
             }
         }
         issued.into_iter().for_each(|effect| self.perform(run, effect));
+        if self.leads_over(run) {
+            self.push(run, Input::Migrate, None);
+        }
         self.count(run);
     }
 

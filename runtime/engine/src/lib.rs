@@ -23,6 +23,7 @@ pub mod history;
 mod hours;
 pub mod key;
 pub mod memory;
+pub mod migrate;
 pub mod pinned;
 mod planted;
 pub mod policy;

@@ -224,6 +224,7 @@ impl FlowGraph {
                 bounds: Bounds::default(),
                 kind: StepKind::Act { operation: operation.to_string(), request: Vec::new(), evidence: Vec::new(), stage: stage.clone() },
                 ty: Ty::Null,
+                origin: None,
             });
             graph.nodes.push(Node {
                 name: name.as_str().into(),

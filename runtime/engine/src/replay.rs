@@ -249,6 +249,7 @@ fn of_whole_or_wait(event: &Event, step: StepId) -> Option<Input> {
         (EventKind::CancelRequested { reason }, _) => control(event, Wish::Cancel(reason.clone())),
         (EventKind::RunPaused, _) => control(event, Wish::Pause),
         (EventKind::RunResumed, _) => control(event, Wish::Resume),
+        (EventKind::RunMigrated(_), _) => Input::Migrate,
         (EventKind::WaitEnded { .. }, _) => Input::Due { timer: Timer::Wait(step) },
         (EventKind::EventTaken { event, received_at, value }, _) => {
             Input::Arrived { step, event: *event, received_at: *received_at, payload: value.clone() }

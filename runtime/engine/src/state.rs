@@ -5,6 +5,7 @@
 
 mod children;
 mod effects;
+mod migrate;
 mod phase;
 mod settle;
 mod sleep;
@@ -401,6 +402,8 @@ impl RunState {
             | EventKind::RunAdmitted
             | EventKind::RunPaused
             | EventKind::RunResumed
+            // The books know the plan to which it is led.
+            | EventKind::RunMigrated(_)
             | EventKind::CancelRequested { .. }
             | EventKind::FailureHandled { .. }
             | EventKind::ChildEnded { .. }

@@ -10,6 +10,7 @@ mod events;
 mod interference;
 mod limits;
 mod longest;
+mod migrate;
 mod parts;
 mod policies;
 mod random;

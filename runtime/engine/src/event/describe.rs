@@ -100,6 +100,7 @@ impl EventKind {
                 ("part", optional(parent.as_ref(), |parent| text(part(parent.part)))),
             ],
             Self::RunAdmitted | Self::RunPaused | Self::RunResumed => Vec::new(),
+            Self::RunMigrated(moved) => moved.fields(),
             Self::CancelRequested { reason } | Self::RunCancelled { reason } => vec![("reason", text(reason.clone()))],
             Self::ArmTaken { arm } => vec![("arm", number(u64::from(*arm)))],
             Self::StepCompleted { value } => vec![("value", value.clone())],

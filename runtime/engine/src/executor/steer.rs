@@ -142,6 +142,7 @@ impl Shard {
         self.outlets.active.send_replace(plan);
         let kind = EventKind::PlanAdopted { digest: adopted.digest, bytes, instead_of };
         self.log_of_engine(kind, by, reply.map(|reply| Reply::Steer(reply, Steered::Adopted(adopted))));
+        self.look_at_all();
     }
 
     fn log_of_engine(&mut self, kind: EventKind, actor: Option<Arc<str>>, reply: Option<Reply>) {
