@@ -48,7 +48,8 @@ impl RunState {
         self.ready.clear();
         self.looping.clear();
         let is_settled = |state: &Self, id: StepId| state.step(id).is_none_or(|step| step.phase.is_settled());
-        for id in ids(graph.nodes.len()).filter(|id| is_settled(self, *id)) {
+        let settled: Vec<StepId> = ids(graph.nodes.len()).filter(|id| is_settled(self, *id)).collect();
+        for id in settled {
             for dependent in graph.node(id).map_or(&[][..], |node| &node.dependents) {
                 if let Some(step) = self.steps.get_mut(usize::from(dependent.0)) {
                     step.blockers = step.blockers.saturating_sub(1);
