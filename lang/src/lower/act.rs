@@ -2,12 +2,14 @@
 
 use super::connector::object_of;
 use super::context::{Context, name_of, suggest};
+use super::control::Steering;
 use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
 use crate::plan::{Begin, Bindings, EffectKind, Emit, StepKind, Undo};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 
@@ -51,6 +53,7 @@ impl Context<'_> {
         }
         let begin = Begin { flow, input };
         let marks = marks.with(self.prove_called(&begin, verb, &bound, place.draft.routes));
+        let marks = if planted(Hole::Answer) { Marks::default() } else { marks };
         Some((StepKind::Begin(Box::new(begin)), ty, marks))
     }
 
@@ -101,6 +104,10 @@ impl Context<'_> {
             }
             None => None,
         };
+        // What there is to take back, other runs did.
+        if self.known.recalled.acted(&flow, &step_name) && !planted(Hole::Undone) {
+            place.control.push(Steering { span: step.span, path: String::new() });
+        }
         let last = self.bound(verb, "last", 100_000, "write `last=1`: at most so many effects, the newest first");
         let since = verb.setting("since").is_some().then(|| self.span_of_time(verb, "since")).flatten();
         let back = self.plan.operations.get(&by)?.clone();
@@ -113,7 +120,8 @@ impl Context<'_> {
         };
         let undo = Undo { flow, step: step_name, operation, by, condition, last: last?, since, evidence, stage };
         let ty = Ty::Object(vec![("effects".to_owned(), Ty::List(Box::new(effect)))]);
-        Some((StepKind::Undo(Box::new(undo)), ty, Marks::default()))
+        let marks = Marks { steered: !place.control.is_empty(), ..Marks::default() };
+        Some((StepKind::Undo(Box::new(undo)), ty, marks))
     }
 
     /// Every `act { call }` of every flow, as written: what an `undo` may name.

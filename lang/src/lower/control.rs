@@ -10,6 +10,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
 use crate::plan::{OnTimeout, Operation, Policy, Stage, StepKind, Unaccepted};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
@@ -39,7 +40,7 @@ impl Context<'_> {
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
         for (name, checked) in
-            bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
+            bound.iter().filter(|(name, checked)| !planted(Hole::Target) && checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
         {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
             place.steer(checked, span);

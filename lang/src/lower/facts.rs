@@ -6,6 +6,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Bindings, Facts, Memory, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 
@@ -13,7 +14,10 @@ impl Context<'_> {
     pub(crate) fn lower_facts(&mut self, node: &Node, place: &mut Place<'_, '_>, memory: &Memory) -> Option<Verb> {
         let fields = self.plan.types.records.get(&memory.record)?.fields.clone();
         let subject = match node.setting("subject").cloned() {
-            Some(subject) => Some(self.subject(&subject, &place.scope)).map(|checked| checked.map(|checked| place.note(checked).expr)),
+            Some(subject) => Some(self.subject(&subject, &place.scope).map(|checked| {
+                self.note_subject(&memory.record, &checked);
+                place.note(checked).expr
+            })),
             None => None,
         };
         if subject.is_none() && !memory.subject.is_empty() {
@@ -34,7 +38,13 @@ impl Context<'_> {
         let mut facts: Vec<(Option<crate::expr::Expr>, Bindings)> = Vec::new();
         for row in &rows {
             let when = match row.property("when").cloned().filter(|_| node.first("-").is_some()) {
-                Some(when) => Some(place.note(self.condition(&when, &place.scope)?).expr),
+                Some(when) => {
+                    let checked = place.note(self.condition(&when, &place.scope)?);
+                    if checked.marks.choosing().steered && !planted(Hole::Row) {
+                        self.known.kept.decided(&memory.record);
+                    }
+                    Some(checked.expr)
+                }
                 None => None,
             };
             let own = Node {

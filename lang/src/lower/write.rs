@@ -9,6 +9,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
@@ -80,7 +81,7 @@ impl Context<'_> {
         self.check_personal_call(call, &operation, &bound);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
-        let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let sent = bound.iter().filter(|_| !planted(Hole::Request)).fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
         let evidence = self.lower_evidence(node, &operation, place);
@@ -102,7 +103,7 @@ impl Context<'_> {
         };
         fields.retain(|(name, _)| name != "request");
         fields.push(("request".to_owned(), object_of(&operation.request)));
-        let marks = operation.request.iter().fold(sent, |marks, field| marks.with(field.marks));
+        let marks = operation.request.iter().filter(|_| !planted(Hole::Request)).fold(sent, |marks, field| marks.with(field.marks));
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
 
@@ -288,7 +289,9 @@ impl Context<'_> {
         let bound = self.typed_bindings(&body, &fields, &place.scope, &record, "field");
         self.check_remembered(&body, &record, &fields, &bound);
         let fields = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
-        let subject = place.note(subject?).expr;
+        let subject = place.note(subject?);
+        self.note_subject(&record, &subject);
+        let subject = subject.expr;
         Some((StepKind::Remember { memory, subject, fields }, Ty::Object(Vec::new()), Marks::default()))
     }
 
@@ -327,8 +330,10 @@ impl Context<'_> {
             let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
                 ("when", Some(when)) => match self.condition(&when, &place.scope) {
                     Some(checked) => {
-                        place.steer(&checked, when.span);
-                        chosen = chosen.with(checked.marks.choosing());
+                        if !planted(Hole::Arm) {
+                            place.steer(&checked, when.span);
+                            chosen = chosen.with(checked.marks.choosing());
+                        }
                         Some(place.note(checked).expr)
                     }
                     None => {
