@@ -12,10 +12,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The allocator counts for the whole process: one measures at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What may be asked for in any case: the standard library is compiled for each input, and an expression may build 16 MB.
-const ALWAYS: usize = 1_500_000_000;
+/// What may be asked for in any case: an expression may build 16 MB, by each set of rules, and a pattern is compiled within limits of its own.
+const ALWAYS: usize = 256_000_000;
 /// What may be asked for over that, for each byte of an input.
-const FOR_EACH_BYTE: usize = 20_000;
+const FOR_EACH_BYTE: usize = 8_000;
 
 /// Until it is dropped, nobody else is measured.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {

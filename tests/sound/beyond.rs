@@ -37,7 +37,8 @@ impl Draft<'_> {
         let only = if self.below(2) == 0 { format!(" where=\"{}\"", self.expression("bool", 1)) } else { String::new() };
         let key = if self.below(3) == 0 { format!(" key=\"={}\"", self.expression("text", 1)) } else { String::new() };
         let beside = if self.below(2) == 0 { " max-parallel=3" } else { "" };
-        let mut text = format!("    each \"{name}\" in=\"={over}\" as=\"{own}\" index=\"{place}\"{key}{only} max=50{beside}{settings} {{\n");
+        let mut text =
+            format!("    each \"{name}\" in=\"={over}\" as=\"{own}\" index=\"{place}\"{key}{only} max=50{beside}{settings} {{\n");
         let count = 1 + self.below(2);
         self.steps(count, depth + 1, &mut text);
         let _ = writeln!(text, "    {} }}", self.output(&kinds));

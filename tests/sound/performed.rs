@@ -3,8 +3,8 @@
 use crate::given;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tradewind_engine::arrival::Arrival;
 use tradewind_engine::approval::{ApprovalKind, Verdict};
+use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine, StartError};
 use tradewind_engine::event::{Event, EventKind, Outcome};
 use tradewind_engine::failure::FailureKind;

@@ -47,6 +47,8 @@ connector "shop" version="1" {
         http POST "/holds" { body { id "=request.id" } }
         response "sent" at="=body.sent"
         target "=request.id"
+        money "=request.amount" as=out
+        unique "=request.id"
         idempotent key="=effect.key" for="24h"
         undo { call "shop.mark" id="=response.id" }
     }
@@ -72,6 +74,7 @@ flow "heard" {
     let "dear" "=input.worth.or(money('1 USD')) > '2 USD'"
     act "tell" when="dear" on-denied=skip { call "shop.mark" id="=input.id" }
 }
+policy "holds" { on "shop.hold"; limit "all" count=1000 per="24h" }
 flow "holds" {
     input { field "id" string; field "amount" money }
     act "hold" { call "shop.hold" id="=input.id" amount="=input.amount" }
@@ -101,8 +104,13 @@ pub(crate) fn program(seed: u64) -> String {
         let fields: Vec<String> = fields.iter().map(|(field, kind)| format!("field \"{field}\" {}", written(kind))).collect();
         let _ = writeln!(text, "type \"{name}\" {{ {} }}", fields.join("; "));
     }
-    let mut draft =
-        Draft { maker: Maker { random: &mut random, bound: 0 }, names: Names::default(), number: 0, routes: String::new(), later: Vec::new() };
+    let mut draft = Draft {
+        maker: Maker { random: &mut random, bound: 0 },
+        names: Names::default(),
+        number: 0,
+        routes: String::new(),
+        later: Vec::new(),
+    };
     let input = draft.input();
     let key = draft.key();
     let mut steps = String::new();
@@ -110,10 +118,12 @@ pub(crate) fn program(seed: u64) -> String {
     draft.steps(count, 0, &mut steps);
     let kinds = draft.output_kinds();
     let output = draft.output(&kinds);
-    let deadline = ["", "    deadline \"90d\"\n"][draft.below(2)];
+    // What no instant ends, it ends.
+    let deadline = "    deadline \"90d\"\n";
     let after = draft.after();
     let policies = draft.policies();
-    let _ = write!(text, "{policies}{}flow \"f\" {{\n    input {{ {input} }}\n{key}{deadline}{steps}    {output}\n{after}}}\n", draft.routes);
+    let _ =
+        write!(text, "{policies}{}flow \"f\" {{\n    input {{ {input} }}\n{key}{deadline}{steps}    {output}\n{after}}}\n", draft.routes);
     text
 }
 

@@ -39,9 +39,9 @@ impl Context<'_> {
     /// Notes target and amount that were chosen by outside text among trusted values.
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
-        for (name, checked) in
-            bound.iter().filter(|(name, checked)| !planted(Hole::Target) && checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
-        {
+        for (name, checked) in bound.iter().filter(|(name, checked)| {
+            !planted(Hole::Target) && checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name)
+        }) {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
             place.steer(checked, span);
         }

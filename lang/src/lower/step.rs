@@ -118,7 +118,9 @@ impl Context<'_> {
         let failing = std::mem::take(&mut place.failing).of(&kind, marks, step.span);
         // Where it goes on after a failure, the value, or which items there are, rests on what it failed over.
         let goes_on = on_error == OnError::Skip || skip_denied;
-        let decided = goes_on && !planted(Hole::Skipped) && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
+        let decided = goes_on
+            && !planted(Hole::Skipped)
+            && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
         let marks = if decided { Marks { steered: true, ..marks } } else { marks };
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);

@@ -164,7 +164,11 @@ impl Context<'_> {
             base = base.with(&step.name, lowered.seen.clone().optional(), lowered.marks);
         }
         let name = flow.name.clone();
-        let mut draft = FlowDraft { input: flow.input.clone(), reached: if planted(Hole::Failure) { Vec::new() } else { reached }, ..FlowDraft::alone(&name, base, flow.routes) };
+        let mut draft = FlowDraft {
+            input: flow.input.clone(),
+            reached: if planted(Hole::Failure) { Vec::new() } else { reached },
+            ..FlowDraft::alone(&name, base, flow.routes)
+        };
         self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);
         self.lower_steps(&mut draft);

@@ -4,7 +4,7 @@ use super::draft::{Draft, Flow, line};
 
 impl Draft<'_> {
     pub(super) fn act(&mut self, out: &mut String) {
-        let capped = if self.led { !self.one_in(10) } else { self.one_in(2) };
+        let capped = if self.led { !self.one_in(10) } else { self.one_in(3) };
         let name = self.name(if capped { 'a' } else { 'x' });
         if capped { self.capped_act(&name, out) } else { self.bare_act(&name, out) }
     }
@@ -37,7 +37,10 @@ impl Draft<'_> {
         } else {
             self.uses("act that moves money");
             let (order, amount) = (self.text(stray), self.amount(stray));
-            line(out, &format!("act \"{name}\"{settings} {{ call \"pay.credit\" order_id=\"={order}\" amount=\"={amount}\" line=\"={words}\" }}"));
+            line(
+                out,
+                &format!("act \"{name}\"{settings} {{ call \"pay.credit\" order_id=\"={order}\" amount=\"={amount}\" line=\"={words}\" }}"),
+            );
             self.gives(stray, true, &[format!("{name}.request.order_id")], &[format!("{name}.request.amount")]);
         }
         self.became(name, stray, &["ran", "denied"]);
@@ -70,7 +73,12 @@ impl Draft<'_> {
             }
             2 => {
                 self.uses("act that can be taken back");
-                line(out, &format!("act \"{name}\"{settings} {{ call \"vault.hold\" order_id=\"={order}\" amount=\"={amount}\" line=\"={words}\" }}"));
+                line(
+                    out,
+                    &format!(
+                        "act \"{name}\"{settings} {{ call \"vault.hold\" order_id=\"={order}\" amount=\"={amount}\" line=\"={words}\" }}"
+                    ),
+                );
                 if self.flow == Flow::Main {
                     self.holds.push(name.to_owned());
                 }
@@ -103,6 +111,15 @@ impl Draft<'_> {
         if self.one_in(2) {
             self.uses("remember");
             let (order, amount, raw) = (self.text(stray), self.amount(stray), self.outside());
+            if self.one_in(4) {
+                self.uses("row that is remembered or not");
+                let strays = self.strays();
+                let when = self.condition(strays);
+                let row = format!("customer_id=\"=input.id\" order_id=\"={order}\" amount=\"={amount}\" words=\"={raw}\"");
+                line(out, &format!("remember \"{name}\"{after} in=\"facts\" subject=\"='c1'\" {{\n- when=\"{when}\" {row}\n}}"));
+                self.memory = Some(name);
+                return;
+            }
             line(
                 out,
                 &format!(
@@ -144,7 +161,10 @@ impl Draft<'_> {
     /// Takes back what an earlier run did.
     pub(super) fn back(&mut self, out: &mut String) {
         if self.holds.is_empty() {
-            return self.act(out);
+            let (name, stray) = (self.name('h'), self.one_in(4));
+            let (order, amount, words) = (self.text(stray), self.amount(stray), self.line_of(&name));
+            line(out, &format!("act \"{name}\" {{ call \"vault.hold\" order_id=\"={order}\" amount=\"={amount}\" line=\"={words}\" }}"));
+            self.holds.push(name);
         }
         let (name, holds) = (self.name('u'), self.holds.clone());
         let step = self.pick(&holds);

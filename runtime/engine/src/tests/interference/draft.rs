@@ -40,6 +40,8 @@ pub(super) struct Draft<'r> {
     /// Outside text.
     pub(super) raw: Vec<String>,
     pub(super) lists: Vec<String>,
+    /// Whether it often takes for its own what it knows to be strange: a program at the border of what is accepted.
+    pub(super) daring: bool,
     /// Whether it thinks that outside text leads here.
     pub(super) led: bool,
     /// How deep it stands, and the item that it stands in.
@@ -59,10 +61,26 @@ pub(super) fn owned(words: &[&str]) -> Vec<String> {
 }
 
 impl<'r> Draft<'r> {
-    pub(super) fn of(flow: Flow, random: &'r mut Random, used: &'r mut Used) -> Self {
+    pub(super) fn of(flow: Flow, daring: bool, random: &'r mut Random, used: &'r mut Used) -> Self {
         let (own, any, raw, lists) = known(flow);
         let (number, routes) = (0, String::new());
-        Self { random, flow, number, own, any, raw, lists, led: false, depth: 0, item: None, memory: None, holds: Vec::new(), used, routes }
+        Self {
+            random,
+            flow,
+            number,
+            own,
+            any,
+            raw,
+            lists,
+            daring,
+            led: false,
+            depth: 0,
+            item: None,
+            memory: None,
+            holds: Vec::new(),
+            used,
+            routes,
+        }
     }
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
@@ -132,7 +150,8 @@ impl<'r> Draft<'r> {
 
     /// Where a value goes whose origin the draft knows; now and then it takes what is strange for its own, which the compiler must see.
     pub(super) fn pool(&mut self, stray: bool) -> &mut Pool {
-        if stray && !self.one_in(12) { &mut self.any } else { &mut self.own }
+        let bound = if self.daring { 2 } else { 12 };
+        if stray && !self.one_in(bound) { &mut self.any } else { &mut self.own }
     }
 
     /// Settings of any step: whether it may be left out, so that what it gives may be absent.
@@ -156,7 +175,8 @@ impl<'r> Draft<'r> {
         let ready = |expression: &String, other: &str| if absent { format!("{expression}.or({other})") } else { expression.clone() };
         let texts: Vec<String> = texts.iter().map(|text| ready(text, "'o2'")).collect();
         let amounts: Vec<String> = amounts.iter().map(|amount| ready(amount, "money('6 USD')")).collect();
-        let conditions = amounts.iter().map(|amount| format!("{amount} > '8 USD'")).chain(texts.iter().map(|text| format!("{text} == 'o1'")));
+        let conditions =
+            amounts.iter().map(|amount| format!("{amount} > '8 USD'")).chain(texts.iter().map(|text| format!("{text} == 'o1'")));
         let conditions: Vec<String> = conditions.collect();
         let pool = self.pool(stray);
         pool.texts.extend(texts);
@@ -207,12 +227,27 @@ fn known(flow: Flow) -> (Pool, Pool, Vec<String>, Vec<String>) {
         amounts: owned(amounts),
     };
     let message = flow == Flow::Main || flow == Flow::After;
-    let (raw, words): (&[&str], &str) =
-        if message { (&["input.text", "input.note.or('none')", "('re: ' + input.text)", "input.text.trim()"], "input.text") } else { (&["input.words"], "input.words") };
+    let (raw, words): (&[&str], &str) = if message {
+        (&["input.text", "input.note.or('none')", "('re: ' + input.text)", "input.text.trim()"], "input.text")
+    } else {
+        (&["input.words"], "input.words")
+    };
     let mut own = if message {
         pool(
-            &["input.amount > '100 USD'", "'o2' in input.known", "size(input.parts) > 1", "has(input.gift)", "input.prices[?'a'].hasValue()"],
-            &["input.order_id", "input.known[0]", "input.gift.or('o1')", "input.parts[0].order", "input.parts.map(p, p.order).first().or('o2')"],
+            &[
+                "input.amount > '100 USD'",
+                "'o2' in input.known",
+                "size(input.parts) > 1",
+                "has(input.gift)",
+                "input.prices[?'a'].hasValue()",
+            ],
+            &[
+                "input.order_id",
+                "input.known[0]",
+                "input.gift.or('o1')",
+                "input.parts[0].order",
+                "input.parts.map(p, p.order).first().or('o2')",
+            ],
             &["input.amount", "input.prices[?'a'].or(money('3 USD'))", "input.parts.map(p, p.amount).sort().first().or(money('2 USD'))"],
         )
     } else {
@@ -225,21 +260,32 @@ fn known(flow: Flow) -> (Pool, Pool, Vec<String>, Vec<String>) {
         own.conditions.extend(owned(&["failure.kind == 'policy'", "failure.message.contains('x')"]));
         own.texts.push("failure.step".to_owned());
     }
-    let fill = |patterns: &[&str]| patterns.iter().map(|pattern| pattern.replace('W', words)).collect::<Vec<_>>();
+    let fill = |patterns: &[&str]| patterns.iter().map(|pattern| pattern.replace("OUT", words)).collect::<Vec<_>>();
     let mut any = Pool {
-        conditions: fill(&["W.contains('x')", "W == 'o1'", "W.matches('x-[0-9]+')", "size(W) > 12", "W.startsWith('praise')", "int(W) > 10"]),
-        texts: fill(&[
-            "endorse(W, 'a test')",
-            "(W.contains('x') ? 'o1' : 'o2')",
-            "among(W, ['o1', 'o2'])",
-            "{'a': 'o1', 'b': 'o2'}[?W].or('o1')",
-            "['o1', 'o2'].filter(k, k == W).first().or('o2')",
+        conditions: fill(&[
+            "OUT.contains('x')",
+            "OUT == 'o1'",
+            "OUT.matches('x-[0-9]+')",
+            "size(OUT) > 12",
+            "OUT.startsWith('praise')",
+            "int(OUT) > 10",
         ]),
-        amounts: fill(&["(W == 'o1' ? money('5 USD') : money('4 USD'))", "between(money(W), money('1 USD'), money('9 USD'))"]),
+        texts: fill(&[
+            "endorse(OUT, 'a test')",
+            "(OUT.contains('x') ? 'o1' : 'o2')",
+            "among(OUT, ['o1', 'o2'])",
+            "{'a': 'o1', 'b': 'o2'}[?OUT].or('o1')",
+            "['o1', 'o2'].filter(k, k == OUT).first().or('o2')",
+        ]),
+        amounts: fill(&["(OUT == 'o1' ? money('5 USD') : money('4 USD'))", "between(money(OUT), money('1 USD'), money('9 USD'))"]),
     };
     let mut lists = Vec::new();
     if message {
-        any.texts.extend(owned(&["among(input.text, input.known)", "(input.text in input.known ? input.order_id : 'o2')", "input.known[input.count % 2]"]));
+        any.texts.extend(owned(&[
+            "among(input.text, input.known)",
+            "(input.text in input.known ? input.order_id : 'o2')",
+            "input.known[input.count % 2]",
+        ]));
         any.amounts.push("(input.amount * double(input.count))".to_owned());
         any.conditions.extend(owned(&["input.count > 2", "input.note.or('') == 'o2'", "input.parts.exists(p, p.words == 'o1')"]));
         lists = owned(&["input.parts", "input.parts.reverse()", "input.parts.filter(p, p.words.contains('x'))"]);

@@ -3,6 +3,18 @@
 use super::super::random::Random;
 use super::draft::{Draft, Flow, Used, line};
 
+/// What expressions say, and by which words it is known.
+const SAID: &[(&str, &str)] = &[
+    ("optional value", ".or("),
+    ("list", ".map("),
+    ("map", "[?'"),
+    ("? :", " ? "),
+    ("among", "among("),
+    ("between", "between("),
+    ("endorse", "endorse("),
+    ("pattern", ".matches("),
+];
+
 /// A program and what it uses.
 pub(super) struct Program {
     pub(super) text: String,
@@ -11,9 +23,9 @@ pub(super) struct Program {
 
 /// The program of a seed.
 pub(super) fn program(seed: u64) -> Program {
-    let (mut random, mut used) = (Random(seed), Used::new());
+    let (mut random, mut used, daring) = (Random(seed), Used::new(), seed % 3 == 0);
     let (mut text, mut routes) = (String::new(), String::new());
-    let mut main = Draft::of(Flow::Main, &mut random, &mut used);
+    let mut main = Draft::of(Flow::Main, daring, &mut random, &mut used);
     let mut steps = String::new();
     let count = 2 + main.below(5);
     main.steps(count, &mut steps);
@@ -22,7 +34,7 @@ pub(super) fn program(seed: u64) -> Program {
     routes += &main.routes;
     let mut after = String::new();
     if survives {
-        let mut draft = Draft::of(Flow::After, &mut random, &mut used);
+        let mut draft = Draft::of(Flow::After, daring, &mut random, &mut used);
         draft.uses("on-failure");
         let count = 1 + draft.below(2);
         draft.steps(count, &mut after);
@@ -38,21 +50,23 @@ pub(super) fn program(seed: u64) -> Program {
     let said = |what: &str| steps.contains(what) || after.contains(what);
     let (begins, mut emits) = (said("{ flow \"s\""), said("{ emit \"told\""));
     if begins {
-        let (flow, own_routes) = inner(&mut random, &mut used);
+        let (flow, own_routes) = inner(daring, &mut random, &mut used);
         emits |= flow.contains("{ emit \"told\"");
         text += &flow;
         routes += &own_routes;
     }
     if emits {
-        let (flow, own_routes) = told(&mut random, &mut used);
+        let (flow, own_routes) = told(daring, &mut random, &mut used);
         text += &flow;
         routes += &own_routes;
     }
-    Program { text: routes + &text, used }
+    let text = routes + &text;
+    used.extend(SAID.iter().filter(|(_, mark)| text.contains(mark)).map(|(what, _)| (*what, 1)));
+    Program { text, used }
 }
 
-fn inner(random: &mut Random, used: &mut Used) -> (String, String) {
-    let mut draft = Draft::of(Flow::Inner, random, used);
+fn inner(daring: bool, random: &mut Random, used: &mut Used) -> (String, String) {
+    let mut draft = Draft::of(Flow::Inner, daring, random, used);
     let mut steps = String::new();
     let count = 1 + draft.below(3);
     draft.steps(count, &mut steps);
@@ -63,8 +77,8 @@ fn inner(random: &mut Random, used: &mut Used) -> (String, String) {
     (flow, std::mem::take(&mut draft.routes))
 }
 
-fn told(random: &mut Random, used: &mut Used) -> (String, String) {
-    let mut draft = Draft::of(Flow::Told, random, used);
+fn told(daring: bool, random: &mut Random, used: &mut Used) -> (String, String) {
+    let mut draft = Draft::of(Flow::Told, daring, random, used);
     draft.uses("flow that an event starts");
     let mut steps = String::new();
     let count = 1 + draft.below(3);

@@ -126,4 +126,5 @@ pub(super) const TEXTS: &[&str] = &[
     LONG,
 ];
 
-const LONG: &str = "praise 0.7: very long very long very long very long very long very long very long very long very long very long very long x";
+const LONG: &str =
+    "praise 0.7: very long very long very long very long very long very long very long very long very long very long very long x";

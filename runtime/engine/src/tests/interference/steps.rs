@@ -7,7 +7,7 @@ impl Draft<'_> {
         for _ in 0..count {
             let deep = self.depth >= 2;
             let loops = deep || self.item.is_some() || self.lists.is_empty();
-            match self.below(19) {
+            match self.below(21) {
                 0 => self.value(out),
                 1 => self.rules(out),
                 2 => self.reflection(out),
@@ -61,7 +61,9 @@ impl Draft<'_> {
         self.uses("rules");
         line(
             out,
-            &format!("decide \"{name}\"{settings} {{ rule \"one\" when=\"{when}\" value=\"={amount}\"; otherwise value=\"=money('7 USD')\" }}"),
+            &format!(
+                "decide \"{name}\"{settings} {{ rule \"one\" when=\"{when}\" value=\"={amount}\"; otherwise value=\"=money('7 USD')\" }}"
+            ),
         );
         self.gives(stray, absent, &[], &[format!("{name}.value")]);
         self.became(&name, stray, &["ran"]);
@@ -192,7 +194,14 @@ impl Draft<'_> {
         } else {
             ""
         };
-        let key = if self.one_in(2) { format!(" key=\"={item}.id\"") } else { String::new() };
+        let key = match self.below(6) {
+            0 => {
+                self.uses("key of an item by outside text");
+                format!(" key=\"={item}.words\"")
+            }
+            1 | 2 => format!(" key=\"={item}.id\""),
+            _ => String::new(),
+        };
         line(out, &format!("each \"{name}\" in=\"={list}\" as=\"{item}\" index=\"{place}\"{key}{only} max=4 max-parallel=2{skip} {{"));
         self.led |= stray;
         self.item = Some(item.clone());
