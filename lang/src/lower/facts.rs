@@ -14,10 +14,7 @@ impl Context<'_> {
     pub(crate) fn lower_facts(&mut self, node: &Node, place: &mut Place<'_, '_>, memory: &Memory) -> Option<Verb> {
         let fields = self.plan.types.records.get(&memory.record)?.fields.clone();
         let subject = match node.setting("subject").cloned() {
-            Some(subject) => Some(self.subject(&subject, &place.scope).map(|checked| {
-                self.note_subject(&memory.record, &checked);
-                place.note(checked).expr
-            })),
+            Some(subject) => Some(self.written_subject(&subject, place)).map(|checked| checked.map(|checked| place.note(checked).expr)),
             None => None,
         };
         if subject.is_none() && !memory.subject.is_empty() {
@@ -39,11 +36,11 @@ impl Context<'_> {
         for row in &rows {
             let when = match row.property("when").cloned().filter(|_| node.first("-").is_some()) {
                 Some(when) => {
-                    let checked = place.note(self.condition(&when, &place.scope)?);
-                    if checked.marks.choosing().steered && !planted(Hole::Row) {
-                        self.known.kept.decided(&memory.record);
+                    let checked = self.condition(&when, &place.scope)?;
+                    if !planted(Hole::Row) {
+                        place.steer(&checked, when.span);
                     }
-                    Some(checked.expr)
+                    Some(place.note(checked).expr)
                 }
                 None => None,
             };

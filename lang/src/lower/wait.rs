@@ -73,13 +73,17 @@ impl Context<'_> {
         let (event, record) = record?;
         // Which event it is, and whether it comes at all.
         let mut marks = Marks::default();
+        if !self.plan.events.contains_key(&event) && self.known.recalled.whole(&record) {
+            marks.steered = true;
+            place.control.push(Steering { span: value.span, path: String::new() });
+        }
         let condition = match node.setting("where").cloned() {
             Some(condition) => {
                 let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
                 if !planted(Hole::Wait) {
                     place.steer(&checked, condition.span);
-                    marks = checked.marks.choosing();
+                    marks = marks.with(checked.marks.choosing());
                 }
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());
                 Some(checked.expr)
