@@ -153,6 +153,27 @@ fn expressions() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Templates by name.
+fn templates() -> Vec<(&'static str, String)> {
+    let deep = of(100_000);
+    let hole = |code: String| format!("{{{{ {code} }}}}");
+    vec![
+        ("conjunctions", hole(format!("{}n", "n and ".repeat(deep)))),
+        ("sums", hole(format!("{}n", "n+".repeat(deep)))),
+        ("filters", hole(format!("n{}", "|round".repeat(deep)))),
+        ("signs", hole(format!("{}n", "-".repeat(deep)))),
+        ("conditions", hole(format!("{}n", "n if n else ".repeat(deep)))),
+        ("brackets", hole(format!("{}n{}", "(".repeat(deep), ")".repeat(deep)))),
+        ("fields", hole(format!("order{}", ".a".repeat(deep)))),
+        ("branches", format!("{{% if n %}}a{}{{% endif %}}", "{% elif n %}b".repeat(deep))),
+        ("blocks", format!("{}{}", "{% if n %}".repeat(of(20_000)), "{% endif %}".repeat(of(20_000)))),
+        ("holes", "{{ order.id }}".repeat(of(MEGABYTE) / 14)),
+        ("open holes", "{{".repeat(of(MEGABYTE) / 2)),
+        ("comments", "{#".repeat(of(MEGABYTE) / 2)),
+        ("text", "y".repeat(of(MEGABYTE))),
+    ]
+}
+
 /// Runs each on a stack as small as that of any thread, and waits so long and no longer.
 fn all_end(what: &str, shapes: Vec<(&'static str, Vec<u8>)>, target: fn(&[u8])) {
     let _alone = measure::alone();
@@ -190,4 +211,9 @@ fn large_texts_are_checked() {
 #[test]
 fn large_expressions_are_evaluated() {
     all_end("evaluate", in_bytes(expressions()), evaluate::target);
+}
+
+#[test]
+fn large_templates_are_filled() {
+    all_end("template", in_bytes(templates()), evaluate::template);
 }
