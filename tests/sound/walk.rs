@@ -286,8 +286,9 @@ impl<'p> Walk<'p> {
             StepKind::Wait(wait) => match &wait.until {
                 Until::Span(expr) | Until::Instant(expr) => drop(self.evaluate(expr, scope)?),
                 Until::Event { event, condition, .. } => {
-                    let Some(declared) = self.plan.events.get(event) else { return Err(End::Wrong(format!("no event {event}"))) };
-                    let payload = Ty::Record(declared.record.clone());
+                    // One that a flow emits is named by its type.
+                    let record = self.plan.events.get(event).map_or_else(|| event.to_string(), |declared| declared.record.clone());
+                    let payload = Ty::Record(record);
                     let mut inner = scope.clone();
                     inner.set("event", self.made_up(&payload));
                     condition.as_ref().map_or(Ok(()), |only| self.look_at(only, &inner))?;

@@ -260,25 +260,7 @@ fn known(flow: Flow) -> (Pool, Pool, Vec<String>, Vec<String>) {
         own.conditions.extend(owned(&["failure.kind == 'policy'", "failure.message.contains('x')"]));
         own.texts.push("failure.step".to_owned());
     }
-    let fill = |patterns: &[&str]| patterns.iter().map(|pattern| pattern.replace("OUT", words)).collect::<Vec<_>>();
-    let mut any = Pool {
-        conditions: fill(&[
-            "OUT.contains('x')",
-            "OUT == 'o1'",
-            "OUT.matches('x-[0-9]+')",
-            "size(OUT) > 12",
-            "OUT.startsWith('praise')",
-            "int(OUT) > 10",
-        ]),
-        texts: fill(&[
-            "endorse(OUT, 'a test')",
-            "(OUT.contains('x') ? 'o1' : 'o2')",
-            "among(OUT, ['o1', 'o2'])",
-            "{'a': 'o1', 'b': 'o2'}[?OUT].or('o1')",
-            "['o1', 'o2'].filter(k, k == OUT).first().or('o2')",
-        ]),
-        amounts: fill(&["(OUT == 'o1' ? money('5 USD') : money('4 USD'))", "between(money(OUT), money('1 USD'), money('9 USD'))"]),
-    };
+    let mut any = chosen_by(words);
     let mut lists = Vec::new();
     if message {
         any.texts.extend(owned(&[
@@ -295,6 +277,29 @@ fn known(flow: Flow) -> (Pool, Pool, Vec<String>, Vec<String>) {
         raw.push("failure.message".to_owned());
     }
     (own, any, raw, lists)
+}
+
+/// What words choose among values of our own.
+fn chosen_by(words: &str) -> Pool {
+    let fill = |patterns: &[&str]| patterns.iter().map(|pattern| pattern.replace("OUT", words)).collect::<Vec<_>>();
+    Pool {
+        conditions: fill(&[
+            "OUT.contains('x')",
+            "OUT == 'o1'",
+            "OUT.matches('x-[0-9]+')",
+            "size(OUT) > 12",
+            "OUT.startsWith('praise')",
+            "int(OUT) > 10",
+        ]),
+        texts: fill(&[
+            "endorse(OUT, 'a test')",
+            "(OUT.contains('x') ? 'o1' : 'o2')",
+            "among(OUT, ['o1', 'o2'])",
+            "{'a': 'o1', 'b': 'o2'}[?OUT].or('o1')",
+            "['o1', 'o2'].filter(k, k == OUT).first().or('o2')",
+        ]),
+        amounts: fill(&["(OUT == 'o1' ? money('5 USD') : money('4 USD'))", "between(money(OUT), money('1 USD'), money('9 USD'))"]),
+    }
 }
 
 /// Appends a line.
