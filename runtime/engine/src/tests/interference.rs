@@ -197,9 +197,12 @@ async fn outside_text_changes_nothing_that_no_cap_holds() {
     assert!(seen.accepted * 10 > seen.generated * 4, "only {} of {} programs are accepted", seen.accepted, seen.generated);
     assert!(seen.did_something * 4 > seen.accepted, "most of the accepted programs do nothing: {seen:#?}");
     assert!(seen.ended * 5 > seen.compared * 2, "most pairs fail on the way: {seen:#?}");
-    assert!(seen.refused >= 50 && seen.rightly * 10 > seen.refused, "{} of {} refused would have differed", seen.rightly, seen.refused);
     // Of a few pairs, not everything can be asked.
-    for (what, least) in COVERAGE.iter().filter(|_| seen.compared >= PAIRS) {
+    if seen.compared < PAIRS {
+        return;
+    }
+    assert!(seen.refused >= 50 && seen.rightly * 10 > seen.refused, "{} of {} refused would have differed", seen.rightly, seen.refused);
+    for (what, least) in COVERAGE {
         let count = seen.used.get(what).or_else(|| seen.events.get(what)).copied().unwrap_or(0);
         assert!(count * 1_000 >= least * seen.compared, "`{what}` only {count} times: {seen:#?}");
     }
