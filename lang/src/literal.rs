@@ -70,9 +70,7 @@ pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Opti
     match (&literal.scalar, inner) {
         (Scalar::Null, _) if matches!(ty, Ty::Optional(_) | Ty::Null | Ty::Json) => Ok(Value::Null),
         (_, Ty::List(item)) => Ok(Value::list([read_scalar(literal, item, types, currency)?])),
-        (Scalar::String(text), _) => {
-            read(text, inner, types).map_err(|reason| misread(literal, text, (inner, currency), types, reason))
-        }
+        (Scalar::String(text), _) => read(text, inner, types).map_err(|reason| misread(literal, text, (inner, currency), types, reason)),
         (Scalar::Int(number), Ty::Int | Ty::Json | Ty::Unknown) => Ok(Value::Int(*number)),
         #[expect(clippy::cast_precision_loss, reason = "an int meets double as double")]
         (Scalar::Int(number), Ty::Double) => Ok(Value::Double(*number as f64)),
@@ -95,13 +93,7 @@ pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Opti
     }
 }
 
-fn misread(
-    literal: &Literal,
-    text: &str,
-    (ty, currency): (&Ty, Option<Currency>),
-    types: &TypeTable,
-    reason: String,
-) -> Diagnostic {
+fn misread(literal: &Literal, text: &str, (ty, currency): (&Ty, Option<Currency>), types: &TypeTable, reason: String) -> Diagnostic {
     if let Ty::Enum(name) = ty {
         return not_a_member(literal.span, text, name, types, "\"");
     }

@@ -51,6 +51,11 @@ pub(super) fn parse(text: &str, literal: &Literal, offset: usize) -> Result<Pars
 }
 
 fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError]) -> Vec<Diagnostic> {
+    // The parser stumbles over the name before it.
+    if let Some(at) = outside_strings(text, "??") {
+        let diagnostic = Diagnostic::new(&codes::SYNTAX, literal.locate(offset + at, offset + at + 2), "unexpected `??`");
+        return vec![diagnostic.label("not expected here").help("what holds where a value is absent is written `path.or(value)`")];
+    }
     let mut seen = BTreeSet::new();
     let mut diagnostics = Vec::new();
     for error in errors {
@@ -73,6 +78,23 @@ fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError
     let mut stumbled = false;
     diagnostics.retain(|diagnostic| !diagnostic.message.starts_with("unexpected") || !std::mem::replace(&mut stumbled, true));
     diagnostics
+}
+
+/// Where a sign stands that is in no string.
+fn outside_strings(text: &str, sign: &str) -> Option<usize> {
+    let mut quote: Option<char> = None;
+    let mut escaped = false;
+    for (at, letter) in text.char_indices() {
+        match quote {
+            _ if escaped => escaped = false,
+            Some(_) if letter == '\\' => escaped = true,
+            Some(open) if open == letter => quote = None,
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            None if text.get(at..).is_some_and(|rest| rest.starts_with(sign)) => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Signs and words of other languages at which the parser stumbles behind their first part.
@@ -98,10 +120,10 @@ fn elsewhere(text: &str, start: usize, word: &str, (literal, offset): (&Literal,
         "=" if text.get(..start)?.ends_with("!=") => {
             Some(unexpected(start - 2, start + 1).help("that two values differ is written `!=`, of two values"))
         }
-        "?" if before.ends_with('?') => Some(unexpected(start - 1, start + 1).help("what holds where a value is absent: `path.or(value)`")),
-        "?" if after.starts_with('?') => Some(unexpected(start, start + 2).help("what holds where a value is absent: `path.or(value)`")),
         "is" => Some(unexpected(start, start + 2).help("a comparison is written `==`; whether there is a value, `has(path)`")),
-        "like" => Some(unexpected(start, start + 4).help("a pattern is looked for with `text.matches('…')`, a part with `text.contains('…')`")),
+        "like" => {
+            Some(unexpected(start, start + 4).help("a pattern is looked for with `text.matches('…')`, a part with `text.contains('…')`"))
+        }
         "then" => Some(unexpected(start, start + 4).help("a choice is written `condition ? one : other`")),
         _ => None,
     }

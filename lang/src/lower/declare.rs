@@ -11,6 +11,7 @@ use crate::shape::given::{self, Given};
 use crate::source::Span;
 use crate::ty::{Field, Marks, Record, Ty};
 use crate::value::Value;
+use std::collections::BTreeSet;
 
 impl Context<'_> {
     /// Registers every top-level name, and every operation and setting, so that order never matters.
@@ -228,10 +229,11 @@ impl Context<'_> {
     /// The `field` children of a node.
     pub(crate) fn lower_fields(&mut self, node: &Node, of: &str) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::new();
+        let mut names: BTreeSet<String> = BTreeSet::new();
         for child in node.all("field") {
             let (Some(name), Some(kind)) = (name_of(child), child.argument(1).cloned()) else { continue };
             self.snake_case(&name.text, name.span, "a field");
-            if fields.iter().any(|field| field.name == name.text) {
+            if !names.insert(name.text.clone()) {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("`{of}` has two fields named `{}`", name.text));
                 self.report(diagnostic.label("again").help("rename one, or remove it"));

@@ -84,7 +84,9 @@ pub(super) fn check(node: &Node, found: &mut Vec<Diagnostic>) {
         (None, _) => {
             let message = format!("`{name}` has no value");
             let diagnostic = Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, message).label("a value is missing");
-            found.push(diagnostic.help(format!("write `{name} VALUE`; the empty list is `{name} \"=[]\"`, the empty map `{name} \"={{}}\"`")));
+            found.push(
+                diagnostic.help(format!("write `{name} VALUE`; the empty list is `{name} \"=[]\"`, the empty map `{name} \"={{}}\"`")),
+            );
         }
         (Some(first), Some(second)) => {
             let message = format!("`{name}` is written in two ways");

@@ -12,7 +12,10 @@ fn doubling(count: usize) -> (Bound, Vec<String>) {
         let begin = |name: &str| format!("    act \"{name}\" {{ flow \"f{next}\" id=\"=input.id\" note=\"=input.note\" }}\n");
         let steps = match next < count {
             true => format!("{}{}", begin("one"), begin("two")),
-            false => "    wait \"a\" for=\"1d\"\n    decide \"d\" { draft \"note\" route=\"copy\" prompt=\"Write about {{ input.id }}.\" }\n".to_owned(),
+            false => {
+                "    wait \"a\" for=\"1d\"\n    decide \"d\" { draft \"note\" route=\"copy\" prompt=\"Write about {{ input.id }}.\" }\n"
+                    .to_owned()
+            }
         };
         let _ = write!(text, "flow \"f{at}\" {{\n    input {{ field \"id\" string max=10; field \"note\" string max=10 }}\n{steps}}}\n");
     }
