@@ -122,6 +122,7 @@ fn lower(
     context.note_called(&nodes);
     reuse.surround(declarations, environment, &context.files_read);
     context.lower_flows(&nodes, &routes, threads, reuse);
+    context.check_endless_runs(&nodes);
     context.lower_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);

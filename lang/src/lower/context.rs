@@ -279,8 +279,8 @@ impl Context<'_> {
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         let checked = checked?;
         let expr = Expr { source: text.to_owned(), ty: Ty::String, root: Tree::Text(Box::new(checked.template)) };
-        let (marks, reads) = (checked.marks, checked.reads);
-        Some(Checked { expr, marks, own: marks, reads, proves: Vec::new(), closed: false, endorsed: Vec::new() })
+        let (marks, reads, outside) = (checked.marks, checked.reads, checked.outside);
+        Some(Checked { expr, marks, own: marks, reads, outside, proves: Vec::new(), closed: false, endorsed: Vec::new() })
     }
 
     /// Words that are said as they stand: a person would read the braces.

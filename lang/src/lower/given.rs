@@ -212,7 +212,7 @@ fn is_literal(value: &Literal) -> bool {
 pub(crate) fn constant_of(value: Value, ty: Ty) -> Checked {
     let marks = Marks::default();
     let (reads, proves, endorsed) = (Vec::new(), Vec::new(), Vec::new());
-    Checked { expr: Expr::constant(value, ty), marks, own: marks, reads, proves, closed: true, endorsed }
+    Checked { expr: Expr::constant(value, ty), marks, own: marks, reads, outside: None, proves, closed: true, endorsed }
 }
 
 /// An expression as written; a constant as its value.
@@ -241,6 +241,7 @@ fn gathered(parts: Vec<Checked>, ty: Ty, source: String, make: impl FnOnce(Vec<T
         whole.own = whole.own.with(part.own);
         whole.closed &= part.closed;
         whole.reads.extend(part.reads);
+        whole.outside = whole.outside.or(part.outside);
         whole.endorsed.extend(part.endorsed);
         trees.push(part.expr.root);
     }

@@ -35,6 +35,7 @@ struct Checker<'a> {
     present: Vec<String>,
     marks: Marks,
     reads: Vec<(String, Span)>,
+    outside: Option<(String, Span)>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -49,6 +50,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
         present: scope.present.clone(),
         marks: Marks::default(),
         reads: Vec::new(),
+        outside: None,
         diagnostics: Vec::new(),
     };
     if text.len() > MAX_LENGTH {
@@ -77,7 +79,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             });
         }
     }
-    let Checker { diagnostics, reads, marks, .. } = checker;
+    let Checker { diagnostics, reads, outside, marks, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
@@ -88,7 +90,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             variables.push(root.to_owned());
         }
     }
-    (Some(CheckedTemplate { template: Template { text: text.to_owned(), variables }, marks, reads }), diagnostics)
+    (Some(CheckedTemplate { template: Template { text: text.to_owned(), variables }, marks, reads, outside }), diagnostics)
 }
 
 impl Checker<'_> {
@@ -359,6 +361,9 @@ impl Checker<'_> {
             && !self.locals.iter().any(|(name, ..)| name == root)
         {
             let span = self.span(shown.place.start_offset as usize, shown.place.end_offset as usize);
+            if shown.marks.choosing().steered && self.outside.is_none() {
+                self.outside = Some((path.clone(), span));
+            }
             self.reads.push((path.clone(), span));
         }
         shown
@@ -417,7 +422,8 @@ impl Checker<'_> {
         match select(settled, field, self.types) {
             Selected::Field(ty, marks) => {
                 let path = of.path.map(|path| format!("{path}.{field}"));
-                self.narrowed(Shown { ty, marks: of.marks.with(marks), path, place })
+                let marks = path.as_ref().and_then(|path| self.own_marks(path)).unwrap_or(of.marks.with(marks));
+                self.narrowed(Shown { ty, marks, path, place })
             }
             Selected::Missing(fields) => {
                 let quoted = self.quoted(of.place);
@@ -431,6 +437,13 @@ impl Checker<'_> {
                 unknown
             }
         }
+    }
+
+    /// What is said of a path by itself, where it does not begin with a variable of a loop.
+    fn own_marks(&self, path: &str) -> Option<Marks> {
+        let root = path.split('.').next().unwrap_or(path);
+        let local = self.locals.iter().any(|(name, ..)| name == root);
+        self.scope.parts.iter().find(|(of, _)| of == path && !local).map(|(_, marks)| *marks)
     }
 
     fn narrowed(&self, shown: Shown) -> Shown {
