@@ -177,6 +177,7 @@ pub(crate) fn empty_plan() -> Plan {
         exchanges: Vec::new(),
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
+        source: None,
     };
     Plan {
         format: PLAN_FORMAT,

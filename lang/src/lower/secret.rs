@@ -44,7 +44,7 @@ impl Context<'_> {
                 }
             }
         }
-        for environment in environments {
+        for environment in &environments {
             let Some(of) = name_of(environment) else { continue };
             let here = Some(&of.text) == chosen.as_ref();
             let secrets = project.all("secret").chain(environment.all("secret")).filter_map(name_of).map(|name| name.text).collect();
@@ -53,6 +53,13 @@ impl Context<'_> {
                 if here {
                     self.plan.project.accounts.insert(name, lowered);
                 }
+            }
+        }
+        for environment in environments {
+            let (Some(source), Some(name)) = (environment.first("source").cloned(), name_of(environment)) else { continue };
+            let lowered = self.lower_source(&source, &name.text, environment, project);
+            if chosen.as_ref() == Some(&name.text) {
+                self.plan.project.source = lowered;
             }
         }
     }

@@ -10,6 +10,7 @@ mod desk;
 mod difference;
 mod excerpt;
 mod exit;
+mod follow;
 mod handed;
 mod host;
 mod http;
