@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
 use crate::plan::{OnError, OnTimeout, Operation, Stage, StepKind, Unaccepted};
 use crate::planted::{Hole, planted};
-use crate::shape::Shaped;
+use crate::shape::given;
 use crate::source::Span;
 use crate::value::Value;
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ impl Context<'_> {
         for (name, checked) in bound.iter().filter(|(name, checked)| {
             !planted(Hole::Target) && checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name)
         }) {
-            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let span = given::place(call, name);
             place.steer(checked, span);
             place.chosen.insert(name.clone());
         }
