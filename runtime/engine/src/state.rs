@@ -351,8 +351,9 @@ impl RunState {
                 self.settle(id, Phase::Completed(None), Value::Record(Arc::default()), at);
             }
             EventKind::ArmTaken { arm } => self.take_arm(id, *arm),
-            EventKind::StepCompleted { value } => self.settle(id, Phase::Completed(None), value.clone(), at),
-            EventKind::FactRemembered { fields, .. } => self.settle(id, Phase::Completed(None), fields.clone(), at),
+            EventKind::StepCompleted { value } | EventKind::FactRemembered { fields: value, .. } => {
+                self.settle(id, Phase::Completed(None), value.clone(), at);
+            }
             EventKind::StepSkipped { why } => {
                 self.settle(id, Phase::Skipped(why.clone()), Value::Null, at);
                 self.skip_arms(id, None);
@@ -402,7 +403,6 @@ impl RunState {
             | EventKind::RunAdmitted
             | EventKind::RunPaused
             | EventKind::RunResumed
-            // The books know the plan to which it is led.
             | EventKind::RunMigrated(_)
             | EventKind::CancelRequested { .. }
             | EventKind::FailureHandled { .. }
