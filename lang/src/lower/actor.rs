@@ -58,7 +58,8 @@ impl Context<'_> {
         place.mixture.add(Marks { private: marks.private, untrusted: marks.untrusted, ..plain }, node.name.span);
         self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, name));
         let route = self.agent_route(route, &written, &mut place)?;
-        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
+        let reads_outside = marks.untrusted;
+        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
         Some(Actor { name: name.to_owned(), version, acting, memories, budget, marks })
     }
 }

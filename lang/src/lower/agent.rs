@@ -55,7 +55,8 @@ impl Context<'_> {
         let key = key?;
         self.check_personal(&key, node.setting("key"), "the key of an agent");
         let key = place.note(key).expr;
-        let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), ..found.acting.clone() };
+        let reads_outside = marks.untrusted;
+        let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), reads_outside, ..found.acting.clone() };
         let ty = Ty::Record(acting.record.clone());
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
@@ -80,7 +81,8 @@ impl Context<'_> {
         self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, &place.draft.name));
         let route = route.and_then(|(name, written)| self.agent_route(name, &written, place))?;
         let ty = Ty::Record(record.clone());
-        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
+        let reads_outside = marks.untrusted;
+        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 

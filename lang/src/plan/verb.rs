@@ -234,6 +234,9 @@ pub struct Acting {
     pub tools: Vec<Tool>,
     /// What its answer must be; scope: the answer by the step's name.
     pub requires: Vec<Require>,
+    /// Whether it reads text from outside: what it writes then is looked at by a person, whatever the policies of that moment say.
+    #[serde(default)]
+    pub reads_outside: bool,
 }
 
 /// What an agent may call.
