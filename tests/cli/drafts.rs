@@ -35,7 +35,8 @@ flow "describe" {
     reflect "accepted" of="copy" max-revisions=1 { critic "brand" }
     output { title "=accepted.title" }
 }
-scenario "a promise is taken out" flow="describe" {
+scenario "a promise is taken out" {
+    flow "describe"
     given { input { product "chair" } }
     mock "copy" title="The best ever chair" { tags "oak" }
     expect { that "accepted.title != ''" }

@@ -129,7 +129,7 @@ impl<L: Holds> Books<L> {
         }
         let summary = Arc::new(RunSummary::of(state));
         if !summary.is_part() {
-            self.guards.forget(run);
+            self.guards.forget(run, crate::decide::is_budget);
         }
         match event.kind {
             _ if summary.is_part() => {}

@@ -42,7 +42,7 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Bindings, Connector, Digest, Micros, Model, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
 
-pub(crate) use budget::rule_of;
+pub(crate) use budget::{cap_of, is_budget, rule_of};
 pub(crate) use wait::takes;
 
 /// The instant of a decision: all it may know of time.

@@ -271,9 +271,10 @@ impl Guards {
         self.keep(effect);
     }
 
-    /// Nothing is counted any more for what has ended, such as a run with a budget of its own.
-    pub fn forget(&mut self, by: &str) {
-        self.ledgers.values_mut().for_each(|ledgers| drop(ledgers.remove(by)));
+    /// Nothing is counted any more for what has ended, such as a run with a budget of its own; `of` says of which limits.
+    pub fn forget(&mut self, by: &str, of: impl Fn(&str) -> bool) {
+        let ledgers = self.ledgers.iter_mut().filter(|(rule, _)| of(rule));
+        ledgers.for_each(|(_, ledgers)| drop(ledgers.remove(by)));
     }
 
     /// What is taken of a limit as of now, by what it is counted apart for.

@@ -278,6 +278,8 @@ pub struct Looked {
     pub since: i64,
     /// Why earlier rungs gave no answer.
     pub passed: Vec<String>,
+    /// Rungs whose budget is used up.
+    pub barred: Vec<String>,
 }
 
 /// An answer that was kept.

@@ -240,7 +240,8 @@ fn of_talk(event: &Event, step: StepId) -> Option<Input> {
     Some(match (&event.kind, &event.used) {
         (_, Used::NothingKept(looked)) => Input::Kept { step, looked: looked.clone(), found: None },
         (EventKind::StepCompleted { value }, Used::Said(label)) if label.seq.is_some() => {
-            let looked = Looked { next: label.rung.saturating_add(1), since: event.header.at, passed: label.passed.clone() };
+            let (passed, barred) = (label.passed.clone(), Vec::new());
+            let looked = Looked { next: label.rung.saturating_add(1), since: event.header.at, passed, barred };
             let kept = Kept { seq: label.seq.unwrap_or_default(), at: event.header.at.saturating_sub(label.age), value: value.clone() };
             Input::Kept { step, looked, found: Some(kept) }
         }

@@ -29,7 +29,7 @@ pub(crate) fn request(prompt: &Prompt, remote: &Remote, own: bool) -> Json {
 fn messages(turns: &[Turn]) -> Vec<Json> {
     let mut messages: Vec<Json> = Vec::new();
     for turn in turns {
-        messages.push(match turn {
+        let message = match turn {
             Turn::System(text) => json!({ "role": "system", "content": &**text }),
             Turn::User(text) => json!({ "role": "user", "content": &**text }),
             Turn::Model(text) => json!({ "role": "assistant", "content": &**text }),
@@ -39,16 +39,18 @@ fn messages(turns: &[Turn]) -> Vec<Json> {
                     json!({ "id": &*call.id, "type": "function", "function": { "name": &*call.name, "arguments": &*call.arguments } })
                 });
                 let calls: Json = calls.collect();
+                let is_open = |last: &Json| last.get("role").is_some_and(|role| role == "assistant") && last.get("tool_calls").is_none();
                 // What it said beside its calls is of the same message.
-                match messages.last_mut().filter(|last| last["role"] == "assistant" && last.get("tool_calls").is_none()) {
+                match messages.last_mut().filter(|last| is_open(last)).and_then(Json::as_object_mut) {
                     Some(last) => {
-                        last["tool_calls"] = calls;
+                        last.insert("tool_calls".to_owned(), calls);
                         continue;
                     }
                     None => json!({ "role": "assistant", "content": null, "tool_calls": calls }),
                 }
             }
-        });
+        };
+        messages.push(message);
     }
     messages
 }

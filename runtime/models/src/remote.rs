@@ -223,8 +223,7 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Silence> {
 
 /// What an error says of whether the provider worked.
 fn lost(error: &reqwest::Error) -> Silence {
-    let mut sources = std::iter::successors(Some(error as &(dyn Error + 'static)), |outer| outer.source());
-    if let Some(guard) = sources.find_map(|source| source.downcast_ref::<NotPublic>()) {
+    if let Some(guard) = sources(error).find_map(|source| source.downcast_ref::<NotPublic>()) {
         return Silence::free("egress", guard.to_string(), false);
     }
     if error.is_builder() {
@@ -239,9 +238,13 @@ fn lost(error: &reqwest::Error) -> Silence {
     Silence::doubtful("connection", format!("the connection broke: {}", innermost(error)))
 }
 
+fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |outer| (*outer).source())
+}
+
 /// The innermost reason: the outer ones name the URL.
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |outer| outer.source()).last().map(|error| shortened(&error.to_string())).unwrap_or_default()
+    sources(error).last().map(|error| shortened(&error.to_string())).unwrap_or_default()
 }
 
 /// A provider may echo what it was sent: its key is in no message.

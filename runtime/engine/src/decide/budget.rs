@@ -105,7 +105,7 @@ pub(super) fn claims(round: &Round<'_>, id: StepId, route: &str, model: &str, wo
         if !add(&known).and_then(|sum| sum.compare(cap)).is_some_and(Ordering::is_le) {
             return Err(format!("budget: `{model}` may cost {worst}, and the run may cost {cap}"));
         }
-        let rule = format!("cost-cap of `{}`", round.state.graph.flow.name);
+        let rule = cap_of(&round.state.graph.flow.name);
         claims.push(claim(&rule, run.clone(), worst, cap, Span::Always));
     }
     let plan = &round.state.pinned.plan;
@@ -136,6 +136,19 @@ fn task(round: &Round<'_>, id: StepId) -> Option<Money> {
     round.state.step(id)?.talk.as_ref()?.task
 }
 
+const BUDGET: &str = "budget of ";
+const CAP: &str = "cost-cap of ";
+
+/// Whether a limit is a budget, and none of a policy: no policy has a blank in its name.
+pub(crate) fn is_budget(rule: &str) -> bool {
+    rule.starts_with(BUDGET) || rule.starts_with(CAP)
+}
+
+/// The name of a flow's cap, as the guards keep it.
+pub(crate) fn cap_of(flow: &str) -> String {
+    format!("{CAP}`{flow}`")
+}
+
 /// The name of a budget, as the guards keep it.
 pub(crate) fn rule_of(of: &str, budget: &Budget) -> String {
     let per = match budget.per {
@@ -144,7 +157,7 @@ pub(crate) fn rule_of(of: &str, budget: &Budget) -> String {
         BudgetPer::Day => "day".to_owned(),
         BudgetPer::Rolling(length) => tradewind_lang::literal::duration_text(length),
     };
-    format!("budget of {of} per {per}")
+    format!("{BUDGET}{of} per {per}")
 }
 
 fn claim(rule: &str, by: Arc<str>, amount: Money, max: Money, span: Span) -> Claim {

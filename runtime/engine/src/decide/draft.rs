@@ -34,7 +34,7 @@ pub(super) fn kept(round: &mut Round<'_>, id: StepId, looked: &Looked, found: Op
             let label = Label { by, rung, tier, age, seq: Some(kept.seq), passed: looked.passed.clone() };
             round.complete(id, kept.value.clone(), Used::Said(label), None);
         }
-        None => proceed(round, id, generate, Barred::default(), Some(looked.clone())),
+        None => proceed(round, id, generate, Barred { rungs: &looked.barred, refused: None }, Some(looked.clone())),
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Task {
 impl Task {
     /// What a decision used beside the state: what the guards said, or that nothing was kept.
     pub(super) fn used(&self, barred: Barred<'_>) -> Used {
-        barred.used().or_else(|| self.looked.clone().map(Used::NothingKept)).unwrap_or_default()
+        self.looked.clone().map(Used::NothingKept).or_else(|| barred.used()).unwrap_or_default()
     }
 
     /// What tells equal questions, where the route keeps answers to them.
@@ -156,8 +156,9 @@ pub(super) fn pursue(round: &mut Round<'_>, id: StepId, task: &Task, barred: Bar
         return Came::Nothing(Failure::new(FailureKind::Rule, format!("the plan has no route `{}`", task.route)));
     };
     match follow(round, id, task, barred) {
-        Followed::Up(0, since, passed) if task.looked.is_none() && route.terms.cache_exact.is_some() => {
-            let looked = Looked { next: 0, since, passed: passed.clone() };
+        // Whoever was refused by the guards has looked before.
+        Followed::Up(0, since, passed) if task.looked.is_none() && barred.rungs.is_empty() && route.terms.cache_exact.is_some() => {
+            let looked = Looked { next: 0, since, passed: passed.clone(), barred: Vec::new() };
             match look(round, id, task, route, (looked, route.terms.cache_exact.unwrap_or(0))) {
                 true => Came::Asked,
                 false => climb(round, id, task, route, Attempt { since, passed, ..Attempt::default() }, barred),
@@ -274,7 +275,8 @@ fn climb(round: &mut Round<'_>, id: StepId, task: &Task, route: &Route, mut atte
             Rung::Fail { message } => return Came::Nothing(nothing(message.clone(), &attempt.passed)),
             Rung::Value { .. } => attempt.passed.push("a label is no text".to_owned()),
             Rung::Cached { max_age } => {
-                let looked = Looked { next: place.saturating_add(1), since: attempt.since, passed: attempt.passed.clone() };
+                let (next, passed, barred) = (place.saturating_add(1), attempt.passed.clone(), barred.rungs.to_vec());
+                let looked = Looked { next, since: attempt.since, passed, barred };
                 match look(round, id, task, route, (looked, *max_age)) {
                     true => return Came::Asked,
                     false => attempt.passed.push("nothing of this is kept".to_owned()),

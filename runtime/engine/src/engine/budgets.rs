@@ -1,7 +1,7 @@
 //! How much of each budget is taken. It looks and changes nothing.
 
 use super::Engine;
-use crate::decide::rule_of;
+use crate::decide::{cap_of, rule_of};
 use crate::guard::{Amount, Span};
 use crate::ports::StoreError;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Engine {
                 routes.chain(agents).map(|(of, budget)| state(of.clone(), rule_of(&of, &budget), budget)).collect();
             found.extend(plan.flows.values().filter_map(|flow| {
                 let budget = Budget { most: flow.cost_cap?, per: BudgetPer::Run };
-                Some(state(format!("flow `{}`", flow.name), format!("cost-cap of `{}`", flow.name), budget))
+                Some(state(format!("flow `{}`", flow.name), cap_of(&flow.name), budget))
             }));
             found
         })

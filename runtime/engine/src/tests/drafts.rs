@@ -361,3 +361,21 @@ async fn a_rung_of_kept_answers_helps_out_where_no_model_answers() {
     let (run, _) = describe(&again, "table").await;
     assert_eq!(run.failure.unwrap().message, "nobody wrote it (`small`: refused: refused happened)");
 }
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_ends_a_ladder_that_keeps_answers() {
+    let budget = r#"budget "3 USD" per=day"#;
+    let routes = [
+        format!(r#"candidate "small"; cached max-age="30d"; candidate "small"; fail "nobody wrote it"; {budget}"#),
+        format!(r#"candidate "small"; fail "nobody wrote it"; cache exact="1h"; {budget}"#),
+    ];
+    for route in routes {
+        let world = world(&route, "", |_| Some(silent("connection", true, false)));
+        let (first, _) = describe(&world, "chair").await;
+        assert!(first.failure.is_some(), "what it may have cost is taken, and nothing is kept");
+        let (second, events) = describe(&world, "table").await;
+        let failure = second.failure.unwrap();
+        assert_eq!(failure.kind.to_string(), "budget", "{failure}");
+        assert_eq!(questions(&events).len(), 1, "the second run asks nobody");
+    }
+}
