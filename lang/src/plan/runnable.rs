@@ -166,7 +166,6 @@ impl Plan {
         let terms = &route.terms;
         let given = [
             (route.needs == "image", "`draft image`"),
-            (terms.candidates.values().any(|terms| terms.when.is_some()), "`when` of a candidate"),
             (terms.cache_exact.is_some() && route.needs == "classify", "`cache` of a route for labels"),
             (terms.cache_similar.is_some(), "`similar` of a cache"),
         ];

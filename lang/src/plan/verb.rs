@@ -131,6 +131,9 @@ pub struct Talk {
     pub images: Vec<Expr>,
     /// What was said and what should have been answered.
     pub examples: Vec<(Template, Template)>,
+    /// Whether personal data may be in any of it.
+    #[serde(default)]
+    pub personal: bool,
 }
 
 /// `decide { draft }` by a model: a record.

@@ -10,6 +10,7 @@ mod answered;
 mod before;
 mod budget;
 pub(crate) mod children;
+mod choice;
 mod claimed;
 mod control;
 mod draft;

@@ -235,6 +235,19 @@ pub struct Label {
     pub passed: Vec<String>,
 }
 
+impl std::fmt::Display for Label {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "by {}", self.by)?;
+        if self.tier != self.by {
+            write!(out, ", {}", self.tier)?;
+        }
+        if self.age > 0 {
+            write!(out, ", {} old", tradewind_lang::literal::duration_text(self.age))?;
+        }
+        Ok(())
+    }
+}
+
 /// A tool as a model is told of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolOffer {

@@ -12,7 +12,7 @@ mod talk;
 mod undo;
 
 use crate::child::Parent;
-use crate::event::{Event, EventKind, SkipReason};
+use crate::event::{Event, EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
@@ -156,6 +156,9 @@ impl RunState {
     pub fn apply(&mut self, event: &Event) {
         let header = &event.header;
         self.fold(header.step.as_ref().map(|step| step.id), &event.kind, event.cost, Some(&header.actor), header.at, header.seq);
+        if let (Used::Said(label), Some(step)) = (&event.used, &header.step) {
+            self.note_label(step.id, label);
+        }
     }
 
     /// A step.

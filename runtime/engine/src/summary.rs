@@ -181,6 +181,7 @@ impl RunDetails {
         let members = state.graph.nodes.iter().zip(&state.steps).filter(|(node, _)| node.is_member);
         let steps = members.map(|(node, step)| {
             let (status, note) = phase(&step.phase);
+            let note = note.or_else(|| step.label.as_ref().map(|label| label.to_string()));
             StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
         });
         Self { summary: RunSummary::of(state), input: state.input.clone(), steps: steps.collect() }

@@ -107,7 +107,17 @@ pub(super) fn go_on(round: &mut Round<'_>, id: StepId, acting: &Acting, barred: 
     };
     let tools = acting.tools.iter().filter_map(|tool| offer(round, acting, &talk, tool)).collect();
     let (purpose, wants) = (Purpose::Turn(talk.turn + 1), Ty::Record(acting.record.clone()));
-    let task = Task { purpose, route: acting.route.clone(), says, anew: talk.turn == 0, wants, tools, fits: holds, looked: None };
+    let task = Task {
+        purpose,
+        route: acting.route.clone(),
+        says,
+        anew: talk.turn == 0,
+        wants,
+        tools,
+        personal: acting.talk.personal,
+        fits: holds,
+        looked: None,
+    };
     match pursue(round, id, &task, barred) {
         Came::Calls(calls) => call(round, id, acting, &talk, &calls),
         came => conclude(round, id, &acting.record, came, &task, barred),

@@ -139,7 +139,7 @@ fn task(round: &Round<'_>, id: StepId) -> Option<Money> {
 const BUDGET: &str = "budget of ";
 const CAP: &str = "cost-cap of ";
 
-/// Whether a limit is a budget, and none of a policy: no policy has a blank in its name.
+/// Whether a limit is a budget rather than one of a policy.
 pub(crate) fn is_budget(rule: &str) -> bool {
     rule.starts_with(BUDGET) || rule.starts_with(CAP)
 }

@@ -44,7 +44,17 @@ fn proceed(round: &mut Round<'_>, id: StepId, generate: &Generate, barred: Barre
         Err(message) => return round.fail_rule(id, message),
     };
     let (route, wants) = (generate.route.clone(), Ty::Record(generate.record.clone()));
-    let task = Task { purpose: Purpose::Draft, route, says, anew: true, wants, tools: Vec::new(), fits: any, looked };
+    let task = Task {
+        purpose: Purpose::Draft,
+        route,
+        says,
+        anew: true,
+        wants,
+        tools: Vec::new(),
+        personal: generate.talk.personal,
+        fits: any,
+        looked,
+    };
     let came = pursue(round, id, &task, barred);
     conclude(round, id, &generate.record, came, &task, barred);
 }

@@ -1,8 +1,8 @@
 //! Ladders of models behind networks: which rung is asked, what becomes of its answer, and what follows. The choice is pure, and its
 //! reasons are in the log; an answer counts only where it fits the declared type, and there is never a default.
 
-use super::budget;
-use super::{Cause, Effect, Round};
+use super::choice::{self, Asked};
+use super::{Cause, Effect, Round, budget};
 use crate::backoff::retry_at;
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
@@ -35,6 +35,8 @@ pub(super) struct Task {
     /// The type of the answer.
     pub(super) wants: Ty,
     pub(super) tools: Vec<ToolOffer>,
+    /// Whether personal data may be in what is said.
+    pub(super) personal: bool,
     /// What must hold of an answer beside its type, in words for the model and for people.
     pub(super) fits: Fits,
     /// What was looked for among kept answers in vain, in this decision.
@@ -329,6 +331,9 @@ fn candidate(
     let bytes = turns.iter().map(Turn::bytes).sum::<u64>() + (schema.to_string().len() + tools) as u64;
     let same = task.same(route, &schema);
     let terms = route.terms.candidates.get(&u8::try_from(attempt.rung).unwrap_or(u8::MAX));
+    if let Some(when) = terms.and_then(|terms| terms.when.as_ref()) {
+        choice::holds(round, name, when, &Asked { capability: &route.needs, tokens: bytes, personal: task.personal })?;
+    }
     let hedge = terms.and_then(|terms| terms.hedge);
     let calls = if hedge.is_some() { 2 } else { 1 };
     let within = until.saturating_sub(not_before);

@@ -151,7 +151,17 @@ fn judged(round: &mut Round<'_>, id: StepId, critics: &[Arc<Critic>], version: O
         }
         let wants = Ty::Object(vec![("score".to_owned(), Ty::Double), ("reason".to_owned(), Ty::String)]);
         let purpose = Purpose::Judge(place);
-        let task = Task { purpose, route: judge.route.clone(), says, anew: true, wants, tools: Vec::new(), fits: is_share, looked: None };
+        let task = Task {
+            purpose,
+            route: judge.route.clone(),
+            says,
+            anew: true,
+            wants,
+            tools: Vec::new(),
+            personal: judge.talk.personal,
+            fits: is_share,
+            looked: None,
+        };
         return match pursue(round, id, &task, barred) {
             Came::Asked => Verdict::Asked,
             Came::Value(value, _) => take(round, id, purpose, value),
@@ -208,7 +218,17 @@ fn anew(
     says.push(Turn::User(difference(against).into()));
     let purpose = Purpose::Revision(so_far + 1);
     let wants = Ty::Record(record.clone());
-    let task = Task { purpose, route: route.clone(), says, anew: true, wants, tools: Vec::new(), fits: any, looked: None };
+    let task = Task {
+        purpose,
+        route: route.clone(),
+        says,
+        anew: true,
+        wants,
+        tools: Vec::new(),
+        personal: talk.personal,
+        fits: any,
+        looked: None,
+    };
     match pursue(round, id, &task, barred) {
         Came::Asked => Verdict::Asked,
         Came::Value(value, _) => take(round, id, purpose, value),

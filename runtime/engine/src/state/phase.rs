@@ -6,6 +6,7 @@ use crate::approval::Approval;
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy, SkipReason};
 use crate::failure::Failure;
+use crate::question::Label;
 use std::sync::Arc;
 use tradewind_lang::value::Value;
 
@@ -217,4 +218,6 @@ pub struct StepState {
     pub done: Option<Arc<DoneEffect>>,
     /// What it says to models, and what they say.
     pub talk: Option<Arc<Talk>>,
+    /// Who answered what a model was to say.
+    pub label: Option<Arc<Label>>,
 }

@@ -2,7 +2,7 @@
 
 use super::{Phase, RunState, StepState};
 use crate::event::EventKind;
-use crate::question::{Answer, Answered, Called, Purpose, Question, Turn};
+use crate::question::{Answer, Answered, Called, Label, Purpose, Question, Turn};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::StepId;
@@ -54,6 +54,13 @@ impl RunState {
     fn talk_of(&mut self, id: StepId) -> Option<&mut Talk> {
         let step = self.steps.get_mut(usize::from(id.0))?;
         Some(Arc::make_mut(step.talk.get_or_insert_default()))
+    }
+
+    /// Who answered, for people: no decision looks at it.
+    pub(super) fn note_label(&mut self, id: StepId, label: &Label) {
+        if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
+            step.label = Some(Arc::new(label.clone()));
+        }
     }
 
     /// What a step and its models say to each other.

@@ -379,3 +379,23 @@ async fn a_budget_that_is_used_up_ends_a_ladder_that_keeps_answers() {
         assert_eq!(questions(&events).len(), 1, "the second run asks nobody");
     }
 }
+
+#[tokio::test]
+async fn a_candidate_is_asked_only_for_tasks_for_which_its_condition_holds() {
+    let last = r#"candidate "large"; fail "nobody wrote it""#;
+    for (when, settings, asked) in [
+        ("task.risk == 'low' && task.tokens < 8000 && task.capability == 'text'", "", "small"),
+        ("task.tokens > 8000", "", "large"),
+        ("!task.personal", "", "small"),
+        ("task.left > '2 USD'", r#"cost-cap "5 USD""#, "small"),
+        ("task.left > '9 USD'", r#"cost-cap "5 USD""#, "large"),
+        // Without a cap nothing says what is left.
+        ("task.left > '2 USD'", "", "large"),
+    ] {
+        let world = world(&format!("candidate \"small\" when=\"{when}\"; {last}"), settings, |_| Some(said(GOOD)));
+        let (run, events) = describe(&world, "chair").await;
+        let questions = questions(&events);
+        assert_eq!((run.status, &*questions[0].model), (RunStatus::Completed, asked), "{when}");
+        assert_eq!(questions[0].passed.is_empty(), asked == "small", "{when}: {:?}", questions[0].passed);
+    }
+}
