@@ -224,6 +224,8 @@ pub(super) struct World {
     pub(super) in_flight: usize,
     pub(super) schedules: bool,
     pub(super) says: Arc<Saying>,
+    /// The plan of the log stays.
+    pub(super) keeps: bool,
 }
 
 /// What models behind a network say; nothing where they never answer.
@@ -239,6 +241,7 @@ impl World {
             in_flight: 64,
             schedules: true,
             says: Arc::new(|_| None),
+            keeps: false,
         }
     }
 
@@ -276,6 +279,8 @@ impl World {
             look_only: false,
             schedules: self.schedules,
             steer_only: false,
+            keeps: self.keeps,
+            wanted_by: None,
         };
         Engine::open(config).await
     }
