@@ -1,11 +1,13 @@
 //! Whole flows over twins: what an operator would notice.
 
+mod agents;
 mod answers;
 mod before;
 mod bounds;
 mod control;
 mod crash;
 mod doubt;
+mod drafts;
 mod events;
 mod interference;
 mod limits;
@@ -14,6 +16,7 @@ mod migrate;
 mod parts;
 mod policies;
 mod random;
+mod reflections;
 mod reload;
 mod schedules;
 mod seeds;
