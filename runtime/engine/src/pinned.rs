@@ -309,6 +309,7 @@ impl FlowGraph {
                 bounds,
                 kind,
                 ty: Ty::Json,
+                origin: None,
             });
             let (name, labels) = (Arc::<str>::from(name), Arc::from([]));
             if let Some(last) = added.last().and_then(|last| graph.nodes.get_mut(usize::from(last.0))) {
