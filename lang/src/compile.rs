@@ -149,6 +149,7 @@ fn empty_plan() -> Plan {
         exchanges: Vec::new(),
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
+        checkpoints: None,
     };
     Plan {
         format: PLAN_FORMAT,

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod approvals;
+mod backup;
 mod check;
 mod control;
 mod evaluate;
@@ -12,6 +13,7 @@ mod interrupt;
 mod layout;
 #[cfg(unix)]
 mod links;
+mod log;
 mod look;
 mod parts;
 mod reload;

@@ -38,5 +38,12 @@ codes! {
     EVENT_REFUSED = "TW0545", Error, "an event was not taken";
     UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
+    STORE_OLDER = "TW0560", Error, "the store is older than its last checkpoint";
+    CHECKPOINT_BROKEN = "TW0561", Error, "a checkpoint cannot be believed";
+    EXPORT_DAMAGED = "TW0562", Error, "an exported log is damaged";
+    IN_THE_WAY = "TW0563", Error, "something is in the way";
+    REPLAY_DIFFERS = "TW0564", Error, "a decision comes out otherwise";
+    NO_BACKUP = "TW0565", Error, "there is no whole backup there";
+    REBUILD_DIFFERS = "TW0566", Error, "what is told of the log is not what it says";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

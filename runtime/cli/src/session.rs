@@ -1,9 +1,11 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
+use crate::checkpoints::{self, keeper::Keeper};
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
+use crate::image::{self, Imager};
 use crate::output::tell;
 use crate::reach::Watched;
 use crate::repository::Repository;
@@ -46,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) engine: Engine,
     host: Option<Arc<Host>>,
     store: Arc<SurrealLog>,
+    keeper: Option<Keeper>,
+    imager: Option<Imager>,
     twin: Option<TwinProcess>,
     listening: Option<Listening>,
 }
@@ -56,7 +60,8 @@ pub(crate) fn state_folder(repository: &Repository, plan: &Plan) -> PathBuf {
     store.parent().map_or_else(|| repository.root.join(".tradewind"), Path::to_owned)
 }
 
-fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
+/// The store's own folder.
+pub(crate) fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
     match plan.project.store.strip_prefix("surrealkv://") {
         Some(path) => root.join(path.split('?').next().unwrap_or(path)),
         None => root.join(".tradewind/store"),
@@ -84,6 +89,18 @@ impl Session {
         })?;
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
         let store = open_store(url, &repository.root, &folder).await?;
+        // Whoever only looks may look at an older store, too; whoever appends must not.
+        let place = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral && (options.perform || options.steer));
+        let known = match &place {
+            None => None,
+            Some(place) => match place.admit(&*store).await {
+                Ok(known) => Some(known),
+                Err(failure) => {
+                    store.close().await.map_err(store_failure)?;
+                    return Err(failure);
+                }
+            },
+        };
         let twin = match options.perform && plan.project.twins {
             true => {
                 // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
@@ -108,7 +125,15 @@ impl Session {
             // Clocks start runs where somebody serves, not where a command does one thing.
             schedules: host.is_some(),
         };
-        let engine = Engine::open(config).await.map_err(store_failure)?;
+        let image = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral).map(|place| place.image());
+        let kept = image.as_deref().and_then(image::read);
+        let engine = Engine::open_with(config, kept.as_deref()).await.map_err(store_failure)?;
+        drop(kept);
+        let imager = image.filter(|_| options.perform || options.steer).map(|file| Imager::start(&engine, file));
+        let keeper = match place.zip(known) {
+            None => None,
+            Some((place, known)) => Some(Keeper::start(&engine, &place, &known)?),
+        };
         let active = engine.active();
         if options.perform && active.digest != plan.digest() {
             tell!("plan {} is at work: somebody went back to it from the plan of these files", active.digest.short());
@@ -121,7 +146,7 @@ impl Session {
                 socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok()
             }
         };
-        Ok(Self { engine, host, store, twin, listening })
+        Ok(Self { engine, host, store, keeper, imager, twin, listening })
     }
 
     /// The desk of this session.
@@ -137,7 +162,13 @@ impl Session {
     /// Ends what has begun, in order: no new request, the engine, the store, the twin.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         drop(self.listening);
+        if let Some(imager) = self.imager {
+            imager.end(&self.engine).await;
+        }
         self.engine.shutdown().await;
+        if let Some(keeper) = self.keeper {
+            keeper.end().await;
+        }
         let stopped = self.engine.stopped().map_or(Ok(()), |error| Err(store_failure(error)));
         let closed = self.store.close().await.map_err(store_failure);
         if let Some(twin) = self.twin {
@@ -162,7 +193,7 @@ fn pause() -> Duration {
 
 /// Opens the store. One that is held by a process that nobody can reach is held for a moment only: by a command that looks, or one
 /// that is just starting or ending.
-async fn open_store(url: &str, root: &Path, folder: &Path) -> Result<Arc<SurrealLog>, Failure> {
+pub(crate) async fn open_store(url: &str, root: &Path, folder: &Path) -> Result<Arc<SurrealLog>, Failure> {
     let until = Instant::now() + PATIENCE;
     loop {
         match tradewind_store::open(url, root).await {
@@ -271,6 +302,11 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
         StoreError::Newer(text) => {
             (&run::STORE_NEWER, format!("a newer version wrote the store: {text}"), "use that version, or a newer one")
         }
+        StoreError::Older(text) => (
+            &run::STORE_OLDER,
+            format!("the store is not the one that worked last: {text}"),
+            "put back the store that goes with the checkpoints, or accept this one: `tradewind log accept --by WHO --reason WHY`",
+        ),
         StoreError::NotDurable(text) => (
             &run::STORE_NOT_DURABLE,
             format!("the store would lose what it acknowledged: {text}"),

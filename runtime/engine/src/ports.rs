@@ -29,6 +29,8 @@ pub enum StoreError {
     Damaged(String),
     /// A newer version wrote it.
     Newer(String),
+    /// It is not the log that was signed: an older copy, without its end, or another one.
+    Older(String),
     /// Its settings do not make commits durable.
     NotDurable(String),
     /// Something else; the text says what.

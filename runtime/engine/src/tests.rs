@@ -7,6 +7,8 @@ mod control;
 mod crash;
 mod doubt;
 mod events;
+mod exports;
+mod images;
 mod interference;
 mod limits;
 mod longest;
