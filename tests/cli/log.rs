@@ -157,7 +157,7 @@ fn a_serving_process_exports_and_decides_again_through_its_socket() {
     let _ = stage.run(["replay"]).exits(0).says("every decision comes out the same");
     let _ = stage.run(["log", "accept", "--by", "a@b.example", "--reason", "x"]).exits(1).says("TW0510");
     let _ = serving.end("TERM");
-    let _ = stage.run(["log", "verify"]).exits(0).says("signed checkpoints");
+    let _ = stage.run(["log", "verify"]).exits(0).says("signed checkpoint");
 }
 
 #[test]
