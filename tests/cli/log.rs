@@ -197,3 +197,38 @@ fn what_is_told_is_rebuilt_from_the_log_and_an_image_changes_nothing() {
     let _ = serving.end("TERM");
     let _ = stage.run(["log", "verify"]).exits(0);
 }
+
+#[test]
+fn an_archived_part_is_read_where_it_is_and_missed_when_it_is_gone() {
+    let stage = with_messages(&["303_27"]);
+    let _ = stage.run(RUN).exits(0);
+    let before = stage.run(["log", "--format", "json"]).exits(0).out;
+    let _ = stage.run(["log", "archive", "old.log", "--older-than", "90d"]).exits(5).says("TW0539").says("nothing is to be archived");
+    let _ = stage.run(["log", "archive", "old.log", "--older-than", "long"]).exits(64);
+    let _ = stage.run(["rebuild"]).exits(0);
+    let _ = stage.run(["log", "archive", "old.log", "--older-than", "0s"]).exits(0).says("are archived in");
+    let _ = stage.run(["log", "verify", "old.log"]).exits(0);
+    let _ = stage.run(["log", "verify"]).exits(0).says("are archived: verify them where they are");
+    let _ = stage.run(["status"]).exits(0).says("are archived in");
+    // Whatever needs it reads it there, and the log goes on.
+    assert_eq!(stage.run(["log", "--format", "json"]).exits(0).out, before);
+    stage.write("work.jsonl", &stage.message("8_1"));
+    let _ = stage.run(RUN).exits(0);
+    let _ = stage.run(["rebuild"]).exits(0);
+    let _ = stage.run(["replay"]).exits(0);
+    let _ = stage.run(["log", "export", "all.log"]).exits(0);
+    let _ = stage.run(["log", "verify", "all.log"]).exits(0);
+    // Gone, it is missed by what needs it, and by nothing else.
+    fs::rename(stage.path("old.log"), stage.path("moved.log")).unwrap();
+    let _ = stage.run(["log"]).exits(1).says("TW0567").says("old.log");
+    let _ = stage.run(["replay"]).exits(1).says("TW0567");
+    let _ = stage.run(["runs"]).exits(0);
+    let _ = stage.run(RUN).exits(0);
+    let _ = stage.run(["log", "verify"]).exits(0);
+    let _ = stage.run(["backup", "kept"]).exits(1).says("TW0567");
+    // Another file in its place is not believed.
+    fs::copy(stage.path("all.log"), stage.path("old.log")).unwrap();
+    let _ = stage.run(["replay"]).exits(1).says("TW0567").says("another part of a log");
+    fs::rename(stage.path("moved.log"), stage.path("old.log")).unwrap();
+    let _ = stage.run(["replay"]).exits(0);
+}

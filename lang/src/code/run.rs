@@ -45,5 +45,6 @@ codes! {
     REPLAY_DIFFERS = "TW0564", Error, "a decision comes out otherwise";
     NO_BACKUP = "TW0565", Error, "there is no whole backup there";
     REBUILD_DIFFERS = "TW0566", Error, "what is told of the log is not what it says";
+    ARCHIVED = "TW0567", Error, "what is wanted is archived, and cannot be read where it is";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

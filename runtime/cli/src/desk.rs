@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::approval::{AnswerRefusal, Approval, PendingApproval, Verdict};
 use tradewind_engine::checkpoint::Checkpoint;
 use tradewind_engine::clock::SystemClock;
@@ -51,6 +52,10 @@ pub(crate) enum Request {
     Verify { standing: Vec<Checkpoint> },
     /// Writes an export to a file; these checkpoints go into it.
     Export { file: PathBuf, lines: Vec<String> },
+    /// Writes what was decided before an instant, and is closed, to a file.
+    Archive { file: PathBuf, before: i64 },
+    /// Takes it out of the store.
+    Prune { anchor: Anchor },
     /// Folds the whole log again, compares, and writes the image of the books anew.
     Rebuild { image: PathBuf },
     /// Decides a run again, or all of them.
@@ -118,7 +123,9 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Export { .. }) && !self.begins_something() && !self.only_steers()
+        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Export { .. } | Self::Archive { .. } | Self::Prune { .. })
+            && !self.begins_something()
+            && !self.only_steers()
     }
 }
 
@@ -244,6 +251,8 @@ impl Desk {
             Request::Log { from, limit, run } => self.log(from, limit, run.as_deref()).await,
             Request::Verify { standing } => self.verify(standing).await,
             Request::Export { file, lines } => self.export(&file, &lines).await,
+            Request::Archive { file, before } => self.archive(&file, before).await,
+            Request::Prune { anchor } => self.prune(anchor).await,
             Request::Rebuild { image } => self.rebuild(&image).await,
             Request::Replay { run } => self.replay(run.as_deref()).await,
             Request::Approvals => {

@@ -1,6 +1,6 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
-use crate::checkpoints::{self, keeper::Keeper};
+use crate::checkpoints::{self, Known, keeper::Keeper};
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
 use crate::exit::{Exit, Failure};
@@ -40,6 +40,11 @@ impl Options {
     /// To work.
     pub(crate) fn work(ephemeral: bool, in_flight: usize) -> Self {
         Self { ephemeral, in_flight, perform: true, steer: false }
+    }
+
+    /// Whether it writes to the log.
+    fn appends(self) -> bool {
+        self.perform || self.steer
     }
 }
 
@@ -89,18 +94,8 @@ impl Session {
         })?;
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
         let store = open_store(url, &repository.root, &folder).await?;
-        // Whoever only looks may look at an older store, too; whoever appends must not.
-        let place = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral && (options.perform || options.steer));
-        let known = match &place {
-            None => None,
-            Some(place) => match place.admit(&*store).await {
-                Ok(known) => Some(known),
-                Err(failure) => {
-                    store.close().await.map_err(store_failure)?;
-                    return Err(failure);
-                }
-            },
-        };
+        let place = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral);
+        let known = admitted(place.as_ref(), &store, options).await?;
         let twin = match options.perform && plan.project.twins {
             true => {
                 // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
@@ -125,11 +120,11 @@ impl Session {
             // Clocks start runs where somebody serves, not where a command does one thing.
             schedules: host.is_some(),
         };
-        let image = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral).map(|place| place.image());
+        let image = place.as_ref().map(checkpoints::Place::image);
         let kept = image.as_deref().and_then(image::read);
         let engine = Engine::open_with(config, kept.as_deref()).await.map_err(store_failure)?;
         drop(kept);
-        let imager = image.filter(|_| options.perform || options.steer).map(|file| Imager::start(&engine, file));
+        let imager = image.filter(|_| options.appends()).map(|file| Imager::start(&engine, file));
         let keeper = match place.zip(known) {
             None => None,
             Some((place, known)) => Some(Keeper::start(&engine, &place, &known)?),
@@ -175,6 +170,18 @@ impl Session {
             twin.stop().await;
         }
         stopped.and(closed)
+    }
+}
+
+/// What was signed of a store that may be appended to; none where nothing will be. Whoever only looks may look at an older store, too.
+async fn admitted(place: Option<&checkpoints::Place>, store: &SurrealLog, options: Options) -> Result<Option<Known>, Failure> {
+    let Some(place) = place.filter(|_| options.appends()) else { return Ok(None) };
+    match place.admit(store).await {
+        Ok(known) => Ok(Some(known)),
+        Err(failure) => {
+            store.close().await.map_err(store_failure)?;
+            Err(failure)
+        }
     }
 }
 
@@ -302,6 +309,11 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
         StoreError::Newer(text) => {
             (&run::STORE_NEWER, format!("a newer version wrote the store: {text}"), "use that version, or a newer one")
         }
+        StoreError::Archived(text) => (
+            &run::ARCHIVED,
+            text,
+            "put the file back where it was; what needs only newer events goes on without it: `tradewind log --from`",
+        ),
         StoreError::Older(text) => (
             &run::STORE_OLDER,
             format!("the store is not the one that worked last: {text}"),

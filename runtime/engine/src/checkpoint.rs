@@ -228,6 +228,21 @@ impl Witness {
         Self { due: standing.into(), met: 0 }
     }
 
+    /// What is before the first segment that is read ends with this event, and this hash.
+    ///
+    /// # Errors
+    /// A checkpoint that it contradicts, for people.
+    pub fn begin(&mut self, events: u64, head: Digest) -> Result<(), String> {
+        while let Some(checkpoint) = self.due.front().filter(|checkpoint| checkpoint.events <= events) {
+            if checkpoint.events == events && checkpoint.head != head.to_string() {
+                return Err(format!("the log is not the one of {checkpoint}: what is archived ends otherwise"));
+            }
+            self.met += 1;
+            self.due.pop_front();
+        }
+        Ok(())
+    }
+
     /// The next segment of the log.
     ///
     /// # Errors

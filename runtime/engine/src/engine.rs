@@ -434,7 +434,7 @@ impl Engine {
     async fn between(&self, from: u64, until: u64, limit: usize, run: Option<&str>) -> Result<Vec<Event>, StoreError> {
         let mut found = Vec::new();
         // A segment that begins before `from` may still reach it, and holds at most so many events.
-        let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
+        let mut next = recover::reach(&*self.shared.log, self.shared.shard, from);
         loop {
             let segments = self.shared.log.scan(self.shared.shard, next, 64).await?;
             let Some(last) = segments.last() else { return Ok(found) };

@@ -4,7 +4,7 @@
 
 use crate::event::{Event, EventKind, Outcome};
 use crate::ports::{LogStore, StoreError};
-use crate::recover::events_of;
+use crate::recover::{events_of, reach};
 use crate::summary::RunSummary;
 use crate::undo::{Done, TakenBack};
 use std::collections::HashMap;
@@ -46,7 +46,7 @@ impl Which {
 /// # Errors
 /// The log cannot be read.
 pub(crate) async fn with_output(log: &dyn LogStore, shard: u32, summary: RunSummary) -> Result<RunSummary, StoreError> {
-    let mut next = summary.last.saturating_sub(crate::executor::LONGEST_SEGMENT);
+    let mut next = reach(log, shard, summary.last);
     loop {
         let segments = log.scan(shard, next, PAGE).await?;
         let Some(last) = segments.last() else { return Ok(summary) };
@@ -128,7 +128,7 @@ impl Effects {
 /// The log cannot be read.
 pub async fn effects(log: &dyn LogStore, shard: u32, from: u64, which: &Which, failed: bool) -> Result<Vec<Done>, StoreError> {
     let mut found = Effects::default();
-    let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
+    let mut next = reach(log, shard, from);
     loop {
         let segments = log.scan(shard, next, PAGE).await?;
         let Some(last) = segments.last() else { break };

@@ -2,6 +2,7 @@
 //!
 //! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
+pub mod anchor;
 pub mod approval;
 pub mod arrival;
 mod arrivals;

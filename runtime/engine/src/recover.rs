@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn report(&self) -> LogReport {
-        LogReport { segments: self.segments, events: self.next - 1, head: self.hash, checkpoints: 0 }
+        LogReport { segments: self.segments, events: self.next - 1, head: self.hash, checkpoints: 0, archived: 0 }
     }
 }
 
@@ -188,13 +188,16 @@ pub async fn verify(log: &dyn LogStore, shard: u32) -> Result<LogReport, StoreEr
 /// # Errors
 /// The first damage, with its seq; a checkpoint that is not met.
 pub async fn verify_against(log: &dyn LogStore, shard: u32, standing: Vec<Checkpoint>) -> Result<LogReport, StoreError> {
-    let mut reader = Reader::new(log, shard);
-    let mut witness = Witness::new(standing, 1);
+    // What is archived has a signature of its own, and is verified where it is.
+    let (archived, hash) = anchored(log, shard)?;
+    let mut reader = Reader::behind(log, shard, archived, hash);
+    let mut witness = Witness::new(standing, archived + 1);
+    witness.begin(archived, hash).map_err(StoreError::Older)?;
     loop {
         let segments = reader.page().await?;
         if segments.is_empty() {
             let checkpoints = witness.end(reader.next() - 1).map_err(StoreError::Older)?;
-            return Ok(LogReport { checkpoints, ..reader.report() });
+            return Ok(LogReport { checkpoints, archived, ..reader.report() });
         }
         for segment in &segments {
             witness.see(segment).map_err(StoreError::Older)?;
@@ -206,14 +209,39 @@ pub async fn verify_against(log: &dyn LogStore, shard: u32, standing: Vec<Checkp
     }
 }
 
+/// The last event of a shard's log that is archived, and the hash that the store goes on from; no event and zeros where nothing is.
+///
+/// # Errors
+/// Nobody has signed for the end of what is archived.
+pub fn anchored(log: &dyn LogStore, shard: u32) -> Result<(u64, Digest), StoreError> {
+    let Some(anchor) = log.anchors(shard).pop() else { return Ok((0, Digest::default())) };
+    let unsigned = |why: &str| StoreError::Damaged(format!("nobody vouches for the end of what is archived, event {}: {why}", anchor.last));
+    let signed = checkpoint::read(&anchor.line).map_err(|why| unsigned(&why))?.checkpoint;
+    if (signed.shard, signed.events, &signed.head) != (shard, anchor.last, &anchor.head.to_string()) {
+        return Err(unsigned("what was signed is another place"));
+    }
+    Ok((anchor.last, anchor.head))
+}
+
+/// From where to read so that nothing of a segment that reaches an event is missed, and nothing of what is archived is read in vain.
+pub(crate) fn reach(log: &dyn LogStore, shard: u32, event: u64) -> u64 {
+    let archived = log.anchors(shard).last().map_or(0, |anchor| anchor.last);
+    let before = event.saturating_sub(LONGEST_SEGMENT).max(1);
+    if event > archived { before.max(archived + 1) } else { before }
+}
+
 /// Whether a shard's log meets a checkpoint. Only the segments around it are read.
 ///
 /// # Errors
 /// [`StoreError::Older`] where it does not; a log that cannot be read.
 pub async fn meets(log: &dyn LogStore, shard: u32, checkpoint: &Checkpoint) -> Result<(), StoreError> {
     let events = checkpoint.events;
+    let (archived, hash) = anchored(log, shard)?;
     let mut witness = Witness::new(vec![checkpoint.clone()], 1);
-    let mut next = events.saturating_sub(LONGEST_SEGMENT).max(1);
+    if events <= archived {
+        return witness.begin(archived, hash).map_err(StoreError::Older);
+    }
+    let mut next = reach(log, shard, events);
     loop {
         let segments = log.scan(shard, next, PAGE).await?;
         let Some(last) = segments.last() else { return witness.end(next - 1).map(drop).map_err(StoreError::Older) };
@@ -230,7 +258,8 @@ pub async fn meets(log: &dyn LogStore, shard: u32, checkpoint: &Checkpoint) -> R
 /// # Errors
 /// A log that cannot be read, or whose chain is broken.
 pub async fn head(log: &dyn LogStore, shard: u32) -> Result<(u64, Digest), StoreError> {
-    let mut reader = Reader::new(log, shard);
+    let (archived, hash) = anchored(log, shard)?;
+    let mut reader = Reader::behind(log, shard, archived, hash);
     while !reader.page().await?.is_empty() {}
     Ok((reader.next() - 1, reader.hash()))
 }

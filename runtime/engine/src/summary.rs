@@ -283,4 +283,6 @@ pub struct LogReport {
     pub head: Digest,
     /// How many signed checkpoints it meets.
     pub checkpoints: u64,
+    /// The last event that is archived, and was not read; 0 for none.
+    pub archived: u64,
 }

@@ -2,6 +2,7 @@
 
 use crate::Database;
 use crate::address::Address;
+use crate::anchors;
 use crate::caps;
 use crate::failure;
 use crate::folder;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::ports::StoreError;
 
 /// The version of the shapes of rows. Another one needs a file among the statements that leads to it, an entry below, and a golden
@@ -38,9 +40,14 @@ DEFINE FIELD IF NOT EXISTS count ON segment TYPE int;
 DEFINE FIELD IF NOT EXISTS previous ON segment TYPE bytes;
 DEFINE FIELD IF NOT EXISTS hash ON segment TYPE bytes;
 DEFINE FIELD IF NOT EXISTS body ON segment TYPE bytes;
+DEFINE TABLE IF NOT EXISTS archive SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS last ON archive TYPE int;
+DEFINE FIELD IF NOT EXISTS head ON archive TYPE bytes;
+DEFINE FIELD IF NOT EXISTS place ON archive TYPE string;
+DEFINE FIELD IF NOT EXISTS signed ON archive TYPE string;
 ";
 
-pub(crate) async fn database(address: &Address) -> Result<Database, StoreError> {
+pub(crate) async fn database(address: &Address) -> Result<(Database, Vec<Anchor>), StoreError> {
     let path = match address {
         Address::Memory => "memory".to_owned(),
         Address::Folder(folder) => {
@@ -50,11 +57,17 @@ pub(crate) async fn database(address: &Address) -> Result<Database, StoreError> 
         }
     };
     let (datastore, surreal) = caps::datastore(&path).await.map_err(|text| of_opening(&text, address))?;
-    if let Err(error) = define(&surreal).await {
-        let _ = datastore.shutdown().await;
-        return Err(error);
+    let defined = match define(&surreal).await {
+        Ok(()) => anchors::all(&surreal).await,
+        Err(error) => Err(error),
+    };
+    match defined {
+        Ok(anchors) => Ok((Database { surreal, datastore, doubt: OnceLock::new() }, anchors)),
+        Err(error) => {
+            let _ = datastore.shutdown().await;
+            Err(error)
+        }
     }
-    Ok(Database { surreal, datastore, doubt: OnceLock::new() })
 }
 
 /// The database cuts its address at the first `?` and takes the rest for settings.

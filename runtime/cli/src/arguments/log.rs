@@ -39,6 +39,16 @@ pub(crate) enum LogCommand {
         /// The file; there must be none of that name.
         file: PathBuf,
     },
+    /// Take the older part of the log out of the store, into a file that is read from then on.
+    ///
+    /// Whatever needs that part reads it in the file, so keep it where it is. Runs that go on keep their part in the store.
+    Archive {
+        /// The file; there must be none of that name.
+        file: PathBuf,
+        /// What happened longer ago than this, such as `90d`.
+        #[arg(long, value_name = "SPAN")]
+        older_than: String,
+    },
     /// Print the public key that signs the checkpoints.
     Key,
     /// Say that the log as it stands is the right one, although it does not meet its checkpoints.

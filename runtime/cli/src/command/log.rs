@@ -13,9 +13,13 @@ use serde_json::{Value as Json, json};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
-use tradewind_engine::checkpoint::PublicKey;
+use tradewind_engine::anchor::Anchor;
+use tradewind_engine::checkpoint::{self, PublicKey};
+use tradewind_engine::clock::SystemClock;
 use tradewind_engine::export;
+use tradewind_engine::ports::Clock;
 use tradewind_lang::code::run as code;
+use tradewind_lang::literal;
 
 pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
     match &options.command {
@@ -23,6 +27,7 @@ pub(crate) fn run(place: &Place, options: &Log) -> Outcome {
         Some(LogCommand::Verify { file: None, .. }) => verify(place, options.format),
         Some(LogCommand::Verify { file: Some(file), key }) => verify_file(file, key.as_deref(), options.format),
         Some(LogCommand::Export { file }) => export(place, file, options.format),
+        Some(LogCommand::Archive { file, older_than }) => archive(place, file, older_than, options.format),
         Some(LogCommand::Key) => key(place, options.format),
         Some(LogCommand::Accept { by, reason }) => accept(place, by, reason),
     }
@@ -54,6 +59,9 @@ fn verify(place: &Place, format: Format) -> Outcome {
         Format::Human => {
             let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
             say!("the chain holds: {} events in {} segments, head {}", number("events"), number("segments"), text(&answer, "head"));
+            if number("archived") > 0 {
+                say!("  events 1 to {} are archived: verify them where they are (`tradewind status`)", number("archived"));
+            }
             match known.signed.last() {
                 None => say!("  nobody has signed a checkpoint of it yet"),
                 Some(last) => {
@@ -121,6 +129,34 @@ fn export(place: &Place, file: &Path, format: Format) -> Outcome {
             let checkpoints = counted(checkpoints, "checkpoint");
             say!("{} holds {events} events and {checkpoints}, {bytes} bytes, head {}", file.display(), text(&answer, "head"));
             tell!("verify it wherever it goes: tradewind log verify {}", file.display());
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn archive(place: &Place, file: &Path, older_than: &str, format: Format) -> Outcome {
+    let refused =
+        || Failure::new(Exit::Usage, &code::USAGE, format!("`{older_than}` is no span of time")).help("write `90d`, `12h` or `0s`");
+    let span = literal::duration(older_than).filter(|span| *span >= 0).ok_or_else(refused)?;
+    let file = std::path::absolute(file)
+        .map_err(|error| Failure::new(Exit::Usage, &code::USAGE, format!("`{}` names no file: {error}", file.display())))?;
+    let Some(checkpoints) = checkpoints_of(place)? else {
+        return Err(Failure::new(Exit::Usage, &code::USAGE, "this environment keeps no log").help("name another with --environment"));
+    };
+    let (_, plan) = super::plan_of(place)?;
+    let before = SystemClock.now().saturating_sub(span);
+    let written = super::ask(place, Request::Archive { file: file.clone(), before }, false)?;
+    let number = |name: &str| written.get(name).and_then(Json::as_u64).unwrap_or(0);
+    let head = checkpoint::digest(&text(&written, "head")).unwrap_or_default();
+    let (from, last) = (number("first"), number("last"));
+    let line = checkpoints.signer_or_new()?.sign(&checkpoint::of(&plan.project.name, 0, last, head, SystemClock.now()));
+    let anchor = Anchor { shard: 0, from, last, head, file: file.display().to_string(), line };
+    let pruned = super::ask(place, Request::Prune { anchor }, false)?;
+    match format {
+        Format::Json => say!("{}", json!({ "version": 1, "first": from, "last": last, "file": file, "archived": pruned.get("archived") })),
+        Format::Human => {
+            say!("events {from} to {last} are archived in {}", file.display());
+            tell!("keep it there: what needs those events reads them in it");
         }
     }
     Ok(Exit::Fine)

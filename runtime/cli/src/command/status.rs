@@ -69,4 +69,7 @@ fn print(status: &Json) {
         number(queues, "in_flight"),
         number(status, "events")
     );
+    for part in items(status, "archived") {
+        say!("  events {} to {} are archived in {}", number(part, "first"), number(part, "last"), text(part, "file"));
+    }
 }

@@ -3,16 +3,20 @@
 use super::{Desk, Problem};
 use crate::image;
 use serde_json::{Value as Json, json};
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::checkpoint::Checkpoint;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{ExportError, RebuildError};
+use tradewind_engine::export;
 use tradewind_engine::ports::Clock;
 use tradewind_engine::replay::ReplayError;
 use tradewind_lang::code::run;
+use tradewind_lang::literal::timestamp_text;
+use tradewind_lang::plan::Digest;
 
 /// Bytes that are written at once.
 const BUFFER: usize = 1 << 20;
@@ -28,36 +32,72 @@ impl Desk {
             "events": report.events,
             "head": report.head.to_string(),
             "checkpoints": report.checkpoints,
+            "archived": report.archived,
         }))
     }
 
     pub(super) async fn export(&self, file: &Path, lines: &[String]) -> Result<Json, Problem> {
+        let until = self.engine.subscribe().progress.borrow().events;
+        self.written(file, lines, (1, Digest::default(), until)).await
+    }
+
+    /// Writes what can be archived; it is taken out of the store when somebody has signed for it.
+    pub(super) async fn archive(&self, file: &Path, before: i64) -> Result<Json, Problem> {
+        let closed = self.engine.closed(before).await?;
+        let Some(part) = closed else {
+            return Err(Problem::new(
+                &run::NOTHING_TO_DO,
+                format!("nothing is to be archived of what was before {}", timestamp_text(before)),
+            )
+            .help("runs that go on, and whatever happened since they began, stay in the store")
+            .refused());
+        };
+        self.written(file, &[], part).await
+    }
+
+    pub(super) async fn prune(&self, anchor: Anchor) -> Result<Json, Problem> {
+        let opened = File::open(&anchor.file).map_err(|error| unwritable(Path::new(&anchor.file), &error))?;
+        // Read again by whoever forgets it: nobody's word is taken for what is about to be the only copy.
+        let report = export::verify(BufReader::with_capacity(BUFFER, opened), None).map_err(|damage| {
+            Problem::new(&run::EXPORT_DAMAGED, format!("`{}` is not what was archived: {damage}", anchor.file)).help("archive it again")
+        })?;
+        if (report.header.from, report.last, report.head) != (anchor.from, anchor.last, anchor.head) {
+            return Err(Problem::new(&run::EXPORT_DAMAGED, format!("`{}` holds another part of the log", anchor.file)));
+        }
+        let last = anchor.last;
+        self.engine.prune(anchor).await?;
+        Ok(json!({ "version": 1, "archived": last }))
+    }
+
+    async fn written(&self, file: &Path, lines: &[String], part: (u64, Digest, u64)) -> Result<Json, Problem> {
         if fs::symlink_metadata(file).is_ok() {
             return Err(Problem::new(&run::IN_THE_WAY, format!("`{}` is there already", file.display()))
                 .help("name another file")
                 .refused());
         }
-        let part = file.with_extension(format!("part-{}", std::process::id()));
-        let written = self.write(&part, lines).await;
-        let renamed = written.and_then(|report| fs::rename(&part, file).map(|()| report).map_err(|error| unwritable(file, &error)));
+        let beside = file.with_extension(format!("part-{}", std::process::id()));
+        let written = self.write(&beside, lines, part).await;
+        let renamed = written.and_then(|report| fs::rename(&beside, file).map(|()| report).map_err(|error| unwritable(file, &error)));
         if renamed.is_err() {
             // What could not be finished is of no use to anybody.
-            let _ = fs::remove_file(&part);
+            let _ = fs::remove_file(&beside);
         }
         renamed
     }
 
-    async fn write(&self, part: &Path, lines: &[String]) -> Result<Json, Problem> {
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
-        let out = BufWriter::with_capacity(BUFFER, opened.map_err(|error| unwritable(part, &error))?);
-        let (out, report) = self.engine.export(out, lines, SystemClock.now()).await.map_err(|error| match error {
+    async fn write(&self, beside: &Path, lines: &[String], part: (u64, Digest, u64)) -> Result<Json, Problem> {
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside);
+        let out = BufWriter::with_capacity(BUFFER, opened.map_err(|error| unwritable(beside, &error))?);
+        let (out, report) = self.engine.export_part(out, lines, SystemClock.now(), part).await.map_err(|error| match error {
             ExportError::Store(error) => Problem::from(error),
-            ExportError::File(error) => unwritable(part, &error),
+            ExportError::File(error) => unwritable(beside, &error),
         })?;
         let synced = out.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
-        synced.map_err(|error| unwritable(part, &error))?;
+        synced.map_err(|error| unwritable(beside, &error))?;
         Ok(json!({
             "version": 1,
+            "first": report.header.from,
+            "last": report.last,
             "events": report.events(),
             "segments": report.segments,
             "head": report.head.to_string(),

@@ -1,12 +1,13 @@
 //! The log as a whole: verified, exported, decided again. It reads what is durable and asks the loop nothing.
 
 use super::Engine;
+use crate::anchor::Anchor;
 use crate::books::{Books, Holds};
 use crate::checkpoint::{self, Checkpoint};
 use crate::export::{Header, Report, Writing};
 use crate::image::Image;
 use crate::ports::StoreError;
-use crate::recover::{self, Reader};
+use crate::recover::{self, Reader, events_of};
 use crate::replay::{ReplayError, ReplayReport, replay_run};
 use crate::segment::Segment;
 use crate::state::RunState;
@@ -90,14 +91,20 @@ impl Engine {
         recover::verify_against(&*self.shared.log, self.shared.shard, standing).await
     }
 
-    /// Writes the log, as far as it is durable now, as an export; `lines` are the checkpoints that go into it.
+    /// Writes a part of the log as an export: from an event behind a segment with this hash, to the segment that ends with another;
+    /// `lines` are the checkpoints that go into it.
     ///
     /// # Errors
     /// A log that cannot be read, or a file that cannot be written.
-    pub async fn export<W: Write + Send>(&self, out: W, lines: &[String], at: i64) -> Result<(W, Report), ExportError> {
-        let header = Header { tenant: self.active().tenant.to_string(), shard: self.shared.shard, from: 1, previous: String::new(), at };
-        let until = self.shared.progress.borrow().events;
-        let mut writing = Writing::begin(out, header, Digest::default())?;
+    pub async fn export_part<W: Write + Send>(
+        &self,
+        out: W,
+        lines: &[String],
+        at: i64,
+        (from, previous, until): (u64, Digest, u64),
+    ) -> Result<(W, Report), ExportError> {
+        let header = Header { tenant: self.active().tenant.to_string(), shard: self.shared.shard, from, previous: String::new(), at };
+        let mut writing = Writing::begin(out, header, previous)?;
         for line in lines {
             // One that cannot be believed belongs into no export; the caller has said so already.
             if let Ok(signed) = checkpoint::read(line)
@@ -106,7 +113,7 @@ impl Engine {
                 writing.checkpoint(line, &signed)?;
             }
         }
-        let mut next = 1;
+        let mut next = from;
         while next <= until {
             let segments = self.segments(next, PAGE).await?;
             let Some(last) = segments.last() else { break };
@@ -116,6 +123,53 @@ impl Engine {
             }
         }
         Ok(writing.end()?)
+    }
+
+    /// The part of the log that can be archived: behind what is archived already, decided before an instant, and older than anything that
+    /// a run that goes on has left. Its first event, the hash before that, and its last event; none where there is nothing of the kind.
+    ///
+    /// # Errors
+    /// The engine stopped, or the log cannot be read.
+    pub async fn closed(&self, before: i64) -> Result<Option<(u64, Digest, u64)>, StoreError> {
+        let image = self.take_image().await?;
+        let until = image.live.values().flatten().copied().min().unwrap_or(image.events + 1).min(image.events + 1);
+        let (archived, previous) = recover::anchored(&*self.shared.log, self.shared.shard)?;
+        let mut next = archived + 1;
+        'log: while next < until {
+            let segments = self.segments(next, PAGE).await?;
+            if segments.is_empty() {
+                break;
+            }
+            for segment in &segments {
+                let end = segment.first + u64::from(segment.count);
+                let is_old = events_of(segment)?.last().is_some_and(|event| event.header.at < before);
+                if end > until || !is_old {
+                    break 'log;
+                }
+                next = end;
+            }
+        }
+        Ok((next > archived + 1).then_some((archived + 1, previous, next - 1)))
+    }
+
+    /// Takes a part of the log out of the store, now that an export holds it and somebody has signed for its end.
+    ///
+    /// # Errors
+    /// A part that is not the next one, or that the log does not hold so; a store that failed.
+    pub async fn prune(&self, anchor: Anchor) -> Result<(), StoreError> {
+        let (log, shard) = (&*self.shared.log, self.shared.shard);
+        let (archived, _) = recover::anchored(log, shard)?;
+        if anchor.shard != shard || anchor.from != archived + 1 {
+            return Err(StoreError::Other(format!("event {} is not the first one that is not archived", anchor.from)));
+        }
+        recover::meets(log, shard, &checkpoint::of("", shard, anchor.last, anchor.head, 0)).await?;
+        log.prune(anchor).await
+    }
+
+    /// What is archived.
+    #[must_use]
+    pub fn anchors(&self) -> Vec<Anchor> {
+        self.shared.log.anchors(self.shared.shard)
     }
 
     /// Decides everything in the log again, or the decisions of one run, and compares.

@@ -69,6 +69,39 @@ impl<R: Read> Reading<R> {
         Ok(reading)
     }
 
+    /// Goes on at a place where a segment begins, as one that read the file before has found it. The chain is not held against what is
+    /// before that place.
+    pub fn within(from: R, header: Header, at: u64) -> Self {
+        let (signed, witness) = (Vec::new(), Some(Witness::default()));
+        let (next, head) = (0, Digest::default());
+        Self { from, at, header, segments: 0, next, head, signed, key: None, witness, checkpoints: 0, done: false }
+    }
+
+    /// The byte at which the next part begins.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The next segment; none where there is none.
+    ///
+    /// # Errors
+    /// The first damage.
+    pub fn next_segment(&mut self) -> Result<Option<Segment>, Damage> {
+        let part = format!("the segment that begins with event {}", self.next);
+        let (kind, bytes, place) = self.frame(&part)?;
+        if kind != SEGMENT {
+            return Ok(None);
+        }
+        if self.next == 0 {
+            // The first one says itself where it stands.
+            let first = bytes.first_chunk::<8>().map_or(0, |first| u64::from_be_bytes(*first));
+            let previous = bytes.get(12..44).and_then(|previous| <[u8; 32]>::try_from(previous).ok());
+            (self.next, self.head) = (first, Digest(previous.unwrap_or_default()));
+        }
+        let damage = |what: String| Damage { from: place.0, until: place.1, part: part.clone(), what };
+        self.segment(&bytes).map(Some).map_err(damage)
+    }
+
     /// What it is of.
     pub fn header(&self) -> &Header {
         &self.header

@@ -30,7 +30,8 @@ fn lines(segments: &[Segment]) -> Vec<String> {
 
 async fn exported(world: &World, lines: &[String]) -> Vec<u8> {
     let engine = world.open().await;
-    let (bytes, report) = engine.export(Vec::new(), lines, 1).await.unwrap();
+    let until = engine.subscribe().progress.borrow().events;
+    let (bytes, report) = engine.export_part(Vec::new(), lines, 1, (1, Default::default(), until)).await.unwrap();
     engine.shutdown().await;
     assert_eq!(report.bytes, bytes.len() as u64);
     bytes
@@ -119,6 +120,19 @@ fn replaced(body: &[u8]) -> Vec<u8> {
         body[place..place + 6].copy_from_slice(b"intact");
     }
     body
+}
+
+#[test]
+fn the_end_of_what_is_archived_is_held_against_its_checkpoint() {
+    let head = crate::segment::Digest::of(b"head");
+    let at = |events: u64, head| checkpoint::of("northfield", 0, events, head, 7);
+    let begun = |standing, events| {
+        let mut witness = checkpoint::Witness::new(standing, events + 1);
+        witness.begin(events, head).and_then(|()| witness.end(events))
+    };
+    assert_eq!(begun(vec![at(9, head), at(4, head)], 9), Ok(1));
+    assert!(begun(vec![at(9, crate::segment::Digest::of(b"other"))], 9).unwrap_err().contains("ends otherwise"));
+    assert!(begun(vec![at(9, head), at(12, head)], 9).is_err());
 }
 
 #[tokio::test]
