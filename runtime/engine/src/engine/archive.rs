@@ -216,7 +216,7 @@ impl Engine {
         }
     }
 
-    async fn take_image(&self) -> Result<Image, StoreError> {
+    pub(crate) async fn take_image(&self) -> Result<Image, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.ask(|shard| shard.want_image(reply)).await?;
         answer.await.map_err(|_| self.stop_error())
