@@ -151,6 +151,7 @@ fn empty_plan() -> Plan {
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
         checkpoints: None,
+        source: None,
     };
     Plan {
         format: PLAN_FORMAT,

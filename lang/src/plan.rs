@@ -11,6 +11,7 @@ mod flow;
 mod model;
 mod policy;
 mod runnable;
+mod source;
 mod terms;
 mod verb;
 
@@ -21,6 +22,7 @@ pub use flow::*;
 pub use model::*;
 pub use policy::*;
 pub use runnable::*;
+pub use source::*;
 pub use terms::*;
 pub use verb::*;
 
@@ -185,6 +187,9 @@ pub struct Project {
     /// The folder of the log's checkpoints, from the repository; beside the store where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<String>,
+    /// The git repository that the chosen environment follows. Left out where there is none, so that the digest of such a plan is what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// The `team` node.

@@ -46,5 +46,10 @@ codes! {
     NO_BACKUP = "TW0565", Error, "there is no whole backup there";
     REBUILD_DIFFERS = "TW0566", Error, "what is told of the log is not what it says";
     ARCHIVED = "TW0567", Error, "what is wanted is archived, and cannot be read where it is";
+    SOURCE_UNREACHED = "TW0591", Error, "the source cannot be fetched";
+    HISTORY_REWRITTEN = "TW0592", Error, "a commit whose history was rewritten";
+    COMMIT_UNSIGNED = "TW0593", Error, "a commit that nobody known has signed";
+    COMMIT_UNFIT = "TW0594", Error, "a commit that cannot be taken";
+    NOTHING_TAKEN = "TW0595", Error, "nothing was taken from the source yet";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }
