@@ -8,7 +8,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
 use crate::plan::{Begin, Bindings, EffectKind, Emit, StepKind, Undo};
-use crate::shape::Shaped;
+use crate::shape::{Shaped, given};
 use crate::ty::{Marks, Ty};
 
 impl Context<'_> {
@@ -28,10 +28,7 @@ impl Context<'_> {
         let bound = self.typed_bindings(verb, &fields, &place.scope, record, "field");
         for (name, checked) in &bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
-            let value = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map(|(_, value)| value.clone());
-            if let Some(value) = value {
-                self.check_labels(checked, field, &value);
-            }
+            self.check_labels(checked, field, given::place(verb, name));
         }
         Some(bound.into_iter().map(|(name, checked)| (name, place.note(checked))).collect())
     }

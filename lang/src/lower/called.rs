@@ -13,7 +13,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
 use crate::plan::{Begin, EffectKind, MoneyDirection, Operation, Stage, StepKind};
-use crate::shape::Shaped;
+use crate::shape::{Shaped, given};
 use crate::ty::Marks;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +99,7 @@ impl Context<'_> {
             let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
             let mut diagnostic = Diagnostic::new(&meaning::STEERED, verb.name.span, message).label("decided by what is given here");
             for (name, checked) in &steered {
-                let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
+                let span = given::place(verb, name);
                 diagnostic = diagnostic.also(span, decides(checked.blamed().map_or("", |(path, _)| path)));
             }
             self.report(diagnostic.help(cap_it(&operation, &loose)));

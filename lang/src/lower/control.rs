@@ -12,7 +12,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
 use crate::plan::{OnError, OnTimeout, Operation, Stage, StepKind, Unaccepted};
-use crate::shape::Shaped;
+use crate::shape::given;
 use crate::source::Span;
 use crate::value::Value;
 use std::collections::BTreeSet;
@@ -40,7 +40,7 @@ impl Context<'_> {
         for (name, checked) in
             bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
         {
-            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let span = given::place(call, name);
             place.steer(checked, span);
             place.chosen.insert(name.clone());
         }

@@ -12,7 +12,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr};
 use crate::plan::{Cause, Flow, StepKind, Trigger};
-use crate::shape::Shaped;
+use crate::shape::given;
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Context<'_> {
         let by = (place.draft.name.clone(), step.name.clone());
         let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
         let fields = steered.filter_map(|(name, checked)| {
-            let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
+            let span = given::place(verb, name);
             Some((name.clone(), Steering::of(checked, span)?))
         });
         let fields: Vec<(String, Steering)> = fields.collect();

@@ -35,6 +35,7 @@ struct Checker<'a> {
     present: Vec<String>,
     marks: Marks,
     reads: Vec<(String, Span)>,
+    outside: Option<(String, Span)>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -49,6 +50,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
         present: scope.present.clone(),
         marks: Marks::default(),
         reads: Vec::new(),
+        outside: None,
         diagnostics: Vec::new(),
     };
     if text.len() > MAX_LENGTH {
@@ -77,7 +79,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             });
         }
     }
-    let Checker { diagnostics, reads, marks, .. } = checker;
+    let Checker { diagnostics, reads, outside, marks, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
@@ -88,7 +90,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             variables.push(root.to_owned());
         }
     }
-    (Some(CheckedTemplate { template: Template { text: text.to_owned(), variables }, marks, reads }), diagnostics)
+    (Some(CheckedTemplate { template: Template { text: text.to_owned(), variables }, marks, reads, outside }), diagnostics)
 }
 
 impl Checker<'_> {
@@ -359,6 +361,9 @@ impl Checker<'_> {
             && !self.locals.iter().any(|(name, ..)| name == root)
         {
             let span = self.span(shown.place.start_offset as usize, shown.place.end_offset as usize);
+            if shown.marks.choosing().steered && self.outside.is_none() {
+                self.outside = Some((path.clone(), span));
+            }
             self.reads.push((path.clone(), span));
         }
         shown

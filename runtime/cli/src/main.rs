@@ -9,6 +9,7 @@ mod crash;
 mod describe;
 mod desk;
 mod difference;
+mod excerpt;
 mod exit;
 mod follow;
 mod handed;

@@ -151,7 +151,8 @@ impl Repository {
     /// The text of a file of the repository; a link out of it leads nowhere.
     pub(crate) fn file(&self, path: &str) -> Option<String> {
         let path = fs::canonicalize(self.root.join(path)).ok()?;
-        path.starts_with(&self.root).then(|| fs::read_to_string(path).ok()).flatten()
+        // A pipe or a device would be waited for.
+        (path.starts_with(&self.root) && path.is_file()).then(|| fs::read_to_string(path).ok()).flatten()
     }
 }
 
