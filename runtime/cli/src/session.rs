@@ -93,8 +93,7 @@ impl Session {
             Failure::new(Exit::Tool, &run::STORE_NOT_WRITABLE, format!("the folder `{}` cannot be made: {error}", folder.display()))
                 .help("make it writable, or name another in the environment's `store`")
         })?;
-        let changes = options.perform || options.steer;
-        if changes && host.is_none() && !options.ephemeral && repository.followed == Some(Followed::Nothing) {
+        if options.appends() && host.is_none() && !options.ephemeral && repository.followed == Some(Followed::Nothing) {
             return Err(Failure::new(Exit::Tool, &run::NOTHING_TAKEN, "nothing was taken from the source yet, so there is no plan")
                 .help("`tradewind serve` follows it"));
         }
@@ -130,9 +129,7 @@ impl Session {
             wanted_by: wanted_by.map(Arc::from),
         };
         let image = place.as_ref().map(checkpoints::Place::image);
-        let kept = image.as_deref().and_then(image::read);
-        let engine = Engine::open_with(config, kept.as_deref()).await.map_err(store_failure)?;
-        drop(kept);
+        let engine = opened(config, image.as_deref()).await?;
         let imager = image.filter(|_| options.appends()).map(|file| Imager::start(&engine, file));
         let keeper = match place.zip(known) {
             None => None,
@@ -192,6 +189,12 @@ async fn admitted(place: Option<&checkpoints::Place>, store: &SurrealLog, option
             Err(failure)
         }
     }
+}
+
+/// The engine, from the image of an earlier day where there is one.
+async fn opened(config: Config, image: Option<&Path>) -> Result<Engine, Failure> {
+    let kept = image.and_then(image::read);
+    Engine::open_with(config, kept.as_deref()).await.map_err(store_failure)
 }
 
 /// A place for a ledger that goes with the process.
