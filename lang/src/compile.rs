@@ -15,9 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod files;
+mod garbled;
 
 use files::Files;
 pub use files::Generation;
+pub use garbled::Decoded;
 
 /// A repository as texts.
 pub struct Repository<'a> {

@@ -9,6 +9,7 @@ use crate::ty::{Marks, TypeTable};
 use serde::{Deserialize, Serialize};
 
 mod check;
+mod deep;
 mod filter;
 mod render;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
 use crate::plan::{OnError, OnTimeout, Operation, Stage, StepKind, Unaccepted};
+use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
 use crate::value::Value;
@@ -37,9 +38,9 @@ impl Context<'_> {
     /// Notes target and amount that were chosen by outside text among trusted values.
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
-        for (name, checked) in
-            bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
-        {
+        for (name, checked) in bound.iter().filter(|(name, checked)| {
+            !planted(Hole::Target) && checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name)
+        }) {
             let span = given::place(call, name);
             place.steer(checked, span);
             place.chosen.insert(name.clone());

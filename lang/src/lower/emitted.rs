@@ -12,6 +12,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr};
 use crate::plan::{Cause, Flow, StepKind, Trigger};
+use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,7 @@ impl Context<'_> {
     pub(crate) fn note_emitted(&mut self, verb: &Node, event: &str, bound: &[(String, Checked)], place: &Place<'_, '_>) {
         let Some(step) = place.draft.drafts.get(place.at) else { return };
         let by = (place.draft.name.clone(), step.name.clone());
-        let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let steered = bound.iter().filter(|(_, checked)| !planted(Hole::Event) && checked.marks.steered && !checked.marks.untrusted);
         let fields = steered.filter_map(|(name, checked)| {
             let span = given::place(verb, name);
             Some((name.clone(), Steering::of(checked, span)?))
@@ -87,7 +88,7 @@ impl Context<'_> {
             let by = (draft.name.clone(), lowered.step.name.clone());
             match &lowered.step.kind {
                 StepKind::Emit(_) => {
-                    let control = leading_to(draft, *at);
+                    let control = if planted(Hole::Emission) { Vec::new() } else { leading_to(draft, *at) };
                     if let Some(emitted) = self.known.emitted.iter_mut().find(|emitted| emitted.by == by) {
                         emitted.control = control;
                     }

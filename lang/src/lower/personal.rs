@@ -9,6 +9,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope, closed};
 use crate::plan::Operation;
+use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
 use crate::template;
@@ -114,7 +115,9 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("says whom it is about");
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)`"));
         }
-        place.steer(&checked, value.span);
+        if !planted(Hole::Subject) {
+            place.steer(&checked, value.span);
+        }
         Some(checked)
     }
 

@@ -8,6 +8,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Scope};
 use crate::plan::{Bindings, CatchUp, Cause, Times, Trigger};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::shape::given::Given;
 use crate::source::Span;
@@ -205,10 +206,10 @@ impl Context<'_> {
         given: Vec<(String, Checked)>,
     ) -> Bindings {
         let span = |name: &str| node.children.iter().find(|child| child.name.text == name).map_or(node.span, |child| child.span);
-        let steered = given.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let steered = given.iter().filter(|(_, checked)| !planted(Hole::Trigger) && checked.marks.steered && !checked.marks.untrusted);
         let fields = steered.filter_map(|(name, checked)| Some((name.clone(), Steering::of(checked, span(name))?))).collect();
         let (by, what) = ((flow.to_owned(), format!("trigger {at}")), What::Trigger(flow.to_owned()));
-        let control = control.into_iter().collect();
+        let control = control.into_iter().filter(|_| !planted(Hole::Trigger)).collect();
         self.known.emitted.push(Emitted { by, what, span: node.name.span, control, fields });
         given.into_iter().map(|(name, checked)| (name, checked.expr)).collect()
     }

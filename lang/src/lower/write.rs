@@ -9,6 +9,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
@@ -47,7 +48,7 @@ impl Context<'_> {
         self.check_personal_call(call, &operation, &bound);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
-        let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let sent = bound.iter().filter(|_| !planted(Hole::Request)).fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         for field in &operation.request {
             let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| checked.marks);
             place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
@@ -316,8 +317,10 @@ impl Context<'_> {
             let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
                 ("when", Some(when)) => match self.condition(&when, &place.scope) {
                     Some(checked) => {
-                        place.steer(&checked, when.span);
-                        chosen = chosen.with(checked.marks.choosing());
+                        if !planted(Hole::Arm) {
+                            place.steer(&checked, when.span);
+                            chosen = chosen.with(checked.marks.choosing());
+                        }
                         Some(place.note(checked).expr)
                     }
                     None => {

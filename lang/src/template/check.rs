@@ -57,6 +57,10 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
         let message = format!("the template is {} bytes long, at most {MAX_LENGTH} are read", text.len());
         return (None, vec![Diagnostic::new(&codes::TOO_LARGE, literal.span, message).help("split it into several steps")]);
     }
+    if let Some((range, message)) = super::deep::too_deep(text) {
+        let diagnostic = Diagnostic::new(&codes::TOO_LARGE, checker.span(range.start, range.end), message).label(checker.line(range.start));
+        return (None, vec![diagnostic.help("name its parts with `let` steps, or choose in a `decide` step")]);
+    }
     match parse(text, "template", SyntaxConfig::default()) {
         Ok(root) => checker.statement(&root),
         Err(error) => {

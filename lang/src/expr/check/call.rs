@@ -7,6 +7,7 @@ use crate::expr::Pattern;
 use crate::expr::function::{Function, Shape, Signature, Style, TABLE, Via, names, special};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
+use crate::planted::{Hole, planted};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
 use cel_interpreter::common::ast::{CallExpr, EntryExpr, Expr as Node, IdedExpr, ListExpr};
@@ -191,7 +192,7 @@ impl Checker<'_> {
         let mut refused = false;
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
-            let steered = own.steered || own.untrusted && held;
+            let steered = own.steered || own.untrusted && held && !planted(Hole::Among);
             // One of a list tells what the list tells.
             let listed = held && row.name == "among";
             let (pii, private) = (own.pii && !listed, own.private && !listed);

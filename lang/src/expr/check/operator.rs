@@ -4,7 +4,8 @@ use super::fit::{reads_exactly, reads_text};
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::expr::tree::{Comparison, Operation, Tree};
-use crate::ty::Ty;
+use crate::planted::{Hole, planted};
+use crate::ty::{Marks, Ty};
 use crate::value::Value;
 use cel_interpreter::common::ast::{IdedExpr, operators};
 
@@ -81,7 +82,8 @@ impl Checker<'_> {
         let other = self.knowing(fails, |checker| checker.part(other));
         let range = over(condition.range, over(one.range, other.range));
         // The condition only chooses between the two.
-        let marks = condition.marks.choosing().with(self.whole(&one)).with(self.whole(&other));
+        let chosen = if planted(Hole::Conditional) { Marks::default() } else { condition.marks.choosing() };
+        let marks = chosen.with(self.whole(&one)).with(self.whole(&other));
         let Some(ty) = self.common(&one, &other) else {
             let (left, right) = (one.ty.clone(), other.ty.clone());
             let (first, second) = (self.span(one.range), self.span(other.range));
