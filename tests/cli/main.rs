@@ -5,6 +5,7 @@ mod approvals;
 mod backup;
 mod check;
 mod control;
+mod drafts;
 mod evaluate;
 mod events;
 mod fixes;

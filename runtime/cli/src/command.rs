@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod backup;
+pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;

@@ -1,5 +1,6 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
+use crate::all_models::{AllModels, Keys};
 use crate::checkpoints::{self, Known, keeper::Keeper};
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
@@ -20,7 +21,6 @@ use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::ports::{Clock, StoreError};
 use tradewind_lang::code::run;
 use tradewind_lang::plan::Plan;
-use tradewind_models::LocalModels;
 use tradewind_store::SurrealLog;
 
 /// How a session is opened.
@@ -111,7 +111,8 @@ impl Session {
         };
         let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
-        let models = LocalModels::new(repository.at_work(), folder.join("models"));
+        let keys = Keys::of(&plan);
+        let models = AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, keys.clone());
         let config = Config {
             plan: plan.clone(),
             log: crash::wrapped(store.clone())?,
@@ -131,10 +132,8 @@ impl Session {
         let image = place.as_ref().map(checkpoints::Place::image);
         let engine = opened(config, image.as_deref()).await?;
         let imager = image.filter(|_| options.appends()).map(|file| Imager::start(&engine, file));
-        let keeper = match place.zip(known) {
-            None => None,
-            Some((place, known)) => Some(Keeper::start(&engine, &place, &known)?),
-        };
+        let keeper = place.zip(known).map(|(place, known)| Keeper::start(&engine, &place, &known)).transpose()?;
+        keys.follow(&engine);
         let active = engine.active();
         if options.perform && active.digest != plan.digest() && repository.followed.is_none() {
             tell!("plan {} is at work: somebody went back to it from the plan of these files", active.digest.short());

@@ -3,6 +3,7 @@
 //! It holds no state of its own: it asks the loop, or reads the log.
 
 mod archive;
+mod budgets;
 mod inlet;
 mod listed;
 pub(crate) mod prepare;
@@ -33,6 +34,7 @@ pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
 pub use crate::trigger::typed_record;
 pub use archive::{ExportError, RebuildError};
+pub use budgets::BudgetState;
 pub use inlet::{Address, Answer, ReceiveError};
 pub use steer::{Adoption, SteerError};
 

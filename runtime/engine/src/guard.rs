@@ -5,7 +5,7 @@
 
 use crate::key::short_digest;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::Micros;
@@ -291,10 +291,10 @@ impl Guards {
     /// Whether two folds of one log say the same. What has passed out of a window is forgotten when somebody asks, and may still be
     /// in one of them.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
-        let of_all_time = |guards: &Self| -> BTreeMap<(Arc<str>, Arc<str>), Vec<Amount>> {
+        let of_all_time = |guards: &Self| -> BTreeMap<(Arc<str>, Arc<str>), BTreeSet<String>> {
             let ledgers = guards.ledgers.iter().flat_map(|(rule, ledgers)| ledgers.iter().map(move |(by, ledger)| (rule, by, ledger)));
             let always = ledgers.filter(|(_, _, ledger)| ledger.span == Span::Always);
-            always.map(|(rule, by, ledger)| ((rule.clone(), by.clone()), ledger.sums.clone())).collect()
+            always.map(|(rule, by, ledger)| ((rule.clone(), by.clone()), ledger.sums.iter().map(ToString::to_string).collect())).collect()
         };
         self.keys == other.keys && self.open == other.open && of_all_time(self) == of_all_time(other)
     }
@@ -302,6 +302,42 @@ impl Guards {
     /// The effect happened: its claims stay for good.
     pub fn keep(&mut self, effect: &str) {
         self.open.remove(effect);
+    }
+
+    /// It is certain what was spent of what was taken: of each sum of money the rest is free again.
+    pub fn spend(&mut self, effect: &Arc<str>, spent: Money, now: i64) {
+        let Some(claims) = self.open.get(effect).cloned() else { return };
+        self.release(effect);
+        let of = |claim: &Claim| match claim {
+            Claim::Limit { rule, by, max, span, escalates, .. } if !spent.amount.is_zero() => {
+                let (rule, by, amount) = (rule.clone(), by.clone(), Amount::Money(spent));
+                Some(Claim::Limit { rule, by, amount, max: *max, span: *span, escalates: *escalates })
+            }
+            _ => None,
+        };
+        let claims: Vec<Claim> = claims.iter().filter_map(of).collect();
+        self.hold(effect, &claims, now);
+        self.keep(effect);
+    }
+
+    /// Nothing is counted any more for what has ended, such as a run with a budget of its own; `of` says of which limits.
+    pub fn forget(&mut self, by: &str, of: impl Fn(&str) -> bool) {
+        let ledgers = self.ledgers.iter_mut().filter(|(rule, _)| of(rule));
+        ledgers.for_each(|(_, ledgers)| drop(ledgers.remove(by)));
+    }
+
+    /// What is taken of a limit as of now, by what it is counted apart for.
+    pub fn taken(&mut self, rule: &str, span: Span, now: i64) -> Vec<(Arc<str>, Amount)> {
+        self.now = self.now.max(now);
+        let now = self.now;
+        let ledgers = self.ledgers.get_mut(rule).into_iter().flatten();
+        let taken = ledgers.flat_map(|(by, ledger)| {
+            ledger.turn(span, now);
+            ledger.sums.iter().map(|sum| (by.clone(), *sum)).collect::<Vec<_>>()
+        });
+        let mut taken: Vec<(Arc<str>, Amount)> = taken.collect();
+        taken.sort_by(|(one, _), (two, _)| one.cmp(two));
+        taken
     }
 
     /// The effect certainly did not happen: its claims are free again.

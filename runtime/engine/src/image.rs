@@ -8,6 +8,7 @@ use crate::books::{Adoption, Books, Entry, Holds};
 use crate::event::Blob;
 use crate::frozen::{Frozen, Note, Scope};
 use crate::guard::Guards;
+use crate::kept::Answers;
 use crate::memory::Memories;
 use crate::past::{Kept, Past};
 use crate::pinned::Pinned;
@@ -64,6 +65,7 @@ pub(crate) struct Image {
     frozen: Vec<(Scope, Note)>,
     guards: Guards,
     memories: Memories,
+    kept: Answers,
     inbox: BTreeMap<Arc<str>, Arc<str>>,
     closed: BTreeSet<[u8; 16]>,
     arrivals: Arrivals,
@@ -100,6 +102,7 @@ impl Image {
             frozen: books.frozen.0.iter().map(|(scope, note)| (scope.clone(), note.clone())).collect(),
             guards: books.guards.clone(),
             memories: books.memories.clone(),
+            kept: books.kept.clone(),
             inbox: books.inbox.iter().map(|(item, run)| (item.clone(), run.clone())).collect(),
             closed: books.closed.iter().copied().collect(),
             arrivals: books.arrivals.clone(),
@@ -139,6 +142,7 @@ impl Image {
         (books.adopted, books.held, books.adoptions) = (self.adopted, self.held, self.adoptions);
         books.frozen = Arc::new(Frozen(self.frozen.into_iter().collect()));
         (books.guards, books.memories, books.arrivals) = (self.guards, self.memories, self.arrivals);
+        books.kept = self.kept;
         books.inbox = self.inbox.into_iter().collect();
         books.closed = self.closed.into_iter().collect();
         books.schedules = self.schedules;
@@ -161,6 +165,7 @@ impl Image {
             ("what is frozen", self.frozen == other.frozen),
             ("what limits and business keys have taken", self.guards.agrees_with(&other.guards)),
             ("what is remembered", self.memories == other.memories),
+            ("which answers of models are kept", self.kept == other.kept),
             ("the inbox", self.inbox == other.inbox && self.closed == other.closed),
             ("which events came", self.arrivals == other.arrivals),
             ("how far each clock is", self.schedules == other.schedules),

@@ -2,6 +2,7 @@
 //!
 //! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
+mod actor;
 pub mod anchor;
 pub mod approval;
 pub mod arrival;
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod codec;
 pub mod contract;
 pub mod decide;
+pub mod egress;
 pub mod engine;
 pub mod event;
 mod executor;
@@ -21,10 +23,12 @@ pub mod export;
 pub mod failure;
 mod fit;
 pub mod frozen;
+mod grounded;
 pub mod guard;
 pub mod history;
 mod hours;
 mod image;
+mod kept;
 pub mod key;
 pub mod memory;
 mod past;
@@ -32,6 +36,7 @@ pub mod pinned;
 mod planted;
 pub mod policy;
 pub mod ports;
+pub mod question;
 pub mod recover;
 pub mod replay;
 pub mod schedule;
