@@ -275,7 +275,6 @@ pub(crate) struct Shard {
     /// Clocks whose run is being started.
     striking: BTreeSet<ClockName>,
     pub(crate) schedules: bool,
-    /// Who wants the plan with which the log is opened.
     pub(crate) wanted_by: Option<Arc<str>>,
     closing: bool,
     look_only: bool,
@@ -521,9 +520,7 @@ impl Shard {
             }
         }
         issued.into_iter().for_each(|effect| self.perform(run, effect));
-        if self.leads_over(run) {
-            self.push(run, Input::Migrate, None);
-        }
+        self.lead_over(run);
         self.count(run);
     }
 

@@ -10,8 +10,15 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 impl Shard {
+    /// Has a run led over that waits, where the active plan says how.
+    pub(super) fn lead_over(&mut self, run: &Arc<str>) {
+        if self.leads_over(run) {
+            self.push(run, Input::Migrate, None);
+        }
+    }
+
     /// Whether the active plan leads a run over, as it stands.
-    pub(super) fn leads_over(&self, run: &str) -> bool {
+    fn leads_over(&self, run: &str) -> bool {
         match self.books.runs.get(run) {
             Some(Entry::Live(live)) => {
                 let is_still = !live.busy && live.mailbox.is_empty() && live.state.first > 0;
