@@ -14,6 +14,7 @@ mod layout;
 mod links;
 mod look;
 mod parts;
+mod personal;
 mod reload;
 mod reports;
 mod run;

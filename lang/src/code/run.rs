@@ -38,5 +38,7 @@ codes! {
     EVENT_REFUSED = "TW0545", Error, "an event was not taken";
     UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
+    KEYS = "TW0575", Error, "the keys of personal data cannot be used";
+    UNKNOWN_SUBJECT = "TW0576", Error, "nothing is known of this person";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

@@ -1,6 +1,7 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
 mod events;
+mod forgetting;
 mod handing;
 mod steering;
 pub(crate) mod undo;
@@ -70,6 +71,8 @@ pub(crate) enum Request {
     RollBack { to: Option<String>, by: String },
     /// What another plan would change; its bytes as hexadecimal digits.
     Difference { plan: String },
+    /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
+    Forget { subject: String, by: Option<String> },
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -109,7 +112,7 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. }) && !self.begins_something() && !self.only_steers()
+        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Forget { by: Some(_), .. }) && !self.begins_something() && !self.only_steers()
     }
 }
 
@@ -191,7 +194,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 7] = [
+const USAGE: [&str; 8] = [
     run::USAGE.id,
     run::UNKNOWN_RUN.id,
     run::UNKNOWN_APPROVAL.id,
@@ -199,6 +202,7 @@ const USAGE: [&str; 7] = [
     run::NOT_FROZEN.id,
     run::UNKNOWN_EVENT.id,
     run::UNKNOWN_EFFECT.id,
+    run::UNKNOWN_SUBJECT.id,
 ];
 
 impl From<Problem> for Failure {
@@ -252,6 +256,7 @@ impl Desk {
             Request::Thaw { whose, by, reason } => self.thaw(whose, &by, &reason).await,
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
+            Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,
@@ -335,6 +340,7 @@ impl Desk {
         match request {
             Request::Answer { id, decision, .. } => deadline = self.verdict(id, decision).await?.0.approval.deadline,
             Request::Undo { wanted, .. } => drop(self.undo(wanted, None).await?),
+            Request::Forget { subject, .. } => drop(self.forget(subject, None).await?),
             Request::DeadLetters { effect, .. } => drop(self.dead_letters(effect.as_deref(), None).await?),
             _ => {}
         }
@@ -473,6 +479,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "concurrency_key": run.concurrency_key.as_deref(),
         "parent": run.parent.as_ref().map(|parent| &*parent.run),
         "cost": run.cost.map(|cost| cost.to_string()),
+        "erased": run.erased,
         "plan": run.plan.to_string(),
     })
 }
@@ -515,6 +522,8 @@ fn event_as_json(event: &Event) -> Json {
         "policy": header.policy.to_string(),
         "kind": event.kind.name(),
         "about": describe::event(&event.kind),
+        "subjects": header.subjects.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "erased": header.erased,
         "cost": event.cost.map(|cost| cost.to_string()),
     })
 }

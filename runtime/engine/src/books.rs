@@ -9,6 +9,7 @@ use crate::memory::{Fact, Memories};
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
 use crate::schedules::Schedules;
+use crate::seal::{KeyName, Keyring, inherited};
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
 use std::collections::{HashMap, HashSet};
@@ -59,6 +60,10 @@ pub(crate) struct Books<L> {
     pub(crate) frozen: Arc<Frozen>,
     pub(crate) guards: Guards,
     pub(crate) memories: Memories,
+    /// The keys that tell whose a forgotten subject's facts are.
+    pub(crate) keys: Option<Arc<dyn Keyring>>,
+    /// Keys of which the log says that they are gone.
+    pub(crate) forgotten: HashSet<KeyName>,
     /// Open inbox items and their runs.
     pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
     /// Closed inbox items, so that a second answer is told so.
@@ -86,6 +91,8 @@ impl<L: Holds> Books<L> {
             frozen: Arc::default(),
             guards: Guards::default(),
             memories: Memories::default(),
+            keys: None,
+            forgotten: HashSet::new(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
             arrivals: Arrivals::default(),
@@ -122,7 +129,11 @@ impl<L: Holds> Books<L> {
         if !state.has_ended() {
             return Ok(None);
         }
-        let summary = Arc::new(RunSummary::of(state));
+        let mut summary = RunSummary::of(state);
+        if summary.subjects.iter().any(|name| self.forgotten.contains(name)) {
+            summary.erase();
+        }
+        let summary = Arc::new(summary);
         match event.kind {
             _ if summary.is_part() => {}
             EventKind::RunCompleted { .. } => self.completed += 1,
@@ -166,6 +177,8 @@ impl<L: Holds> Books<L> {
             _ => return Err(nothing()),
         };
         let mut state = RunState::new(run.clone(), trace, around.pinned.clone(), graph);
+        state.subjects = inherited(&around.subjects, &around.id);
+        state.erased = around.erased;
         state.outer = outer;
         state.frozen = self.frozen.clone();
         Ok(state)
@@ -206,6 +219,10 @@ impl<L: Holds> Books<L> {
                 self.frozen = Arc::new(self.frozen.with(scope, note));
                 return Ok(());
             }
+            EventKind::SubjectForgotten { keys } => {
+                self.forget(keys);
+                return Ok(());
+            }
             EventKind::EffectsThawed { scope, .. } => {
                 self.frozen = Arc::new(self.frozen.without(scope));
                 return Ok(());
@@ -226,6 +243,24 @@ impl<L: Holds> Books<L> {
         let (at, by) = (event.header.at, event.header.actor.clone());
         self.adoptions.push(Adoption { digest: *digest, at, by, instead_of: *instead_of });
         Ok(())
+    }
+
+    /// Drops what is kept of people whose keys are gone, as if it were read from the log again.
+    fn forget(&mut self, keys: &[KeyName]) {
+        self.forgotten.extend(keys);
+        let adopted = self.adopted.and_then(|digest| self.plans.get(&digest));
+        self.memories.forget(adopted.map(|pinned| &*pinned.plan), keys, self.keys.as_deref());
+        self.arrivals.erase(keys);
+        for entry in self.runs.values_mut() {
+            match entry {
+                Entry::Ended(summary) if summary.subjects.iter().any(|name| keys.contains(name)) => {
+                    let mut erased = RunSummary::clone(summary);
+                    erased.erase();
+                    *summary = Arc::new(erased);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Tells every live run what is frozen now.
@@ -266,12 +301,12 @@ impl<L: Holds> Books<L> {
                 self.closed.insert(approval.clone());
             }
             EventKind::FactRemembered { memory, subject, fields } => {
-                let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
+                let fact = Fact { seq: event.header.seq, at, keys: event.header.subjects.clone(), fields: fields.clone() };
                 self.memories.remember(&active.plan, memory, subject, fact);
             }
             EventKind::FactsRemembered { memory, subject, facts } => {
                 for fields in facts {
-                    let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
+                    let fact = Fact { seq: event.header.seq, at, keys: event.header.subjects.clone(), fields: fields.clone() };
                     self.memories.remember(&active.plan, memory, subject, fact);
                 }
             }

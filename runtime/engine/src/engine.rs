@@ -2,6 +2,7 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+mod forget;
 mod inlet;
 pub(crate) mod prepare;
 mod steer;
@@ -29,6 +30,7 @@ use tradewind_lang::value::Value;
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
 pub use crate::trigger::typed_record;
+pub use forget::{Affected, ForgetError, Forgotten};
 pub use inlet::{Address, Answer, ReceiveError};
 pub use steer::{Adoption, SteerError};
 
@@ -200,6 +202,7 @@ impl Engine {
         // Whoever only looks appends nothing, and takes the shard from nobody.
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
         let mut books: Books<Live> = Books::new(active.tenant.clone());
+        books.keys = config.log.keys();
         let mut reader = Reader::new(&*config.log, config.shard);
         recover::fold(&mut reader, &mut books, &active).await?;
         let active = match books.held {
@@ -250,7 +253,7 @@ impl Engine {
 
     /// As [`Engine::submit`]; where the flow names no key, the run's is what the caller knows it by, else the digest of its input.
     async fn hand_in(&self, flow: &str, input: Value, actor: &str, known_by: Option<Arc<str>>) -> Result<Submitted, StartError> {
-        let (start, answer) = StartRequest::new(&self.active(), flow, input, actor.into(), known_by)?;
+        let (start, answer) = StartRequest::new(&self.active(), flow, input, actor.into(), known_by, self.shared.log.keys().as_deref())?;
         let submitted = Submitted { answer, refused: start.refused.clone(), stopped: self.shared.stopped.clone() };
         match self.outside.send(Message::Start(start)).await {
             Ok(()) => Ok(submitted),
@@ -431,7 +434,7 @@ impl Engine {
     }
 
     async fn between(&self, from: u64, until: u64, limit: usize, run: Option<&str>) -> Result<Vec<Event>, StoreError> {
-        let mut found = Vec::new();
+        let (mut found, keys) = (Vec::new(), self.shared.log.keys());
         // A segment that begins before `from` may still reach it, and holds at most so many events.
         let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
         loop {
@@ -439,7 +442,7 @@ impl Engine {
             let Some(last) = segments.last() else { return Ok(found) };
             next = last.first + u64::from(last.count);
             for segment in segments.iter().filter(|segment| segment.first + u64::from(segment.count) > from) {
-                for event in events_of(segment)? {
+                for event in events_of(keys.as_deref(), segment)? {
                     let seq = event.header.seq;
                     if seq >= until || found.len() >= limit {
                         return Ok(found);

@@ -14,6 +14,7 @@ mod receive;
 mod steer;
 mod strike;
 mod timers;
+mod write;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};
@@ -36,6 +37,7 @@ use tokio::task::JoinHandle;
 use tradewind_lang::plan::{Digest, StepId};
 use tradewind_lang::value::Value;
 
+pub(crate) use admit::FORGOTTEN;
 use admit::Starts;
 pub(crate) use commit::Batch;
 use commit::Item;

@@ -106,14 +106,14 @@ impl Effects {
 /// # Errors
 /// The log cannot be read.
 pub async fn effects(log: &dyn LogStore, shard: u32, from: u64, which: &Which, failed: bool) -> Result<Vec<Done>, StoreError> {
-    let mut found = Effects::default();
+    let (mut found, keys) = (Effects::default(), log.keys());
     let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
     loop {
         let segments = log.scan(shard, next, PAGE).await?;
         let Some(last) = segments.last() else { break };
         next = last.first + u64::from(last.count);
         for segment in &segments {
-            events_of(segment)?.iter().for_each(|event| found.take(which, event));
+            events_of(keys.as_deref(), segment)?.iter().for_each(|event| found.take(which, event));
         }
     }
     let Effects { wanted, back, .. } = found;

@@ -115,6 +115,8 @@ pub struct FlowGraph {
     pub top: u32,
     /// The `each` whose body this is; its other steps are none of this graph.
     pub body: Option<StepId>,
+    /// Whether its runs may meet personal data.
+    pub personal: bool,
     bodies: HashMap<StepId, Arc<FlowGraph>>,
     on_failure: Option<Arc<FlowGraph>>,
     places: HashMap<String, StepId>,
@@ -161,7 +163,8 @@ impl FlowGraph {
             }
         }
         let name = flow.name.as_str().into();
-        Self { flow: flow.clone(), name, nodes, top, body, bodies: HashMap::new(), on_failure: None, places }
+        let personal = crate::seal::is_personal(plan, flow);
+        Self { flow: flow.clone(), name, nodes, top, body, personal, bodies: HashMap::new(), on_failure: None, places }
     }
 
     /// The graph of the body of an `each`.

@@ -3,6 +3,7 @@
 //! Every port has an in-memory twin in this crate and one contract suite that twin and real thing both pass.
 //! Adapters perform; they do not decide.
 
+use crate::seal::Keyring;
 use crate::segment::Segment;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,6 +32,8 @@ pub enum StoreError {
     Newer(String),
     /// Its settings do not make commits durable.
     NotDurable(String),
+    /// The keys of personal data cannot be used, or one is lost.
+    Keys(String),
     /// Something else; the text says what.
     Other(String),
 }
@@ -59,6 +62,11 @@ pub trait LogStore: Send + Sync + 'static {
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         let _ = (shard, epoch);
         Box::pin(std::future::ready(true))
+    }
+    /// The keys with which personal data are sealed before they come here. Without them an engine writes none, and whoever reads sees
+    /// them as erased.
+    fn keys(&self) -> Option<Arc<dyn Keyring>> {
+        None
     }
     /// Whether an acknowledged segment survives the process and the machine.
     fn durable(&self) -> bool;

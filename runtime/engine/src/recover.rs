@@ -5,9 +5,11 @@ use crate::codec;
 use crate::event::{Event, EventKind};
 use crate::pinned::Pinned;
 use crate::ports::{LogStore, StoreError};
+use crate::seal::Keyring;
 use crate::segment::Segment;
 use crate::summary::LogReport;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// How many segments are read at once.
@@ -16,6 +18,7 @@ const PAGE: usize = 256;
 /// Reads a shard's log in order and checks its chain.
 pub(crate) struct Reader<'a> {
     log: &'a dyn LogStore,
+    keys: Option<Arc<dyn Keyring>>,
     shard: u32,
     next: u64,
     hash: Digest,
@@ -24,7 +27,7 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(log: &'a dyn LogStore, shard: u32) -> Self {
-        Self { log, shard, next: 1, hash: Digest::default(), segments: 0 }
+        Self { log, keys: log.keys(), shard, next: 1, hash: Digest::default(), segments: 0 }
     }
 
     /// The next segments, checked; none at the end.
@@ -56,6 +59,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The events of one of its segments.
+    pub(crate) fn events(&self, segment: &Segment) -> Result<Vec<Event>, StoreError> {
+        events_of(self.keys.as_deref(), segment)
+    }
+
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
@@ -69,13 +77,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The events of a segment.
+/// The events of a segment; without keys, with what is personal in them as if it were erased.
 ///
 /// # Errors
-/// Damaged, or written by a newer version.
-pub fn events_of(segment: &Segment) -> Result<Vec<Event>, StoreError> {
-    codec::decode(segment.first, segment.count, &segment.body)
-        .map_err(|error| if error.contains("this version reads up to") { StoreError::Newer(error) } else { StoreError::Damaged(error) })
+/// Damaged, written by a newer version, or sealed with a key that is lost.
+pub fn events_of(keys: Option<&dyn Keyring>, segment: &Segment) -> Result<Vec<Event>, StoreError> {
+    codec::decode(segment.first, segment.count, &segment.body, keys)
 }
 
 /// Folds a whole log into the books of a shard.
@@ -86,7 +93,7 @@ pub(crate) async fn fold<L: Holds>(reader: &mut Reader<'_>, books: &mut Books<L>
             return Ok(());
         }
         for segment in &segments {
-            for event in &events_of(segment)? {
+            for event in &reader.events(segment)? {
                 let damaged = |message: String| StoreError::Damaged(format!("event {}: {message}", event.header.seq));
                 books.apply(active, event).map_err(damaged)?;
             }
@@ -107,7 +114,7 @@ pub async fn last_plan(log: &dyn LogStore, shard: u32) -> Result<Option<Plan>, S
             break;
         }
         for segment in &segments {
-            for event in events_of(segment)? {
+            for event in reader.events(segment)? {
                 let EventKind::PlanAdopted { digest, bytes, .. } = event.kind else { continue };
                 last = Some(digest);
                 if let Some(bytes) = bytes {
@@ -132,7 +139,7 @@ pub async fn verify(log: &dyn LogStore, shard: u32) -> Result<LogReport, StoreEr
             return Ok(reader.report());
         }
         for segment in &segments {
-            let events = events_of(segment)?;
+            let events = reader.events(segment)?;
             if let Some(event) = events.iter().find(|event| event.header.shard != segment.shard) {
                 return Err(StoreError::Damaged(format!("event {} belongs to another shard", event.header.seq)));
             }

@@ -11,7 +11,7 @@ use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::Failure;
 use crate::pinned::Pinned;
 use crate::ports::{CallFailure, CallOutcome, Classification, LogStore, StoreError};
-use crate::recover::{Reader, events_of};
+use crate::recover::Reader;
 use crate::state::{Phase, RESTART, RunState};
 use std::sync::Arc;
 use tradewind_lang::plan::{Rung, StepId, StepKind};
@@ -24,6 +24,9 @@ pub struct ReplayReport {
     pub decisions: u64,
     /// Events compared.
     pub events: u64,
+    /// Decisions that were not made again, as somebody's data that they rest on were erased. Their hashes were checked, and what
+    /// they came to was taken from the log.
+    pub erased: u64,
 }
 
 /// Why a replay ended early.
@@ -76,7 +79,7 @@ pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, Repl
             return Ok(report);
         }
         for segment in &segments {
-            replay_segment(&mut books, &events_of(segment)?, &mut report)?;
+            replay_segment(&mut books, &reader.events(segment)?, &mut report)?;
         }
     }
 }
@@ -104,13 +107,15 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
         state.frozen = frozen;
-        // What was too large for the log is not in it: nothing to decide from.
-        if first.used != Used::TooLarge {
+        let is_erased = state.erased || decision.iter().any(|event| event.header.erased);
+        report.erased += u64::from(is_erased);
+        // What was too large for the log is not in it, and what was erased is not any more: nothing to decide from.
+        if first.used != Used::TooLarge && !is_erased {
             let decided = decide_again(active, state, first, decision);
             compare(decision, &decided)?;
             decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
         }
-        report.decisions += 1;
+        report.decisions += u64::from(!is_erased);
         report.events += decision.len() as u64;
         for event in decision {
             books.apply(active, event).map_err(StoreError::Damaged)?;

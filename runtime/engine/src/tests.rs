@@ -15,6 +15,7 @@ mod policies;
 mod random;
 mod reload;
 mod schedules;
+mod seal;
 mod seeds;
 mod simulation;
 mod site;

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("runtime/engine", "tradewind-engine", &["tradewind-lang"]),
     // Adapters perform, they do not decide: ports of the engine, the plan of `lang`, never each other.
     ("runtime/store", "tradewind-store", &["tradewind-engine"]),
+    ("runtime/vault", "tradewind-vault", &["tradewind-engine"]),
     ("runtime/models", "tradewind-models", &["tradewind-engine", "tradewind-lang"]),
     ("runtime/connectors", "tradewind-connectors", &["tradewind-engine", "tradewind-lang"]),
     // Whoever serves answers through a trait of its own, so that it needs to know nobody.
@@ -31,6 +32,7 @@ const WITH_HARNESSES: &[&str] = &[
     "tradewind-models",
     "tradewind-connectors",
     "tradewind-server",
+    "tradewind-vault",
     "tradewind-tests",
 ];
 

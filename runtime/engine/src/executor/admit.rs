@@ -5,6 +5,7 @@ use crate::arrivals::Arrived;
 use crate::decide::{Input, Turn, Wish};
 use crate::event::EventKind;
 use crate::planted::{Bug, planted};
+use crate::seal::KeyName;
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;
 use std::collections::VecDeque;
@@ -41,6 +42,9 @@ impl Starts {
     }
 }
 
+/// Why a run ends that met somebody who was forgotten.
+pub(crate) const FORGOTTEN: &str = "somebody whose data it works on was forgotten";
+
 /// As much of a run's name as people need.
 fn short(run: &str) -> &str {
     run.get(..12).unwrap_or(run)
@@ -58,6 +62,12 @@ impl Shard {
             self.switch_to(active, None, None, None);
         }
         self.books.plans.insert(self.active.digest, self.active.clone());
+        // Keys that are gone by the list, which the log does not know yet: a crash, or a backup from before.
+        let gone = self.ports.log.keys().map(|keys| keys.gone()).unwrap_or_default();
+        let untold: Vec<KeyName> = gone.into_iter().filter(|name| !self.books.forgotten.contains(name)).collect();
+        if !untold.is_empty() {
+            self.log_of_engine(EventKind::SubjectForgotten { keys: untold }, None, None);
+        }
         let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();
         for (id, entry) in &self.books.runs {
             if let Entry::Live(live) = entry {
@@ -71,6 +81,13 @@ impl Shard {
             if live.state.standing == Standing::Held {
                 live.standing = Counted::Held;
                 self.held += 1;
+                continue;
+            }
+            let is_erased = live.state.erased;
+            // What it would go on with is gone.
+            if is_erased {
+                let wish = Wish::Cancel(FORGOTTEN.into());
+                self.push(&id, Input::Control { by: self.engine_actor.clone(), wish }, None);
                 continue;
             }
             // A run that waits for a person only needs its clocks.
@@ -172,7 +189,7 @@ impl Shard {
         let Some(start) = self.asked_again(start) else { return };
         match self.books.runs.get_mut(&start.run) {
             Some(Entry::Ended(summary)) => {
-                let _ = start.reply.send(known(&start.run, summary.payload != start.payload));
+                let _ = start.reply.send(known(&start.run, !summary.erased && summary.payload != start.payload));
             }
             Some(Entry::Live(live)) if live.state.first == 0 => {
                 let conflict = live.state.payload != start.payload;

@@ -12,6 +12,7 @@ pub(super) use timely::overdue as timely_overdue;
 use crate::event::{Event, EventKind, Intent, Outcome};
 use crate::ports::Call;
 use crate::recover::events_of;
+use crate::twin::MemoryKeys;
 use crate::segment::Segment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -91,7 +92,7 @@ impl Judge {
         if segment.first != next {
             self.violated("I7", format!("a segment begins at {}, and {next} is next", segment.first));
         }
-        match events_of(segment) {
+        match events_of(Some(&MemoryKeys::default()), segment) {
             Ok(events) => events.into_iter().for_each(|event| self.event(event)),
             Err(error) => self.violated("I7", format!("{error:?}")),
         }
