@@ -15,7 +15,7 @@ const TEXT: usize = 195;
 
 const CONFIGURATION: &str = r#"
 project "bench" { currency "USD" }
-type "job" { field "id" string; field "text" string }
+type "job" subject="owner" { field "id" string; field "owner" string; field "text" string PII }
 flow "five-steps" {
     input "job"
     key "=input.id"
@@ -27,12 +27,22 @@ flow "five-steps" {
 }
 "#;
 
-/// The plan.
+/// Whose texts they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct People {
+    /// Of so many people, in turn.
+    pub count: usize,
+    /// Whether the texts are marked as personal, so that they are sealed.
+    pub sealed: bool,
+}
+
+/// The plan; the same steps whether texts are marked as personal or not.
 ///
 /// # Errors
 /// The configuration's mistakes: it has none unless the language changed.
-pub fn plan() -> Result<Arc<Plan>, String> {
-    let files = [("tradewind.kdl".to_owned(), CONFIGURATION.to_owned())];
+pub fn plan(people: People) -> Result<Arc<Plan>, String> {
+    let text = CONFIGURATION.replace("PII", if people.sealed { "pii" } else { "" });
+    let files = [("tradewind.kdl".to_owned(), text)];
     let compiled = compile(&Repository { configuration: &files, library: &[], read: &|_| None, environment: None });
     let mistakes: Vec<String> = compiled.diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect();
     compiled.plan.map(Arc::new).ok_or_else(|| mistakes.join("; "))
@@ -46,7 +56,7 @@ pub fn key(number: usize) -> String {
 
 /// The input of a run: a text of its own that no store can compress much.
 #[must_use]
-pub fn input(number: usize) -> Value {
+pub fn input(number: usize, people: People) -> Value {
     let mut text = String::new();
     for part in 0.. {
         if text.len() >= TEXT {
@@ -55,5 +65,6 @@ pub fn input(number: usize) -> Value {
         text.push_str(blake3::hash(format!("{number} {part}").as_bytes()).to_hex().as_str());
     }
     text.truncate(TEXT);
-    Value::record([("id", Value::string(key(number).as_str())), ("text", Value::string(text.as_str()))])
+    let owner = format!("owner-{:08}", number % people.count.max(1));
+    Value::record([("id", Value::string(key(number))), ("owner", Value::string(owner)), ("text", Value::string(text))])
 }

@@ -67,7 +67,8 @@ fn forms(text: &str) -> Vec<(&'static str, Vec<u8>)> {
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |group: u32, place: u32| char::from(DIGITS[(group >> (18 - 6 * place) & 63) as usize]);
-    let groups = bytes.chunks(3).map(|chunk| chunk.iter().chain([0, 0].iter()).take(3).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
+    let groups =
+        bytes.chunks(3).map(|chunk| chunk.iter().chain([0, 0].iter()).take(3).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
     groups.flat_map(|group| (0..4).map(move |place| digit(group, place))).collect()
 }
 
@@ -145,7 +146,9 @@ fn lived() -> Stage {
     let _ = stage.run(["approvals", "deny", &item(KEPT, "l2"), "--by", LEAD, "--reason", &canary(18)]).exits(0);
     // A call that fails: there is no such order, and the words of the message go with it all the same.
     let mut lost: serde_json::Value = serde_json::from_str(messages.lines().next().unwrap()).unwrap();
-    for (field, value) in [("message_id", "lost".to_owned()), ("order_id", "none".to_owned()), ("text", canary(19)), ("customer_id", KEPT.to_owned())] {
+    for (field, value) in
+        [("message_id", "lost".to_owned()), ("order_id", "none".to_owned()), ("text", canary(19)), ("customer_id", KEPT.to_owned())]
+    {
         lost[field] = value.into();
     }
     stage.write("lost.jsonl", &format!("{lost}\n"));
@@ -170,7 +173,8 @@ fn no_canary_is_in_any_file_and_after_forgetting_nothing_brings_one_back() {
     }
     search(&stage, 0..CANARIES);
     let _ = stage.run(["log", "verify"]).exits(0);
-    let (vault, key, store) = (stage.path(".tradewind/store.vault"), stage.path(".tradewind/store.vault-key"), stage.path(".tradewind/store"));
+    let (vault, key, store) =
+        (stage.path(".tradewind/store.vault"), stage.path(".tradewind/store.vault-key"), stage.path(".tradewind/store"));
     let backup = std::fs::read(&vault).unwrap();
 
     let _ = stage.run(["forget", "C-nobody", "--yes", "--by", LEAD]).exits(64).says("TW0576");

@@ -112,7 +112,9 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Forget { by: Some(_), .. }) && !self.begins_something() && !self.only_steers()
+        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Forget { by: Some(_), .. })
+            && !self.begins_something()
+            && !self.only_steers()
     }
 }
 

@@ -93,7 +93,9 @@ impl Arrivals {
                 self.forget(at);
                 self.keep(Arrived { seq, at, arrival: arrival.clone(), keys: event.header.subjects.clone() });
             }
-            EventKind::EventEmitted(arrival) => self.keep(Arrived { seq, at, arrival: arrival.clone(), keys: event.header.subjects.clone() }),
+            EventKind::EventEmitted(arrival) => {
+                self.keep(Arrived { seq, at, arrival: arrival.clone(), keys: event.header.subjects.clone() })
+            }
             EventKind::EventsGathered { flow, events } => {
                 for event in events.iter().filter(|event| self.undispatched.contains_key(event)) {
                     self.gathered.insert((*event, flow.clone()), events.first().copied().unwrap_or(*event));

@@ -1,6 +1,6 @@
 //! Facts by memory and subject: an index in memory, folded from the log. It ranks nothing and forgets by rule only.
 
-use crate::seal::{KeyName, Keyring};
+use crate::seal::{KeyName, Keyring, has_hole};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::Plan;
@@ -57,10 +57,11 @@ impl Memories {
         }
     }
 
-    /// How many facts a subject has.
-    #[must_use]
-    pub fn count(&self, subject: &str) -> usize {
-        self.facts.values().filter_map(|subjects| subjects.get(subject)).map(VecDeque::len).sum()
+    /// How many facts of a subject would be dropped, or lose something, if he were forgotten.
+    pub(crate) fn count(&self, plan: &Plan, subject: &str) -> usize {
+        let redacts = |memory: &Arc<str>| plan.memories.get(&**memory).is_some_and(|memory| memory.terms.forget_redacts);
+        let of = self.facts.iter().filter_map(|(memory, subjects)| Some((redacts(memory), subjects.get(subject)?)));
+        of.map(|(redacts, facts)| facts.iter().filter(|fact| !redacts || !fact.keys.is_empty() && !has_hole(&fact.fields)).count()).sum()
     }
 
     /// The newest facts that are still to be kept at `now`, newest last.

@@ -67,11 +67,7 @@ pub(crate) fn inherited(subjects: &[KeyName], run: &str) -> Vec<KeyName> {
 }
 
 /// Every key that goes when somebody is forgotten: his own, and those of runs that met him among too many others.
-pub(crate) fn keys_with<'a>(
-    of: KeyName,
-    runs: impl Iterator<Item = (&'a Arc<str>, &'a [KeyName])>,
-    names: &mut BTreeSet<KeyName>,
-) {
+pub(crate) fn keys_with<'a>(of: KeyName, runs: impl Iterator<Item = (&'a Arc<str>, &'a [KeyName])>, names: &mut BTreeSet<KeyName>) {
     names.insert(of);
     let crowds = runs.filter(|(_, met)| met.len() > CROWD && met.contains(&of));
     names.extend(crowds.map(|(run, _)| KeyName::of_run(run)));
@@ -88,7 +84,8 @@ pub(crate) fn close(event: &mut Event, scope: &Scope<'_>, keys: Option<&dyn Keyr
     }
     // What could not be started is told in words that may be the sender's.
     let is_personal = is_personal || matches!(event.kind, EventKind::EventDispatched { .. });
-    let keys = keys.ok_or_else(|| StoreError::Keys("the log was opened without keys, and personal data are never written in clear".to_owned()))?;
+    let keys =
+        keys.ok_or_else(|| StoreError::Keys("the log was opened without keys, and personal data are never written in clear".to_owned()))?;
     let (mut kind, mut used) = (event.kind.clone(), event.used.clone());
     let place = event.header.run.clone().unwrap_or_else(|| format!("event {}", event.header.seq).into());
     let mut taker = Taker::new(scope, &event.header, is_personal, keys, owners(scope.subjects, &place, keys));

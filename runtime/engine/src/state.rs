@@ -394,15 +394,14 @@ impl RunState {
             }
             EventKind::WaitBegun { until, event } => self.fall_asleep(id, *until, event.as_ref(), seq),
             EventKind::WaitEnded { then: None } => self.wake_up(id, at),
-            // What follows says what became of the step.
-            EventKind::WaitEnded { then: Some(_) } => {}
             EventKind::EventTaken { event, value, .. } => {
                 self.taken.push(*event);
                 self.settle(id, Phase::Completed(None), value.clone(), at);
             }
             EventKind::EventEmitted(_) => self.settle(id, Phase::Completed(None), Value::record([]), at),
-            // Of the engine, or of the whole run.
+            // Of the engine, or of the whole run; and what another event follows that says what became of the step.
             EventKind::PlanAdopted { .. }
+            | EventKind::WaitEnded { then: Some(_) }
             | EventKind::SubjectForgotten { .. }
             | EventKind::EventReceived(_)
             | EventKind::EventRefused(_)

@@ -128,9 +128,8 @@ impl Vault {
         let list = List::open(&paths.forgotten)?;
         let mut inner = Inner::default();
         let (vault, entries) = VaultFile::open(&paths.vault, master)?;
-        let lost = (entries.is_none() && list.exists()).then(|| {
-            format!("the vault `{}` is gone, and a list of who was forgotten says that there was one", paths.vault.display())
-        });
+        let lost = (entries.is_none() && list.exists())
+            .then(|| format!("the vault `{}` is gone, and a list of who was forgotten says that there was one", paths.vault.display()));
         entries.into_iter().flatten().for_each(|entry| inner.take(entry));
         let opened = Self { inner: Mutex::new(inner), files: Some(Mutex::new(Files { vault, list })), lost };
         let gone = opened.gone();

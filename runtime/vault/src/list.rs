@@ -28,7 +28,9 @@ impl List {
         let fail = |why: String| StoreError::Keys(format!("the list of who was forgotten `{}` cannot be read: {why}", path.display()));
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path: path.to_owned(), exists: false, names: Vec::new() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Self { path: path.to_owned(), exists: false, names: Vec::new() });
+            }
             Err(error) => return Err(fail(error.to_string())),
         };
         let mut names = Vec::new();

@@ -65,7 +65,8 @@ impl Master {
 
     fn made(&self, path: &std::path::Path) -> Result<[u8; 32], StoreError> {
         let secret = crate::drawn()?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| failed("written", path, &error))?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| failed("written", path, &error))?;
         file.write_all(&secret).and_then(|()| file.sync_all()).map_err(|error| failed("written", path, &error))?;
         crate::file::sync_folder(path).map_err(|error| failed("written", path, &error))?;
         Ok(secret)

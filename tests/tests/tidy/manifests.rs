@@ -21,8 +21,15 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("bench", "tradewind-bench", EVERYTHING),
 ];
 
-const EVERYTHING: &[&str] =
-    &["tradewind-lang", "tradewind-stdlib", "tradewind-engine", "tradewind-store", "tradewind-models", "tradewind-connectors"];
+const EVERYTHING: &[&str] = &[
+    "tradewind-lang",
+    "tradewind-stdlib",
+    "tradewind-engine",
+    "tradewind-store",
+    "tradewind-vault",
+    "tradewind-models",
+    "tradewind-connectors",
+];
 
 const WITH_HARNESSES: &[&str] = &[
     "tradewind-lang",

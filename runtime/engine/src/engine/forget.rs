@@ -79,7 +79,7 @@ impl Engine {
         let (subject, known) = (subject.to_owned(), ring.known(subject));
         self.ask(move |shard| {
             let books = &shard.books;
-            let facts = books.memories.count(&subject);
+            let facts = books.memories.count(&shard.active.plan, &subject);
             let Some(name) = known else { return Affected { facts, ..Affected::default() } };
             let runs = || books.runs.iter().map(|(run, entry)| (run, met(entry)));
             let mut keys = BTreeSet::new();

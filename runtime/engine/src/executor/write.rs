@@ -55,8 +55,7 @@ impl Shard {
         });
         let plan = live.map_or(&active.plan, |live| &live.state.pinned.plan);
         let scope = Scope { plan, graph: live.map(|live| &*live.state.graph), subjects };
-        let written = seal::close(event, &scope, keys.as_deref())
-            .and_then(|closed| writer.push(event, closed).map_err(StoreError::Other));
+        let written = seal::close(event, &scope, keys.as_deref()).and_then(|closed| writer.push(event, closed).map_err(StoreError::Other));
         for name in event.header.subjects.iter() {
             if !subjects.contains(name) {
                 subjects.push(*name);

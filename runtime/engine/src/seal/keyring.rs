@@ -36,9 +36,9 @@ impl std::str::FromStr for KeyName {
     fn from_str(text: &str) -> Result<Self, String> {
         let fail = || format!("`{text}` is no name of a key");
         let (of, generation) = text.split_once('.').ok_or_else(fail)?;
-        let digits: Option<Vec<u8>> =
-            of.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-        let bytes: Vec<u8> = digits.ok_or_else(fail)?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+        let digits: Option<Vec<u8>> = of.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+        let bytes: Vec<u8> =
+            digits.ok_or_else(fail)?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
         let of = <[u8; 16]>::try_from(bytes.as_slice()).map_err(|_| fail())?;
         Ok(Self { of, generation: generation.parse().map_err(|_| fail())? })
     }

@@ -65,7 +65,8 @@ impl Search<'_> {
 
     fn operation(&mut self, name: &str) -> bool {
         let Some(operation) = self.plan.operations.get(name).cloned() else { return false };
-        let read = |before: &Operation| before.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)).cloned();
+        let read =
+            |before: &Operation| before.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)).cloned();
         let before = read(&operation);
         self.fields(&operation.request)
             || self.ty(&operation.response)

@@ -49,15 +49,12 @@ type See<'s> = dyn FnMut(Slot<'_>) + 's;
 pub(super) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
     of_kind(kind, see);
     match used {
-        Used::Answer { failures: texts, .. } | Used::Model { refused: texts, .. } => texts.iter_mut().for_each(|text| see(Slot::Text(text))),
+        Used::Answer { failures: texts, .. } | Used::Model { refused: texts, .. } => {
+            texts.iter_mut().for_each(|text| see(Slot::Text(text)))
+        }
         Used::Lookup { found } => derived(found, see),
         Used::Guard { refused: Some((_, message)), .. } => see(Slot::Text(message)),
-        Used::Guard { refused: None, .. }
-        | Used::State
-        | Used::Facts { .. }
-        | Used::Clock
-        | Used::Restart
-        | Used::TooLarge => {}
+        Used::Guard { refused: None, .. } | Used::State | Used::Facts { .. } | Used::Clock | Used::Restart | Used::TooLarge => {}
     }
 }
 
@@ -89,7 +86,9 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::StepOverdue { failure }
         | EventKind::StepFailed { failure, .. }
         | EventKind::RunFailed { failure } => failed(failure, see),
-        EventKind::ChildEnded { outcome: of, .. } | EventKind::PreImageRead { outcome: of } | EventKind::EffectSettled { outcome: of, .. } => {
+        EventKind::ChildEnded { outcome: of, .. }
+        | EventKind::PreImageRead { outcome: of }
+        | EventKind::EffectSettled { outcome: of, .. } => {
             outcome(of, see);
         }
         EventKind::StepCompleted { value } | EventKind::EventTaken { value, .. } => see(Slot::Value(value, Says::Step)),

@@ -118,7 +118,9 @@ impl<'a> Taker<'a> {
         let step = self.header.step.as_ref().and_then(|step| graph?.step(step.id));
         let by_name = |record: &str| Ty::Record(record.to_owned());
         let ty = match says {
-            Says::Input => graph.map(|graph| &graph.flow.input).filter(|input| plan.types.records.contains_key(*input)).map(|input| by_name(input)),
+            Says::Input => {
+                graph.map(|graph| &graph.flow.input).filter(|input| plan.types.records.contains_key(*input)).map(|input| by_name(input))
+            }
             Says::Item => match step.map(|step| &step.kind) {
                 Some(StepKind::Each(each)) => match &each.items.ty {
                     Ty::List(item) => Some((**item).clone()),
@@ -148,8 +150,9 @@ impl<'a> Taker<'a> {
         };
         match ty {
             Some(Ty::Null) => self.keep(value),
-            Some(ty) => self.walk(value, &ty, owners),
-            None => self.derived(value, owners),
+            // Only the fields of a record say what they are; a text alone may be anybody's.
+            Some(ty) if of_records(&ty) => self.walk(value, &ty, owners),
+            _ => self.derived(value, owners),
         }
     }
 
@@ -188,7 +191,16 @@ impl<'a> Taker<'a> {
                 None => self.derived(value, owners),
             },
             (
-                Ty::Bool | Ty::Int | Ty::Double | Ty::String | Ty::Bytes | Ty::Timestamp | Ty::Duration | Ty::Money | Ty::Decimal | Ty::Enum(_),
+                Ty::Bool
+                | Ty::Int
+                | Ty::Double
+                | Ty::String
+                | Ty::Bytes
+                | Ty::Timestamp
+                | Ty::Duration
+                | Ty::Money
+                | Ty::Decimal
+                | Ty::Enum(_),
                 Value::Bool(_)
                 | Value::Int(_)
                 | Value::Double(_)
@@ -228,6 +240,14 @@ impl<'a> Taker<'a> {
                 None => self.derived(value, owners),
             }
         }
+    }
+}
+
+fn of_records(ty: &Ty) -> bool {
+    match ty {
+        Ty::Record(_) => true,
+        Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => of_records(inner),
+        _ => false,
     }
 }
 

@@ -15,7 +15,6 @@ struct Inner {
     gone: BTreeSet<KeyName>,
     wanted: Vec<KeyName>,
     lost: bool,
-    unsettled: bool,
 }
 
 /// Keys in memory.
@@ -49,7 +48,7 @@ impl Keyring for MemoryKeys {
         let of = hash(subject);
         let generation = *inner.generations.entry(of).or_insert(1);
         let name = KeyName { of, generation };
-        inner.unsettled |= inner.made.insert(name);
+        inner.made.insert(name);
         Ok(name)
     }
 
@@ -76,8 +75,9 @@ impl Keyring for MemoryKeys {
     fn make(&self, name: KeyName) -> Result<Kept, StoreError> {
         if name.generation == 0 {
             let mut inner = self.lock();
-            let is_new = !inner.gone.contains(&name) && inner.made.insert(name);
-            inner.unsettled |= is_new;
+            if !inner.gone.contains(&name) {
+                inner.made.insert(name);
+            }
         }
         Ok(self.key(name))
     }
@@ -87,11 +87,11 @@ impl Keyring for MemoryKeys {
     }
 
     fn is_unsettled(&self) -> bool {
-        self.lock().unsettled
+        // There is no disk to wait for.
+        false
     }
 
     fn settle(&self) -> Result<(), StoreError> {
-        self.lock().unsettled = false;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! A log in memory. It keeps the contract of a real one, durability aside, and fails on demand.
 
-use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
 use super::MemoryKeys;
+use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
 use crate::seal::Keyring;
 use crate::segment::Segment;
 use std::collections::BTreeMap;
