@@ -104,12 +104,13 @@ fn search(stage: &Stage, numbers: impl Iterator<Item = usize> + Clone) {
 fn lived() -> Stage {
     let stage = trained();
     stage.write("flows/letters.kdl", LETTERS);
-    // 15 messages through the shipped flow, in which the words of the customer carry a canary.
-    let messages = stage.messages_of_distinct_orders(15);
+    // 11 messages through the shipped flow, in which the words of the customer carry a canary.
+    let messages = stage.messages_of_distinct_orders(11);
     let mut work = String::new();
     for (number, line) in messages.lines().enumerate() {
         let mut message: serde_json::Value = serde_json::from_str(line).unwrap();
-        message["text"] = format!("{} {}", canary(number), message["text"].as_str().unwrap()).into();
+        let carried = canary(if number < 8 { number } else { number + 4 });
+        message["text"] = format!("{carried} {}", message["text"].as_str().unwrap()).into();
         message["customer_id"] = if number < 8 { FORGOTTEN } else { KEPT }.into();
         work.push_str(&format!("{message}\n"));
     }
@@ -142,7 +143,7 @@ fn lived() -> Stage {
         waiting(&serde_json::json!({ "approvals": [item] }), "reply")
     };
     let edited = format!("body={}", canary(11));
-    let _ = stage.run(["approvals", "approve", &item(FORGOTTEN, "l1"), "--by", LEAD, &edited]).exits(0);
+    let _ = stage.run(["approvals", "approve", &item(FORGOTTEN, "l1"), "--by", LEAD, "--edit", &edited]).exits(0);
     let _ = stage.run(["approvals", "deny", &item(KEPT, "l2"), "--by", LEAD, "--reason", &canary(18)]).exits(0);
     // A call that fails: there is no such order, and the words of the message go with it all the same.
     let mut lost: serde_json::Value = serde_json::from_str(messages.lines().next().unwrap()).unwrap();
@@ -184,9 +185,10 @@ fn no_canary_is_in_any_file_and_after_forgetting_nothing_brings_one_back() {
 
     let told = log();
     for number in 0..12 {
-        assert!(!told.contains(&canary(number)), "canary {number} can still be read");
+        let event = told.split("{\"seq\"").find(|event| event.contains(&canary(number)));
+        assert!(event.is_none(), "canary {number} can still be read: {event:?}");
     }
-    for number in 16..CANARIES {
+    for number in (12..CANARIES).filter(|number| *number != 15) {
         assert!(told.contains(&canary(number)), "canary {number} is of somebody else");
     }
     assert!(told.contains("subject-forgotten") && told.contains("\"erased\":true"));

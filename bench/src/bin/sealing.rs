@@ -52,7 +52,8 @@ struct Arguments {
 }
 
 /// What is measured: its name, whether the texts are marked, and of how many people they are.
-const KINDS: [(&str, bool, usize); 3] = [("in clear", false, 1_000), ("sealed, 1,000 people", true, 1_000), ("sealed, somebody new each", true, usize::MAX)];
+const KINDS: [(&str, bool, usize); 3] =
+    [("in clear", false, 1_000), ("sealed, 1,000 people", true, 1_000), ("sealed, somebody new each", true, usize::MAX)];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

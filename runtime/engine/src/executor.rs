@@ -37,7 +37,6 @@ use tokio::task::JoinHandle;
 use tradewind_lang::plan::{Digest, StepId};
 use tradewind_lang::value::Value;
 
-pub(crate) use admit::FORGOTTEN;
 use admit::Starts;
 pub(crate) use commit::Batch;
 use commit::Item;

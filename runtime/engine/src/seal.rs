@@ -30,6 +30,9 @@ pub use walk::has_hole;
 /// What stands where a text was that nobody can read any more.
 pub const ERASED: &str = "erased";
 
+/// Why a run ends that met somebody who was forgotten.
+pub(crate) const FORGOTTEN: &str = "somebody whose data it works on was forgotten";
+
 /// What a run says belongs to so many people at most; where it has met more, to a key of the run itself.
 const CROWD: usize = 32;
 

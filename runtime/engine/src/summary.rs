@@ -3,7 +3,7 @@
 use crate::child::{Parent, Part};
 use crate::failure::Failure;
 use crate::ports::StoreError;
-use crate::seal::{ERASED, KeyName};
+use crate::seal::{ERASED, FORGOTTEN, KeyName};
 use crate::state::{Phase, RunState, Standing};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -160,7 +160,7 @@ impl RunSummary {
         if let Some(failure) = &mut self.failure {
             ERASED.clone_into(&mut failure.message);
         }
-        if let Some(reason) = &mut self.cancelled {
+        if let Some(reason) = self.cancelled.as_mut().filter(|reason| ***reason != *FORGOTTEN) {
             *reason = ERASED.into();
         }
     }

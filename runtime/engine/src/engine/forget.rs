@@ -7,9 +7,9 @@
 use super::Engine;
 use crate::books::Entry;
 use crate::decide::Wish;
-use crate::executor::{FORGOTTEN, Live, Message, Steer};
+use crate::executor::{Live, Message, Steer};
 use crate::ports::StoreError;
-use crate::seal::{KeyName, Keyring, keys_with};
+use crate::seal::{FORGOTTEN, KeyName, Keyring, keys_with};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

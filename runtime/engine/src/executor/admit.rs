@@ -5,7 +5,7 @@ use crate::arrivals::Arrived;
 use crate::decide::{Input, Turn, Wish};
 use crate::event::EventKind;
 use crate::planted::{Bug, planted};
-use crate::seal::KeyName;
+use crate::seal::{FORGOTTEN, KeyName};
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;
 use std::collections::VecDeque;
@@ -41,9 +41,6 @@ impl Starts {
         self.len() == 0
     }
 }
-
-/// Why a run ends that met somebody who was forgotten.
-pub(crate) const FORGOTTEN: &str = "somebody whose data it works on was forgotten";
 
 /// As much of a run's name as people need.
 fn short(run: &str) -> &str {

@@ -2,6 +2,7 @@
 //!
 //! The order is part of the format: sealed parts are named by the place they had in it.
 
+use super::FORGOTTEN;
 use crate::approval::{Approval, Verdict};
 use crate::event::{EventKind, Intent, Outcome, Used};
 use crate::failure::Failure;
@@ -79,6 +80,8 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
             see(Slot::Value(input, Says::Input));
             see(Slot::Digest(payload));
         }
+        // That somebody was forgotten is said of nobody.
+        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } if **reason == *FORGOTTEN => {}
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => see(Slot::Name(reason)),
         EventKind::ItemsPicked { items } => items.iter_mut().for_each(|item| see(Slot::Value(&mut item.value, Says::Item))),
         EventKind::FlowBegun { input } => see(Slot::Value(input, Says::Begun)),

@@ -68,7 +68,7 @@ fn letter(customer: &str, id: &str) -> Value {
     Value::record([
         ("id", Value::string(id)),
         ("customer_id", Value::string(customer)),
-        ("text", Value::string("praise 0.9: zanzibar-text")),
+        ("text", Value::string(format!("praise 0.9: zanzibar-text of {customer}"))),
         ("street", Value::string("quokka-street 7")),
     ])
 }
@@ -171,6 +171,10 @@ async fn whoever_is_forgotten_is_gone_from_the_log_and_from_memory_and_nobody_el
     let of_c1: Vec<_> = events.iter().filter(|event| event.header.erased).collect();
     assert!(of_c1.len() > 8, "{}", of_c1.len());
     assert!(!format!("{of_c1:?}").contains("edited-narwhal") && !format!("{of_c1:?}").contains("zanzibar"));
+    for event in &events {
+        let told = format!("{event:#?}");
+        assert!(!told.contains("zanzibar-text of c1"), "{told}");
+    }
     assert!(format!("{events:?}").contains("whispered-refusal"), "what was said to c3 is still there");
     assert!(events.iter().any(|event| matches!(&event.kind, EventKind::SubjectForgotten { keys } if keys.len() == 1)));
     let after = verify(&*world.log, 0).await.unwrap();
@@ -198,6 +202,7 @@ async fn runs_under_way_end_when_their_subject_is_forgotten_and_say_why() {
     assert_eq!(engine.approvals().await.unwrap().len(), 1);
     let ended = runs(&engine, "answer").await;
     assert_eq!(ended[0].status, RunStatus::Cancelled);
+    assert_eq!(ended[0].cancelled.as_deref(), Some("somebody whose data it works on was forgotten"));
     assert_eq!(ended[1].status, RunStatus::Waiting);
     assert!(world.connectors.requests().is_empty());
 }
