@@ -40,5 +40,10 @@ codes! {
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
     KEYS = "TW0575", Error, "the keys of personal data cannot be used";
     UNKNOWN_SUBJECT = "TW0576", Error, "nothing is known of this person";
+    SOURCE_UNREACHED = "TW0591", Error, "the source cannot be fetched";
+    HISTORY_REWRITTEN = "TW0592", Error, "a commit whose history was rewritten";
+    COMMIT_UNSIGNED = "TW0593", Error, "a commit that nobody known has signed";
+    COMMIT_UNFIT = "TW0594", Error, "a commit that cannot be taken";
+    NOTHING_TAKEN = "TW0595", Error, "nothing was taken from the source yet";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

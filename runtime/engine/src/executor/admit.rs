@@ -56,7 +56,8 @@ impl Shard {
     pub(super) fn begin(&mut self) {
         if self.books.adopted != Some(self.active.digest) {
             let active = self.active.clone();
-            self.switch_to(active, None, None, None);
+            let by = self.wanted_by.take();
+            self.switch_to(active, by, None, None);
         }
         self.books.plans.insert(self.active.digest, self.active.clone());
         // Keys that are gone by the list, which the log does not know yet: a crash, or a backup from before.
