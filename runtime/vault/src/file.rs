@@ -173,7 +173,7 @@ fn read(open: &Open, bytes: &[u8]) -> Result<(Vec<Entry>, u64), String> {
         let length = u32::from_be_bytes(*length) as usize;
         let Some(sealed) = bytes.get(at + 4..at + 4 + length).filter(|_| length <= LONGEST) else { break };
         let Some(entry) = open.opened(sealed, entries.len() as u64) else {
-            if bytes.len() > at + 4 + length + LONGEST {
+            if !entries.is_empty() && bytes.len() > at + 4 + length + LONGEST {
                 return Err(format!("entry {} was changed after it was written", entries.len() + 1));
             }
             break;
