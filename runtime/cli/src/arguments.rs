@@ -120,6 +120,13 @@ pub(crate) enum Command {
     /// Nobody can read those data again, in the log or in any copy of it. Runs that work on them end.
     #[command(after_help = "Example:\n  tradewind forget C-1042\n  tradewind forget C-1042 --yes --by privacy@northfield.example")]
     Forget(Forget),
+    /// Say what is spent or reserved of each budget, and what is left.
+    #[command(after_help = "Example:\n  tradewind budget --format json")]
+    Budget {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
     /// Judge models on rows they have not seen.
     #[command(after_help = "Example:\n  tradewind models eval")]
     Models(Models),

@@ -1,10 +1,12 @@
 //! The books of a shard: everything folded from its log. The executor and recovery fold alike, through here.
 
+use crate::actor::flow_name;
 use crate::arrivals::Arrivals;
 use crate::child::{Parent, Part};
-use crate::event::{Event, EventKind, Outcome};
+use crate::event::{Event, EventKind, Outcome, Used};
 use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
+use crate::kept::Answers;
 use crate::memory::{Fact, Memories};
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
@@ -64,6 +66,8 @@ pub(crate) struct Books<L> {
     pub(crate) keys: Option<Arc<dyn Keyring>>,
     /// Keys of which the log says that they are gone.
     pub(crate) forgotten: HashSet<KeyName>,
+    /// Answers of models that routes keep.
+    pub(crate) kept: Answers,
     /// Open inbox items and their runs.
     pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
     /// Closed inbox items, so that a second answer is told so.
@@ -93,6 +97,7 @@ impl<L: Holds> Books<L> {
             memories: Memories::default(),
             keys: None,
             forgotten: HashSet::new(),
+            kept: Answers::default(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
             arrivals: Arrivals::default(),
@@ -134,6 +139,9 @@ impl<L: Holds> Books<L> {
             summary.erase();
         }
         let summary = Arc::new(summary);
+        if !summary.is_part() {
+            self.guards.forget(run, crate::decide::is_budget);
+        }
         match event.kind {
             _ if summary.is_part() => {}
             EventKind::RunCompleted { .. } => self.completed += 1,
@@ -169,10 +177,12 @@ impl<L: Holds> Books<L> {
             }
             (Part::OnFailure, None) => (around.graph.on_failure().ok_or_else(nothing)?.clone(), Some(Arc::new(around.clone()))),
             (Part::Flow, Some(Phase::Flow { .. })) => {
-                let Some(StepKind::Begin(begin)) = parent.step.and_then(|id| around.graph.step(id)).map(|step| &step.kind) else {
-                    return Err(nothing());
+                let flow = match parent.step.and_then(|id| around.graph.step(id)).map(|step| &step.kind) {
+                    Some(StepKind::Begin(begin)) => begin.flow.clone(),
+                    Some(StepKind::Agent(acting)) => acting.actor.as_ref().map(|(name, _)| flow_name(name)).ok_or_else(nothing)?,
+                    _ => return Err(nothing()),
                 };
-                (around.pinned.flow(&begin.flow).ok_or_else(nothing)?.clone(), None)
+                (around.pinned.flow(&flow).ok_or_else(nothing)?.clone(), None)
             }
             _ => return Err(nothing()),
         };
@@ -251,6 +261,8 @@ impl<L: Holds> Books<L> {
         let adopted = self.adopted.and_then(|digest| self.plans.get(&digest));
         self.memories.forget(adopted.map(|pinned| &*pinned.plan), keys, self.keys.as_deref());
         self.arrivals.erase(keys);
+        // Whose words an answer repeats is not kept beside it.
+        self.kept = Answers::default();
         for entry in self.runs.values_mut() {
             match entry {
                 Entry::Ended(summary) if summary.subjects.iter().any(|name| keys.contains(name)) => {
@@ -290,6 +302,18 @@ impl<L: Holds> Books<L> {
                 (Some(key), Outcome::Done(_)) if !planted(Bug::GuardsFreedByDone) => self.guards.keep(&key),
                 (Some(key), _) => self.guards.release(&key),
                 (None, _) => {}
+            },
+            EventKind::StepCompleted { value } if matches!(&event.used, Used::Said(label) if &*label.tier == "remote") => {
+                let step = event.header.step.as_ref().map(|step| step.id);
+                let talk = self.live(run).and_then(|live| live.state_mut().step(step?)?.talk.clone());
+                let same = talk.and_then(|talk| talk.question.as_ref()?.same);
+                same.into_iter().for_each(|same| self.kept.keep(same, (event.header.seq, at), value));
+            }
+            EventKind::ModelAsked(question) => self.guards.hold(&question.key, &question.claims, at),
+            EventKind::ModelAnswered(answered) => match answered.spent {
+                Some(spent) => self.guards.spend(&answered.key, spent, at),
+                // What nobody knows stays reserved.
+                None => self.guards.keep(&answered.key),
             },
             EventKind::ApprovalRequested(approval) => {
                 self.inbox.insert(approval.id.clone(), run.clone());

@@ -2,8 +2,11 @@
 //!
 //! An event never changes meaning: a new one gets a new kind or a new last field with a default.
 
+mod blob;
 mod describe;
+mod talk;
 
+pub use blob::Blob;
 pub(crate) use describe::Fields;
 
 use crate::approval::{Approval, Verdict};
@@ -12,9 +15,10 @@ use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
 use crate::frozen::Scope;
 use crate::guard::Claim;
+use crate::question::{Answered, Called, Label, Looked, Purpose, Question};
 use crate::seal::KeyName;
 use crate::undo::Reversal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
@@ -109,6 +113,10 @@ pub enum Used {
         /// Why each earlier rung gave no answer.
         refused: Vec<String>,
     },
+    /// Who answered what a model was to say, of which tier, and how old the answer is, in microseconds.
+    Said(Label),
+    /// An answer that was kept was looked for, and none was found.
+    NothingKept(Looked),
     /// The events that hold the recalled facts.
     Facts {
         /// Their seqs.
@@ -217,35 +225,6 @@ pub struct Intent {
     /// The key of the effect that it takes back.
     #[serde(default)]
     pub undoes: Option<Arc<str>>,
-}
-
-/// Bytes, compact in MessagePack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blob(pub Arc<[u8]>);
-
-impl Serialize for Blob {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Blob;
-            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str("bytes")
-            }
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Blob, E> {
-                Ok(Blob(bytes.into()))
-            }
-            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Blob, E> {
-                Ok(Blob(bytes.into()))
-            }
-        }
-        deserializer.deserialize_bytes(Visitor)
-    }
 }
 
 /// What happened.
@@ -413,6 +392,14 @@ pub enum EventKind {
         /// Whether the run goes on without it.
         goes_on: bool,
     },
+    /// A model may be asked from now on.
+    ModelAsked(Arc<Question>),
+    /// What became of it.
+    ModelAnswered(Arc<Answered>),
+    /// What a model said was taken: a judgement of a draft, or its next version.
+    AnswerTaken(Purpose, Value),
+    /// A model called tools: each becomes a step, or is refused.
+    ToolsCalled(Arc<[Called]>),
     /// A person is asked.
     ApprovalRequested(Arc<Approval>),
     /// A person answered.
@@ -567,6 +554,10 @@ impl EventKind {
             Self::EffectAttempted { .. } => "effect-attempted",
             Self::EffectSettled { .. } => "effect-settled",
             Self::EffectDenied { .. } => "effect-denied",
+            Self::ModelAsked(_) => "model-asked",
+            Self::ModelAnswered(_) => "model-answered",
+            Self::AnswerTaken(..) => "answer-taken",
+            Self::ToolsCalled(_) => "tools-called",
             Self::ApprovalRequested(_) => "approval-requested",
             Self::ApprovalAnswered { .. } => "approval-answered",
             Self::ApprovalExpired { .. } => "approval-expired",

@@ -1,11 +1,13 @@
 //! Whole flows over twins: what an operator would notice.
 
+mod agents;
 mod answers;
 mod before;
 mod bounds;
 mod control;
 mod crash;
 mod doubt;
+mod drafts;
 mod events;
 mod interference;
 mod limits;
@@ -13,6 +15,7 @@ mod longest;
 mod parts;
 mod policies;
 mod random;
+mod reflections;
 mod reload;
 mod schedules;
 mod seal;

@@ -2,6 +2,7 @@
 
 use super::before::{self, Seen};
 use super::{Effect, Round};
+use crate::actor::agent_of;
 use crate::approval::{Approval, ApprovalKind};
 use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
@@ -19,6 +20,9 @@ use crate::undo::{AGAIN, Back, DONE_AGAIN, TAKEN_BACK};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Escalation, Operation, Stage, StepId, StepKind};
 use tradewind_lang::value::Value;
+
+/// The compiler saw to it that a person is asked; the policies of now may have changed.
+const UNSEEN: &str = "an agent that reads outside text does nothing that nobody looks at";
 
 /// What a step wants to do.
 struct Wanted {
@@ -78,7 +82,12 @@ fn is_again(round: &Round<'_>) -> bool {
 /// The flow whose policies hold for a step: of a reversal, that of the effect which is taken back.
 pub(super) fn flow_of(round: &Round<'_>, id: StepId) -> Arc<str> {
     let reverses = round.state.graph.node(id).and_then(|node| node.reverses.as_ref());
-    reverses.map_or(&round.state.graph.name, |reversal| &reversal.flow).clone()
+    match (reverses, agent_of(&round.state.graph.name)) {
+        (Some(reversal), _) => reversal.flow.clone(),
+        // An agent's own flow is none that a policy could name: it is held as the agent.
+        (None, Some(agent)) => agent.into(),
+        (None, None) => round.state.graph.name.clone(),
+    }
 }
 
 /// Whether the step acts on something outside.
@@ -145,6 +154,9 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     }
     if let Some(stage) = &wanted.stage {
         escalations.push(("stage".to_owned(), stage.escalation.clone()));
+    }
+    if step.steered && escalations.is_empty() {
+        return round.deny(id, "agent".to_owned(), UNSEEN.to_owned(), guard(over));
     }
     let policy = round.active.policy_digest;
     let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));

@@ -6,6 +6,7 @@ use super::FORGOTTEN;
 use crate::approval::{Approval, Verdict};
 use crate::event::{EventKind, Intent, Outcome, Used};
 use crate::failure::Failure;
+use crate::question::{Answer, Answered, Question, Turn};
 use crate::undo::{Back, NotBack, Reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::Digest;
@@ -53,6 +54,8 @@ pub(super) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
         Used::Answer { failures: texts, .. } | Used::Model { refused: texts, .. } => {
             texts.iter_mut().for_each(|text| see(Slot::Text(text)))
         }
+        Used::Said(label) => label.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
+        Used::NothingKept(looked) => looked.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
         Used::Lookup { found } => derived(found, see),
         Used::Guard { refused: Some((_, message)), .. } => see(Slot::Text(message)),
         Used::Guard { refused: None, .. } | Used::State | Used::Facts { .. } | Used::Clock | Used::Restart | Used::TooLarge => {}
@@ -113,6 +116,13 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::EventDispatched { failed, .. } => failed.iter_mut().for_each(|(_, why)| see(Slot::Text(why))),
         EventKind::FactRemembered { memory, fields, .. } => see(Slot::Value(fields, Says::Fact(memory))),
         EventKind::FactsRemembered { memory, facts, .. } => facts.iter_mut().for_each(|fact| see(Slot::Value(fact, Says::Fact(memory)))),
+        EventKind::ModelAsked(of) => question(Arc::make_mut(of), see),
+        EventKind::ModelAnswered(of) => answered(Arc::make_mut(of), see),
+        EventKind::AnswerTaken(_, value) => derived(value, see),
+        EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| match &mut called.call {
+            Ok((operation, request)) => see(Slot::Value(request, Says::Request(operation))),
+            Err(why) => see(Slot::Text(why)),
+        }),
         EventKind::RunCompleted { output } => derived(output, see),
         // Names, times and numbers; what is refused is told by its place alone, and is not kept.
         EventKind::PlanAdopted { .. }
@@ -132,6 +142,29 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::EventRefused(_)
         | EventKind::EventsGathered { .. }
         | EventKind::ScheduleFired { .. } => {}
+    }
+}
+
+fn question(of: &mut Question, see: &mut See<'_>) {
+    of.says.iter_mut().for_each(|said| turn(said, see));
+    of.same.iter_mut().for_each(|same| see(Slot::Digest(same)));
+    of.passed.iter_mut().for_each(|why| see(Slot::Text(why)));
+}
+
+fn turn(said: &mut Turn, see: &mut See<'_>) {
+    match said {
+        Turn::System(text) | Turn::User(text) | Turn::Model(text) | Turn::Tool { text, .. } => see(Slot::Name(text)),
+        Turn::Calls(calls) => calls.iter_mut().for_each(|call| see(Slot::Name(&mut call.arguments))),
+    }
+}
+
+fn answered(of: &mut Answered, see: &mut See<'_>) {
+    match &mut of.answer {
+        Answer::Said(reply) => {
+            see(Slot::Name(&mut reply.text));
+            reply.calls.iter_mut().for_each(|call| see(Slot::Name(&mut call.arguments)));
+        }
+        Answer::Silent(silence) => see(Slot::Text(&mut silence.message)),
     }
 }
 
