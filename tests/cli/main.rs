@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod approvals;
+mod backup;
 mod check;
 mod control;
 mod drafts;
@@ -13,6 +14,7 @@ mod interrupt;
 mod layout;
 #[cfg(unix)]
 mod links;
+mod log;
 mod look;
 mod parts;
 mod personal;

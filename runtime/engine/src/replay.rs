@@ -28,6 +28,8 @@ pub struct ReplayReport {
     /// Decisions that were not made again, as somebody's data that they rest on were erased. Their hashes were checked, and what
     /// they came to was taken from the log.
     pub erased: u64,
+    /// Decisions among them that used more than the log takes, and were not made again.
+    pub too_large: u64,
 }
 
 /// Why a replay ended early.
@@ -39,6 +41,8 @@ pub enum ReplayError {
     Differs {
         /// The event of the log.
         seq: u64,
+        /// The run.
+        run: Arc<str>,
         /// What the log says.
         logged: String,
         /// What was decided now.
@@ -71,6 +75,14 @@ impl Holds for Replayed {
 /// # Errors
 /// A log that cannot be read, or the first decision that comes out otherwise.
 pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, ReplayError> {
+    replay_run(log, shard, None).await
+}
+
+/// The same for one run, where one is named. What the others did is folded, as far as that run saw it.
+///
+/// # Errors
+/// A log that cannot be read, or the first decision that comes out otherwise.
+pub async fn replay_run(log: &dyn LogStore, shard: u32, run: Option<&str>) -> Result<ReplayReport, ReplayError> {
     let mut reader = Reader::new(log, shard);
     let mut books: Books<Replayed> = Books::new("".into());
     let mut report = ReplayReport::default();
@@ -80,13 +92,18 @@ pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, Repl
             return Ok(report);
         }
         for segment in &segments {
-            replay_segment(&mut books, &reader.events(segment)?, &mut report)?;
+            replay_segment(&mut books, &reader.events(segment)?, run, &mut report)?;
         }
     }
 }
 
 /// A run has at most one decision in a segment: it only goes on when its events are durable.
-fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut ReplayReport) -> Result<(), ReplayError> {
+fn replay_segment(
+    books: &mut Books<Replayed>,
+    events: &[Event],
+    wanted: Option<&str>,
+    report: &mut ReplayReport,
+) -> Result<(), ReplayError> {
     for decision in events.chunk_by(|one, two| one.header.run.is_some() && one.header.run == two.header.run) {
         let Some(first) = decision.first() else { continue };
         books.tenant = first.header.tenant.clone();
@@ -108,16 +125,21 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
         state.frozen = frozen;
-        let is_erased = state.erased || decision.iter().any(|event| event.header.erased);
-        report.erased += u64::from(is_erased);
-        // What was too large for the log is not in it, and what was erased is not any more: nothing to decide from.
-        if first.used != Used::TooLarge && !is_erased {
-            let decided = decide_again(active, state, first, decision);
-            compare(decision, &decided)?;
-            decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+        if wanted.is_none_or(|wanted| *wanted == **run) {
+            let is_erased = state.erased || decision.iter().any(|event| event.header.erased);
+            // What was too large for the log is not in it, and what was erased is not any more: nothing to decide from.
+            if is_erased {
+                report.erased += 1;
+            } else if first.used == Used::TooLarge {
+                report.too_large += 1;
+            } else {
+                let decided = decide_again(active, state, first, decision);
+                compare(decision, &decided)?;
+                decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+            }
+            report.decisions += u64::from(!is_erased);
+            report.events += decision.len() as u64;
         }
-        report.decisions += u64::from(!is_erased);
-        report.events += decision.len() as u64;
         for event in decision {
             books.apply(active, event).map_err(StoreError::Damaged)?;
         }
@@ -145,6 +167,7 @@ fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
     for event in logged {
         let differs = |draft: Option<&Draft>| ReplayError::Differs {
             seq: event.header.seq,
+            run: event.header.run.clone().unwrap_or_default(),
             logged: format!("{:?}", event.kind),
             decided: draft.map_or_else(|| "nothing".to_owned(), |draft| format!("{:?}", draft.kind)),
         };

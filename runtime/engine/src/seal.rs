@@ -209,6 +209,30 @@ fn fill(slot: Slot<'_>, next: &mut u32, filled: &mut HashMap<u32, Value>) {
     }
 }
 
+/// The key of images that were made after so many keys had gone.
+pub(crate) fn image_key(gone: usize) -> KeyName {
+    KeyName::of_run(&format!("image {gone}"))
+}
+
+/// An image, sealed as a whole; without keys there is nothing personal in it.
+pub(crate) fn close_image(bytes: Vec<u8>, gone: usize, keys: Option<&dyn Keyring>) -> Result<Vec<u8>, StoreError> {
+    let Some(keys) = keys else { return Ok(bytes) };
+    let Kept::Here(key) = keys.make(image_key(gone))? else {
+        return Err(StoreError::Keys("the key of the image is gone".to_owned()));
+    };
+    keys.settle()?;
+    let sealed = cipher::seal(&[key], b"image", bytes).ok_or_else(|| StoreError::Keys("the image could not be sealed".to_owned()))?;
+    Ok([&(gone as u64).to_be_bytes()[..], &sealed].concat())
+}
+
+/// The same, opened; none where it is none of these keys.
+pub(crate) fn open_image(bytes: &[u8], keys: Option<&dyn Keyring>) -> Option<Vec<u8>> {
+    let Some(keys) = keys else { return Some(bytes.to_vec()) };
+    let (gone, sealed) = bytes.split_first_chunk::<8>()?;
+    let Kept::Here(key) = keys.key(image_key(usize::try_from(u64::from_be_bytes(*gone)).ok()?)) else { return None };
+    cipher::open(&[key], b"image", sealed)
+}
+
 /// What a block is bound to: it opens nowhere else in the log.
 fn bound_to(header: &Header, names: &[KeyName], holes: &[u32]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(96 + names.len() * 20 + holes.len() * 4);

@@ -9,6 +9,8 @@ mod crash;
 mod doubt;
 mod drafts;
 mod events;
+mod exports;
+mod images;
 mod interference;
 mod limits;
 mod longest;

@@ -1,6 +1,7 @@
 //! A log together with the vault of its keys. It does nothing else.
 
 use std::sync::Arc;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::ports::{BoxFuture, LogStore, ShardHead, StoreError};
 use tradewind_engine::seal::Keyring;
 use tradewind_engine::segment::Segment;
@@ -34,6 +35,14 @@ impl LogStore for Keyed {
 
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         self.log.holds(shard, epoch)
+    }
+
+    fn anchors(&self, shard: u32) -> Vec<Anchor> {
+        self.log.anchors(shard)
+    }
+
+    fn prune(&self, anchor: Anchor) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.log.prune(anchor)
     }
 
     fn keys(&self) -> Option<Arc<dyn Keyring>> {

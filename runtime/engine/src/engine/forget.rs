@@ -9,7 +9,7 @@ use crate::books::Entry;
 use crate::decide::Wish;
 use crate::executor::{Live, Message, Steer};
 use crate::ports::StoreError;
-use crate::seal::{FORGOTTEN, KeyName, Keyring, keys_with};
+use crate::seal::{FORGOTTEN, KeyName, Keyring, image_key, keys_with};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,7 +81,9 @@ impl Engine {
             let books = &shard.books;
             let facts = books.memories.count(&shard.active.plan, &subject);
             let Some(name) = known else { return Affected { facts, ..Affected::default() } };
-            let runs = || books.runs.iter().map(|(run, entry)| (run, met(entry)));
+            let past: Vec<_> = books.past.keep().all().map(|(run, _)| (run.id, run.subjects)).collect();
+            let packed = || past.iter().map(|(run, subjects)| (run, (&**subjects, None)));
+            let runs = || books.runs.iter().map(|(run, entry)| (run, met(entry))).chain(packed());
             let mut keys = BTreeSet::new();
             keys_with(name, runs().map(|(run, (subjects, _))| (run, subjects)), &mut keys);
             let (mut open, mut ended) = (Vec::new(), 0);
@@ -116,6 +118,9 @@ impl Engine {
             let settling = ring.clone();
             on_disk(move || settling.settle()).await?;
         }
+        // What was known of everybody, in the image that is there now.
+        let gone = self.ask(|shard| shard.books.forgotten.len()).await?;
+        affected.keys.push(image_key(gone));
         self.want_gone(&ring, &affected.keys, by).await?;
         let until = Instant::now() + PATIENCE;
         let mut unsettled = affected.open.clone();

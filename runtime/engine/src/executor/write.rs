@@ -25,7 +25,7 @@ impl Shard {
         match run.and_then(|run| self.books.runs.get(run)) {
             Some(Entry::Live(live)) => live.state.subjects.clone(),
             Some(Entry::Ended(ended)) => ended.subjects.to_vec(),
-            None => Vec::new(),
+            None => run.and_then(|run| self.books.ended(run)).map_or_else(Vec::new, |ended| ended.subjects.to_vec()),
         }
     }
 
