@@ -18,6 +18,7 @@ mod log;
 mod look;
 mod migrate;
 mod parts;
+mod personal;
 mod reload;
 mod reports;
 mod run;

@@ -3,6 +3,7 @@
 mod archive;
 mod budgets;
 mod events;
+mod forgetting;
 mod handing;
 mod steering;
 pub(crate) mod undo;
@@ -87,6 +88,8 @@ pub(crate) enum Request {
     RollBack { to: Option<String>, by: String },
     /// What another plan would change; its bytes as hexadecimal digits.
     Difference { plan: String },
+    /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
+    Forget { subject: String, by: Option<String> },
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -126,8 +129,15 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Export { .. } | Self::Archive { .. } | Self::Prune { .. })
-            && !self.begins_something()
+        !matches!(
+            self,
+            Self::Answer { .. }
+                | Self::Control { .. }
+                | Self::Forget { by: Some(_), .. }
+                | Self::Export { .. }
+                | Self::Archive { .. }
+                | Self::Prune { .. }
+        ) && !self.begins_something()
             && !self.only_steers()
     }
 }
@@ -210,7 +220,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 7] = [
+const USAGE: [&str; 8] = [
     run::USAGE.id,
     run::UNKNOWN_RUN.id,
     run::UNKNOWN_APPROVAL.id,
@@ -218,6 +228,7 @@ const USAGE: [&str; 7] = [
     run::NOT_FROZEN.id,
     run::UNKNOWN_EVENT.id,
     run::UNKNOWN_EFFECT.id,
+    run::UNKNOWN_SUBJECT.id,
 ];
 
 impl From<Problem> for Failure {
@@ -274,6 +285,7 @@ impl Desk {
             Request::Thaw { whose, by, reason } => self.thaw(whose, &by, &reason).await,
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
+            Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,
@@ -357,6 +369,7 @@ impl Desk {
         match request {
             Request::Answer { id, decision, .. } => deadline = self.verdict(id, decision).await?.0.approval.deadline,
             Request::Undo { wanted, .. } => drop(self.undo(wanted, None).await?),
+            Request::Forget { subject, .. } => drop(self.forget(subject, None).await?),
             Request::DeadLetters { effect, .. } => drop(self.dead_letters(effect.as_deref(), None).await?),
             _ => {}
         }
@@ -495,6 +508,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "concurrency_key": run.concurrency_key.as_deref(),
         "parent": run.parent.as_ref().map(|parent| &*parent.run),
         "cost": run.cost.map(|cost| cost.to_string()),
+        "erased": run.erased,
         "plan": run.plan.to_string(),
     })
 }
@@ -537,6 +551,8 @@ fn event_as_json(event: &Event) -> Json {
         "policy": header.policy.to_string(),
         "kind": event.kind.name(),
         "about": describe::event(&event.kind),
+        "subjects": header.subjects.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "erased": header.erased,
         "cost": event.cost.map(|cost| cost.to_string()),
     })
 }

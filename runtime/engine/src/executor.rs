@@ -1,7 +1,6 @@
 //! The executor: one loop owns a shard. It takes inputs, has them decided, commits, and only then performs.
 //!
-//! It decides nothing itself. While a commit is under way it gathers the next one; after an error of the store
-//! it stops, and nothing that was not durable has happened.
+//! It decides nothing. While a commit is under way it gathers the next one; after an error of the store it stops.
 
 mod admit;
 mod children;
@@ -16,6 +15,7 @@ mod receive;
 mod steer;
 mod strike;
 mod timers;
+mod write;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};

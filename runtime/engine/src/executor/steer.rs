@@ -7,6 +7,7 @@ use crate::event::{Blob, EventKind};
 use crate::frozen::{Frozen, Note, Scope};
 use crate::pinned::Pinned;
 use crate::ports::Call;
+use crate::seal::KeyName;
 use crate::state::Standing;
 use crate::undo::{AGAIN, UNDO};
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) enum Steer {
     RollBack { to: Option<String>, by: Arc<str>, reply: SteerReply },
     Freeze { scope: Scope, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
     Thaw { scope: Scope, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
+    Forget { keys: Vec<KeyName>, by: Arc<str>, reply: SteerReply },
 }
 
 pub(crate) type SteerReply = oneshot::Sender<Result<Steered, SteerRefusal>>;
@@ -42,6 +44,8 @@ pub(crate) enum Steered {
     Adopted(Adopted),
     /// Something is frozen or thawed.
     Frozen,
+    /// Somebody is forgotten.
+    Forgotten,
     /// It was so already, and nothing was logged.
     Already,
 }
@@ -92,6 +96,9 @@ impl Shard {
                 let frozen = self.frozen.with(&scope, note);
                 self.log_of_engine(EventKind::EffectsFrozen { scope, reason }, Some(by), Some(Reply::Steer(reply, Steered::Frozen)));
                 self.set_frozen(frozen);
+            }
+            Steer::Forget { keys, by, reply } => {
+                self.log_of_engine(EventKind::SubjectForgotten { keys }, Some(by), Some(Reply::Steer(reply, Steered::Forgotten)));
             }
             Steer::Freeze { scope, reply, .. } => drop(reply.send(Err(SteerRefusal::UnknownScope(scope)))),
             Steer::Thaw { scope, by, reason, reply } => {
@@ -145,7 +152,7 @@ impl Shard {
         self.look_at_all();
     }
 
-    fn log_of_engine(&mut self, kind: EventKind, actor: Option<Arc<str>>, reply: Option<Reply>) {
+    pub(super) fn log_of_engine(&mut self, kind: EventKind, actor: Option<Arc<str>>, reply: Option<Reply>) {
         self.write_down(kind, actor, 0, reply);
     }
 
@@ -211,7 +218,7 @@ impl Shard {
         if start.active.digest == self.active.digest || [UNDO, AGAIN].contains(&&*start.flow) {
             return Some(start);
         }
-        match prepare(&self.active, &start.flow, &start.input, start.known_by.as_ref()) {
+        match prepare(&self.active, &start.flow, &start.input, start.known_by.as_ref(), self.ports.log.keys().as_deref()) {
             Ok(again) => Some(StartRequest {
                 run: again.run,
                 trace: again.trace,
