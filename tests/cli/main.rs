@@ -7,6 +7,7 @@ mod control;
 mod evaluate;
 mod events;
 mod fixes;
+mod forks;
 mod graphs;
 mod interrupt;
 mod layout;

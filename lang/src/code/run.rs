@@ -1,4 +1,4 @@
-//! Codes: refusals at run time: repositories, inputs, stores, effects (TW05xx).
+//! Codes: refusals at run time: repositories, inputs, stores, effects (TW05xx, TW06xx).
 
 codes! {
     NO_REPOSITORY = "TW0501", Error, "there is no repository here";
@@ -38,5 +38,9 @@ codes! {
     EVENT_REFUSED = "TW0545", Error, "an event was not taken";
     UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
+    NOT_FORKABLE = "TW0605", Error, "a run that cannot be forked";
+    UNKNOWN_STEP = "TW0606", Error, "the flow has no such step";
+    KEPT_MISFIT = "TW0607", Error, "what a step came to does not fit the plan of today";
+    BATCH_CHANGED = "TW0608", Error, "a batch that nobody looked at as it is";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

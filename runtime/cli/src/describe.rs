@@ -58,6 +58,20 @@ pub(crate) fn event(kind: &EventKind) -> String {
         }
         EventKind::ApprovalAnswered { approval, verdict, .. } => format!("{approval}: {}", verdict_of(verdict)),
         EventKind::ApprovalExpired { approval, .. } => format!("{approval}: nobody answered in time"),
+        EventKind::ApprovalRaised(raised) => {
+            format!(
+                "{}: nobody answered in time; {} is asked until {}",
+                raised.approval,
+                raised.to.join(", "),
+                timestamp_text(raised.deadline)
+            )
+        }
+        EventKind::StepInherited(kept) => format!("as in run {}", kept.of.chars().take(12).collect::<String>()),
+        EventKind::EffectInherited(done) => {
+            let (run, key): (String, String) = (done.run.chars().take(12).collect(), done.key.chars().take(12).collect());
+            format!("{} {} was done by run {run}, key {key}", done.operation, shortened(&to_json(&done.request)))
+        }
+        EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
         EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
         EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
         EventKind::RunCompleted { output } => shortened(&to_json(output)),

@@ -12,6 +12,7 @@ mod claimed;
 mod control;
 mod due;
 mod effect;
+pub(crate) mod inherit;
 mod model;
 mod person;
 mod read;
@@ -25,6 +26,7 @@ use crate::backoff::{UNREACHABLE_FOR, Unreached};
 use crate::child::{Child, ChildEnd, Parent};
 use crate::event::{EventKind, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
+use crate::fork::Forked;
 use crate::pinned::Pinned;
 use crate::ports::{Call, CallOutcome, Classification};
 use crate::scope::StepScope;
@@ -97,9 +99,18 @@ pub enum Input {
         turn: Turn,
         /// The run within which it runs.
         parent: Option<Parent>,
+        /// What it takes over, where it is a fork.
+        fork: Option<Arc<Forked>>,
     },
     /// A run within it has ended.
     ChildEnded(ChildEnd),
+    /// An item of an `each` waits for people as one of a batch.
+    ItemAsks {
+        /// The step.
+        step: StepId,
+        /// The item's place.
+        place: u32,
+    },
     /// Its concurrency key is free.
     Admit,
     /// Somebody, or the engine, wants something of the whole run.
@@ -371,10 +382,11 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         decision: Decision::default(),
     };
     match input {
-        Input::Start { key, input, actor, concurrency_key, turn, parent } => {
-            start::begin(&mut round, (key, input), actor, (concurrency_key.as_ref(), turn), parent.as_ref());
+        Input::Start { key, input, actor, concurrency_key, turn, parent, fork } => {
+            start::begin(&mut round, (key, input), actor, (concurrency_key.as_ref(), turn), (parent.as_ref(), fork.as_ref()));
         }
         Input::ChildEnded(end) => children::ended(&mut round, end),
+        Input::ItemAsks { step, place } => children::asks(&mut round, *step, *place),
         Input::Admit => start::admit(&mut round),
         Input::Control { by, wish } => control::wish(&mut round, by, wish),
         Input::Advance => {}

@@ -2,6 +2,7 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+mod fork;
 mod inlet;
 pub(crate) mod prepare;
 mod steer;
@@ -15,7 +16,7 @@ use crate::event::Event;
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::key::run_id;
 use crate::memory::Fact;
-use crate::pinned::{FlowGraph, Pinned};
+use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
@@ -29,6 +30,7 @@ use tradewind_lang::value::Value;
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
 pub use crate::trigger::typed_record;
+pub use fork::{ForkError, PlannedFork};
 pub use inlet::{Address, Answer, ReceiveError};
 pub use steer::{Adoption, SteerError};
 
@@ -271,6 +273,31 @@ impl Engine {
         answer.await.map_err(|_| stopped())?.map_err(AnswerError::Refused)
     }
 
+    /// Gives several items of the inbox the same answer, handed in together; returns when each is durable or refused. One that is not
+    /// taken keeps none of the others from it.
+    pub async fn answer_all(&self, approvals: &[Arc<str>], by: &str, verdict: Verdict) -> Vec<(Arc<str>, Result<(), AnswerError>)> {
+        let mut answers = Vec::with_capacity(approvals.len());
+        let mut waiting = Vec::with_capacity(approvals.len());
+        if let Err(why) = within_bounds(&verdict) {
+            let refusal = AnswerError::Refused(AnswerRefusal::BadValue(why));
+            return approvals.iter().map(|approval| (approval.clone(), Err(refusal.clone()))).collect();
+        }
+        let stopped = || self.stopped().map_or(AnswerError::Stopped, AnswerError::Store);
+        for approval in approvals {
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Answer { approval: approval.clone(), by: by.into(), verdict: verdict.clone(), reply };
+            waiting.push((approval.clone(), self.outside.send(message).await.is_ok().then_some(answer)));
+        }
+        for (approval, answer) in waiting {
+            let answer = match answer {
+                Some(answer) => answer.await.map_err(|_| stopped()).and_then(|answer| answer.map_err(AnswerError::Refused)),
+                None => Err(stopped()),
+            };
+            answers.push((approval, answer));
+        }
+        answers
+    }
+
     /// Wants something of a run as a whole; returns when that is durable. What is under way outside is settled first.
     ///
     /// # Errors
@@ -337,7 +364,7 @@ impl Engine {
         enum Found {
             Nothing,
             Live(Box<RunDetails>),
-            Ended(Arc<RunSummary>, Option<(Arc<Pinned>, Arc<FlowGraph>)>),
+            Ended(Arc<RunSummary>),
         }
         let wanted: Arc<str> = id.into();
         let found = self
@@ -347,23 +374,26 @@ impl Engine {
                     let summary = shard.summary_of(&live.state);
                     Found::Live(Box::new(RunDetails { summary, ..RunDetails::of(&live.state) }))
                 }
-                Some(Entry::Ended(summary)) => {
-                    let pinned = shard.books.plans.get(&summary.plan).cloned();
-                    Found::Ended(summary.clone(), pinned.zip(shard.books.graph_of(summary)))
-                }
+                Some(Entry::Ended(summary)) => Found::Ended(summary.clone()),
             })
             .await?;
-        let (summary, pinned) = match found {
-            Found::Nothing => return Ok(None),
-            Found::Live(details) => return Ok(Some(*details)),
-            Found::Ended(summary, pinned) => (summary, pinned),
-        };
+        match found {
+            Found::Nothing => Ok(None),
+            Found::Live(details) => Ok(Some(*details)),
+            Found::Ended(summary) => Ok(self.folded(&summary).await?.map(|state| RunDetails::of(&state))),
+        }
+    }
+
+    /// The state of a run that has ended, folded from the log again.
+    async fn folded(&self, summary: &Arc<RunSummary>) -> Result<Option<RunState>, StoreError> {
+        let of = summary.clone();
+        let pinned = self.ask(move |shard| shard.books.plans.get(&of.plan).cloned().zip(shard.books.graph_of(&of))).await?;
         let Some((pinned, graph)) = pinned else { return Ok(None) };
         let (_, trace) = run_id(&self.active().tenant, &summary.flow, &summary.key);
         let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
-        let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;
+        let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(&summary.id)).await?;
         events.iter().for_each(|event| state.apply(event));
-        Ok(Some(RunDetails::of(&state)))
+        Ok(Some(state))
     }
 
     /// The inbox, oldest first.

@@ -2,18 +2,21 @@
 //!
 //! An event never changes meaning: a new one gets a new kind or a new last field with a default.
 
+mod blob;
 mod describe;
 
+pub use blob::Blob;
 pub(crate) use describe::Fields;
 
-use crate::approval::{Approval, Verdict};
+use crate::approval::{Approval, Raised, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
+use crate::fork::{Forked, Inherited, Kept};
 use crate::frozen::Scope;
 use crate::guard::Claim;
 use crate::undo::Reversal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, OnTimeout, StepId};
@@ -212,35 +215,9 @@ pub struct Intent {
     /// The key of the effect that it takes back.
     #[serde(default)]
     pub undoes: Option<Arc<str>>,
-}
-
-/// Bytes, compact in MessagePack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blob(pub Arc<[u8]>);
-
-impl Serialize for Blob {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Blob;
-            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str("bytes")
-            }
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Blob, E> {
-                Ok(Blob(bytes.into()))
-            }
-            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Blob, E> {
-                Ok(Blob(bytes.into()))
-            }
-        }
-        deserializer.deserialize_bytes(Visitor)
-    }
+    /// The key of the effect in whose place it is done: another one of the run that this was forked from.
+    #[serde(default)]
+    pub instead_of: Option<Arc<str>>,
 }
 
 /// What happened.
@@ -289,6 +266,9 @@ pub enum EventKind {
         /// The run within which it runs.
         #[serde(default)]
         parent: Option<Parent>,
+        /// What it takes over, where it is a fork.
+        #[serde(default)]
+        fork: Option<Arc<Forked>>,
     },
     /// Its concurrency key is free: a run that was held begins.
     RunAdmitted,
@@ -310,6 +290,11 @@ pub enum EventKind {
     ItemsPicked {
         /// In the order of their places.
         items: Vec<Picked>,
+    },
+    /// An item waits for people as one of a batch: another one may be at work beside it.
+    ItemSetAside {
+        /// Its place in the list.
+        place: u32,
     },
     /// Another flow begins, as a run within this one.
     FlowBegun {
@@ -358,6 +343,10 @@ pub enum EventKind {
         /// Whether the run goes on without it.
         goes_on: bool,
     },
+    /// A step came to what it had come to before the fork.
+    StepInherited(Arc<Kept>),
+    /// An effect had been done before the fork, and is not done again.
+    EffectInherited(Arc<Inherited>),
     /// What is there before an effect was read, or could not be.
     PreImageRead {
         /// What.
@@ -423,6 +412,8 @@ pub enum EventKind {
         /// What follows.
         then: OnTimeout,
     },
+    /// Nobody answered in time, and the next team gets it.
+    ApprovalRaised(Arc<Raised>),
     /// The question has no object any more.
     ApprovalWithdrawn {
         /// The approval.
@@ -542,6 +533,7 @@ impl EventKind {
             Self::CancelRequested { .. } => "cancel-requested",
             Self::ArmTaken { .. } => "arm-taken",
             Self::ItemsPicked { .. } => "items-picked",
+            Self::ItemSetAside { .. } => "item-set-aside",
             Self::FlowBegun { .. } => "flow-begun",
             Self::FailureHandled { .. } => "failure-handled",
             Self::ChildEnded { .. } => "child-ended",
@@ -550,6 +542,8 @@ impl EventKind {
             Self::StepCompleted { .. } => "step-completed",
             Self::StepSkipped { .. } => "step-skipped",
             Self::StepFailed { .. } => "step-failed",
+            Self::StepInherited(_) => "step-inherited",
+            Self::EffectInherited(_) => "effect-inherited",
             Self::PreImageRead { .. } => "pre-image-read",
             Self::UndoPlanned { .. } => "undo-planned",
             Self::IntentRecorded(_) => "intent-recorded",
@@ -559,6 +553,7 @@ impl EventKind {
             Self::ApprovalRequested(_) => "approval-requested",
             Self::ApprovalAnswered { .. } => "approval-answered",
             Self::ApprovalExpired { .. } => "approval-expired",
+            Self::ApprovalRaised(_) => "approval-raised",
             Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
             Self::WaitBegun { .. } => "wait-begun",
             Self::WaitEnded { .. } => "wait-ended",

@@ -20,6 +20,7 @@ use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::engine::StartError;
+use crate::fork::Forked;
 use crate::frozen::Frozen;
 use crate::pinned::Pinned;
 use crate::planted::{Bug, planted};
@@ -79,6 +80,8 @@ pub(crate) struct StartRequest {
     pub(crate) refused: Arc<OnceLock<StartError>>,
     /// Its key, where its flow names none.
     pub(crate) known_by: Option<Arc<str>>,
+    /// What it takes over, where it is a fork.
+    pub(crate) fork: Option<Arc<Forked>>,
 }
 
 /// A question to the loop, answered from its state.

@@ -17,6 +17,7 @@ pub mod event;
 mod executor;
 pub mod failure;
 mod fit;
+pub mod fork;
 pub mod frozen;
 pub mod guard;
 pub mod history;

@@ -5,6 +5,7 @@
 
 mod children;
 mod effects;
+mod inherit;
 mod phase;
 mod settle;
 mod sleep;
@@ -13,6 +14,7 @@ mod undo;
 use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason};
 use crate::failure::{Failure, FailureKind};
+use crate::fork::Forked;
 use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
@@ -76,6 +78,8 @@ pub struct RunState {
     pub parent: Option<Parent>,
     /// That run as it stood when this one began, for an item of an `each` and for what follows a failure.
     pub outer: Option<Arc<RunState>>,
+    /// What it takes over, where it is a fork or runs within one.
+    pub fork: Option<Arc<Forked>>,
     /// Runs within it that have not ended.
     pub children: u32,
     /// Whether what follows its failure has been done.
@@ -132,6 +136,7 @@ impl RunState {
             asking: 0,
             parent: None,
             outer: None,
+            fork: None,
             children: 0,
             handled: Handled::No,
             failure: Value::Null,
@@ -286,8 +291,9 @@ impl RunState {
             self.cost = self.cost.map_or(Some(cost), |sum| sum.plus(cost).or(Some(sum)));
         }
         match (kind, step) {
-            (EventKind::RunStarted { key, input, payload, concurrency_key, held, parent, .. }, _) => {
+            (EventKind::RunStarted { key, input, payload, concurrency_key, held, parent, fork, .. }, _) => {
                 self.parent.clone_from(parent);
+                self.fork = fork.clone().or_else(|| self.fork.take());
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
                 self.starter = actor.cloned().unwrap_or_else(|| "".into());
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
@@ -361,6 +367,8 @@ impl RunState {
                 self.skip_arms(id, None);
                 self.fail_unless(*goes_on, failure);
             }
+            EventKind::StepInherited(kept) => self.keep(id, kept, at),
+            EventKind::EffectInherited(done) => self.inherit(id, done, at),
             EventKind::PreImageRead { outcome } => self.seen(id, outcome, at),
             EventKind::IntentRecorded(intent) => self.open_effect(id, intent, at, seq),
             EventKind::EffectAttempted { attempt, doubt, code, next, .. } => self.attempted(id, (*attempt, *doubt), code, *next, at),
@@ -371,6 +379,8 @@ impl RunState {
             }
             EventKind::ApprovalRequested(approval) => self.ask(id, approval, at, seq),
             EventKind::ApprovalAnswered { verdict, closes, edited, .. } => self.answered(id, actor, verdict, *closes, edited.as_ref(), at),
+            EventKind::ApprovalRaised(raised) => self.raise(id, raised),
+            EventKind::ItemSetAside { place } => self.set_aside(id, *place),
             EventKind::ApprovalExpired { then, .. } => {
                 if matches!(then, OnTimeout::Approve) {
                     self.approve(id, at);

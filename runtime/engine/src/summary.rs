@@ -84,6 +84,8 @@ pub struct RunSummary {
     pub waited: i64,
     /// The run within which it runs.
     pub parent: Option<Parent>,
+    /// The run that it was forked from, and from which step on.
+    pub forked: Option<(Arc<str>, Option<Arc<str>>)>,
     /// Digest of its input.
     pub payload: Digest,
     /// Digest of the plan it follows.
@@ -134,6 +136,7 @@ impl RunSummary {
             cost: state.cost,
             waited: state.stopped(),
             parent: state.parent.clone(),
+            forked: state.fork.as_ref().filter(|_| state.parent.is_none()).map(|fork| (fork.of.clone(), fork.from.clone())),
             payload: state.payload,
             plan: state.pinned.digest,
             first: state.first,
@@ -181,6 +184,8 @@ impl RunDetails {
         let members = state.graph.nodes.iter().zip(&state.steps).filter(|(node, _)| node.is_member);
         let steps = members.map(|(node, step)| {
             let (status, note) = phase(&step.phase);
+            let inherited = step.inherited.as_ref().map(|run| format!("inherited from {}", run.get(..12).unwrap_or(run)));
+            let note = inherited.or(note);
             StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
         });
         Self { summary: RunSummary::of(state), input: state.input.clone(), steps: steps.collect() }

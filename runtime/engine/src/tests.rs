@@ -1,13 +1,16 @@
 //! Whole flows over twins: what an operator would notice.
 
 mod answers;
+mod batches;
 mod before;
 mod bounds;
 mod control;
 mod crash;
 mod doubt;
 mod events;
+mod forks;
 mod interference;
+mod levels;
 mod limits;
 mod longest;
 mod parts;

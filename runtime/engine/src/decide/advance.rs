@@ -93,12 +93,16 @@ fn start(round: &mut Round<'_>, id: StepId) {
     {
         return undo::leave(round, id);
     }
+    if super::inherit::keeps(round, id) {
+        return;
+    }
     match step.when.as_ref().map(|when| round.holds(when)) {
         None | Some(Ok(true)) => {}
         Some(Ok(false)) => return round.emit(Some(id), EventKind::StepSkipped { why: SkipReason::Condition }, Used::State, None),
         Some(Err(message)) => return round.fail_rule(id, message),
     }
     match &step.kind {
+        StepKind::Act { .. } if act::is_done(round, id) => {}
         _ if super::wait::is_put_off(round, id) => {}
         StepKind::Let { value } => match round.evaluate(value) {
             Ok(value) => round.complete(id, value, Used::State, None),
@@ -219,17 +223,22 @@ fn choose(round: &mut Round<'_>, id: StepId, arms: &[Arm]) {
             Some(Ok(false)) => {}
             Some(Err(message)) => return round.fail_rule(id, message),
             None | Some(Ok(true)) => {
-                let taken = u16::try_from(place).unwrap_or(u16::MAX);
-                round.emit(Some(id), EventKind::ArmTaken { arm: taken }, Used::State, None);
-                // An arm without steps is through at once.
-                if matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Arm { left: 0, .. })) {
-                    answer_arm(round, id, &arm.output);
-                }
-                return;
+                return take_arm(round, id, u16::try_from(place).unwrap_or(u16::MAX));
             }
         }
     }
     round.fail_rule(id, "no arm holds".to_owned());
+}
+
+/// A `choose` takes an arm; one without steps is through at once.
+pub(super) fn take_arm(round: &mut Round<'_>, id: StepId, arm: u16) {
+    round.emit(Some(id), EventKind::ArmTaken { arm }, Used::State, None);
+    let graph = round.state.graph.clone();
+    if let Some(step) = graph.step(id)
+        && matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Arm { left: 0, .. }))
+    {
+        leave(round, id, step, arm);
+    }
 }
 
 fn leave(round: &mut Round<'_>, id: StepId, step: &Step, arm: u16) {

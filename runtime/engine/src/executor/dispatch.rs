@@ -64,7 +64,7 @@ impl StartRequest {
     ) -> Result<(Self, oneshot::Receiver<Started>), StartError> {
         let Prepared { run, trace, flow, key, payload, concurrency_key } = prepare(active, flow, &input, known_by.as_ref())?;
         let ((reply, answer), refused, active) = (oneshot::channel(), Arc::new(OnceLock::new()), active.clone());
-        Ok((Self { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by }, answer))
+        Ok((Self { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by, fork: None }, answer))
     }
 }
 

@@ -210,4 +210,6 @@ pub struct StepState {
     pub before: Option<Arc<PreImage>>,
     /// The effect that it did.
     pub done: Option<Arc<DoneEffect>>,
+    /// The run that it has this from: it was forked from it.
+    pub inherited: Option<Arc<str>>,
 }

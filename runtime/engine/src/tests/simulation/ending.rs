@@ -6,6 +6,7 @@ use super::script::{KINDS, verdict, work};
 use crate::decide::Wish;
 use crate::event::{EventKind, Outcome};
 use crate::failure::FailureKind;
+use crate::frozen::Scope;
 use crate::ports::Clock;
 use crate::ports::LogStore;
 use crate::recover::verify;
@@ -34,6 +35,7 @@ pub(super) async fn end(life: &mut Life) -> Share {
     // The clock is set right again, where it was set back.
     let newest = life.judge.lock().unwrap().events.last().map_or(0, |event| event.header.at);
     life.clock.set(newest.max(life.clock.now()));
+    life.freeze(Scope::All, true).await;
     life.rest().await;
     let before: BTreeSet<Arc<str>> =
         life.judge.lock().unwrap().runs.iter().filter(|(_, run)| run.ended.is_some()).map(|(id, _)| id.clone()).collect();

@@ -125,6 +125,20 @@ flow "sift" {
     }
     output { count "=size(all)" }
 }
+flow "letters" {
+    summary "Tell several what somebody has read"
+    input "texts"
+    key "=input.id"
+    deadline "9h"
+    each "all" in="=input.all" as="text" key="=text.id" max=20 max-parallel=2 {
+        act "tell" on-denied="skip" on-error=skip {
+            call "desk.reply" message_id="=text.id" words="=text.one"
+            stage to="leads" within="6h" on-timeout=deny batch=run { then to="finance" within="2h" }
+        }
+        output { ran "=steps.tell.ran" }
+    }
+    output { count "=size(all)" }
+}
 flow "ship" {
     summary "Ship what is paid"
     input { field "order_id" string; field "amount" int }
@@ -180,7 +194,10 @@ policy "credits" owner="leads" {
     on "pay.credit"
     deny "huge" when="effect.amount > '1000 USD'"
     limit "daily" sum="=effect.amount" max="900 USD" per=day
-    escalate "large" when="effect.amount > '200 USD'" to="leads" within="6h" on-timeout=deny
+    escalate "large" when="effect.amount > '200 USD'" to="leads" within="6h" on-timeout=deny {
+        then to="finance" within="3h"
+        then to="leads" within="1h"
+    }
 }
 policy "pages" owner="leads" {
     on "desk.page"
@@ -188,7 +205,25 @@ policy "pages" owner="leads" {
 }
 "#;
 
-/// Every flow of the simulation, compiled.
-pub(super) fn shop() -> Arc<Plan> {
-    plan(&[PROJECT, TRIAGE, OTHERS])
+/// The plans of the simulation.
+pub(super) struct Plans {
+    /// Every flow of it.
+    pub(super) shop: Arc<Plan>,
+    /// What a reload brings.
+    pub(super) reloaded: Arc<Plan>,
 }
+
+/// Every flow of the simulation, compiled; twice, as a reload brings another plan.
+pub(super) fn plans() -> Plans {
+    Plans { shop: plan(&[PROJECT, TRIAGE, OTHERS]), reloaded: plan(&[PROJECT, TRIAGE, OTHERS, MORE]) }
+}
+
+/// What a reload brings: one flow more, and nothing that the judge holds a run against.
+const MORE: &str = r#"
+flow "spare" {
+    summary "Nobody starts it"
+    input "wish"
+    let "order" "=input.order"
+    output { order "=order" }
+}
+"#;

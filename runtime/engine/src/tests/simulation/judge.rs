@@ -3,6 +3,8 @@
 //! It folds nothing with the engine's own code; what it knows it has from the events alone.
 
 mod asked;
+mod family;
+mod frozen;
 mod limits;
 mod order;
 mod timely;
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, Plan};
+use tradewind_lang::value::Value;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +35,7 @@ pub(super) struct Run {
     pub(super) is_part: bool,
     pub(super) parent: Option<Arc<str>>,
     pub(super) payload: Digest,
+    pub(super) input: Value,
     pub(super) ended: Option<EventKind>,
     pub(super) paused: bool,
     /// It goes on only to settle what it has under way.
@@ -59,6 +63,8 @@ pub(super) struct Judge {
     pub(super) timely: timely::Timely,
     order: order::Order,
     limits: limits::Limits,
+    families: family::Families,
+    frozen: frozen::Held,
     received: BTreeMap<[u8; 16], (u64, i64)>,
     dispatched: BTreeSet<u64>,
 }
@@ -76,6 +82,8 @@ impl Judge {
             timely: timely::Timely::default(),
             order: order::Order::default(),
             limits: limits::Limits::default(),
+            families: family::Families::default(),
+            frozen: frozen::Held::default(),
             received: BTreeMap::new(),
             dispatched: BTreeSet::new(),
         }
@@ -119,18 +127,21 @@ impl Judge {
         asked::look(self, &event);
         timely::look(self, &event);
         order::look(self, &event);
+        family::look(self, &event);
+        frozen::look(self, &event);
         self.events.push(event);
     }
 
     fn of_run(&mut self, event: &Event) {
         let Some(run) = &event.header.run else { return };
-        if let EventKind::RunStarted { flow, payload, parent, .. } = &event.kind {
+        if let EventKind::RunStarted { flow, payload, parent, input, .. } = &event.kind {
             let is_part = parent.as_ref().is_some_and(|parent| parent.part != crate::child::Part::Flow);
             let begun = Run {
                 flow: flow.clone(),
                 is_part,
                 parent: parent.as_ref().map(|parent| parent.run.clone()),
                 payload: *payload,
+                input: input.clone(),
                 ended: None,
                 paused: false,
                 ending: false,
@@ -198,7 +209,9 @@ impl Judge {
                     self.violated("pause", format!("paused run {run} means to do `{}`", intent.operation));
                 }
                 let meant = Meant { intent: intent.clone(), run: run.clone(), settled: None };
-                if self.meant.insert(intent.key.clone(), meant).is_some() {
+                // A fork does what had failed under the key that it had.
+                let before = self.meant.insert(intent.key.clone(), meant);
+                if before.is_some_and(|before| before.run == *run || !matches!(before.settled, Some(Outcome::Failed(_)))) {
                     self.violated("I2", format!("two intents have the key {}", intent.key));
                 }
                 self.open.insert(place, intent.key.clone());
