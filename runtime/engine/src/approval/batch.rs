@@ -17,7 +17,7 @@ pub struct Batch {
     pub items: Vec<PendingApproval>,
 }
 
-/// What waits for people: batches, and what stands alone, oldest first.
+/// What waits for people: batches of two and more, and what stands alone, oldest first.
 #[must_use]
 pub fn batches(pending: Vec<PendingApproval>) -> (Vec<Batch>, Vec<PendingApproval>) {
     let mut grouped: BTreeMap<Arc<str>, Vec<PendingApproval>> = BTreeMap::new();
@@ -32,7 +32,10 @@ pub fn batches(pending: Vec<PendingApproval>) -> (Vec<Batch>, Vec<PendingApprova
             None => alone.push(item),
         }
     }
-    let mut batches: Vec<Batch> = grouped
+    let (several, single): (BTreeMap<_, _>, BTreeMap<_, _>) = grouped.into_iter().partition(|(_, items)| items.len() > 1);
+    alone.extend(single.into_values().flatten());
+    alone.sort_by(|one, two| (one.asked_at, &one.approval.id).cmp(&(two.asked_at, &two.approval.id)));
+    let mut batches: Vec<Batch> = several
         .into_iter()
         .map(|(id, items)| {
             // The request as it is now: with the edits of whoever agreed before.

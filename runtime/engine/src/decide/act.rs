@@ -149,7 +149,8 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     };
     if let Some(reversal) = &step.reverses {
         let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
-        claims.push(Claim::Unique { operation: what.into(), key: reversal.of.clone() });
+        let key = if planted(Bug::TakenBackTwice) { round.state.id.clone() } else { reversal.of.clone() };
+        claims.push(Claim::Unique { operation: what.into(), key });
     }
     claims.extend(place.claim.clone());
     if let Some(done) = place.instead_of.as_ref().filter(|_| !planted(Bug::ForkAsksNobody)) {
@@ -206,6 +207,7 @@ fn key_of(round: &Round<'_>, step: &Node, place: &Place) -> Arc<str> {
     let (state, tenant) = (&round.state, &round.state.pinned.tenant);
     match (&step.reverses, &place.key) {
         (Some(reversal), _) if is_again(round) => reversal.of.clone(),
+        (Some(_), _) if planted(Bug::TakenBackTwice) => effect_key(tenant, &state.id, &step.name),
         (Some(reversal), _) => undo_key(&reversal.of),
         (None, Some(key)) => key.clone(),
         (None, None) if place.is_apart => effect_key(tenant, &state.id, &step.name),

@@ -95,7 +95,7 @@ impl RunState {
         self.set_phase(id, phase);
         if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
             step.asked = step.asked.saturating_add(1);
-            step.before = None;
+            step.before = step.before.take().filter(|_| planted(Bug::PreImageKept));
         }
         self.approvals += 1;
         if !self.graph.flow.terms.people_count {

@@ -26,7 +26,9 @@ const SEEDS: u64 = 60;
 const STEPS: u64 = 45;
 
 /// Kinds of events that some of the seeds must come by, so that the simulation never narrows unseen.
-const HAPPENS: [&str; 42] = [
+const HAPPENS: [&str; 44] = [
+    "pre-image-read",
+    "undo-planned",
     "plan-adopted",
     "effects-frozen",
     "effects-thawed",

@@ -6,7 +6,9 @@ use crate::planted::{Bug, plant};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 200;
 
-const BUGS: [Bug; 44] = [
+const BUGS: [Bug; 46] = [
+    Bug::TakenBackTwice,
+    Bug::PreImageKept,
     Bug::ForkRepeats,
     Bug::ForkAsksNobody,
     Bug::NextTeamForgotten,

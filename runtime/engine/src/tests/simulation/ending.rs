@@ -137,6 +137,8 @@ fn share(life: &Life, before: &BTreeSet<Arc<str>>) -> Share {
     for (id, run) in judge.runs.iter().filter(|(id, run)| !before.contains(*id) && !run.is_part) {
         let _ = id;
         match &run.ended {
+            // What was taken back before, or cannot be, is left: that is said as a failure.
+            Some(EventKind::RunFailed { .. }) if &*run.flow == crate::undo::UNDO => continue,
             Some(EventKind::RunCancelled { .. }) => continue,
             Some(EventKind::RunFailed { failure })
                 if matches!(failure.kind, FailureKind::Policy | FailureKind::Person | FailureKind::Budget) =>

@@ -16,6 +16,61 @@ type "paid" { field "order_id" string; field "amount" int; field "note" string d
 type "shipped" { field "order_id" string }
 type "parcel" { field "order_id" string; field "weight" int }
 type "seen" { field "page" string }
+type "stock.held" { field "id" string; field "order_id" string }
+type "stock.level" { field "id" string; field "count" int }
+connector "stock" version="1" {
+    base-url "http://127.0.0.1:1/stock"
+    timeout connect="2s" total="10s"
+    retry max=3 from="100ms" to="5s" { when "status == 503" }
+    operation "hold" effect=compensable {
+        request { field "order_id" string; field "part" string }
+        http POST "/holds" { body { order_id "=request.order_id" } }
+        response "stock.held" at="=body.hold"
+        target "=request.order_id"
+        idempotent key="=effect.key" for="24h"
+        before { call "stock.level" id="=request.order_id" }
+        undo { call "stock.release" id="=response.id" }
+        lookup { call "stock.find" key="=effect.key"; done when="size(found) > 0" result="=found[0]" }
+    }
+    operation "release" effect=irreversible {
+        request { field "id" string }
+        http POST "/releases" { body { id "=request.id" } }
+        response "desk.sent" at="=body.release"
+        idempotent key="=effect.key" for="24h"
+    }
+    operation "level" effect=read {
+        request { field "id" string }
+        http GET "/levels/{id}"
+        response "stock.level" at="=body.level"
+    }
+    operation "find" effect=read {
+        request { field "key" string }
+        http GET "/holds" { query { key "=request.key" } }
+        response list<stock.held> at="=body.holds"
+    }
+}
+policy "stock" owner="leads" {
+    on "stock.hold" "stock.release"
+    limit "flood" count=10000 per=day
+    escalate "odd" when="before.count > 100" to="leads" within="2h" on-timeout=deny
+}
+flow "reserve" {
+    summary "Hold two parts and say so, or neither"
+    input "wish"
+    key "=input.id"
+    deadline "5h"
+    act "hold" { call "stock.hold" order_id="=input.order" part="=input.id + '-one'" }
+    act "more" on-error=undo { call "stock.hold" order_id="=input.order" part="=input.id + '-two'" }
+    act "tell" on-error=undo { call "desk.reply" message_id="=input.id" words="Held" }
+    output { held "=steps.more.ran" }
+}
+flow "revert" {
+    summary "Take back what was held last for an order"
+    input "wish"
+    key "=input.id"
+    act "back" on-error=skip { undo flow="reserve" step="hold" where="effect.order_id == input.order" last=2 since="14d" }
+    output { ran "=steps.back.ran" }
+}
 flow "credits" {
     summary "Credit the lines of an order"
     input "claim"

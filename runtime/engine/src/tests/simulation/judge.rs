@@ -7,6 +7,7 @@ mod family;
 mod frozen;
 mod limits;
 mod order;
+mod taking;
 mod timely;
 
 pub(super) use timely::overdue as timely_overdue;
@@ -64,6 +65,8 @@ pub(super) struct Judge {
     order: order::Order,
     limits: limits::Limits,
     families: family::Families,
+    taking: taking::Taking,
+    adopted: Option<Digest>,
     frozen: frozen::Held,
     received: BTreeMap<[u8; 16], (u64, i64)>,
     dispatched: BTreeSet<u64>,
@@ -83,6 +86,8 @@ impl Judge {
             order: order::Order::default(),
             limits: limits::Limits::default(),
             families: family::Families::default(),
+            taking: taking::Taking::default(),
+            adopted: None,
             frozen: frozen::Held::default(),
             received: BTreeMap::new(),
             dispatched: BTreeSet::new(),
@@ -128,11 +133,15 @@ impl Judge {
         timely::look(self, &event);
         order::look(self, &event);
         family::look(self, &event);
+        taking::look(self, &event);
         frozen::look(self, &event);
         self.events.push(event);
     }
 
     fn of_run(&mut self, event: &Event) {
+        if let EventKind::PlanAdopted { digest, .. } = &event.kind {
+            self.adopted = Some(*digest);
+        }
         let Some(run) = &event.header.run else { return };
         if let EventKind::RunStarted { flow, payload, parent, input, .. } = &event.kind {
             let is_part = parent.as_ref().is_some_and(|parent| parent.part != crate::child::Part::Flow);
@@ -148,6 +157,10 @@ impl Judge {
                 plan: event.header.plan,
                 cost: None,
             };
+            let wanted = parent.as_ref().map_or(self.adopted, |parent| self.runs.get(&parent.run).map(|around| around.plan));
+            if wanted != Some(event.header.plan) {
+                self.violated("I10", format!("run {run} follows another plan than the one of its moment"));
+            }
             if self.runs.insert(run.clone(), begun).is_some() {
                 self.violated("I12", format!("run {run} began twice"));
             }

@@ -13,6 +13,7 @@ use crate::arrival::Arrival;
 use crate::decide::Wish;
 use crate::engine::{Config, Engine};
 use crate::frozen::Scope;
+use crate::history::Which;
 use crate::key::digest_of;
 use crate::ports::{Clock, StoreError};
 use crate::summary::{RunFilter, RunStatus, RunSummary};
@@ -239,6 +240,17 @@ impl Life {
                 judge.violated("I4", format!("a fork of {run} was acknowledged and is not in the log"));
             }
         });
+    }
+
+    pub(super) async fn undo(&mut self, run: Arc<str>, times: u64) {
+        self.note(format!("take back {run}, {times} times"));
+        for _ in 0..times {
+            let (engine, which) = (self.engine().await, Which { run: Some(run.clone()), ..Which::default() });
+            tokio::spawn(async move {
+                let Ok(planned) = engine.plan_undo(&which).await else { return };
+                let _ = engine.undo(&planned, "ann@example.com", "a test").await;
+            });
+        }
     }
 
     pub(super) async fn freeze(&mut self, scope: Scope, thaws: bool) {

@@ -66,7 +66,9 @@ pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'s
             ("sift", Value::record([("id", text(id)), ("all", Value::list(all))]))
         }
         13 => ("strict", wish(id, order, amount)),
-        14 => {
+        14 => ("reserve", wish(id, order, amount)),
+        15 => ("revert", wish(id, order, amount)),
+        16 => {
             let all: Vec<Value> = (0..5).map(|number| texts(life, &format!("{id}-{number}"))).collect();
             ("letters", Value::record([("id", text(id)), ("all", Value::list(all))]))
         }
@@ -75,7 +77,7 @@ pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'s
 }
 
 /// Kinds of [`work`].
-pub(super) const KINDS: usize = 16;
+pub(super) const KINDS: usize = 18;
 
 fn event(life: &mut Life) -> Arrival {
     let (number, order) = (life.one_of(12), ["o1", "o2", "o3"][life.one_of(3)]);
@@ -198,6 +200,19 @@ async fn forks(life: &mut Life) {
     life.fork(run, from, other).await;
 }
 
+/// What a run did is taken back; of two who want that at once, one does it.
+async fn undos(life: &mut Life) {
+    let runs: Vec<Arc<str>> = {
+        let judge = life.judge.lock().unwrap();
+        judge.runs.iter().filter(|(_, run)| &*run.flow == "reserve").map(|(id, _)| id.clone()).collect()
+    };
+    if !runs.is_empty() {
+        let run = runs[life.one_of(runs.len())].clone();
+        let times = 1 + life.random.below(2);
+        life.undo(run, times).await;
+    }
+}
+
 /// Effects are frozen, or thawed again.
 async fn freezes(life: &mut Life) {
     let scope = match life.one_of(5) {
@@ -273,7 +288,8 @@ pub(super) async fn step(life: &mut Life) {
             _ => life.compare().await,
         },
         22 => match life.one_of(5) {
-            0..=2 => forks(life).await,
+            0 | 1 => forks(life).await,
+            2 => undos(life).await,
             3 => freezes(life).await,
             _ => life.reload().await,
         },

@@ -9,6 +9,7 @@ use tradewind_lang::value::Value;
 type Place = (Arc<str>, Arc<str>);
 
 struct Done {
+    key: Arc<str>,
     operation: String,
     request: Value,
 }
@@ -51,11 +52,14 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         }
         EventKind::EffectSettled { outcome, .. } => {
             if let (Some((place, intent)), Outcome::Done(_)) = (judge.families.open.remove(&(run.clone(), step.id.0)), outcome) {
-                judge.families.done.insert(place, Done { operation: intent.operation.to_string(), request: intent.request.clone() });
+                judge.families.done.insert(
+                    place,
+                    Done { key: intent.key.clone(), operation: intent.operation.to_string(), request: intent.request.clone() },
+                );
             }
         }
         EventKind::EventEmitted(arrival) => {
-            let done = Done { operation: format!("emit {}", arrival.name), request: arrival.payload.clone() };
+            let done = Done { key: arrival.id.clone(), operation: format!("emit {}", arrival.name), request: arrival.payload.clone() };
             let is_again = |before: &Done| before.operation == done.operation && before.request == done.request;
             if judge.families.done.get(&place).is_some_and(is_again) {
                 judge.violated("I12", format!("run {run} tells again of what was told of in its place"));
@@ -76,7 +80,9 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
 fn meant(judge: &mut Judge, run: &Arc<str>, place: &Place, intent: &Intent) {
     let Some(done) = judge.families.done.get(place) else { return };
     let is_same = *done.operation == *intent.operation && done.request == intent.request;
-    if is_same {
+    // Somebody may be asked whether to do again what was taken back, or was about to be.
+    let key = done.key.clone();
+    if is_same && !judge.taking.was_tried(&key) {
         return judge.violated("I2", format!("run {run} does `{}` again, which was done in its place", intent.operation));
     }
     let was_asked = intent.approval.as_ref().is_some_and(|approval| judge.questions.is_about(approval, crate::fork::FORK));
