@@ -1,6 +1,6 @@
 //! Load as callers make it: each of so many callers starts a run, waits until it has ended, and starts the next.
 
-use crate::five_steps::{FLOW, input, key};
+use crate::five_steps::{Work, input, key};
 use crate::latency::Latencies;
 use crate::machine::{Lap, Stopwatch};
 use std::collections::HashMap;
@@ -28,14 +28,14 @@ type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
 ///
 /// # Errors
 /// A run that does not start, or an engine that stopped.
-pub async fn drive(engine: &Engine, callers: usize, numbers: Range<usize>) -> Result<Driven, String> {
+pub async fn drive(engine: &Engine, work: Work, callers: usize, numbers: Range<usize>) -> Result<Driven, String> {
     let waiting = Waiting::default();
     let router = tokio::spawn(route(engine.subscribe().ended, waiting.clone()));
     let next = Arc::new(AtomicUsize::new(numbers.start));
     let watch = Stopwatch::start();
     let mut all = JoinSet::new();
     for _ in 0..callers {
-        all.spawn(call(engine.clone(), next.clone(), numbers.end, waiting.clone()));
+        all.spawn(call(engine.clone(), work, next.clone(), numbers.end, waiting.clone()));
     }
     let mut latencies = Vec::with_capacity(numbers.len());
     while let Some(called) = all.join_next().await {
@@ -46,7 +46,7 @@ pub async fn drive(engine: &Engine, callers: usize, numbers: Range<usize>) -> Re
     Ok(Driven { lap, latencies: Latencies::of(latencies) })
 }
 
-async fn call(engine: Engine, next: Arc<AtomicUsize>, end: usize, waiting: Waiting) -> Result<Vec<Duration>, String> {
+async fn call(engine: Engine, work: Work, next: Arc<AtomicUsize>, end: usize, waiting: Waiting) -> Result<Vec<Duration>, String> {
     let mut latencies = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +57,7 @@ async fn call(engine: Engine, next: Arc<AtomicUsize>, end: usize, waiting: Waiti
         let input = input(number);
         waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(key(number), ended);
         let began = Instant::now();
-        engine.start(FLOW, input, "bench").await.map_err(|error| error.to_string())?;
+        engine.start(work.flow(), input, "bench").await.map_err(|error| error.to_string())?;
         end_seen.await.map_err(|_| "the engine stopped, or its news were lost".to_owned())?;
         latencies.push(began.elapsed());
     }

@@ -1,12 +1,31 @@
-//! The workload of durable steps: five pure steps, each of which reads the one before, so that none shares a commit with another.
+//! The workload of durable steps: five pure steps, each of which reads the one before, so that none shares a commit with another; or
+//! five effects, one after the other, each with its intent and its outcome.
 
 use std::sync::Arc;
 use tradewind_lang::compile::{Repository, compile};
 use tradewind_lang::plan::Plan;
 use tradewind_lang::value::Value;
 
-/// The flow.
-pub const FLOW: &str = "five-steps";
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Five pure steps.
+    Pure,
+    /// Five effects outside.
+    Effects,
+}
+
+impl Work {
+    /// The flow.
+    #[must_use]
+    pub fn flow(self) -> &'static str {
+        match self {
+            Self::Pure => "five-steps",
+            Self::Effects => "five-effects",
+        }
+    }
+}
+
 /// Steps of a run.
 pub const STEPS: usize = 5;
 
@@ -24,6 +43,44 @@ flow "five-steps" {
     let "three" "=two + '3'"
     let "four" "=three + '4'"
     let "five" "=four + '5'"
+}
+type "put" { field "id" string }
+connector "world" version="1" {
+    base-url "https://world.example"
+    operation "put" effect=compensable {
+        request { field "id" string; field "text" string }
+        http POST "/put" {
+            header "Idempotency-Key" "=effect.key"
+            body { id "=request.id"; text "=request.text" }
+        }
+        response "put"
+        target "=request.id"
+        idempotent key="=effect.key" for="24h"
+        undo { call "world.take" id="=request.id" }
+    }
+    operation "take" effect=irreversible {
+        request { field "id" string }
+        http POST "/take" {
+            header "Idempotency-Key" "=effect.key"
+            body { id "=request.id" }
+        }
+        response "put"
+        target "=request.id"
+        idempotent key="=effect.key" for="24h"
+    }
+}
+policy "world" {
+    on "world.put" "world.take"
+    limit "flood" count=1000000 per="1h"
+}
+flow "five-effects" {
+    input "job"
+    key "=input.id"
+    act "one" { call "world.put" id="=input.id" text="=input.text" }
+    act "two" { call "world.put" id="=input.id" text="=input.text" }
+    act "three" { call "world.put" id="=input.id" text="=input.text" }
+    act "four" { call "world.put" id="=input.id" text="=input.text" }
+    act "five" { call "world.put" id="=input.id" text="=input.text" }
 }
 "#;
 
@@ -44,9 +101,9 @@ pub fn key(number: usize) -> String {
     format!("run-{number:08}")
 }
 
-/// The input of a run: a text of its own that no store can compress much.
+/// The text of a run: of its own, so that no store can compress much.
 #[must_use]
-pub fn input(number: usize) -> Value {
+pub fn text(number: usize) -> String {
     let mut text = String::new();
     for part in 0.. {
         if text.len() >= TEXT {
@@ -55,5 +112,11 @@ pub fn input(number: usize) -> Value {
         text.push_str(blake3::hash(format!("{number} {part}").as_bytes()).to_hex().as_str());
     }
     text.truncate(TEXT);
-    Value::record([("id", Value::string(key(number).as_str())), ("text", Value::string(text.as_str()))])
+    text
+}
+
+/// The input of a run.
+#[must_use]
+pub fn input(number: usize) -> Value {
+    Value::record([("id", Value::string(key(number).as_str())), ("text", Value::string(text(number).as_str()))])
 }

@@ -1,5 +1,7 @@
 //! What the benchmarks share: workloads, measures, the machine. Nothing here is part of the product.
 
+pub mod approval;
+pub mod caller;
 pub mod closed_loop;
 pub mod decision;
 pub mod five_steps;
@@ -9,5 +11,6 @@ pub mod machine;
 pub mod program;
 pub mod recording;
 pub mod same_shape;
+pub mod served;
 pub mod table;
 pub mod workplace;

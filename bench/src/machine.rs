@@ -71,6 +71,14 @@ pub fn peak_memory(process: &str) -> Option<f64> {
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kibibytes| kibibytes / 1024.0)
 }
 
+/// The memory of a process in MiB, now.
+#[must_use]
+pub fn memory(process: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kibibytes| kibibytes / 1024.0)
+}
+
 /// The machine in a line.
 #[must_use]
 pub fn described() -> String {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tradewind_bench::closed_loop::{Driven, drive};
-use tradewind_bench::five_steps::{self, STEPS};
+use tradewind_bench::five_steps::{self, STEPS, Work};
 use tradewind_bench::latency::median;
 use tradewind_bench::machine::{self, Lap};
 use tradewind_bench::recording::Recording;
@@ -18,9 +18,10 @@ use tradewind_bench::table::{Table, thousands};
 use tradewind_bench::workplace::Workplace;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{Config, Engine};
-use tradewind_engine::ports::{CallFailure, LogStore};
+use tradewind_engine::ports::LogStore;
 use tradewind_engine::segment::Segment;
 use tradewind_engine::twin::{MemoryLog, Reply, ScriptedConnectors, ScriptedModels};
+use tradewind_lang::value::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Log {
@@ -48,6 +49,9 @@ struct Arguments {
     /// Rounds; the table shows medians.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Five effects a run, each with its intent and its outcome, instead of pure steps; the provider answers at once.
+    #[arg(long)]
+    effects: bool,
     /// A folder on the disk that is to be measured.
     #[arg(long, default_value = ".")]
     folder: PathBuf,
@@ -82,7 +86,8 @@ fn fail(why: &str) -> ExitCode {
 
 async fn measure(arguments: &Arguments) -> Result<(), String> {
     println!("{}", machine::described());
-    println!("{STEPS} pure steps of 200 B a run, each durable before the next begins; log: {:?}", arguments.log);
+    let steps = if arguments.effects { "effects" } else { "pure steps" };
+    println!("{STEPS} {steps} of 200 B a run, each durable before the next begins; log: {:?}", arguments.log);
     println!();
     let columns =
         ["runs in flight", "steps/s", "p50 / p99 of a run, ms", "commits/s", "events / bytes a commit", "without engine, commits/s"];
@@ -127,14 +132,15 @@ fn describe(round: &Round, in_flight: usize, runs: usize) -> Vec<String> {
 
 async fn round(arguments: &Arguments, in_flight: usize, runs: usize) -> Result<Round, String> {
     let place = Workplace::below(&arguments.folder, "steps").map_err(|error| error.to_string())?;
+    let work = if arguments.effects { Work::Effects } else { Work::Pure };
     let warm = (runs / 10).max(in_flight);
     let (engine, warm_segments, segments) = {
         let log = open(arguments.log, &place.path().join("engine")).await?;
         let recording = Arc::new(Recording::of(log));
         let engine = Engine::open(config(recording.clone(), in_flight)?).await.map_err(|error| format!("{error:?}"))?;
-        drive(&engine, in_flight, 0..warm).await?;
+        drive(&engine, work, in_flight, 0..warm).await?;
         let warm_segments = recording.take_segments();
-        let driven = drive(&engine, in_flight, warm..warm + runs).await?;
+        let driven = drive(&engine, work, in_flight, warm..warm + runs).await?;
         let segments = recording.take_segments();
         engine.shutdown().await;
         (driven, warm_segments, segments)
@@ -156,8 +162,7 @@ async fn round(arguments: &Arguments, in_flight: usize, runs: usize) -> Result<R
 }
 
 fn config(log: Arc<dyn LogStore>, in_flight: usize) -> Result<Config, String> {
-    let refuse = || CallFailure { code: "none".to_owned(), message: "no step calls anything".to_owned(), retry: false, retry_after: None };
-    let connectors = ScriptedConnectors::new(move |_| Reply::Refused(refuse()));
+    let connectors = ScriptedConnectors::new(|_| Reply::Done(Value::record([("id", Value::string("done"))])));
     let models = ScriptedModels::new(|_, _, _| Err("no step asks a model".to_owned()));
     let config = Config::new(five_steps::plan()?, log, Arc::new(connectors), Arc::new(models), Arc::new(SystemClock));
     Ok(Config { in_flight, ..config })

@@ -1,6 +1,7 @@
 //! The addresses of providers and callers, as routes to be merged into a server's own. It decides nothing: the engine does.
 //!
-//! `POST /in/{connector}/{path}` takes deliveries of a connector's webhook; `POST /{path}` calls a trigger by `webhook` or `request`.
+//! `POST /in/{connector}/{path}` takes deliveries of a connector's webhook; `POST /{path}` calls a trigger by `webhook` or `request`;
+//! `GET /{path}/runs/{run}` tells whoever may call how a run ended that such a call began.
 
 use super::cloud_event;
 use super::{Caller, Delivery, Forged, events, knows, verify};
@@ -44,7 +45,7 @@ impl std::fmt::Debug for Inlets {
 pub fn routes(inlets: Inlets) -> Router {
     Router::new()
         .route("/in/{connector}/{*path}", post(deliver))
-        .route("/{*path}", post(call).fallback(nowhere))
+        .route("/{*path}", post(call).get(outcome).fallback(nowhere))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .with_state(inlets)
 }
@@ -128,10 +129,8 @@ async fn call(State(inlets): State<Inlets>, Path(path): Path<String>, headers: H
     };
     let headers = texts(&headers);
     let delivery = Delivery { headers: &headers, body: &body };
-    if let Some(secret) = &address.auth
-        && !knows(&Caller { delivery, now: inlets.clock.now() }, &(inlets.secrets)(secret))
-    {
-        return problem(StatusCode::UNAUTHORIZED, "signature", "the caller does not prove that it knows the secret of this address");
+    if let Some(refused) = unproven(&inlets, address.auth.as_deref(), delivery) {
+        return refused;
     }
     let carried = match cloud_event::read(&delivery) {
         Ok(carried) => carried,
@@ -139,10 +138,7 @@ async fn call(State(inlets): State<Inlets>, Path(path): Path<String>, headers: H
     };
     match inlets.engine.call(&address, &conform::untyped(&carried.body), carried.id.as_deref(), "caller").await {
         Ok(Answer::Ended(run)) => ended(&run),
-        Ok(Answer::GoesOn(run)) => {
-            let link = format!("/runs/{run}");
-            (StatusCode::ACCEPTED, [(header::LOCATION, link)], Json(json!({ "run": &*run }))).into_response()
-        }
+        Ok(Answer::GoesOn(run)) => goes_on(&path, &run),
         Ok(Answer::Conflict(run)) => {
             let message = format!("another input was started under the same key, by the run {run}");
             problem(StatusCode::CONFLICT, "conflict", &message)
@@ -151,6 +147,38 @@ async fn call(State(inlets): State<Inlets>, Path(path): Path<String>, headers: H
         Err(StartError::UnknownFlow(_)) => problem(StatusCode::NOT_FOUND, "unknown", "there is no such address"),
         Err(StartError::Store(_) | StartError::Stopped) => problem(StatusCode::SERVICE_UNAVAILABLE, "stopped", "try again later"),
     }
+}
+
+/// Where the caller may ask again, with what it called with.
+fn goes_on(path: &str, run: &str) -> Response {
+    let link = format!("/{}/runs/{run}", path.trim_matches('/'));
+    (StatusCode::ACCEPTED, [(header::LOCATION, link)], Json(json!({ "run": run }))).into_response()
+}
+
+async fn outcome(State(inlets): State<Inlets>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+    let Some((called, run)) = path.rsplit_once("/runs/") else { return nowhere().await };
+    let Some(address) = inlets.engine.address(called) else { return nowhere().await };
+    let headers = texts(&headers);
+    let delivery = Delivery { headers: &headers, body: &[] };
+    if let Some(refused) = unproven(&inlets, address.auth.as_deref(), delivery) {
+        return refused;
+    }
+    match inlets.engine.run(run).await {
+        // A run of another flow is none of this caller's business.
+        Ok(Some(found)) if found.summary.flow == address.flow => match found.summary.status {
+            RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => ended(&found.summary),
+            _ => goes_on(called, run),
+        },
+        Ok(_) => problem(StatusCode::NOT_FOUND, "unknown", "there is no such run"),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "stopped", "try again later"),
+    }
+}
+
+/// The refusal of a caller who does not prove to know the secret of an address.
+fn unproven(inlets: &Inlets, secret: Option<&str>, delivery: Delivery<'_>) -> Option<Response> {
+    let known = knows(&Caller { delivery, now: inlets.clock.now() }, &(inlets.secrets)(secret?));
+    let message = "the caller does not prove that it knows the secret of this address";
+    (!known).then(|| problem(StatusCode::UNAUTHORIZED, "signature", message))
 }
 
 fn ended(run: &RunSummary) -> Response {

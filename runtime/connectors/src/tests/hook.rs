@@ -224,10 +224,14 @@ async fn served() -> Served {
 
 impl Served {
     async fn post(&self, path: &str, headers: &[(String, String)], body: &str) -> (u16, String, Json) {
+        self.ask("POST", path, headers, body).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(String, String)], body: &str) -> (u16, String, Json) {
         let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request =
-            format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n{body}", body.len());
+            format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n{body}", body.len());
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
@@ -281,7 +285,15 @@ async fn a_call_is_answered_and_a_note_is_taken() {
     let structured = headers(&[("content-type", "application/cloudevents+json; charset=utf-8")]);
     let (status, head, one) = served.post("/note", &structured, event).await;
     assert_eq!(status, 202, "{one}");
-    assert!(head.contains(&format!("location: /runs/{}", one["run"].as_str().unwrap())), "{head}");
+    let link = format!("/note/runs/{}", one["run"].as_str().unwrap());
+    assert!(head.contains(&format!("location: {link}")), "{head}");
+    served.engine.wait_idle().await.unwrap();
+    let (status, _, answer) = served.ask("GET", &link, &[], "").await;
+    assert_eq!(status, 200, "how it ended: {answer}");
+    let elsewhere = link.replace("/note/", "/quote/");
+    assert_eq!(served.ask("GET", &elsewhere, &[], "").await.0, 401);
+    assert_eq!(served.ask("GET", &elsewhere, &token, "").await.0, 404, "a run of another flow");
+    assert_eq!(served.ask("GET", "/note/runs/nothing", &[], "").await.0, 404);
     let binary = headers(&[("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t")]);
     let (_, _, two) = served.post("/note", &binary, r#"{"id":"o1","total":"1 EUR"}"#).await;
     assert_eq!(one["run"], two["run"]);
