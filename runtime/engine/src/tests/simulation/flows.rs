@@ -50,10 +50,11 @@ connector "stock" version="1" {
     }
 }
 policy "stock" owner="leads" {
-    on "stock.hold" "stock.release"
+    on "stock.hold"
     limit "flood" count=10000 per=day
     escalate "odd" when="before.count > 100" to="leads" within="2h" on-timeout=deny
 }
+policy "releases" owner="leads" { on "stock.release"; limit "flood" count=10000 per=day }
 flow "reserve" {
     summary "Hold two parts and say so, or neither"
     input "wish"
