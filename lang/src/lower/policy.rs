@@ -278,17 +278,19 @@ impl Context<'_> {
             None => false,
         };
         let mut asked: Vec<String> = to.iter().cloned().collect();
-        let mut then = Vec::new();
+        let (mut then, mut before) = (Vec::new(), quorum);
         for child in node.children.iter().filter(|child| child.name.text == "then") {
-            let before = then.last().map_or(quorum, |level: &Level| level.quorum);
-            then.push(self.level(child, before, &mut asked)?);
+            let level = self.level(child, before, &mut asked);
+            before = level.as_ref().map_or(before, |level| level.quorum);
+            then.push(level);
         }
+        let then: Option<Vec<Level>> = then.into_iter().collect();
         if let Some(child) = node.children.iter().filter(|child| child.name.text == "then").nth(MOST_LEVELS) {
             let message = format!("more than {MOST_LEVELS} teams would be asked after the first");
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, child.name.span, message).label("one too many");
             self.report(diagnostic.help("leave some of them out, or ask one team of all these people"));
         }
-        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum, batch, then })
+        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum, batch, then: then? })
     }
 
     /// `then to= within= quorum=`: who is asked when those before let their time pass.
@@ -310,12 +312,12 @@ impl Context<'_> {
     fn quorum<'n>(&mut self, node: &Node, otherwise: u32, teams: impl Iterator<Item = &'n str>) -> Option<u32> {
         let known: Vec<_> = teams.map(|team| self.plan.teams.get(team).cloned()).collect();
         let people: BTreeSet<String> = known.iter().flatten().flat_map(|team| &team.members).map(|one| one.to_lowercase()).collect();
-        let quorum = if node.setting("quorum").is_some() { self.count(node, "quorum", 1, 100)? } else { otherwise };
+        let Some(span) = node.setting("quorum").map(|value| value.span) else { return Some(otherwise) };
+        let quorum = self.count(node, "quorum", 1, 100)?;
         // A team that has no members, or is not declared, is told of elsewhere.
         let is_known = !known.is_empty() && known.iter().all(|team| team.as_ref().is_some_and(|team| !team.members.is_empty()));
         if is_known && usize::try_from(quorum).unwrap_or(usize::MAX) > people.len() {
             let members = people.len();
-            let span = node.setting("quorum").map_or(node.name.span, |value| value.span);
             let whose = if known.len() > 1 { "these teams have" } else { "the team has" };
             let diagnostic =
                 Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but {whose} {members}"));
