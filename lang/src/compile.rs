@@ -104,6 +104,7 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
     context.note_called(&nodes);
     files.reuse.surround(&files.declarations(), repository.environment, &context.files_read);
     context.lower_flows(&nodes, &routes, threads, &mut files.reuse);
+    context.check_endless_runs(&nodes);
     context.lower_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);

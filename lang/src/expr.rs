@@ -65,6 +65,8 @@ pub struct Scope {
     pub variables: Vec<Variable>,
     /// Paths of optionals that are known to have a value here, such as [`Checked::proves`] of a step's `when`.
     pub present: Vec<String>,
+    /// Paths such as `steps.pay` whose marks are their own, and not those of the variable that they begin with.
+    pub parts: Vec<(String, Marks)>,
 }
 
 impl Scope {
@@ -72,6 +74,13 @@ impl Scope {
     #[must_use]
     pub fn with(mut self, name: &str, ty: Ty, marks: Marks) -> Self {
         self.variables.push(Variable { name: name.to_owned(), ty, marks });
+        self
+    }
+
+    /// Says what is said of a path of its own.
+    #[must_use]
+    pub fn part(mut self, path: String, marks: Marks) -> Self {
+        self.parts.push((path, marks));
         self
     }
 
@@ -134,6 +143,8 @@ pub struct Checked {
     pub own: Marks,
     /// Each path it reads, such as `order.paid` or `input`, and where it says so.
     pub reads: Vec<(String, Span)>,
+    /// The one of them that outside text is in, or decided; the first where there are several.
+    pub outside: Option<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
     pub proves: Vec<String>,
     /// Whether it is one of what the operator listed: a value of an enum, or a truth, even where its place takes any text.
@@ -161,6 +172,12 @@ impl Checked {
     #[must_use]
     pub fn speaks(&self) -> bool {
         self.marks.untrusted && !self.closed
+    }
+
+    /// What is to be named where outside text is in the value or chose it: what it reads of that text, or else what it reads first.
+    #[must_use]
+    pub fn blamed(&self) -> Option<&(String, Span)> {
+        self.outside.as_ref().or(self.reads.first())
     }
 
     /// What it tells of a person or an account, where it does.

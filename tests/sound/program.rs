@@ -422,20 +422,22 @@ impl Draft<'_> {
                 "policy \"{operation}\" owner=\"leads\" {{\n    on \"shop.{operation}\"\n    needs \"sure\" double untrusted\n    needs \"line\" line untrusted\n    needs \"moods\" list<mood> untrusted\n    limit \"all\" {sum}\n    deny \"d\" when=\"{}\" message=\"{}\"\n    limit \"own\" sum=\"={}\" max=\"={}\" by=\"={}\" per=\"24h\"\n    escalate \"e\" when=\"{}\" to=\"leads\" within=\"4h\" on-timeout=deny\n}}",
                 self.policy_part("bool"),
                 self.template(),
-                self.policy_part("double"),
-                self.trusted_part("double"),
-                self.trusted_part("text"),
+                self.trusted_part("double", &["evidence"]),
+                self.trusted_part("double", &["evidence", "effect"]),
+                self.trusted_part("text", &["evidence", "run.now", "effect.words", "effect.why"]),
                 self.policy_part("bool"),
             );
         }
         text
     }
 
-    /// The same of nothing that may rest on what is outside.
-    fn trusted_part(&mut self, kind: &str) -> String {
+    /// The same of nothing that may rest on what is outside, or on what a limit bounds.
+    fn trusted_part(&mut self, kind: &str, without: &[&str]) -> String {
         let text = self.policy_part(kind);
         match kind {
-            _ if !text.contains("evidence") => text,
+            // A bound or a sum that is the same in every run may be no bound at all.
+            "double" if !text.contains("settings.") && !text.contains("effect.") => "settings.share * 1000.0".to_owned(),
+            _ if !without.iter().any(|word| text.contains(word)) => text,
             "double" => "settings.share * 1000.0".to_owned(),
             _ => "action.step".to_owned(),
         }

@@ -57,6 +57,9 @@ codes! {
     PERSONAL_PLACE = "TW0159", Error, "personal data in a place that is not cleared for it";
     NEVER_ALLOWED = "TW0160", Error, "policies that refuse everything";
     ENDLESS_TYPE = "TW0161", Error, "a type that contains itself";
+    HOLLOW_LIMIT = "TW0164", Error, "a limit that holds nothing";
+    CLOSED_LIMIT = "TW0165", Error, "a limit that lets nothing pass";
+    ENDLESS_RUNS = "TW0166", Error, "flows that start each other without end";
     DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";
     NEVER_PAID = "TW0197", Error, "a model that a flow's cost cap can never pay";
     COST_UNBOUNDED = "TW0198", Error, "models that could cost any amount";

@@ -69,6 +69,8 @@ struct Checker<'a> {
     parsed: &'a Parsed,
     diagnostics: Vec<Diagnostic>,
     reads: Vec<(String, Span)>,
+    /// Those of them that outside text is in, or decided: by their own marks, or only by those of fields inside them.
+    outside: Vec<(bool, String, Span)>,
     endorsed: Vec<Endorsed>,
     locals: Vec<Local>,
     /// Paths of optionals that have a value at this point.
@@ -99,6 +101,7 @@ pub(super) fn check(
         parsed: &parsed,
         diagnostics: Vec::new(),
         reads: Vec::new(),
+        outside: Vec::new(),
         endorsed: Vec::new(),
         locals: Vec::new(),
         present: scope.present.clone(),
@@ -115,12 +118,15 @@ pub(super) fn check(
     let mut root = typed.tree;
     cost::fold(&mut root);
     checker.affordable(&root, typed.range);
-    let Checker { diagnostics, reads, endorsed, .. } = checker;
+    let Checker { diagnostics, reads, outside, endorsed, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
     let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
-    (Some(Checked { expr, marks, own, reads, proves, closed, endorsed }), diagnostics)
+    // Of a list that is only counted, the fields say nothing of what came of it.
+    let blamed = outside.iter().find(|(own, ..)| *own).or(outside.first());
+    let outside = blamed.map(|(_, path, span)| (path.clone(), *span));
+    (Some(Checked { expr, marks, own, reads, outside, proves, closed, endorsed }), diagnostics)
 }
 
 impl Typed {

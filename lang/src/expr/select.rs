@@ -42,7 +42,7 @@ pub(crate) fn select(ty: &Ty, field: &str, types: &TypeTable) -> Selected {
 
 /// The marks of a field's value. A number from outside that is held to a least and a greatest is a choice of what the operator allowed,
 /// as with `between`.
-fn narrowed(field: &Field) -> Marks {
+pub(crate) fn narrowed(field: &Field) -> Marks {
     let number = match &field.ty {
         Ty::Optional(inner) => matches!(**inner, Ty::Int | Ty::Double),
         ty => matches!(ty, Ty::Int | Ty::Double),

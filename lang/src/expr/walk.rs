@@ -21,6 +21,34 @@ impl Tree {
         )
     }
 
+    /// Every path of variables and fields that is read, such as `effect.amount`.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let plain = |tree: &Self| {
+            let mut tree = tree;
+            while let Self::Select { of, .. } = tree {
+                tree = of;
+            }
+            matches!(tree, Self::Variable { .. } | Self::Bound(_))
+        };
+        if plain(self) { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
+    }
+
+    /// The same where a variable has another name.
+    pub(crate) fn renamed(&self, from: &str, to: &str) -> Self {
+        let mut tree = self.clone();
+        tree.rename(from, to);
+        tree
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        if let Self::Variable { name, .. } = self
+            && &**name == from
+        {
+            *name = to.into();
+        }
+        self.parts_mut().into_iter().for_each(|part| part.rename(from, to));
+    }
+
     /// The parts of this node.
     pub(super) fn parts(&self) -> Vec<&Self> {
         match self {

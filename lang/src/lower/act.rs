@@ -42,7 +42,7 @@ impl Context<'_> {
         let flow = self.reference(&value, "flow")?;
         // A flow with a mistake, or one that starts this one: reported there.
         let found = self.plan.flows.get(&flow)?.clone();
-        let (ty, marks) = self.known.outputs.get(&flow).cloned()?;
+        let answer = self.known.outputs.get(&flow).cloned()?;
         let bound = self.labelled_bindings(verb, &found.input, place)?;
         let input = bound.iter().map(|(name, checked)| (name.clone(), checked.expr.clone())).collect();
         // What it reads itself may make it fail, whatever it is given.
@@ -50,8 +50,11 @@ impl Context<'_> {
             place.failing.tell(Marks { steered: true, ..Marks::default() }, verb.name.span);
         }
         let begin = Begin { flow, input };
-        let marks = marks.with(self.prove_called(&begin, verb, &bound, place.draft.routes));
-        Some((StepKind::Begin(Box::new(begin)), ty, marks))
+        let steered = self.prove_called(&begin, verb, &bound, place.draft.routes);
+        let of = |name: &String| steered.iter().find(|(of, _)| of == name).map_or(Marks::default(), |(_, marks)| *marks);
+        let marks = steered.iter().fold(answer.marks, |marks, (_, steered)| marks.with(*steered));
+        place.parts = answer.parts.iter().map(|(name, own)| (name.clone(), own.with(of(name)))).collect();
+        Some((StepKind::Begin(Box::new(begin)), answer.ty, marks))
     }
 
     pub(crate) fn lower_emit(&mut self, node: &Node, verb: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -105,8 +108,9 @@ impl Context<'_> {
         let since = verb.setting("since").is_some().then(|| self.span_of_time(verb, "since")).flatten();
         let back = self.plan.operations.get(&by)?.clone();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &back, place));
-        let evidence = self.lower_evidence(node, &back, place);
-        self.check_guards(&step, &back, stage.is_some(), &place.draft.name);
+        // It is judged as an effect of the flow that did what is taken back.
+        let evidence = self.lower_evidence(node, &back, &flow, place);
+        self.check_guards(&step, &back, stage.is_some(), &flow);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,

@@ -17,8 +17,8 @@ use crate::shape::Shaped;
 use crate::ty::Marks;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An effect of a flow that is neither capped nor looked at: the flow, the operation.
-pub(crate) type Bare = (String, String);
+/// An effect of a flow that is neither capped nor looked at: the flow, the operation, and why the limits that it has are no caps.
+pub(crate) type Bare = (String, String, String);
 
 /// Whether an effect moves money or cannot be taken back.
 pub(crate) fn is_grave(operation: &Operation) -> bool {
@@ -27,22 +27,26 @@ pub(crate) fn is_grave(operation: &Operation) -> bool {
 
 impl Context<'_> {
     /// The effects of a step that move money or cannot be taken back and that nothing caps; those of the flows that it starts, too.
-    pub(crate) fn bare_effects(&self, kind: &StepKind, flow: &str) -> Vec<Bare> {
+    /// `chosen`: the parameters of its call that outside text chose.
+    pub(crate) fn bare_effects(&self, kind: &StepKind, flow: &str, chosen: &BTreeSet<String>) -> Vec<Bare> {
         let mut found = Vec::new();
-        self.add_bare(kind, flow, &mut found, &mut BTreeSet::new());
+        self.add_bare(kind, (flow, chosen), &mut found, &mut BTreeSet::new());
         found
     }
 
-    fn add_bare(&self, kind: &StepKind, flow: &str, found: &mut Vec<Bare>, seen: &mut BTreeSet<String>) {
-        let mut add = |name: &str, stage: Option<&Stage>| {
-            let grave = self.plan.operations.get(name).is_some_and(|operation| is_grave(operation));
-            if grave && !self.is_capped(name, stage, flow) {
-                found.push((flow.to_owned(), name.to_owned()));
+    fn add_bare(&self, kind: &StepKind, by: (&str, &BTreeSet<String>), found: &mut Vec<Bare>, seen: &mut BTreeSet<String>) {
+        let (flow, chosen) = by;
+        let mut judge = |name: &str, stage: Option<&Stage>, of: &str| {
+            let operation = self.plan.operations.get(name).filter(|operation| is_grave(operation));
+            if let Some(loose) = operation.and_then(|operation| self.uncapped(operation, stage, of, chosen)) {
+                found.push((flow.to_owned(), name.to_owned(), loose));
             }
         };
+        let mut add = |name: &str, stage: Option<&Stage>| judge(name, stage, flow);
         match kind {
             StepKind::Act { operation, stage, .. } => add(operation, stage.as_ref()),
-            StepKind::Undo(undo) => add(&undo.by, undo.stage.as_ref()),
+            // The policies of the flow whose effects are taken back hold.
+            StepKind::Undo(undo) => judge(&undo.by, undo.stage.as_ref(), &undo.flow),
             StepKind::Agent(acting) => {
                 let actor = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name));
                 let tools = actor.map_or(&acting.tools, |actor| &actor.acting.tools);
@@ -51,7 +55,7 @@ impl Context<'_> {
             StepKind::Begin(begin) if seen.insert(begin.flow.clone()) => {
                 let Some(called) = self.plan.flows.get(&begin.flow).cloned() else { return };
                 for step in called.steps.iter().chain(&called.terms.on_failure) {
-                    self.add_bare(&step.kind, &called.name, found, seen);
+                    self.add_bare(&step.kind, (&called.name, &BTreeSet::new()), found, seen);
                 }
             }
             // Which flows an event starts is known once all are there.
@@ -59,7 +63,7 @@ impl Context<'_> {
                 for (started, _) in self.started_by(&emit.event) {
                     if seen.insert(started.name.clone()) {
                         for step in started.steps.iter().chain(&started.terms.on_failure) {
-                            self.add_bare(&step.kind, &started.name, found, seen);
+                            self.add_bare(&step.kind, (&started.name, &BTreeSet::new()), found, seen);
                         }
                     }
                 }
@@ -68,21 +72,21 @@ impl Context<'_> {
         }
     }
 
-    /// A flow that is started with values that outside text chose: what would it decide by them?
+    /// A flow that is started with values that outside text chose: what would it decide by them, and what is its answer then?
     pub(crate) fn prove_called(
         &mut self,
         begin: &Begin,
         verb: &Node,
         bound: &[(String, Checked)],
         routes: &BTreeMap<String, WrittenRoute>,
-    ) -> Marks {
+    ) -> Vec<(String, Marks)> {
         // What comes from outside itself goes into a field that says so, for which the flow is proved alone.
         let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
         let steered: Vec<&(String, Checked)> = steered.collect();
         let fields: BTreeSet<String> = steered.iter().map(|(name, _)| name.clone()).collect();
-        let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Marks::default() };
+        let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Vec::new() };
         let key = (begin.flow.clone(), fields.clone());
-        let Proved { bare, marks } = match self.known.proved.get(&key) {
+        let Proved { bare, parts } = match self.known.proved.get(&key) {
             Some(known) => known.clone(),
             None => {
                 let proved = self.prove_with(&node, &begin.flow, &fields, routes);
@@ -91,16 +95,16 @@ impl Context<'_> {
             }
         };
         self.known.led.extend(bare.iter().cloned());
-        for (flow, operation) in bare {
+        for (flow, operation, loose) in bare {
             let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
             let mut diagnostic = Diagnostic::new(&meaning::STEERED, verb.name.span, message).label("decided by what is given here");
             for (name, checked) in &steered {
                 let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
-                diagnostic = diagnostic.also(span, decides(checked.reads.first().map_or("", |(path, _)| path)));
+                diagnostic = diagnostic.also(span, decides(checked.blamed().map_or("", |(path, _)| path)));
             }
-            self.report(diagnostic.help(cap_it(&operation)));
+            self.report(diagnostic.help(cap_it(&operation, &loose)));
         }
-        marks
+        parts
     }
 
     /// Lowers a flow for a caller, without a word, and says which effects outside text would lead to, and what its answer is then.
@@ -134,7 +138,7 @@ impl Context<'_> {
         for draft in [Some(&draft), after.as_ref()].into_iter().flatten() {
             for (at, lowered) in &draft.lowered {
                 if !leading_to(draft, *at).is_empty() {
-                    bare.extend(apart.bare_effects(&lowered.step.kind, name));
+                    bare.extend(apart.bare_effects(&lowered.step.kind, name, &lowered.chosen));
                 }
             }
             apart.note_emission(draft);
@@ -146,8 +150,7 @@ impl Context<'_> {
         bare.extend(apart.known.led.iter().cloned());
         bare.sort();
         bare.dedup();
-        let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
-        Proved { bare, marks }
+        Proved { bare, parts: output.into_iter().map(|(name, checked)| (name, checked.marks)).collect() }
     }
 
     /// Flows that others start, or events, as written.

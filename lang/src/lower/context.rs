@@ -236,6 +236,7 @@ impl Context<'_> {
             marks,
             own: marks,
             reads: Vec::new(),
+            outside: None,
             proves: Vec::new(),
             closed: true,
             endorsed: Vec::new(),

@@ -2,35 +2,34 @@
 //!
 //! Which values outside text may become is checked where a call is lowered; here is only what it may decide.
 
+use super::called::is_grave;
 use super::context::Context;
+use super::failing::failing;
 use super::flow::FlowDraft;
 use super::step::Place;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
-use crate::plan::{OnTimeout, Operation, Policy, Stage, StepKind, Unaccepted};
+use crate::plan::{OnError, OnTimeout, Operation, Stage, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
+use std::collections::BTreeSet;
 
 /// A place where outside text decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Steering {
     /// The condition, or the parameter.
     pub(crate) span: Span,
-    /// What it reads first, such as `verdict.kind`.
+    /// What it reads of outside text, such as `verdict.kind`.
     pub(crate) path: String,
 }
 
 impl Steering {
     /// Where a condition or a choice rests on outside text.
     pub(crate) fn of(checked: &Checked, span: Span) -> Option<Self> {
-        checked
-            .marks
-            .choosing()
-            .steered
-            .then(|| Self { span, path: checked.reads.first().map(|(path, _)| path.clone()).unwrap_or_default() })
+        checked.marks.choosing().steered.then(|| Self { span, path: checked.blamed().map(|(path, _)| path.clone()).unwrap_or_default() })
     }
 }
 
@@ -43,6 +42,7 @@ impl Context<'_> {
         {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
             place.steer(checked, span);
+            place.chosen.insert(name.clone());
         }
     }
 
@@ -50,28 +50,55 @@ impl Context<'_> {
     pub(crate) fn check_control(&mut self, draft: &FlowDraft<'_>) {
         self.note_emission(draft);
         self.note_remembering(draft);
+        self.check_taken_back(draft);
         for (at, lowered) in &draft.lowered {
-            let bare = self.bare_effects(&lowered.step.kind, &draft.name);
+            let bare = self.bare_effects(&lowered.step.kind, &draft.name, &lowered.chosen);
             let steering = if bare.is_empty() { Vec::new() } else { leading_to(draft, *at) };
             let Some(step) = draft.drafts.get(*at).filter(|_| !steering.is_empty()) else { continue };
-            for (flow, operation) in bare {
+            for (flow, operation, loose) in bare {
                 let of = if flow == draft.name { String::new() } else { format!(" in the flow `{flow}`") };
                 let message = format!("text from outside leads to `{operation}`{of}, and no cap holds it");
                 let mut diagnostic = Diagnostic::new(&meaning::STEERED, step.span, message).label("done or not as the text decides");
                 for Steering { span, path } in &steering {
                     diagnostic = diagnostic.also(*span, decides(path));
                 }
-                self.report(diagnostic.help(cap_it(&operation)));
+                self.report(diagnostic.help(cap_it(&operation, &loose)));
             }
         }
     }
 
-    /// Whether a limit bounds it however often it is reached, or a person sees every one.
-    pub(crate) fn is_capped(&self, operation: &str, stage: Option<&Stage>, flow: &str) -> bool {
-        // A limit with a condition of its own counts only some.
-        let limits = |policy: &Policy| policy.limits.iter().any(|limit| limit.condition.is_none());
-        let covered = self.plan.policies.values().filter(|policy| policy.covers(operation, flow)).any(|policy| limits(policy));
-        covered || self.always_asked(operation, flow) || stage.is_some_and(|stage| stage.when.is_none())
+    /// A step that fails over outside text and takes back what its run has done: what it takes back with needs a cap, too.
+    fn check_taken_back(&mut self, draft: &FlowDraft<'_>) {
+        let undoing = draft.lowered.iter().filter(|(_, lowered)| lowered.step.on_error == OnError::Undo);
+        let undoing: Vec<(usize, Vec<Steering>)> = undoing.map(|(at, _)| (*at, failing(draft, *at))).collect();
+        for (at, over) in undoing.into_iter().filter(|(_, over)| !over.is_empty()) {
+            let acts = draft.lowered.values().filter_map(|lowered| match &lowered.step.kind {
+                StepKind::Act { operation, .. } => self.plan.operations.get(operation)?.terms.undo.as_ref(),
+                _ => None,
+            });
+            let backs: BTreeSet<&String> = acts.map(|undo| &undo.operation).collect();
+            let mut found = Vec::new();
+            for back in backs.into_iter().filter_map(|name| self.plan.operations.get(name)).filter(|back| is_grave(back)) {
+                let loose = self.uncapped(back, None, &draft.name, &BTreeSet::new());
+                found.extend(loose.map(|loose| (back.name.clone(), loose)));
+            }
+            let Some(step) = draft.drafts.get(at) else { continue };
+            for (operation, loose) in found {
+                let message = format!("text from outside may make this fail, which leads to `{operation}`, and no cap holds it");
+                let mut diagnostic = Diagnostic::new(&meaning::STEERED, step.span, message).label("takes back what was done");
+                for Steering { span, path } in &over {
+                    diagnostic = diagnostic.also(*span, decides(path));
+                }
+                self.report(diagnostic.help(cap_it(&operation, &loose)));
+            }
+        }
+    }
+
+    /// Whether nothing bounds it however often it is reached, and no person sees every one; and if so, why the limits that cover it do not.
+    /// `chosen`: the parameters that outside text chose.
+    pub(crate) fn uncapped(&self, operation: &Operation, stage: Option<&Stage>, flow: &str, chosen: &BTreeSet<String>) -> Option<String> {
+        let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(|stage| stage.when.is_none());
+        self.loose_limits(operation, flow, chosen).filter(|_| !looked_at).map(|loose| loose.join("; "))
     }
 
     /// Whether a policy has a person look at every one.
@@ -87,9 +114,21 @@ pub(crate) fn decides(path: &str) -> String {
     if path.is_empty() { "decided here".to_owned() } else { format!("`{path}` decides here") }
 }
 
-/// What to do about an operation that no cap holds.
-pub(crate) fn cap_it(operation: &str) -> String {
-    format!("write a `limit` in a policy with `on \"{operation}\"`, or `stage` the step")
+/// What to do about an operation that no cap holds. `loose`: why the limits that it has are none.
+pub(crate) fn cap_it(operation: &str, loose: &str) -> String {
+    let help = format!("write a `limit` in a policy with `on \"{operation}\"`, or `stage` the step");
+    if loose.is_empty() { help } else { format!("{help}; {loose}") }
+}
+
+/// Whether what follows a step may not be reached through it. A person who is asked decides himself; whether he is asked does not.
+fn stops(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::Reflect { go_on, .. } => !go_on,
+        StepKind::Revise(revise) => revise.otherwise != Unaccepted::Continue,
+        StepKind::Wait(wait) => wait.on_timeout == Some(OnTimeout::Stop),
+        StepKind::Ask { escalation, .. } => escalation.on_timeout != OnTimeout::Skip,
+        _ => false,
+    }
 }
 
 /// Where outside text decides whether a step is done: its own condition, the arms around it, and reflections that stop before it.
@@ -103,19 +142,19 @@ pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
         }
     };
     let within = draft.drafts.get(at).and_then(|step| step.within);
+    let around = draft.arms(within);
+    // In a loop, what stops an item holds those after it.
+    let again = around.iter().find(|(outer, _)| draft.drafts.get(*outer).is_some_and(|step| step.node.name.text == "each"));
+    let again = again.map_or(at, |(outer, _)| draft.end_of(*outer));
     // One inside an arm gates what follows its `choose`, too.
-    for before in 0..at {
-        let stops = |kind: &StepKind| match kind {
-            StepKind::Reflect { go_on, .. } => !go_on,
-            StepKind::Revise(revise) => revise.otherwise == Unaccepted::Stop,
-            StepKind::Wait(wait) => wait.on_timeout == Some(OnTimeout::Stop),
-            _ => false,
-        };
+    for before in (0..again).filter(|before| *before != at) {
         if draft.lowered.get(&before).is_some_and(|lowered| stops(&lowered.step.kind)) {
+            let around = draft.drafts.get(before).and_then(|step| step.within);
+            draft.arms(around).iter().for_each(|(arm, _)| add(*arm));
             add(before);
         }
     }
-    for (choose, _) in draft.arms(within) {
+    for (choose, _) in around {
         add(choose);
     }
     add(at);

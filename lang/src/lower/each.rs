@@ -29,7 +29,8 @@ impl LoopVariables {
     pub(crate) fn add(&self, scope: Scope) -> Scope {
         let scope = scope.with(&self.item, self.ty.clone(), self.marks);
         match &self.index {
-            Some(index) => scope.with(index, Ty::Int, Marks::default()),
+            // How far it counts is decided by whoever made the list.
+            Some(index) => scope.with(index, Ty::Int, self.marks.choosing()),
             None => scope,
         }
     }

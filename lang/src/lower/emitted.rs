@@ -74,7 +74,8 @@ impl Context<'_> {
             let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
             Some((name.clone(), Steering::of(checked, span)?))
         });
-        let fields = fields.collect();
+        let fields: Vec<(String, Steering)> = fields.collect();
+        self.note_told(event, fields.iter().map(|(name, _)| name.clone()));
         // A step that is lowered again says it anew.
         self.known.emitted.retain(|emitted| emitted.by != by);
         self.known.emitted.push(Emitted { by, what: What::Event(event.to_owned()), span: step.span, control: Vec::new(), fields });
@@ -112,6 +113,32 @@ impl Context<'_> {
         found
     }
 
+    /// The events that follow where something is begun, in whatever it starts in turn.
+    fn told_by(&self, what: &What) -> BTreeSet<String> {
+        let (mut events, mut flows) = (BTreeSet::new(), BTreeSet::new());
+        let mut open = vec![what.clone()];
+        while let Some(what) = open.pop() {
+            let flow = match what {
+                What::Event(event) => {
+                    if events.insert(event.clone()) {
+                        open.extend(self.started_by(&event).into_iter().map(|(flow, _)| What::Flow(flow.name.clone())));
+                    }
+                    continue;
+                }
+                What::Flow(flow) | What::Trigger(flow) => flow,
+            };
+            let Some(found) = self.plan.flows.get(&flow).filter(|_| flows.insert(flow.clone())) else { continue };
+            for step in found.steps.iter().chain(&found.terms.on_failure) {
+                match &step.kind {
+                    StepKind::Emit(emit) => open.push(What::Event(emit.event.clone())),
+                    StepKind::Begin(begin) => open.push(What::Flow(begin.flow.clone())),
+                    _ => {}
+                }
+            }
+        }
+        events
+    }
+
     /// Proves the flows that events start for what outside text decides of those events.
     pub(crate) fn prove_emitted(&mut self, routes: &BTreeMap<String, WrittenRoute>) {
         self.known.complete = true;
@@ -124,6 +151,10 @@ impl Context<'_> {
                 return;
             }
             for emitted in open {
+                if !emitted.control.is_empty() {
+                    let events = self.told_by(&emitted.what);
+                    self.note_decided(events);
+                }
                 for bare in self.led_by(&emitted, routes) {
                     if said.insert((emitted.span, bare.clone())) {
                         self.report_emitted(&emitted, &bare);
@@ -138,7 +169,7 @@ impl Context<'_> {
     fn bare_of(&mut self, flow: &str, events: bool) -> BTreeSet<Bare> {
         self.known.complete = events;
         let steps = self.plan.flows.get(flow).map(|flow| flow.steps.iter().chain(&flow.terms.on_failure));
-        let found = steps.into_iter().flatten().flat_map(|step| self.bare_effects(&step.kind, flow)).collect();
+        let found = steps.into_iter().flatten().flat_map(|step| self.bare_effects(&step.kind, flow, &BTreeSet::new())).collect();
         self.known.complete = true;
         found
     }
@@ -176,7 +207,7 @@ impl Context<'_> {
         found
     }
 
-    fn report_emitted(&mut self, emitted: &Emitted, (flow, operation): &Bare) {
+    fn report_emitted(&mut self, emitted: &Emitted, (flow, operation, loose): &Bare) {
         let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
         let mut diagnostic = Diagnostic::new(&meaning::STEERED, emitted.span, message).label(match &emitted.what {
             What::Event(event) => format!("`{event}` starts it"),
@@ -186,6 +217,6 @@ impl Context<'_> {
         for Steering { span, path } in emitted.control.iter().chain(emitted.fields.iter().map(|(_, steering)| steering)) {
             diagnostic = diagnostic.also(*span, decides(path));
         }
-        self.report(diagnostic.help(cap_it(operation)));
+        self.report(diagnostic.help(cap_it(operation, loose)));
     }
 }

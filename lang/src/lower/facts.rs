@@ -13,7 +13,7 @@ impl Context<'_> {
     pub(crate) fn lower_facts(&mut self, node: &Node, place: &mut Place<'_, '_>, memory: &Memory) -> Option<Verb> {
         let fields = self.plan.types.records.get(&memory.record)?.fields.clone();
         let subject = match node.setting("subject").cloned() {
-            Some(subject) => Some(self.subject(&subject, &place.scope)).map(|checked| checked.map(|checked| place.note(checked).expr)),
+            Some(subject) => Some(self.written_subject(&subject, place)).map(|checked| checked.map(|checked| place.note(checked).expr)),
             None => None,
         };
         if subject.is_none() && !memory.subject.is_empty() {
@@ -34,7 +34,11 @@ impl Context<'_> {
         let mut facts: Vec<(Option<crate::expr::Expr>, Bindings)> = Vec::new();
         for row in &rows {
             let when = match row.property("when").cloned().filter(|_| node.first("-").is_some()) {
-                Some(when) => Some(place.note(self.condition(&when, &place.scope)?).expr),
+                Some(when) => {
+                    let checked = self.condition(&when, &place.scope)?;
+                    place.steer(&checked, when.span);
+                    Some(place.note(checked).expr)
+                }
                 None => None,
             };
             let own = Node {

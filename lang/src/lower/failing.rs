@@ -1,13 +1,14 @@
 //! What outside text may make fail. A failure stops a run, and then the text kept it from acting; where something goes on after it,
 //! behind `on-error=skip` or in `on-failure`, the text decided that, too.
 
+use super::context::Context;
 use super::control::{Steering, leading_to};
 use super::flow::FlowDraft;
 use super::step::Place;
 use crate::expr::Checked;
 use crate::plan::{OnError, StepKind};
 use crate::source::Span;
-use crate::ty::Marks;
+use crate::ty::{Field, Marks, Record, Ty};
 
 /// What a step's expressions read of outside text, and whether they may fail.
 #[derive(Debug, Default, Clone)]
@@ -25,7 +26,7 @@ impl Failing {
     pub(crate) fn note(&mut self, checked: &Checked) {
         let fallible = checked.expr.root.may_fail();
         self.possible |= fallible;
-        let Some((path, span)) = checked.reads.first().filter(|_| checked.marks.choosing().steered) else { return };
+        let Some((path, span)) = checked.blamed().filter(|_| checked.marks.choosing().steered) else { return };
         let steering = Steering { span: *span, path: path.clone() };
         if fallible {
             self.over.push(steering.clone());
@@ -66,8 +67,50 @@ impl Place<'_, '_> {
     }
 }
 
+/// The record of what failed, in which a flow's `on-failure` reads it. Its name is no operator's.
+pub(crate) const FAILURE: &str = "on-failure.failure";
+
+/// Whether the message of a step's failure may hold words of somebody else: a provider's answer, or what a model wrote.
+fn quotes(kind: &StepKind) -> bool {
+    match kind {
+        StepKind::Let { .. }
+        | StepKind::Rules { .. }
+        | StepKind::Reflect { .. }
+        | StepKind::Choose { .. }
+        | StepKind::Each(_)
+        | StepKind::Wait(_)
+        | StepKind::Ask { .. }
+        | StepKind::Emit(_)
+        | StepKind::Recall { .. }
+        | StepKind::Remember { .. }
+        | StepKind::Facts(_) => false,
+        _ => true,
+    }
+}
+
+impl Context<'_> {
+    /// The type of `failure`. `decided`: outside text may make the flow fail. Which step it was and of which kind is then what outside
+    /// text chose; the message holds what a provider answered or what could not be read, and is outside text itself.
+    pub(crate) fn failure(&mut self, flow: &FlowDraft<'_>, decided: bool) -> Ty {
+        let untrusted = decided || flow.lowered.values().any(|lowered| quotes(&lowered.step.kind));
+        let field = |name: &str, untrusted: bool| Field {
+            name: name.to_owned(),
+            ty: Ty::String,
+            marks: Marks { untrusted, steered: decided, ..Marks::default() },
+            default: None,
+            min: None,
+            max: None,
+            pattern: None,
+            label: None,
+        };
+        let fields = vec![field("step", false), field("kind", false), field("message", untrusted)];
+        self.plan.types.records.insert(FAILURE.to_owned(), Record { version: 1, subject: None, fields });
+        Ty::Record(FAILURE.to_owned())
+    }
+}
+
 /// Outside text over which a step may fail, with what it stands in; none where it is then left out.
-fn failing(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
+pub(crate) fn failing(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
     let Some(lowered) = draft.lowered.get(&at) else { return Vec::new() };
     // Of a loop, an item is left out, and not what fails before it begins.
     if lowered.step.on_error == OnError::Skip && !matches!(lowered.step.kind, StepKind::Each(_)) {

@@ -4,6 +4,7 @@ use super::context::{Context, name_of};
 use super::control::Steering;
 use super::failing::{Failing, failing_flow};
 use super::index::Index;
+use super::known::Answer;
 use super::mixture::{Mixture, endorsements};
 use super::model::WrittenRoute;
 use super::policy::run_type;
@@ -33,11 +34,17 @@ pub(crate) struct Draft<'n> {
 pub(crate) struct Lowered {
     pub(crate) step: Step,
     pub(crate) marks: Marks,
+    /// What is said of what becomes of it.
+    pub(crate) told: Marks,
+    /// Fields of its value whose marks are their own.
+    pub(crate) parts: Vec<(String, Marks)>,
     /// What other steps see: optional where it may not run.
     pub(crate) seen: Ty,
     pub(crate) reads: BTreeSet<usize>,
     /// What of outside text decides whether it, or what it gates, is done.
     pub(crate) control: Vec<Steering>,
+    /// Parameters of its call that outside text chose.
+    pub(crate) chosen: BTreeSet<String>,
     /// What it endorses.
     pub(crate) endorsed: Vec<Endorsement>,
     /// Where it tells a model both outside text and private data, or the steps that it reads do.
@@ -74,6 +81,16 @@ impl FlowDraft<'_> {
     /// The arms around a step, outermost first.
     pub(crate) fn arms(&self, within: Option<(usize, u16)>) -> Vec<(usize, u16)> {
         self.index.around(within)
+    }
+
+    /// One past the last step inside a step.
+    pub(crate) fn end_of(&self, outer: usize) -> usize {
+        let inside = |at: &usize| {
+            let within = self.drafts.get(*at).and_then(|step| step.within);
+            self.arms(within).iter().any(|(around, _)| *around == outer)
+        };
+        // Those inside stand right behind it.
+        (outer + 1..self.drafts.len()).take_while(inside).last().map_or(outer + 1, |last| last + 1)
     }
 
     /// Steps that may be named from a place: those of the same arm and of the arms around it.
@@ -154,7 +171,8 @@ impl Context<'_> {
     fn know_output(&mut self, name: &str, output: &[(String, crate::expr::Checked)]) {
         let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let ty = Ty::Object(output.iter().map(|(name, checked)| (name.clone(), checked.expr.ty.clone())).collect());
-        self.known.outputs.insert(name.to_owned(), (ty, marks));
+        let parts = output.iter().map(|(name, checked)| (name.clone(), checked.marks)).collect();
+        self.known.outputs.insert(name.to_owned(), Answer { ty, marks, parts });
     }
 
     /// Lowers every step after those that it reads. Which those are is only known afterwards, so the first order is a guess;
@@ -271,7 +289,12 @@ impl Context<'_> {
             let Some(step) = draft.drafts.get(at) else { continue };
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
             let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
-            known = known.with(marks.choosing()).with(Marks { steered, ..plain });
+            let told = draft.lowered.get(&at).map_or(plain, |lowered| lowered.told);
+            let own = told.choosing().with(Marks { steered, ..plain });
+            known = known.with(own);
+            scope = scope.part(format!("steps.{}", step.name), own);
+            let parts = draft.lowered.get(&at).map(|lowered| lowered.parts.as_slice()).unwrap_or_default();
+            scope = parts.iter().fold(scope, |scope, (path, marks)| scope.part(format!("{}.{path}", step.name), *marks));
             scope = scope.with(&step.name, ty, marks);
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             let settled = ("settled_by".to_owned(), Ty::String);

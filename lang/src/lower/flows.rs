@@ -5,14 +5,14 @@ use super::context::{Context, name_of};
 use super::emitted::Emitted;
 use super::found::Found;
 use super::kept::Kept;
-use super::known::Known;
+use super::known::{Answer, Known};
 use super::model::WrittenRoute;
 use super::reuse::Reuse;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
 use crate::parallel;
 use crate::plan::{Digest, Flow, Locations, Route};
-use crate::ty::{Marks, Record, Ty};
+use crate::ty::Record;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use std::sync::Arc;
 pub(super) struct Outcome {
     pub(super) name: String,
     pub(super) flow: Option<Arc<Flow>>,
-    /// Type and marks of what it answers, for the flows that start it.
-    pub(super) output: Option<(Ty, Marks)>,
+    /// What it answers, for the flows that start it.
+    pub(super) output: Option<Answer>,
     /// Whether it may fail over outside text.
     pub(super) fails: bool,
     /// The type of its input, where the flow declares it itself.
@@ -101,7 +101,7 @@ impl Context<'_> {
             flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             fails: self.known.failing.contains(&name),
-            records: own.into_iter().collect(),
+            records: own.into_iter().chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),

@@ -1,5 +1,5 @@
-//! Our own values that outside text chose, and facts that it let be remembered: the next run that recalls them rests on it, too. Flows
-//! that recall are proved once more for that. Words from outside need none of it: the memory's fields say so themselves.
+//! Our own values that outside text chose, and facts that it let be remembered: the next run that recalls them rests on it, too; and so
+//! does one that waits for an event that it let be emitted. Flows that recall or wait are proved once more for that. Words from outside need none of it: the memory's fields say so themselves.
 
 use super::context::{Context, name_of};
 use super::control::leading_to;
@@ -10,16 +10,16 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::expr::Checked;
 use crate::parallel;
-use crate::plan::{Flow, StepKind};
+use crate::plan::{Flow, StepKind, Until};
 use crate::ty::Field;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What outside text decides of memories.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// Fields of records that are remembered: which of our own values they have.
+    /// Fields of records that are remembered, or emitted: which of our own values they have.
     fields: BTreeSet<(String, String)>,
-    /// Records of memories: whether there is a fact at all.
+    /// Records of memories and of events: whether there is one at all.
     whole: BTreeSet<String>,
 }
 
@@ -63,6 +63,21 @@ impl Context<'_> {
         }
     }
 
+    /// Notes which of the values of an event outside text chose, for those that wait for it.
+    pub(crate) fn note_told(&mut self, event: &str, fields: impl IntoIterator<Item = String>) {
+        self.known.kept.fields.extend(fields.into_iter().map(|field| (event.to_owned(), field)));
+    }
+
+    /// Notes events that outside text lets be emitted, for those that wait for them.
+    pub(crate) fn note_decided(&mut self, events: impl IntoIterator<Item = String>) {
+        self.known.kept.whole.extend(events);
+    }
+
+    /// Whether a flow waits for an event of ours of which outside text decides something.
+    fn waits_for_kept(&self, event: &str) -> bool {
+        !self.plan.events.contains_key(event) && self.known.recalled.concerns(event)
+    }
+
     /// Whether a flow recalls what outside text decided, or starts one that may.
     fn rests_on_kept(&self, flow: &Flow, others: &BTreeSet<String>) -> bool {
         let recalls = |memory: &String| self.plan.memories.get(memory).is_some_and(|memory| self.known.recalled.concerns(&memory.record));
@@ -70,6 +85,7 @@ impl Context<'_> {
             StepKind::Recall { memory, .. } => recalls(memory),
             StepKind::Search(search) => recalls(&search.memory),
             StepKind::Begin(begin) => others.contains(&begin.flow),
+            StepKind::Wait(wait) => matches!(&wait.until, Until::Event { event, .. } if self.waits_for_kept(event)),
             _ => false,
         })
     }

@@ -5,6 +5,7 @@ use super::emitted::Emitted;
 use super::kept::Kept;
 use crate::ast::Node;
 use crate::ty::{Marks, Ty};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Known {
     /// Type and marks of what a flow answers.
-    pub(crate) outputs: BTreeMap<String, (Ty, Marks)>,
+    pub(crate) outputs: BTreeMap<String, Answer>,
     /// Flows that may fail over outside text.
     pub(crate) failing: BTreeSet<String>,
     /// Name and operation of every act of a flow, as written.
@@ -43,11 +44,21 @@ pub(crate) struct Known {
     pub(crate) lock: Vec<(String, String)>,
 }
 
+/// What a flow answers to whoever starts it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) ty: Ty,
+    /// What is said of all of it.
+    pub(crate) marks: Marks,
+    /// What is said of each of its fields.
+    pub(crate) parts: Vec<(String, Marks)>,
+}
+
 /// What a flow does where outside text chose some of its inputs.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Proved {
     /// The uncapped effects that it then leads to.
     pub(crate) bare: Vec<Bare>,
-    /// What is said of the answer.
-    pub(crate) marks: Marks,
+    /// What is said of each field of the answer.
+    pub(crate) parts: Vec<(String, Marks)>,
 }

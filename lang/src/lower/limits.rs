@@ -33,14 +33,14 @@ impl Context<'_> {
 }
 
 /// Where a step of a flow has its name.
-fn step_span(node: &Node, step: &str) -> Option<Span> {
+pub(crate) fn step_span(node: &Node, step: &str) -> Option<Span> {
     node.children.iter().find_map(|child| {
         let name = name_of(child).filter(|name| VERBS.contains(&child.name.text.as_str()) && name.text == step);
         name.map(|name| name.span).or_else(|| step_span(child, step))
     })
 }
 
-fn flow_span(node: &Node) -> Span {
+pub(crate) fn flow_span(node: &Node) -> Span {
     name_of(node).map_or(node.name.span, |name| name.span)
 }
 

@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::model::WrittenRoute;
+use super::step::Place;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -101,6 +102,19 @@ impl Context<'_> {
     pub(crate) fn subject(&mut self, value: &Literal, scope: &Scope) -> Option<Checked> {
         let checked = self.value(value, scope, Some(&Ty::String))?;
         self.check_personal(&checked, Some(value), SUBJECT);
+        Some(checked)
+    }
+
+    /// Whose fact is remembered: words from outside do not say whose memory is written to, and what they chose decides what is in it.
+    pub(crate) fn written_subject(&mut self, value: &Literal, place: &mut Place<'_, '_>) -> Option<Checked> {
+        let checked = self.subject(value, &place.scope)?;
+        if checked.speaks() {
+            let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
+            let message = format!("text from outside{read} chooses whose fact this is");
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("says whom it is about");
+            self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)`"));
+        }
+        place.steer(&checked, value.span);
         Some(checked)
     }
 

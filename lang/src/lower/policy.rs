@@ -181,7 +181,6 @@ impl Context<'_> {
     fn lower_limit(&mut self, node: &Node, name: String, scope: &Scope, on: &[String], needs: &[Need]) -> Option<Limit> {
         let (measure, max) = match (node.setting("sum").cloned(), node.setting("count").cloned()) {
             (Some(sum), None) => {
-                self.check_limit_evidence(node, needs);
                 let Some(max) = node.setting("max").cloned() else {
                     self.missing(node, "max", "write `max=\"1000 USD\"`");
                     return None;
@@ -206,7 +205,7 @@ impl Context<'_> {
                 Scalar::Int(most) if most >= 0 => (Measure::Count, Expr::constant(Value::Int(most), Ty::Int)),
                 Scalar::Int(_) => {
                     let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, count.span, "a limit cannot be less than nothing");
-                    self.report(diagnostic.label("below 0").help("write `count=0` to let none pass"));
+                    self.report(diagnostic.label("below 0").help("write a `deny` whose `when` is `true` to let none pass"));
                     return None;
                 }
                 _ => (Measure::Count, self.value(&count, scope, Some(&Ty::Int))?.expr),
@@ -237,21 +236,10 @@ impl Context<'_> {
             },
         };
         let condition = node.setting("where").cloned().and_then(|condition| self.condition(&condition, scope)).map(|checked| checked.expr);
-        Some(Limit { name, measure, max, by, condition, window, otherwise })
-    }
-
-    /// What bounds the effect must not come from outside: evidence marked so cannot be a limit's `max`, `by` or `sum`.
-    fn check_limit_evidence(&mut self, node: &Node, needs: &[Need]) {
-        for need in needs.iter().filter(|need| need.untrusted) {
-            for name in ["max", "by"] {
-                let Some(value) = node.setting(name).cloned() else { continue };
-                if value.text().is_some_and(|text| text.contains(&format!("evidence.{}", need.name))) {
-                    let message = format!("text from outside (`evidence.{}`) chooses `{name}` of a limit", need.name);
-                    let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("moves its own bound");
-                    self.report(diagnostic.help("take the bound from a trusted record or a setting"));
-                }
-            }
-        }
+        let limit = Limit { name, measure, max, by, condition, window, otherwise };
+        self.check_limit_sources(node, &limit, on, needs);
+        self.check_hollow(node, &limit, on);
+        Some(limit)
     }
 
     fn limit_window(&mut self, node: &Node) -> Option<Window> {

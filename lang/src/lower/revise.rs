@@ -150,7 +150,7 @@ impl Context<'_> {
             }
             critics.push(name);
         }
-        let Required { requires, reads, control, .. } = self.requires(node, &place.scope);
+        let Required { requires, reads, control, marks: decided } = self.requires(node, &place.scope);
         place.control.extend(control);
         place.reads.extend(reads);
         if critics.is_empty() && node.first("require").is_none() {
@@ -166,7 +166,7 @@ impl Context<'_> {
             Some((_, ty, marks)) => (ty.clone(), *marks),
             None => {
                 let codes = ("codes".to_owned(), Ty::List(Box::new(Ty::String)));
-                (Ty::Object(vec![("passed".to_owned(), Ty::Bool), codes]), Marks::default())
+                (Ty::Object(vec![("passed".to_owned(), Ty::Bool), codes]), decided)
             }
         };
         // Whether a draft is accepted follows what it says.

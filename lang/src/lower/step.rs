@@ -15,6 +15,7 @@ use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What lowering a verb yields: the kind, the type of its value where it ran, and the marks of that value.
@@ -28,6 +29,12 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) reads: Vec<(String, Span)>,
     /// Conditions that rest on outside text.
     pub(crate) control: Vec<Steering>,
+    /// Parameters of a call that outside text chose.
+    pub(crate) chosen: BTreeSet<String>,
+    /// What it tells others, where its value says more: what becomes of it rests on that alone.
+    pub(crate) told: Option<Marks>,
+    /// Fields of its value, such as `request.body`, whose marks are their own.
+    pub(crate) parts: Vec<(String, Marks)>,
     /// What its expressions endorse.
     pub(crate) endorsed: Vec<Endorsed>,
     /// Where it tells a model both outside text and private data.
@@ -40,7 +47,8 @@ impl<'d, 'n> Place<'d, 'n> {
     /// A place where nothing was read yet.
     pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
         let (mixture, failing) = (Mixture::default(), Failing::default());
-        Self { draft, at, scope, reads: Vec::new(), control: Vec::new(), endorsed: Vec::new(), mixture, failing }
+        let (reads, control, chosen, parts, endorsed) = (Vec::new(), Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
+        Self { draft, at, scope, reads, control, chosen, told: None, parts, endorsed, mixture, failing }
     }
 
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
@@ -85,14 +93,7 @@ impl Context<'_> {
             None => None,
         };
         let verb = self.lower_verb(node, &mut place);
-        let on_error = match node.property("on-error").or_else(|| node.setting("on-error")).cloned() {
-            Some(word) => match self.word(&word, "`on-error`", &["fail", "skip", "undo"])?.as_str() {
-                "skip" => OnError::Skip,
-                "undo" => OnError::Undo,
-                _ => OnError::Fail,
-            },
-            None => OnError::Fail,
-        };
+        let on_error = self.on_error(node)?;
         let skip_denied = match node.setting("on-denied").cloned() {
             Some(word) => self.word(&word, "`on-denied`", &["stop", "skip"])? == "skip",
             None => false,
@@ -110,19 +111,33 @@ impl Context<'_> {
             return None;
         }
         let when = when.flatten();
-        let marks = when.as_ref().map_or(marks, |when| marks.with(when.marks.choosing()));
+        let tried = when.as_ref().map_or(Marks::default(), |when| when.marks.choosing());
+        let marks = marks.with(tried);
         let when = when.map(|checked| checked.expr);
         let failing = std::mem::take(&mut place.failing).of(&kind, marks, step.span);
         // Where it goes on after a failure, the value, or which items there are, rests on what it failed over.
         let goes_on = on_error == OnError::Skip || skip_denied;
         let decided = goes_on && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
-        let marks = if decided { Marks { steered: true, ..marks } } else { marks };
+        let tried = Marks { steered: tried.steered || decided, ..tried };
+        let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
+        let parts = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
-        Some(Lowered { step, marks, seen, reads, control: place.control, endorsed, mixture, failing })
+        let (control, chosen) = (place.control, place.chosen);
+        Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing })
+    }
+
+    /// What is done where a step fails; `None` where that cannot be read.
+    fn on_error(&mut self, node: &Node) -> Option<OnError> {
+        let Some(word) = node.property("on-error").or_else(|| node.setting("on-error")).cloned() else { return Some(OnError::Fail) };
+        Some(match self.word(&word, "`on-error`", &["fail", "skip", "undo"])?.as_str() {
+            "skip" => OnError::Skip,
+            "undo" => OnError::Undo,
+            _ => OnError::Fail,
+        })
     }
 
     fn lower_verb(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

@@ -10,6 +10,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Bounds, Busy, Concurrency, Endorsement, Priority, Step, Terms};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,32 @@ pub(crate) fn begun(nodes: &[Node]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     nodes.iter().for_each(|node| begins(node, &mut found));
     found
+}
+
+/// Where a flow starts another one.
+fn begin_span(node: &Node, started: &str) -> Option<Span> {
+    node.children.iter().find_map(|child| {
+        let name = name_of(child).filter(|name| node.name.text == "act" && child.name.text == "flow" && name.text == started);
+        name.map(|name| name.span).or_else(|| begin_span(child, started))
+    })
+}
+
+/// Of flows that wait for others, some that wait for each other, in their order.
+fn circle<'n>(waiting: &[(&'n Node, BTreeSet<String>)]) -> Option<Vec<&'n Node>> {
+    let of = |name: &str| waiting.iter().find(|(node, _)| name_of(node).is_some_and(|of| of.text == name));
+    let mut path: Vec<&'n Node> = Vec::new();
+    let mut at = waiting.first();
+    while let Some((node, needed)) = at {
+        if let Some(start) = path.iter().position(|before| std::ptr::eq(*before, *node)) {
+            let mut circle = path.split_off(start);
+            let first = circle.iter().enumerate().min_by_key(|(_, node)| (node.span.source, node.span.start)).map_or(0, |(at, _)| at);
+            circle.rotate_left(first);
+            return Some(circle);
+        }
+        path.push(node);
+        at = needed.iter().find_map(|name| of(name));
+    }
+    None
 }
 
 impl Context<'_> {
@@ -50,11 +77,18 @@ impl Context<'_> {
             }
             order.push(ready.iter().map(|(node, _)| *node).collect());
         }
-        if let Some(((first, _), others)) = waiting.split_first() {
-            let diagnostic = Diagnostic::new(&meaning::CYCLE, first.name.span, "these flows start each other, and would never end");
-            let diagnostic =
-                others.iter().fold(diagnostic.label("starts"), |diagnostic, (node, _)| diagnostic.also(node.name.span, "starts"));
-            self.report(diagnostic.help("let one of them `emit` an event that triggers the other, under a `concurrency` key"));
+        if let Some(circle) = circle(&waiting)
+            && let Some(first) = circle.first()
+        {
+            let message = "these flows start each other, and would never end";
+            let mut diagnostic = Diagnostic::new(&meaning::CYCLE, first.name.span, message).label("starts itself through the others");
+            for (node, next) in circle.iter().zip(circle.iter().cycle().skip(1)) {
+                let started = name_of(next).map(|name| name.text).unwrap_or_default();
+                if let Some(span) = begin_span(node, &started) {
+                    diagnostic = diagnostic.also(span, format!("starts `{started}`"));
+                }
+            }
+            self.report(diagnostic.help("put what both do into a flow of its own, or repeat it in an `each`, which has a `max`"));
         }
         // One after the other, as each of them knows only what came before.
         order.extend(waiting.iter().map(|(node, _)| vec![*node]));
@@ -138,12 +172,12 @@ impl Context<'_> {
 
     /// Steps after a failure see what failed, and whatever the flow's own steps had come to. They are reached through what it failed over.
     pub(crate) fn after_failure<'n>(&mut self, node: &'n Node, flow: &FlowDraft<'n>, reached: Vec<Steering>) -> FlowDraft<'n> {
-        let text = |name: &str| (name.to_owned(), Ty::String);
-        let failure = Ty::Object(vec![text("step"), text("kind"), text("message")]);
+        let failure = self.failure(flow, !reached.is_empty());
         let mut base = self.input_scope(flow.input.as_deref()).with("failure", failure, Marks::default());
         for at in flow.visible(None) {
             let (Some(step), Some(lowered)) = (flow.drafts.get(at), flow.lowered.get(&at)) else { continue };
             base = base.with(&step.name, lowered.seen.clone().optional(), lowered.marks);
+            base = lowered.parts.iter().fold(base, |base, (path, marks)| base.part(format!("{}.{path}", step.name), *marks));
         }
         let name = flow.name.clone();
         let mut draft = FlowDraft { input: flow.input.clone(), reached, ..FlowDraft::alone(&name, base, flow.routes) };

@@ -148,15 +148,40 @@ impl Context<'_> {
                     None
                 }
             };
-            Cause::Request { path, auth, reply_within: reply_within? }
+            Cause::Request { path: path.clone(), auth, reply_within: reply_within? }
         } else {
-            Cause::Webhook { path, auth }
+            Cause::Webhook { path: path.clone(), auth }
         };
-        // The body is the input as it stands; a child only says where another name comes from.
-        let outside = Marks { untrusted: true, ..Marks::default() };
+        // The body is the input as it stands; a child only says where another name comes from. Whoever knows the secret answers for what
+        // he says, and the marks of the fields say whose words they are; of anybody, everything is from outside.
+        let open = node.property("auth").filter(|value| value.annotation.is_none() && value.text() == Some("none")).cloned();
+        let outside = Marks { untrusted: open.is_some(), ..Marks::default() };
         let input = self.given(node, fields, &scope.with("body", Ty::Json, outside), None);
-        let input = self.note_triggered(node, by, None, input);
+        let control = open.as_ref().map(|open| Steering { span: open.span, path: String::new() });
+        if let Some(open) = &open {
+            self.check_anybody(open, &path, fields, &input);
+            let told = self.known.outputs.get(by.0).is_some_and(|answer| answer.marks.private || answer.marks.secret);
+            if told && node.property("request").is_some() {
+                let message = format!("anybody may call `{path}`, and would be told personal data");
+                let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, open.span, message).label("asks nobody who he is");
+                self.report(diagnostic.help("write `auth=(secret)\"NAME\"`, or leave it out of the flow's `output`"));
+            }
+        }
+        let input = self.note_triggered(node, by, control, input);
         Some(Trigger { cause, condition: None, debounce: None, input })
+    }
+
+    /// What anybody may send is outside text by its place, whatever its type says.
+    fn check_anybody(&mut self, open: &Literal, path: &str, fields: &[Field], given: &[(String, Checked)]) {
+        let by_name = |field: &&Field| !field.marks.untrusted && !given.iter().any(|(name, _)| *name == field.name);
+        let plain: Vec<&Field> = fields.iter().filter(by_name).collect();
+        if let Some(first) = plain.first() {
+            let names: Vec<String> = plain.iter().map(|field| format!("`{}`", field.name)).collect();
+            let message = format!("anybody may call `{path}` and say {}, which would be trusted", names.join(", "));
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, open.span, message).label("asks nobody who he is");
+            let help = format!("write `auth=(secret)\"NAME\"`, or mark what is said: `field \"{}\" {} untrusted`", first.name, first.ty);
+            self.report(diagnostic.help(help));
+        }
     }
 
     /// The input's fields that the trigger's children give. `carried`: what comes by its own name; `None` where anything may.

@@ -1,6 +1,7 @@
 //! `wait`: for a span of time, until an instant, or for an event within a span of time.
 
 use super::context::Context;
+use super::control::Steering;
 use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
@@ -69,12 +70,16 @@ impl Context<'_> {
         let (event, record) = record?;
         // Which event it is, and whether it comes at all.
         let mut marks = Marks::default();
+        if !self.plan.events.contains_key(&event) && self.known.recalled.whole(&record) {
+            marks.steered = true;
+            place.control.push(Steering { span: value.span, path: String::new() });
+        }
         let condition = match node.setting("where").cloned() {
             Some(condition) => {
                 let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
                 place.steer(&checked, condition.span);
-                marks = checked.marks.choosing();
+                marks = marks.with(checked.marks.choosing());
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());
                 Some(checked.expr)
             }

@@ -81,9 +81,13 @@ impl Context<'_> {
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        for field in &operation.request {
+            let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| checked.marks);
+            place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
+        }
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
-        let evidence = self.lower_evidence(node, &operation, place);
+        let evidence = self.lower_evidence(node, &operation, &place.draft.name, place);
         self.check_guards(&value, &operation, stage.is_some(), &place.draft.name);
         let stage = match stage {
             Some(stage) => Some(stage?),
@@ -103,7 +107,24 @@ impl Context<'_> {
         fields.retain(|(name, _)| name != "request");
         fields.push(("request".to_owned(), object_of(&operation.request)));
         let marks = operation.request.iter().fold(sent, |marks, field| marks.with(field.marks));
+        // What the provider answers is as its type says; which of its records it is may be decided by what was sent.
+        let answered = crate::expr::select::inner_marks(&operation.response, &self.plan.types);
+        let marks = marks.with(answered);
+        place.told = Some(sent);
+        place.parts.extend(self.answered(&operation, sent));
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
+    }
+
+    /// The fields of what a provider answers to an act, each with its own marks.
+    fn answered(&self, operation: &Operation, sent: Marks) -> Vec<(String, Marks)> {
+        match &operation.response {
+            Ty::Record(record) => {
+                let fields = self.plan.types.records.get(record).map(|record| record.fields.as_slice()).unwrap_or_default();
+                let own = fields.iter().filter(|field| field.name != "request");
+                own.map(|field| (field.name.clone(), crate::expr::select::narrowed(field).with(sent.choosing()))).collect()
+            }
+            _ => vec![("response".to_owned(), sent.choosing())],
+        }
     }
 
     pub(crate) fn lower_stage(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Option<Stage> {
@@ -111,6 +132,8 @@ impl Context<'_> {
         let when = match node.setting("when").cloned() {
             Some(when) => {
                 let checked = self.condition(&when, &place.scope)?;
+                // Whether a person looks first.
+                place.steer(&checked, when.span);
                 Some(place.note(checked).expr)
             }
             None => None,
@@ -132,8 +155,8 @@ impl Context<'_> {
     }
 
     /// Evidence for every policy that covers the operation: typed by its `needs`; missing is a mistake.
-    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, place: &mut Place<'_, '_>) -> Bindings {
-        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, &place.draft.name));
+    pub(crate) fn lower_evidence(&mut self, node: &Node, operation: &Operation, flow: &str, place: &mut Place<'_, '_>) -> Bindings {
+        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow));
         let mut fields: Vec<Field> = Vec::new();
         let mut differing: Vec<String> = Vec::new();
         for need in covering.flat_map(|policy| policy.needs.iter()) {
@@ -220,7 +243,7 @@ impl Context<'_> {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
         for (name, checked) in bound.iter().filter(|(name, checked)| checked.speaks() && choosing.contains(name)) {
             let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
-            let read = checked.reads.first().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
+            let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
             let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
@@ -277,7 +300,7 @@ impl Context<'_> {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose fact this is");
             return None;
         };
-        let subject = self.subject(&subject, &place.scope);
+        let subject = self.written_subject(&subject, place);
         // The record's fields are the children that are not settings of the step.
         let settings = crate::shape::rule_of("flow", "remember").map(|rule| rule.settings.as_slice()).unwrap_or_default();
         let body = Node {
@@ -361,6 +384,12 @@ impl Context<'_> {
             return None;
         }
         let marks = outputs.iter().flatten().fold(chosen, |marks, (_, checked)| marks.with(checked.marks));
+        for (name, checked) in outputs.iter().flatten() {
+            match place.parts.iter_mut().find(|(of, _)| of == name) {
+                Some((_, known)) => *known = known.with(checked.marks),
+                None => place.parts.push((name.clone(), chosen.with(checked.marks))),
+            }
+        }
         let ty = Self::join_outputs(&mut outputs);
         for (arm, output) in arms.iter_mut().zip(outputs) {
             arm.output = output.into_iter().map(|(name, checked)| (name, checked.expr)).collect();

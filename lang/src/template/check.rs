@@ -417,7 +417,8 @@ impl Checker<'_> {
         match select(settled, field, self.types) {
             Selected::Field(ty, marks) => {
                 let path = of.path.map(|path| format!("{path}.{field}"));
-                self.narrowed(Shown { ty, marks: of.marks.with(marks), path, place })
+                let marks = path.as_ref().and_then(|path| self.own_marks(path)).unwrap_or(of.marks.with(marks));
+                self.narrowed(Shown { ty, marks, path, place })
             }
             Selected::Missing(fields) => {
                 let quoted = self.quoted(of.place);
@@ -431,6 +432,13 @@ impl Checker<'_> {
                 unknown
             }
         }
+    }
+
+    /// What is said of a path by itself, where it does not begin with a variable of a loop.
+    fn own_marks(&self, path: &str) -> Option<Marks> {
+        let root = path.split('.').next().unwrap_or(path);
+        let local = self.locals.iter().any(|(name, ..)| name == root);
+        self.scope.parts.iter().find(|(of, _)| of == path && !local).map(|(_, marks)| *marks)
     }
 
     fn narrowed(&self, shown: Shown) -> Shown {

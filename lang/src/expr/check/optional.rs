@@ -36,7 +36,10 @@ impl Checker<'_> {
             && path.as_ref() == Some(read)
         {
             self.reads.pop();
-            self.reads.push((format!("{}.{name}", path.unwrap_or_default()), self.span(range)));
+            let (read, span) = (format!("{}.{name}", path.clone().unwrap_or_default()), self.span(range));
+            self.outside.retain(|(_, of, _)| Some(of) != path.as_ref());
+            self.note_outside(&typed, &read, span);
+            self.reads.push((read, span));
         }
         let ty = typed.ty.clone().optional();
         Typed { tree: lenient(typed.tree), ty, range, ..typed }

@@ -7,6 +7,7 @@ use crate::expr::convert::TYPE_NAMES;
 use crate::expr::select::{Selected, inner_marks, select};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
+use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
 use cel_interpreter::common::ast::{Expr as Node, IdedExpr, LiteralValue, operators};
@@ -47,6 +48,10 @@ impl Checker<'_> {
         for (field, range) in fields {
             typed = self.field(typed, field, range);
             path = path.map(|path| format!("{path}.{field}"));
+            let own = path.as_ref().filter(|_| read).and_then(|path| self.scope.parts.iter().find(|(of, _)| of == path));
+            if let Some((_, marks)) = own {
+                typed.marks = *marks;
+            }
             if let (Some(path), Ty::Optional(inner)) = (&path, &typed.ty)
                 && self.present.contains(path)
             {
@@ -54,9 +59,19 @@ impl Checker<'_> {
             }
         }
         if let (true, Some(path)) = (read, path) {
-            self.reads.push((path, self.span(typed.range)));
+            let span = self.span(typed.range);
+            self.note_outside(&typed, &path, span);
+            self.reads.push((path, span));
         }
         typed
+    }
+
+    /// Notes a path that outside text is in, or decided.
+    pub(super) fn note_outside(&mut self, read: &Typed, path: &str, span: Span) {
+        let own = read.marks.choosing().steered;
+        if own || self.whole(read).choosing().steered {
+            self.outside.push((own, path.to_owned(), span));
+        }
     }
 
     /// The name of a field, which stands after the recorded dot.

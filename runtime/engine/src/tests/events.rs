@@ -44,7 +44,7 @@ flow "by-order" {
     output { order_id "=input.order_id" }
 }
 flow "look" {
-    input { field "n" int }
+    input { field "n" int untrusted }
     trigger request="look" auth=none reply-within="2s"
     let "twice" "=input.n * 2"
     output { twice "=twice" }
