@@ -53,6 +53,34 @@ pub(crate) fn event(kind: &EventKind) -> String {
             Outcome::Failed(failure) => format!("failed, by {}, attempt {attempt}: {failure}", by.as_str()),
         },
         EventKind::EffectDenied { rule, message, .. } => format!("{rule}: {message}"),
+        EventKind::ApprovalRequested(_)
+        | EventKind::ApprovalAnswered { .. }
+        | EventKind::ApprovalExpired { .. }
+        | EventKind::ApprovalRaised(_)
+        | EventKind::ApprovalWithdrawn { .. } => question(kind),
+        EventKind::StepInherited(kept) => format!("as in run {}", kept.of.chars().take(12).collect::<String>()),
+        EventKind::EffectInherited(done) => {
+            let (run, key): (String, String) = (done.run.chars().take(12).collect(), done.key.chars().take(12).collect());
+            format!("{} {} was done by run {run}, key {key}", done.operation, shortened(&to_json(&done.request)))
+        }
+        EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
+        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
+        EventKind::RunCompleted { output } => shortened(&to_json(output)),
+        EventKind::WaitBegun { .. }
+        | EventKind::WaitEnded { .. }
+        | EventKind::EventTaken { .. }
+        | EventKind::EventReceived(_)
+        | EventKind::EventEmitted(_)
+        | EventKind::EventRefused(_)
+        | EventKind::EventsGathered { .. }
+        | EventKind::EventDispatched { .. }
+        | EventKind::ScheduleFired { .. } => arrival(kind),
+    }
+}
+
+/// What an event of a question to people says.
+fn question(kind: &EventKind) -> String {
+    match kind {
         EventKind::ApprovalRequested(approval) => {
             format!("{} of {}: {}", approval.id, approval.to.join(", "), approval.rules.join(" and "))
         }
@@ -66,24 +94,8 @@ pub(crate) fn event(kind: &EventKind) -> String {
                 timestamp_text(raised.deadline)
             )
         }
-        EventKind::StepInherited(kept) => format!("as in run {}", kept.of.chars().take(12).collect::<String>()),
-        EventKind::EffectInherited(done) => {
-            let (run, key): (String, String) = (done.run.chars().take(12).collect(), done.key.chars().take(12).collect());
-            format!("{} {} was done by run {run}, key {key}", done.operation, shortened(&to_json(&done.request)))
-        }
-        EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
         EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
-        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
-        EventKind::RunCompleted { output } => shortened(&to_json(output)),
-        EventKind::WaitBegun { .. }
-        | EventKind::WaitEnded { .. }
-        | EventKind::EventTaken { .. }
-        | EventKind::EventReceived(_)
-        | EventKind::EventEmitted(_)
-        | EventKind::EventRefused(_)
-        | EventKind::EventsGathered { .. }
-        | EventKind::EventDispatched { .. }
-        | EventKind::ScheduleFired { .. } => arrival(kind),
+        _ => String::new(),
     }
 }
 

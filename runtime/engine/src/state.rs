@@ -306,15 +306,8 @@ impl RunState {
                 }
             }
             (EventKind::RunAdmitted, _) if self.standing == Standing::Held => self.begin(at),
-            (EventKind::RunPaused, _) if !self.paused => {
-                self.paused = true;
-                self.stop_clock(at);
-            }
-            (EventKind::RunResumed, _) if self.paused => {
-                self.paused = false;
-                self.start_clock(at);
-                self.advance_all_items();
-            }
+            (EventKind::RunPaused, _) if !self.paused => self.pause(at),
+            (EventKind::RunResumed, _) if self.paused => self.resume(at),
             (EventKind::CancelRequested { reason }, _) if matches!(self.standing, Standing::Held | Standing::Running) => {
                 self.standing = Standing::Cancelling(reason.clone());
             }
@@ -362,11 +355,7 @@ impl RunState {
                 self.settle(id, Phase::Skipped(why.clone()), Value::Null, at);
                 self.skip_arms(id, None);
             }
-            EventKind::StepFailed { failure, goes_on } => {
-                self.settle(id, Phase::Failed(Arc::new(failure.clone())), Value::Null, at);
-                self.skip_arms(id, None);
-                self.fail_unless(*goes_on, failure);
-            }
+            EventKind::StepFailed { failure, goes_on } => self.step_failed(id, failure, *goes_on, at),
             EventKind::StepInherited(kept) => self.keep(id, kept, at),
             EventKind::EffectInherited(done) => self.inherit(id, done, at),
             EventKind::PreImageRead { outcome } => self.seen(id, outcome, at),
@@ -393,10 +382,7 @@ impl RunState {
             EventKind::WaitEnded { then: None } => self.wake_up(id, at),
             // What follows says what became of the step.
             EventKind::WaitEnded { then: Some(_) } => {}
-            EventKind::EventTaken { event, value, .. } => {
-                self.taken.push(*event);
-                self.settle(id, Phase::Completed(None), value.clone(), at);
-            }
+            EventKind::EventTaken { event, value, .. } => self.take_event(id, *event, value, at),
             EventKind::EventEmitted(_) => self.settle(id, Phase::Completed(None), Value::record([]), at),
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
@@ -419,6 +405,28 @@ impl RunState {
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => {}
         }
+    }
+
+    fn take_event(&mut self, id: StepId, event: u64, value: &Value, at: i64) {
+        self.taken.push(event);
+        self.settle(id, Phase::Completed(None), value.clone(), at);
+    }
+
+    fn step_failed(&mut self, id: StepId, failure: &Failure, goes_on: bool, at: i64) {
+        self.settle(id, Phase::Failed(Arc::new(failure.clone())), Value::Null, at);
+        self.skip_arms(id, None);
+        self.fail_unless(goes_on, failure);
+    }
+
+    fn pause(&mut self, at: i64) {
+        self.paused = true;
+        self.stop_clock(at);
+    }
+
+    fn resume(&mut self, at: i64) {
+        self.paused = false;
+        self.start_clock(at);
+        self.advance_all_items();
     }
 
     /// Its turn has come: the steps that wait for nothing may start.

@@ -30,6 +30,15 @@ struct Wanted {
     stage: Option<Stage>,
 }
 
+impl Wanted {
+    /// What it acts on, as its operation says.
+    fn target(&self) -> Option<Arc<str>> {
+        let scope = [("request", self.request.clone())];
+        let target = self.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&scope)).ok());
+        target.map(|target| text_of(&target))
+    }
+}
+
 /// The step's turn has come; `over` are limits the guards found above their cap.
 pub(super) fn start(round: &mut Round<'_>, id: StepId, over: &[String]) {
     match wanted(round, id, None) {
@@ -147,17 +156,10 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         Judgement::Denied { rule, message } => return round.deny(id, rule, message, Used::State),
         Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
     };
-    if let Some(reversal) = &step.reverses {
-        let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
-        let key = if planted(Bug::TakenBackTwice) { round.state.id.clone() } else { reversal.of.clone() };
-        claims.push(Claim::Unique { operation: what.into(), key });
-    }
-    claims.extend(place.claim.clone());
-    if let Some(done) = place.instead_of.as_ref().filter(|_| !planted(Bug::ForkAsksNobody)) {
-        match inherit::asks(round, id, &wanted.operation.name) {
-            Some(asks) => escalations.push(asks),
-            None => return round.deny(id, FORK.to_owned(), inherit::refusal(round, id, done), Used::State),
-        }
+    claims.extend(kept_apart(round, step).into_iter().chain(place.claim.clone()));
+    match inherit::asks(round, id, &wanted.operation.name, &place) {
+        Ok(asks) => escalations.extend(asks),
+        Err(message) => return round.deny(id, FORK.to_owned(), message, Used::State),
     }
     for rule in over {
         match escalation_of_limit(round.active, &wanted.operation.name, flow, rule) {
@@ -177,14 +179,13 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         let approval = approval.map(|approval| Approval { before: before.clone(), shown, ..approval });
         return approval.into_iter().for_each(|approval| super::person::request(round, id, approval, guard(over)));
     }
-    let request_scope = [("request", wanted.request.clone())];
-    let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
+    let target = wanted.target();
     let intent = Arc::new(Intent {
         key: key_of(round, step, &place),
         operation: wanted.operation.name.as_str().into(),
         request: wanted.request.clone(),
         evidence: wanted.evidence.clone(),
-        target: target.map(|target| text_of(&target)),
+        target,
         money,
         claims,
         forced: if asked.is_some() { over.to_vec() } else { Vec::new() },
@@ -199,6 +200,14 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     };
     round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
     round.perform(effect);
+}
+
+/// What keeps everybody else from taking back, or doing again, the same effect.
+fn kept_apart(round: &Round<'_>, step: &Node) -> Option<Claim> {
+    let reversal = step.reverses.as_ref()?;
+    let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
+    let key = if planted(Bug::TakenBackTwice) { round.state.id.clone() } else { reversal.of.clone() };
+    Some(Claim::Unique { operation: what.into(), key })
 }
 
 /// The key of a step's effect. What takes another effect back has one that follows from that one's; what is done again keeps its own.

@@ -7,7 +7,7 @@ use crate::key::text_of;
 use crate::planted::{Bug, planted};
 use crate::state::{Phase, Standing};
 use std::sync::Arc;
-use tradewind_lang::plan::{Arm, Facts, Require, Rule, Step, StepId, StepKind};
+use tradewind_lang::plan::{Arm, Bindings, Facts, Require, Rule, Step, StepId, StepKind};
 use tradewind_lang::value::{Record, Value};
 
 /// Most steps of one wave, so that a decision always fits a segment.
@@ -123,16 +123,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
         StepKind::Undo(step) => undo::start(round, id, step),
-        StepKind::Remember { memory, subject, fields } => {
-            let fact = round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?)));
-            match fact {
-                Ok((subject, fields)) => {
-                    let kind = EventKind::FactRemembered { memory: memory.as_str().into(), subject, fields };
-                    round.emit(Some(id), kind, Used::State, None);
-                }
-                Err(message) => round.fail_rule(id, message),
-            }
-        }
+        StepKind::Remember { memory, subject, fields } => remember_one(round, id, memory, (subject, fields)),
         StepKind::Facts(facts) => remember(round, id, facts),
         StepKind::Each(each) => children::start(round, id, each),
         StepKind::Begin(begin) => children::begin_flow(round, id, begin),
@@ -149,6 +140,16 @@ fn start(round: &mut Round<'_>, id: StepId) {
             let does = tradewind_lang::graph::verb(&step.kind);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
+    }
+}
+
+fn remember_one(round: &mut Round<'_>, id: StepId, memory: &str, (subject, fields): (&tradewind_lang::expr::Expr, &Bindings)) {
+    match round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?))) {
+        Ok((subject, fields)) => {
+            let kind = EventKind::FactRemembered { memory: memory.into(), subject, fields };
+            round.emit(Some(id), kind, Used::State, None);
+        }
+        Err(message) => round.fail_rule(id, message),
     }
 }
 

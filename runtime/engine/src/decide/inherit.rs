@@ -92,15 +92,15 @@ pub(super) fn place(round: &Round<'_>, id: StepId, operation: &str, request: &Va
     }
 }
 
-/// Who is asked about an effect in the place of another one; nobody where no policy that covers it names anybody.
-pub(super) fn asks(round: &Round<'_>, id: StepId, operation: &str) -> Option<(String, Escalation)> {
-    let to = person::settlers(round, id, operation).into_iter().next()?;
+/// Who is asked about an effect in the place of another one; where no policy that covers it names anybody, why it may not be done.
+pub(super) fn asks(round: &Round<'_>, id: StepId, operation: &str, place: &Place) -> Result<Option<(String, Escalation)>, String> {
+    let Some(done) = place.instead_of.as_ref().filter(|_| !planted(Bug::ForkAsksNobody)) else { return Ok(None) };
+    let Some(to) = person::settlers(round, id, operation).into_iter().next() else { return Err(refusal(round, id, done)) };
     let escalation = Escalation { to, within: DAY, on_timeout: OnTimeout::Deny, quorum: 1, batch: false, then: Vec::new() };
-    Some((FORK.to_owned(), escalation))
+    Ok(Some((FORK.to_owned(), escalation)))
 }
 
-/// Why an effect in the place of another one may not be done.
-pub(super) fn refusal(round: &Round<'_>, id: StepId, done: &Inherited) -> String {
+fn refusal(round: &Round<'_>, id: StepId, done: &Inherited) -> String {
     let flow = flow_of(round, id);
     let what = if done.is_taken_back { "did it, and it was taken back" } else { "did something else" };
     format!("run {} {what} in its place, and no policy of `{flow}` names a team that could agree", short(&done.run))
