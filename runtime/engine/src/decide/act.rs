@@ -167,9 +167,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
             None => return round.deny(id, rule.clone(), "the limit is reached".to_owned(), guard(over)),
         }
     }
-    if let Some(stage) = &wanted.stage {
-        escalations.push(("stage".to_owned(), stage.escalation.clone()));
-    }
+    escalations.extend(wanted.stage.iter().map(|stage| ("stage".to_owned(), stage.escalation.clone())));
     let policy = round.active.policy_digest;
     let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));
     let allowed = escalations.is_empty() || asked.is_some_and(|asked| covers(asked, &escalations, policy));
