@@ -150,6 +150,7 @@ fn empty_plan() -> Plan {
         exchanges: Vec::new(),
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
+        source: None,
     };
     Plan {
         format: PLAN_FORMAT,

@@ -57,6 +57,7 @@ pub(crate) mod secret;
 pub(crate) mod seed;
 pub(crate) mod series;
 pub(crate) mod sound;
+pub(crate) mod source;
 pub(crate) mod split;
 pub(crate) mod step;
 pub(crate) mod talk;

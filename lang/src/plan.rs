@@ -11,6 +11,7 @@ mod flow;
 mod model;
 mod policy;
 mod runnable;
+mod source;
 mod terms;
 mod verb;
 
@@ -21,6 +22,7 @@ pub use flow::*;
 pub use model::*;
 pub use policy::*;
 pub use runnable::*;
+pub use source::*;
 pub use terms::*;
 pub use verb::*;
 
@@ -182,6 +184,9 @@ pub struct Project {
     /// Accounts of the chosen environment, by `CONNECTOR.NAME`.
     #[serde(default)]
     pub accounts: BTreeMap<String, Account>,
+    /// The git repository that the chosen environment follows. Left out where there is none, so that the digest of such a plan is what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// The `team` node.

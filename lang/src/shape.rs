@@ -144,6 +144,10 @@ const ONCE: &[&str] = &[
     "verify",
     "control",
     "holdout",
+    "source",
+    "ssh-key",
+    "status",
+    "after",
 ];
 
 fn check_child(parent: &str, parent_rule: Option<&Rule>, node: &Node, found: &mut Vec<Diagnostic>) {

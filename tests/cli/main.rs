@@ -21,6 +21,7 @@ mod run;
 mod scenarios;
 mod serve;
 mod socket;
+mod source;
 mod store;
 mod undo;
 mod unreachable;

@@ -3,6 +3,8 @@
 //! It holds no test, links neither the store nor the engine, and only harnesses import it.
 
 pub mod fits;
+#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+pub mod git_host;
 pub mod markdown;
 pub mod meaning;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
@@ -15,6 +17,8 @@ pub mod serving;
 pub mod stage;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod twin;
+#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+pub mod upstream;
 
 use std::path::{Path, PathBuf};
 

@@ -30,6 +30,18 @@ impl Serving {
     pub fn start_with(stage: &Stage, twin: &Twin, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = stage.command(["serve"].iter().chain(options));
         command.env("TRADEWIND_TWIN_URL", &twin.url).envs(variables.iter().copied());
+        Self::begun(stage, command)
+    }
+
+    /// Starts it where it needs no twin, on any free port.
+    #[must_use]
+    pub fn alone(stage: &Stage, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = stage.command(["serve", "--listen", "127.0.0.1:0"].iter().chain(options));
+        command.envs(variables.iter().copied());
+        Self::begun(stage, command)
+    }
+
+    fn begun(stage: &Stage, command: std::process::Command) -> Self {
         let mut running = Running::start(command);
         let own = u64::from(running.id());
         let began = Instant::now();

@@ -144,3 +144,57 @@ fn what_leaves_with_private_data_is_shown_with_both_sources() {
     assert_eq!((found.code.id, line(found.span)), ("TW0157", 9));
     assert_eq!(shown, [(6, "outside text"), (5, "private data")]);
 }
+
+/// The one mistake of a text, with what its labels say, in the order of their places.
+fn only(text: &str) -> (tradewind_lang::diagnostic::Diagnostic, Vec<(usize, String)>) {
+    let compiled = compiled("f.kdl", text);
+    let [found] = compiled.diagnostics.as_slice() else { panic!("{:?}", compiled.diagnostics) };
+    let line = |span| compiled.sources.line_column(span).0;
+    let shown = found.secondary.iter().map(|label| (line(label.span), label.text.clone())).collect();
+    (found.clone(), shown)
+}
+
+#[test]
+fn the_words_are_blamed_and_not_the_list_that_they_pick_from() {
+    let pay = |operation: &str, order: &str| {
+        format!(
+            "flow \"f\" {{\n    input \"mail\"\n    act \"pay\" {{ call \"bank.{operation}\" order_id=\"={order}\" amount=\"5 USD\" }}\n}}\n"
+        )
+    };
+    let (found, _) = only(&pay("credit", "input.own[size(input.words)]"));
+    assert_eq!(found.message, "text from outside (`input.words`) chooses `order_id` of `bank.credit`");
+    let (found, _) = only(&pay("credit", "{'a': input.id}[input.words]"));
+    assert_eq!(found.message, "text from outside (`input.words`) chooses `order_id` of `bank.credit`");
+    let (found, shown) = only(&pay("refund", "input.own[input.words == 'x' ? 0 : 1]"));
+    assert_eq!((found.code.id, shown), ("TW0194", vec![(3, "`input.words` decides here".to_owned())]));
+}
+
+#[test]
+fn the_help_says_why_a_limit_is_no_cap() {
+    let text = "policy \"refunds-a-run\" { on \"bank.refund\"; limit \"few\" count=5 by=\"=run.id\" }\nflow \"f\" {\n    input \"mail\"\n    act \"pay\" when=\"input.words == 'x'\" { call \"bank.refund\" order_id=\"=input.order_id\" amount=\"5 USD\" }\n}\n";
+    let (found, _) = only(text);
+    let help = found.help.unwrap();
+    assert!(
+        help.ends_with("`limit few` of the policy `refunds-a-run` is no cap: it counts apart for each `run.id`, and each is another one"),
+        "{help}"
+    );
+}
+
+#[test]
+fn a_circle_of_flows_is_shown_all_the_way_round() {
+    let text = "type \"one\" { field \"id\" string }\ntype \"two\" { field \"id\" string }\nflow \"a\" {\n    input { field \"id\" string }\n    trigger event=\"one\"\n    act \"tell\" { emit \"two\" id=\"=input.id\" }\n}\nflow \"b\" {\n    input { field \"id\" string }\n    trigger event=\"two\"\n    act \"sub\" { flow \"c\" id=\"=input.id\" }\n}\nflow \"c\" {\n    input { field \"id\" string }\n    act \"tell\" { emit \"one\" id=\"=input.id\" }\n}\n";
+    let (found, shown) = only(text);
+    assert_eq!(found.message, "these flows start each other, and nothing ends it: `a`, `b`, `c`");
+    let said: Vec<(usize, &str)> = shown.iter().map(|(line, text)| (*line, text.as_str())).collect();
+    assert_eq!(said, [(10, "starts `b`"), (11, "starts `c`"), (15, "emits `one`"), (5, "starts `a`")]);
+    assert_eq!(found.label, "emits `two`");
+}
+
+#[test]
+fn flows_that_call_each_other_show_where() {
+    let text = "flow \"a\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"b\" id=\"=input.id\" }\n}\nflow \"b\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"a\" id=\"=input.id\" }\n}\nflow \"c\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"a\" id=\"=input.id\" }\n}\n";
+    let (found, shown) = only(text);
+    assert_eq!(found.code.id, "TW0121");
+    let said: Vec<(usize, &str)> = shown.iter().map(|(line, text)| (*line, text.as_str())).collect();
+    assert_eq!(said, [(3, "starts `b`"), (7, "starts `a`")]);
+}

@@ -64,5 +64,6 @@ codes! {
     NEVER_PAID = "TW0197", Error, "a model that a flow's cost cap can never pay";
     COST_UNBOUNDED = "TW0198", Error, "models that could cost any amount";
     WAIT_UNBOUNDED = "TW0199", Error, "a wait that nothing ends";
+    SOURCE_UNFIT = "TW0590", Error, "a source that cannot be followed";
     UNFILLED = "TW0195", Error, "a hole that nobody fills";
 }

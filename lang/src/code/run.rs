@@ -38,6 +38,11 @@ codes! {
     EVENT_REFUSED = "TW0545", Error, "an event was not taken";
     UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
+    SOURCE_UNREACHED = "TW0591", Error, "the source cannot be fetched";
+    HISTORY_REWRITTEN = "TW0592", Error, "a commit whose history was rewritten";
+    COMMIT_UNSIGNED = "TW0593", Error, "a commit that nobody known has signed";
+    COMMIT_UNFIT = "TW0594", Error, "a commit that cannot be taken";
+    NOTHING_TAKEN = "TW0595", Error, "nothing was taken from the source yet";
     NOT_FORKABLE = "TW0605", Error, "a run that cannot be forked";
     UNKNOWN_STEP = "TW0606", Error, "the flow has no such step";
     KEPT_MISFIT = "TW0607", Error, "what a step came to does not fit the plan of today";

@@ -42,13 +42,20 @@ impl Context<'_> {
                 }
             }
         }
-        for environment in environments {
+        for environment in &environments {
             let here = name_of(environment).map(|name| name.text) == chosen;
             for account in environment.all("account").collect::<Vec<_>>() {
                 let Some((name, lowered)) = self.lower_account(account, nodes) else { continue };
                 if here {
                     self.plan.project.accounts.insert(name, lowered);
                 }
+            }
+        }
+        for environment in environments {
+            let (Some(source), Some(name)) = (environment.first("source").cloned(), name_of(environment)) else { continue };
+            let lowered = self.lower_source(&source, &name.text, environment, project);
+            if chosen.as_ref() == Some(&name.text) {
+                self.plan.project.source = lowered;
             }
         }
     }

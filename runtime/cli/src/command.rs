@@ -30,10 +30,11 @@ use crate::exit::{Exit, Failure};
 use crate::last_plan::{self, Known};
 use crate::output::tell;
 use crate::render;
-use crate::repository::Repository;
+use crate::repository::{Followed, Repository};
 use crate::session;
 use std::future::Future;
 use tradewind_lang::code;
+use tradewind_lang::compile::Compiled;
 use tradewind_lang::plan::Plan;
 
 /// Runs asynchronous work to its end.
@@ -42,6 +43,19 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::Tool, &code::run::STORE_FAILED, format!("no threads can be started: {error}")))?;
     Ok(runtime.block_on(work))
+}
+
+/// What is at work in a repository: where the chosen environment follows a source, the commit that was taken last; else the files as they
+/// are. A commit that does not compile by this version leaves the files, which nothing adopts then.
+pub(crate) fn at_work(repository: Repository, compiled: Compiled, environment: Option<&str>) -> Result<(Repository, Compiled), Failure> {
+    let Some(plan) = compiled.plan.as_ref().filter(|plan| plan.project.source.is_some()) else { return Ok((repository, compiled)) };
+    let current = crate::follow::folder_of(&repository, plan).join(tradewind_source::CURRENT);
+    let Ok(folder) = std::fs::canonicalize(&current) else {
+        return Ok((repository.following(Followed::Nothing), compiled));
+    };
+    let taken = Repository::read(&folder)?.compile(environment);
+    let compiled = if taken.plan.is_some() { taken } else { compiled };
+    Ok((repository.following(Followed::Commit(current)), compiled))
 }
 
 /// The repository and its plan; mistakes are printed and are a failure.
@@ -66,6 +80,7 @@ pub(crate) fn ask(place: &Place, request: Request, perform: bool) -> Result<serd
         Err(failure) => return block_on(ask_whatever_the_files(place, &request, failure))?,
     };
     let compiled = repository.compile(place.environment.as_deref());
+    let (repository, compiled) = at_work(repository, compiled, place.environment.as_deref())?;
     if let Some(plan) = compiled.plan {
         return block_on(session::ask(&repository, plan, request, perform))?;
     }

@@ -64,11 +64,20 @@ pub(crate) struct Host {
     /// Where HTTP is served.
     pub(crate) address: OnceLock<SocketAddr>,
     generations: Mutex<Generations>,
+    /// How the source stands that is followed; null where none is.
+    source: Mutex<Json>,
 }
 
 impl Host {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, began: Instant::now(), since: SystemClock.now(), address: OnceLock::new(), generations: Mutex::default() }
+        Self {
+            root,
+            began: Instant::now(),
+            since: SystemClock.now(),
+            address: OnceLock::new(),
+            generations: Mutex::default(),
+            source: Mutex::new(Json::Null),
+        }
     }
 
     /// A generation was looked at. Whether that is news: the same outcome of the same files is none.
@@ -87,6 +96,11 @@ impl Host {
         let wanted = self.generations.lock().unwrap_or_else(PoisonError::into_inner).wanted;
         let stage = if wanted == Some(active) { Stage::Applied } else { Stage::RolledBack };
         self.note(stage, wanted, None);
+    }
+
+    /// How the source stands that is followed.
+    pub(crate) fn set_source(&self, source: Json) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
     }
 
     /// For `status`.
@@ -110,6 +124,7 @@ impl Host {
                 "wanted": generations.wanted.map(|digest| digest.to_string()),
                 "refused": generations.refusal.as_ref().map(|refusal| json!({ "why": refusal.why, "diagnostics": refusal.diagnostics })),
             },
+            "source": self.source.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             "not_runnable": lacking.collect::<Vec<_>>(),
         })
     }

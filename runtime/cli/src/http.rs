@@ -8,6 +8,7 @@ use tradewind_connectors::hook::routes::{Inlets, routes};
 use tradewind_engine::clock::SystemClock;
 use tradewind_lang::code::run;
 use tradewind_server::{Answer, Kind, Listening, Office, Options, Refusal, Refused, Server, Verdict, Wanted};
+use tradewind_source::{Bell, OpenSecret};
 
 /// Names the token that callers must show.
 pub(crate) const TOKEN: &str = "TRADEWIND_TOKEN";
@@ -53,12 +54,26 @@ fn refusal(problem: Problem) -> Refusal {
     Refusal { kind, code: problem.code, message: problem.message, help: problem.help }
 }
 
+/// How a git host tells of a push.
+pub(crate) struct Push {
+    /// The secret by which it proves who it is.
+    pub(crate) secret: String,
+    /// Opens it.
+    pub(crate) secrets: OpenSecret,
+    /// What has the source asked.
+    pub(crate) bell: Bell,
+}
+
 /// Serves HTTP; the token comes from the environment.
-pub(crate) async fn listen(address: std::net::SocketAddr, desk: Desk) -> Result<Listening, Failure> {
+pub(crate) async fn listen(address: std::net::SocketAddr, desk: Desk, push: Option<Push>) -> Result<Listening, Failure> {
     let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
     let options = Options { listen: address, token };
     let inlets = Inlets { secrets: crate::secrets::opener(desk.engine.clone()), engine: desk.engine.clone(), clock: Arc::new(SystemClock) };
-    Server::new(options, Arc::new(desk)).with_open(routes(inlets)).start().await.map_err(|refused| match refused {
+    let mut server = Server::new(options, Arc::new(desk)).with_open(routes(inlets));
+    if let Some(Push { secret, secrets, bell }) = push {
+        server = server.with_open(tradewind_source::routes(secret, secrets, bell));
+    }
+    server.start().await.map_err(|refused| match refused {
         Refused::NoToken => Failure::new(
             Exit::Usage,
             &run::NOT_LISTENING,

@@ -37,9 +37,18 @@ pub(crate) async fn find(repository: &Repository) -> Result<Known, Failure> {
     if socket::is_served(&folder).await {
         return Ok(Known::Served(folder));
     }
-    let log = tradewind_store::open(&format!("surrealkv://{USUAL}"), &repository.root).await.map_err(store_failure)?;
+    let plan = at(&repository.root, &format!("surrealkv://{USUAL}")).await?;
+    Ok(plan.map_or(Known::Nothing, |plan| Known::Plan(Box::new(plan))))
+}
+
+/// The plan that the log of a store adopted last; none where there is no such store, or nothing in it.
+pub(crate) async fn at(root: &Path, store: &str) -> Result<Option<Plan>, Failure> {
+    let Some(path) = store.strip_prefix("surrealkv://") else { return Ok(None) };
+    if !root.join(path.split('?').next().unwrap_or(path)).exists() {
+        return Ok(None);
+    }
+    let log = tradewind_store::open(store, root).await.map_err(store_failure)?;
     let plan = recover::last_plan(&*log, 0).await;
     let closed = log.close().await;
-    let plan = plan.and_then(|plan| closed.map(|()| plan)).map_err(store_failure)?;
-    Ok(plan.map_or(Known::Nothing, |plan| Known::Plan(Box::new(plan))))
+    plan.and_then(|plan| closed.map(|()| plan)).map_err(store_failure)
 }

@@ -9,6 +9,7 @@ mod describe;
 mod desk;
 mod difference;
 mod exit;
+mod follow;
 mod handed;
 mod host;
 mod http;

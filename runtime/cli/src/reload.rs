@@ -79,7 +79,8 @@ impl Keeper {
                     let Snapshot { compiled, generation, lengths, read } = *snapshot;
                     self.watch.look_at(lengths.keys().map(Path::new), &read);
                     (self.generation, self.lengths) = (generation, lengths);
-                    return consider(&self.host, &self.engine, compiled).await;
+                    consider(&self.host, &self.engine, &compiled, None).await;
+                    return;
                 }
                 Ok(Taken::Unreadable(failure)) if attempt >= READS => return refuse(&self.host, &failure),
                 Ok(Taken::Changing | Taken::Unreadable(_)) => tokio::time::sleep(AGAIN).await,
@@ -92,70 +93,105 @@ impl Keeper {
     }
 }
 
-fn refuse(host: &Host, failure: &Failure) {
+/// What became of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Considered {
+    /// It is active.
+    Applied,
+    /// It is not.
+    Refused {
+        /// The code.
+        code: &'static str,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// The engine ends, whatever is considered.
+    Ended,
+}
+
+/// Says why the newest generation is not taken.
+pub(crate) fn refuse(host: &Host, failure: &Failure) {
     let why = format!("error[{}]: {}", failure.code, failure.message);
     if host.note(Stage::Refused, None, Some(Refusal { why: why.clone(), diagnostics: Vec::new() })) {
         tell!("refused: {why}; the plan before stays");
     }
 }
 
-/// Takes a generation, or says why not.
-async fn consider(host: &Host, engine: &Engine, compiled: Compiled) {
-    let Some(plan) = &compiled.plan else { return refuse_mistakes(host, &compiled) };
+/// Takes a generation for somebody, or says why not.
+pub(crate) async fn consider(host: &Host, engine: &Engine, compiled: &Compiled, by: Option<&str>) -> Considered {
+    let Some(plan) = &compiled.plan else {
+        let why = refuse_mistakes(host, compiled);
+        return Considered::Refused { code: run::CONFIGURATION.id, why };
+    };
     let (digest, active) = (plan.digest(), engine.active());
-    let Ok(held) = engine.held().await else { return };
+    let Ok(held) = engine.held().await else { return Considered::Ended };
     if held == Some(digest) {
         if host.note(Stage::RolledBack, Some(digest), None) {
             tell!("plan {} waits: somebody went back from it", digest.short());
         }
-        return;
+        return Considered::Refused { code: run::COMMIT_UNFIT.id, why: format!("somebody went back from its plan {}", digest.short()) };
     }
     // Where somebody went back and the files followed, adopting it again lets go of what was gone back from.
     if active.digest == digest && held.is_none() {
         host.note(Stage::Applied, Some(digest), None);
-        return;
+        return Considered::Applied;
     }
-    if let Some(what) = needs_restart(&active.plan.project, &plan.project) {
-        let why = format!("error[{}]: {what} changed, which only a new process can take", run::RESTART_NEEDED.id);
-        if host.note(Stage::Refused, Some(digest), Some(Refusal { why: why.clone(), diagnostics: Vec::new() })) {
-            tell!("refused: {why}; the plan before stays");
+    // Whoever follows files takes none that say that something else is followed.
+    let follows = by.is_none().then_some(plan.project.source.as_ref()).flatten().map(|_| "`source`");
+    if let Some(what) = needs_restart(&active.plan.project, &plan.project).or(follows) {
+        let why = format!("{what} changed, which only a new process can take");
+        let told = format!("error[{}]: {why}", run::RESTART_NEEDED.id);
+        if host.note(Stage::Refused, Some(digest), Some(Refusal { why: told.clone(), diagnostics: Vec::new() })) {
+            tell!("refused: {told}; the plan before stays");
         }
-        return;
+        return Considered::Refused { code: run::RESTART_NEEDED.id, why };
     }
     let plan: Arc<Plan> = Arc::new(plan.clone());
-    match engine.adopt(plan).await {
+    match engine.adopt_for(plan, by).await {
         Ok(_) => {
             if host.note(Stage::Applied, Some(digest), None) {
                 tell!("applied: plan {}", digest.short());
             }
+            Considered::Applied
         }
         Err(SteerError::Refused(refusal)) => {
             let failure = Failure::new(crate::exit::Exit::Mistakes, &run::RESTART_NEEDED, refusal.to_string());
             refuse(host, &failure);
+            Considered::Refused { code: run::RESTART_NEEDED.id, why: failure.message }
         }
         // Whoever serves ends for that reason.
-        Err(SteerError::Store(_) | SteerError::Stopped) => {}
+        Err(SteerError::Store(_) | SteerError::Stopped) => Considered::Ended,
     }
 }
 
-/// What mistakes a refused generation has, as `status` shows them.
-pub(crate) fn refuse_mistakes(host: &Host, compiled: &Compiled) {
+/// What mistakes a refused generation has, as `status` shows them; in one sentence.
+pub(crate) fn refuse_mistakes(host: &Host, compiled: &Compiled) -> String {
     let errors: Vec<_> = compiled.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error).collect();
     let why = match errors.len() {
         1 => "the repository has a mistake".to_owned(),
         many => format!("the repository has {many} mistakes"),
     };
-    let shown = errors.iter().take(SHOWN).map(|diagnostic| render::diagnostic(diagnostic, &compiled.sources, false)).collect();
+    let shown = first_mistakes(compiled);
     if host.note(Stage::Refused, None, Some(Refusal { why: why.clone(), diagnostics: shown })) {
         for diagnostic in errors.iter().take(SHOWN) {
             tell!("{}", render::diagnostic(diagnostic, &compiled.sources, render::colours()));
         }
         tell!("refused: {why}; the plan before stays");
     }
+    match errors.first() {
+        Some(first) => format!("{why}, first {}: {}", first.code.id, first.message),
+        None => why,
+    }
+}
+
+/// The first mistakes, rendered without colours.
+pub(crate) fn first_mistakes(compiled: &Compiled) -> Vec<String> {
+    let errors = compiled.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error);
+    errors.take(SHOWN).map(|diagnostic| render::diagnostic(diagnostic, &compiled.sources, false)).collect()
 }
 
 /// What of the project the process was built around.
-fn needs_restart(active: &Project, next: &Project) -> Option<&'static str> {
+pub(crate) fn needs_restart(active: &Project, next: &Project) -> Option<&'static str> {
     match () {
         () if active.name != next.name => Some("the project's name"),
         () if active.store != next.store => Some("`store`"),

@@ -25,9 +25,33 @@ pub(crate) struct Repository {
     unfollowed: Vec<listing::Unfollowed>,
     /// Files that are not UTF-8 text, by path, and the byte at which each stops being text; their text above is what could be read.
     garbled: BTreeMap<String, usize>,
+    /// Where the chosen environment follows a source: what of it is at work. None where these files are.
+    pub(crate) followed: Option<Followed>,
+}
+
+/// What of a source is at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// Nothing was taken from it yet.
+    Nothing,
+    /// A commit, whose files are in this folder.
+    Commit(PathBuf),
 }
 
 impl Repository {
+    /// The same, where its environment follows a source.
+    pub(crate) fn following(self, followed: Followed) -> Self {
+        Self { followed: Some(followed), ..self }
+    }
+
+    /// The folder with the files of what is at work.
+    pub(crate) fn at_work(&self) -> &Path {
+        match &self.followed {
+            Some(Followed::Commit(folder)) => folder,
+            Some(Followed::Nothing) | None => &self.root,
+        }
+    }
+
     /// Finds the root from a place or the current folder, upwards, and reads every KDL file below it.
     pub(crate) fn open(place: &Place) -> Result<Self, Failure> {
         Self::read(&Self::root(place)?)
@@ -61,7 +85,7 @@ impl Repository {
             });
             configuration.push((name, text));
         }
-        Ok(Self { root: root.to_owned(), configuration, unfollowed, garbled })
+        Ok(Self { root: root.to_owned(), configuration, unfollowed, garbled, followed: None })
     }
 
     /// Compiles it.

@@ -23,7 +23,8 @@ pub(crate) fn opener(engine: Engine) -> OpenSecrets {
     })
 }
 
-fn open(source: &SecretSource) -> Result<String, String> {
+/// What a secret holds.
+pub(crate) fn open(source: &SecretSource) -> Result<String, String> {
     match source {
         SecretSource::Variable(name) => std::env::var(name).map_err(|error| format!("{name}: {error}")),
         SecretSource::File(path) => std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}")),

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::output::tell;
 use crate::reach::Watched;
-use crate::repository::Repository;
+use crate::repository::{Followed, Repository};
 use crate::socket::{self, Asked, Listening};
 use crate::twin_process::TwinProcess;
 use std::path::{Path, PathBuf};
@@ -66,15 +66,16 @@ fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
 impl Session {
     /// Opens the store and everything that works on it.
     pub(crate) async fn open(repository: &Repository, plan: impl Into<Arc<Plan>>, options: Options) -> Result<Self, Failure> {
-        Self::of(repository, plan, options, None).await
+        Self::of(repository, plan, options, None, None).await
     }
 
-    /// The same; as a host, where this process serves.
+    /// The same; as a host, where this process serves. `wanted_by`: whose the plan is, for a log that has none yet.
     pub(crate) async fn of(
         repository: &Repository,
         plan: impl Into<Arc<Plan>>,
         options: Options,
         host: Option<Arc<Host>>,
+        wanted_by: Option<&str>,
     ) -> Result<Self, Failure> {
         let plan = plan.into();
         let folder = state_folder(repository, &plan);
@@ -82,19 +83,24 @@ impl Session {
             Failure::new(Exit::Tool, &run::STORE_NOT_WRITABLE, format!("the folder `{}` cannot be made: {error}", folder.display()))
                 .help("make it writable, or name another in the environment's `store`")
         })?;
+        let changes = options.perform || options.steer;
+        if changes && host.is_none() && !options.ephemeral && repository.followed == Some(Followed::Nothing) {
+            return Err(Failure::new(Exit::Tool, &run::NOTHING_TAKEN, "nothing was taken from the source yet, so there is no plan")
+                .help("`tradewind serve` follows it"));
+        }
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
         let store = open_store(url, &repository.root, &folder).await?;
         let twin = match options.perform && plan.project.twins {
             true => {
                 // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
                 let ledger = if options.ephemeral { forgotten_ledger() } else { folder.join("twin.jsonl") };
-                Some(TwinProcess::start(&plan, &repository.root, &ledger, options.ephemeral).await?)
+                Some(TwinProcess::start(&plan, repository.at_work(), &ledger, options.ephemeral).await?)
             }
             false => None,
         };
         let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
-        let models = LocalModels::new(&repository.root, folder.join("models"));
+        let models = LocalModels::new(repository.at_work(), folder.join("models"));
         let config = Config {
             plan: plan.clone(),
             log: crash::wrapped(store.clone())?,
@@ -107,10 +113,13 @@ impl Session {
             steer_only: options.steer,
             // Clocks start runs where somebody serves, not where a command does one thing.
             schedules: host.is_some(),
+            // What is followed is adopted by whoever follows it alone.
+            keeps: repository.followed.is_some() && !options.ephemeral,
+            wanted_by: wanted_by.map(Arc::from),
         };
         let engine = Engine::open(config).await.map_err(store_failure)?;
         let active = engine.active();
-        if options.perform && active.digest != plan.digest() {
+        if options.perform && active.digest != plan.digest() && repository.followed.is_none() {
             tell!("plan {} is at work: somebody went back to it from the plan of these files", active.digest.short());
         }
         let desk = Desk { engine: engine.clone(), host: host.clone() };

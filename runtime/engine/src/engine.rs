@@ -62,6 +62,10 @@ pub struct Config {
     pub schedules: bool,
     /// Only freeze, thaw and go back: what people want of the whole engine is appended, and no run goes on.
     pub steer_only: bool,
+    /// The plan that the log adopted last stays, whatever `plan` is; that one is only for an empty log.
+    pub keeps: bool,
+    /// Who wants `plan`, for the log; the engine itself for none.
+    pub wanted_by: Option<Arc<str>>,
 }
 
 impl Config {
@@ -74,7 +78,20 @@ impl Config {
         models: Arc<dyn Models>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { plan, log, connectors, models, clock, shard: 0, in_flight: 64, look_only: false, steer_only: false, schedules: false }
+        Self {
+            plan,
+            log,
+            connectors,
+            models,
+            clock,
+            shard: 0,
+            in_flight: 64,
+            look_only: false,
+            steer_only: false,
+            schedules: false,
+            keeps: false,
+            wanted_by: None,
+        }
     }
 }
 
@@ -204,10 +221,10 @@ impl Engine {
         let mut books: Books<Live> = Books::new(active.tenant.clone());
         let mut reader = Reader::new(&*config.log, config.shard);
         recover::fold(&mut reader, &mut books, &active).await?;
-        let active = match books.held {
-            // A person went back from it: what they went back to stays.
-            Some(held) if held == active.digest => books.adopted.and_then(|digest| books.plans.get(&digest)).cloned().unwrap_or(active),
-            _ => active,
+        // Where a person went back from it, what they went back to stays.
+        let active = match config.keeps || books.held == Some(active.digest) {
+            true => books.adopted.and_then(|digest| books.plans.get(&digest)).cloned().unwrap_or(active),
+            false => active,
         };
         let head = Head { next: reader.next(), hash: reader.hash(), epoch };
         let (outside, from_outside) = mpsc::channel(QUEUE);
@@ -229,6 +246,7 @@ impl Engine {
         let outlets = Outlets { progress, ended, stopped, active: active_told };
         let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         shard.schedules = config.schedules;
+        shard.wanted_by = config.wanted_by;
         tokio::spawn(shard.run(from_outside, from_inside, (config.look_only, config.steer_only)));
         Ok(Self { outside, shared: Arc::new(shared) })
     }

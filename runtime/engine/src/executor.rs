@@ -273,6 +273,8 @@ pub(crate) struct Shard {
     /// Clocks whose run is being started.
     striking: BTreeSet<ClockName>,
     pub(crate) schedules: bool,
+    /// Who wants the plan with which the log is opened.
+    pub(crate) wanted_by: Option<Arc<str>>,
     closing: bool,
     look_only: bool,
     steer_only: bool,
@@ -328,6 +330,7 @@ impl Shard {
             gathered: BTreeMap::new(),
             striking: BTreeSet::new(),
             schedules: false,
+            wanted_by: None,
             closing: false,
             look_only: false,
             steer_only: false,

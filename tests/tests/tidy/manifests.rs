@@ -15,6 +15,8 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("runtime/connectors", "tradewind-connectors", &["tradewind-engine", "tradewind-lang"]),
     // Whoever serves answers through a trait of its own, so that it needs to know nobody.
     ("runtime/server", "tradewind-server", &["tradewind-engine"]),
+    // What is followed is fetched and judged without knowing who compiles or adopts it.
+    ("runtime/source", "tradewind-source", &["tradewind-lang"]),
     ("runtime/cli", "tradewind-cli", WITH_HARNESSES),
     ("tests", "tradewind-tests", EVERYTHING),
     ("bench", "tradewind-bench", EVERYTHING),
@@ -31,6 +33,7 @@ const WITH_HARNESSES: &[&str] = &[
     "tradewind-models",
     "tradewind-connectors",
     "tradewind-server",
+    "tradewind-source",
     "tradewind-tests",
 ];
 

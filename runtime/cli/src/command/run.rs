@@ -28,6 +28,7 @@ const AHEAD: usize = 2;
 pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     let repository = Repository::open(place)?;
     let compiled = repository.compile(place.environment.as_deref());
+    let (repository, compiled) = super::at_work(repository, compiled, place.environment.as_deref())?;
     render::diagnostics(&compiled);
     let Some(plan) = compiled.plan.clone() else { return Ok(Exit::Mistakes) };
     let flow = plan.flows.get(&options.flow).ok_or_else(|| super::graph::unknown_flow(&plan, &options.flow))?;

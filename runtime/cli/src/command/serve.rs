@@ -2,9 +2,10 @@
 
 use crate::arguments::{Place, Serve};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::follow;
 use crate::handed;
 use crate::host::{Host, Stage};
-use crate::http;
+use crate::http::{self, Push};
 use crate::interrupts::Interrupts;
 use crate::last_plan::{self, Known};
 use crate::output::tell;
@@ -17,9 +18,12 @@ use serde_json::Value as Json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
+use tradewind_engine::engine::Engine;
 use tradewind_lang::code::run as code;
 use tradewind_lang::compile::Generation;
 use tradewind_lang::plan::Plan;
+use tradewind_source::Bell;
 
 /// How often files that change while they are read are read before it is given up.
 const TRIES: usize = 50;
@@ -68,20 +72,63 @@ async fn work(repository: &Repository, place: &Place, options: &Serve, first: Bo
     if let Some(status) = handed::status(&state_folder(repository, &plan)).await {
         return Err(served(&status));
     }
-    let host = Arc::new(Host::new(repository.root.clone()));
-    let in_flight = usize::from(options.in_flight);
-    let session = Session::of(repository, plan.clone(), Options::work(false, in_flight), Some(host.clone())).await?;
-    let active = session.engine.active();
-    match &first.compiled.plan {
-        None => reload::refuse_mistakes(&host, &first.compiled),
-        Some(wanted) => {
-            let stage = if active.digest == wanted.digest() { Stage::Applied } else { Stage::RolledBack };
-            host.note(stage, Some(wanted.digest()), None);
+    let Some(source) = plan.project.source.clone() else {
+        let session = open(repository, (plan, None), options).await?;
+        match &first.compiled.plan {
+            None => drop(reload::refuse_mistakes(&session.0, &first.compiled)),
+            Some(wanted) => {
+                let stage = if session.1.engine.active().digest == wanted.digest() { Stage::Applied } else { Stage::RolledBack };
+                session.0.note(stage, Some(wanted.digest()), None);
+            }
         }
+        let environment = place.environment.clone();
+        let keep = move |host, engine| tokio::spawn(reload::keep(host, engine, environment, Some(first)));
+        return serve(session, options, None, keep, interrupts).await;
+    };
+    if first.compiled.plan.is_none() {
+        return Err(Failure::new(
+            Exit::Mistakes,
+            &code::CONFIGURATION,
+            "the served folder has mistakes, and says which source is followed",
+        )
+        .help("mend them: `tradewind check`"));
     }
+    let secrets = follow::secrets_of(&plan);
+    let push = source.webhook.clone().map(|secret| Push { secret, secrets, bell: Bell::default() });
+    let bell = push.as_ref().map(|push| push.bell.clone()).unwrap_or_default();
+    let environment = place.environment.clone();
+    let beginning = tokio::select! {
+        beginning = follow::begin(repository, &plan, source, environment.as_deref()) => beginning?,
+        interrupted = interrupts.next() => return Ok(if interrupted { Exit::Interrupted } else { Exit::Fine }),
+    };
+    let follow::Beginning { follower, plan, wanted_by, repository } = beginning;
+    let session = open(&repository, (Arc::new(plan), wanted_by), options).await?;
+    session.0.note(Stage::Applied, Some(session.1.engine.active().digest), None);
+    let keep = move |host, engine| tokio::spawn(follow::keep(host, engine, environment, follower, bell));
+    serve(session, options, push, keep, interrupts).await
+}
+
+/// A plan, and whose it is.
+type Whose = (Arc<Plan>, Option<String>);
+
+async fn open(repository: &Repository, (plan, wanted_by): Whose, options: &Serve) -> Result<(Arc<Host>, Session), Failure> {
+    let host = Arc::new(Host::new(repository.root.clone()));
+    let work = Options::work(false, usize::from(options.in_flight));
+    let session = Session::of(repository, plan, work, Some(host.clone()), wanted_by.as_deref()).await?;
+    Ok((host, session))
+}
+
+/// Serves until it is asked to end; `keep` begins to keep the engine at the newest plan.
+async fn serve(
+    (host, session): (Arc<Host>, Session),
+    options: &Serve,
+    push: Option<Push>,
+    keep: impl FnOnce(Arc<Host>, Engine) -> JoinHandle<()>,
+    mut interrupts: Interrupts,
+) -> Outcome {
     let http = match options.no_http {
         true => None,
-        false => match http::listen(options.listen, session.desk()).await {
+        false => match http::listen(options.listen, session.desk(), push).await {
             Ok(listening) => Some(listening),
             Err(failure) => {
                 session.close().await?;
@@ -94,13 +141,14 @@ async fn work(repository: &Repository, place: &Place, options: &Serve, first: Bo
         // It is set once, here.
         let _ = host.address.set(http.address);
     }
-    tell!("serving {} with plan {}: {at}, and every command from its folder", repository.root.display(), active.digest.short());
-    let reloading = tokio::spawn(reload::keep(host, session.engine.clone(), place.environment.clone(), Some(first)));
+    let active = session.engine.active();
+    tell!("serving {} with plan {}: {at}, and every command from its folder", host.root.display(), active.digest.short());
+    let keeping = keep(host, session.engine.clone());
     let interrupted = tokio::select! {
         interrupted = interrupts.next() => interrupted,
         () = stopped(&session) => false,
     };
-    reloading.abort();
+    keeping.abort();
     end(session, http, Duration::from_secs(options.grace), &mut interrupts).await?;
     Ok(if interrupted { Exit::Interrupted } else { Exit::Fine })
 }

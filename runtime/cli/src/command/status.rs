@@ -53,6 +53,7 @@ fn print(status: &Json) {
             }
         }
     }
+    print_source(part("source"));
     for lacking in items(status, "not_runnable") {
         say!("  flow {} is checked, and cannot be run by this version: it needs {}", text(lacking, "flow"), text(lacking, "lacks"));
     }
@@ -69,4 +70,29 @@ fn print(status: &Json) {
         number(queues, "in_flight"),
         number(status, "events")
     );
+}
+
+/// The source that is followed: what of it is at work, what is wanted and why it is not, and whether it can be asked.
+fn print_source(source: &Json) {
+    if source.is_null() {
+        return;
+    }
+    let active = source.get("active").filter(|active| !active.is_null());
+    let at_work = active.map_or_else(
+        || "nothing is taken yet".to_owned(),
+        |active| format!("commit {} is at work since {}", short(active, "commit"), text(active, "since")),
+    );
+    say!("  source {}, {}: {at_work}", text(source, "url"), text(source, "follows"));
+    match &*text(source, "state") {
+        "refused" => say!("  commit {} is refused: {}: {}", short(source, "wanted"), text(source, "code"), text(source, "why")),
+        "waits" => say!("  commit {} waits: {}", short(source, "wanted"), text(source, "why")),
+        _ => {}
+    }
+    if !text(source, "unreached").is_empty() {
+        let failures = source.get("failures").and_then(Json::as_u64).unwrap_or(0);
+        say!("  the source cannot be asked ({failures} times): {}; asked again at {}", text(source, "unreached"), text(source, "next"));
+    }
+    if !text(source, "status_trouble").is_empty() {
+        say!("  the statuses of commits are not written: {}", text(source, "status_trouble"));
+    }
 }

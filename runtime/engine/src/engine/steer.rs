@@ -32,8 +32,16 @@ impl Engine {
     /// # Errors
     /// A plan of another project, or a store that failed.
     pub async fn adopt(&self, plan: Arc<Plan>) -> Result<Option<Adopted>, SteerError> {
-        let plan = Arc::new(Pinned::new(plan));
-        Ok(adopted(self.steer(|reply| Steer::Adopt { plan, by: None, reply }).await?))
+        self.adopt_for(plan, None).await
+    }
+
+    /// The same, with whoever wants it, for the log: such as the commit that the plan is of.
+    ///
+    /// # Errors
+    /// A plan of another project, or a store that failed.
+    pub async fn adopt_for(&self, plan: Arc<Plan>, by: Option<&str>) -> Result<Option<Adopted>, SteerError> {
+        let (plan, by) = (Arc::new(Pinned::new(plan)), by.map(Arc::from));
+        Ok(adopted(self.steer(|reply| Steer::Adopt { plan, by, reply }).await?))
     }
 
     /// Goes back to an earlier plan of the log, by the beginning of its digest, or to the one before the active plan. The plan that was

@@ -55,7 +55,8 @@ impl Shard {
     pub(super) fn begin(&mut self) {
         if self.books.adopted != Some(self.active.digest) {
             let active = self.active.clone();
-            self.switch_to(active, None, None, None);
+            let by = self.wanted_by.take();
+            self.switch_to(active, by, None, None);
         }
         self.books.plans.insert(self.active.digest, self.active.clone());
         let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();

@@ -157,6 +157,24 @@ async fn a_plan_of_another_project_is_not_adopted() {
 }
 
 #[tokio::test]
+async fn a_log_whose_plan_is_kept_follows_no_other_until_it_is_adopted_for_somebody() {
+    let world = World::triage();
+    let engine = world.open().await;
+    engine.adopt_for(asking_from("50 USD"), Some("commit 4f1c")).await.unwrap();
+    engine.shutdown().await;
+    let kept = asking_from("50 USD").digest();
+    let world = World { plan: asking_from("70 USD"), keeps: true, ..world };
+    let engine = world.open().await;
+    assert_eq!(engine.active().digest, kept);
+    let adoptions = engine.adoptions().await.unwrap();
+    assert_eq!(adoptions.iter().map(|adoption| &*adoption.by).collect::<Vec<_>>(), ["engine", "commit 4f1c"]);
+    engine.shutdown().await;
+    // An empty log has none to keep.
+    let world = World { keeps: true, ..World::triage() };
+    assert_eq!(world.open().await.active().digest, world.plan.digest());
+}
+
+#[tokio::test]
 async fn whoever_goes_back_stays_there_until_the_repository_moves_on() {
     let world = World::triage();
     let engine = world.open().await;

@@ -222,11 +222,21 @@ pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
     pub(super) in_flight: usize,
     pub(super) schedules: bool,
+    /// The plan of the log stays.
+    pub(super) keeps: bool,
 }
 
 impl World {
     pub(super) fn new(plan: Arc<Plan>, connectors: Arc<ScriptedConnectors>) -> Self {
-        Self { plan, log: Arc::new(MemoryLog::new()), connectors, clock: Arc::new(ManualClock::at(START)), in_flight: 64, schedules: true }
+        Self {
+            plan,
+            log: Arc::new(MemoryLog::new()),
+            connectors,
+            clock: Arc::new(ManualClock::at(START)),
+            in_flight: 64,
+            schedules: true,
+            keeps: false,
+        }
     }
 
     pub(super) fn triage() -> Self {
@@ -255,6 +265,8 @@ impl World {
             look_only: false,
             schedules: self.schedules,
             steer_only: false,
+            keeps: self.keeps,
+            wanted_by: None,
         };
         Engine::open(config).await
     }

@@ -97,6 +97,8 @@ impl Life {
             look_only,
             steer_only: false,
             schedules: true,
+            keeps: false,
+            wanted_by: None,
         }
     }
 
