@@ -1,10 +1,11 @@
 //! The front end's entry: texts in; diagnostics, and a plan where there is no error, out.
 
+use crate::ast::Node;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::lower::context::Context;
-use crate::lower::found::Found;
+use crate::lower::context::{Context, name_of};
+use crate::lower::reuse::Reuse;
 use crate::money::Currency;
-use crate::plan::{Locations, PLAN_FORMAT, Plan, Project};
+use crate::plan::{Digest, Locations, PLAN_FORMAT, Plan, Project};
 use crate::scenario::Scenario;
 use crate::shape;
 use crate::source::{SourceId, SourceMap, Span};
@@ -14,9 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod files;
+mod garbled;
 
 use files::Files;
 pub use files::Generation;
+pub use garbled::Decoded;
 
 /// A repository as texts.
 pub struct Repository<'a> {
@@ -65,28 +68,45 @@ pub fn compile(repository: &Repository<'_>) -> Compiled {
 /// Neither has any influence on what it ends in. The second result is for the next compilation.
 #[must_use]
 pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads: usize) -> (Compiled, Generation) {
-    let mut context = Context {
-        sources: SourceMap::default(),
-        read: repository.read,
-        diagnostics: Found::default(),
-        plan: empty_plan(),
-        locations: Locations::default(),
-        declared: BTreeMap::new(),
-        choosing: BTreeMap::new(),
-        settings: Vec::new(),
-        known: crate::lower::known::Known::default(),
-        files_read: Vec::new(),
-    };
-    let texts = add_sources(&mut context.sources, repository);
+    let mut sources = SourceMap::default();
+    let texts = add_sources(&mut sources, repository);
     let texts: Vec<(SourceId, &str)> = texts.iter().map(|(source, text)| (*source, &**text)).collect();
-    let mut files = Files::read(&context.sources, &texts, previous, threads);
+    let mut files = Files::read(&sources, &texts, previous, threads);
+    let mut reuse = std::mem::take(&mut files.reuse);
+    let declarations = files.declarations();
+    let mut context = Context::new(sources.clone(), repository.read);
     context.diagnostics.extend(std::mem::take(&mut files.found));
-    let nodes = context.layered(&files.nodes, repository.environment);
+    let scenarios = lower(&mut context, &files.nodes, repository, (repository.environment, &declarations), threads, &mut reuse);
+    // What another environment changes is lowered once more in it: a mistake there does not wait for the day it is chosen.
+    let chosen = context.plan.project.environment.clone();
+    for name in changing_environments(&files.nodes).into_iter().filter(|name| *name != chosen) {
+        let mut other = Context::new(sources.clone(), repository.read);
+        lower(&mut other, &files.nodes, repository, (Some(&name), &[]), threads, &mut Reuse::default());
+        for found in other.diagnostics.into_list() {
+            if !context.diagnostics.has(&found) {
+                context.report(Diagnostic { message: format!("in the environment `{name}`: {}", found.message), ..found });
+            }
+        }
+    }
+    files.reuse = reuse;
+    (finish(context, scenarios), files.into_generation())
+}
+
+/// Checks the meaning of all nodes in an environment, and builds the plan of it.
+fn lower(
+    context: &mut Context<'_>,
+    nodes: &[Node],
+    repository: &Repository<'_>,
+    (environment, declarations): (Option<&str>, &[Digest]),
+    threads: usize,
+    reuse: &mut Reuse,
+) -> Vec<Scenario> {
+    let nodes = context.layered(nodes, environment);
     let end = Span::new(SourceId(u32::try_from(repository.library.len()).unwrap_or(0)), 0, 0);
     context.declare_all(&nodes);
     context.lower_types(&nodes);
-    context.lower_project(&nodes, repository.environment, end);
-    context.lower_holdings(&nodes, repository.environment);
+    context.lower_project(&nodes, environment, end);
+    context.lower_holdings(&nodes, environment);
     context.lower_teams(&nodes);
     context.lower_connectors(&nodes);
     context.lower_events(&nodes);
@@ -102,15 +122,24 @@ pub fn compile_after(repository: &Repository<'_>, previous: Generation, threads:
     context.lower_actors(&nodes, &routes);
     context.note_acts(&nodes);
     context.note_called(&nodes);
-    files.reuse.surround(&files.declarations(), repository.environment, &context.files_read);
-    context.lower_flows(&nodes, &routes, threads, &mut files.reuse);
+    reuse.surround(declarations, environment, &context.files_read);
+    context.lower_flows(&nodes, &routes, threads, reuse);
     context.check_endless_runs(&nodes);
     context.lower_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);
-    let scenarios = context.lower_scenarios(&nodes);
-    drop(nodes);
-    (finish(context, scenarios), files.into_generation())
+    context.lower_scenarios(&nodes)
+}
+
+/// Names of the environments that change models, routes or connectors.
+fn changing_environments(nodes: &[Node]) -> Vec<String> {
+    let projects = nodes.iter().filter(|node| node.name.text == "project");
+    let environments = projects.flat_map(|project| project.children.iter()).filter(|child| child.name.text == "environment");
+    let changes = |node: &&Node| node.children.iter().any(|child| matches!(child.name.text.as_str(), "model" | "route" | "connector"));
+    let mut names: Vec<String> = environments.filter(changes).filter_map(name_of).map(|name| name.text).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// The library's files, then the repository's own.
@@ -137,7 +166,7 @@ fn finish(context: Context<'_>, scenarios: Vec<Scenario>) -> Compiled {
     compiled
 }
 
-fn empty_plan() -> Plan {
+pub(crate) fn empty_plan() -> Plan {
     let project = Project {
         name: "unnamed".to_owned(),
         currency: Currency::none(),

@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
             },
             (Ty::Double, Json::Number(number)) => Value::Double(number.as_f64().unwrap_or(f64::NAN)),
             (Ty::String | Ty::Enum(_) | Ty::Money | Ty::Decimal | Ty::Timestamp | Ty::Duration, Json::String(text)) => {
-                match literal::read(text, ty, self.types, None) {
+                match literal::read(text, ty, self.types) {
                     Ok(value) => value,
                     Err(reason) => self.problem(reason),
                 }

@@ -2,7 +2,7 @@
 //! [`crate::bound`].
 
 use crate::bound::{Bound, Leg, Open};
-use crate::plan::{Flow, OnError, Plan, StepId, StepKind};
+use crate::plan::{Flow, Micros, OnError, Plan, StepId, StepKind};
 use std::fmt::Write as _;
 
 mod necessary;
@@ -193,6 +193,7 @@ fn time_json(bound: &Bound, flow: &Flow) -> serde_json::Value {
         "declared_waiting_micros": time.declared.micros,
         "closing_micros": time.closing,
         "after_failure_micros": time.after_failure,
+        "beyond_counting": time.own.micros.max(time.with_people.micros) == Micros::MAX,
         "unbounded": open_json(&time.open),
         "doubts_for_people": time.doubts,
     })
@@ -216,6 +217,7 @@ fn cost_json(bound: &Bound, flow: &Flow) -> serde_json::Value {
     serde_json::json!({
         "cap": flow.cost_cap.map(|cap| cap.to_string()),
         "at_most": cost.open.is_empty().then_some(most),
+        "beyond_counting": cost.most.is_beyond(),
         "unbounded": open_json(&cost.open),
         "whole_context": cost.whole_context,
     })

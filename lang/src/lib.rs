@@ -19,6 +19,7 @@ mod lower;
 pub mod money;
 mod parallel;
 pub mod plan;
+mod planted;
 mod proof;
 pub mod scenario;
 pub mod shape;
@@ -28,3 +29,6 @@ pub mod template;
 pub mod ty;
 pub mod value;
 pub mod written;
+
+#[cfg(feature = "planted")]
+pub use planted::{holes, plant};

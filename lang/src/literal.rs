@@ -21,11 +21,12 @@ const UNITS: &[(&str, i64)] = &[
     ("y", 31_536_000_000_000),
 ];
 
-/// Reads a text as a type. A number alone is money where `currency` names one.
+/// Reads a text as a type. An amount names its currency, wherever it is written: nothing is taken for granted that a change of the
+/// project's currency would change.
 ///
 /// # Errors
 /// Why it is no such value: one lower-case sentence for people.
-pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) -> Result<Value, String> {
+pub fn read(text: &str, ty: &Ty, types: &TypeTable) -> Result<Value, String> {
     let wrong = |kind: &str, like: &str| format!("`{}` is no {kind}; write it like {like}", shortened(text));
     match ty {
         Ty::String | Ty::Json | Ty::Dyn | Ty::Unknown => Ok(Value::string(text)),
@@ -37,16 +38,19 @@ pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) 
         Ty::Int => text.parse().map(Value::Int).map_err(|_| wrong("int", "`12`")),
         Ty::Double => double(text).map(Value::Double).ok_or_else(|| wrong("number", "`0.5` or `5%`")),
         Ty::Bytes => Ok(Value::Bytes(text.as_bytes().into())),
-        Ty::Money => {
-            let plain = || Money::parse(&format!("{text} {}", currency?.as_str()));
-            Money::parse(text).or_else(plain).map(Value::Money).ok_or_else(|| wrong("money", "`100 USD`"))
-        }
+        Ty::Money => match Money::parse(text) {
+            Some(money) => Ok(Value::Money(money)),
+            None if decimal(text.trim()).is_some() => {
+                Err(format!("`{text}` has no currency: money is a number and a currency, like `{} USD`", text.trim()))
+            }
+            None => Err(wrong("money", "`100 USD`")),
+        },
         Ty::Decimal => decimal(text).map(Value::Decimal).ok_or_else(|| wrong("decimal", "`12.50`")),
         Ty::UInt => text.parse().map(Value::UInt).map_err(|_| wrong("uint", "`12`")),
         Ty::Type => Err(format!("`{}` is no type", shortened(text))),
         Ty::Duration => duration(text).map(Value::Duration).ok_or_else(|| wrong("duration", "`30d`, `4h` or `1h30m`")),
         Ty::Timestamp => timestamp(text).map(Value::Timestamp).ok_or_else(|| wrong("timestamp", "`2026-01-31T09:00:00Z`")),
-        Ty::Optional(inner) => read(text, inner, types, currency),
+        Ty::Optional(inner) => read(text, inner, types),
         Ty::Enum(name) => member(text, name, types),
         Ty::Null => Err(format!("`{}` stands where nothing may stand", shortened(text))),
         Ty::List(_) => Err("a list is written as several values".to_owned()),
@@ -54,7 +58,7 @@ pub fn read(text: &str, ty: &Ty, types: &TypeTable, currency: Option<Currency>) 
     }
 }
 
-/// Reads a literal of the configuration as a type.
+/// Reads a literal of the configuration as a type. `currency` is what is proposed for an amount that names none.
 ///
 /// # Errors
 /// A diagnostic at the literal.
@@ -66,7 +70,7 @@ pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Opti
     match (&literal.scalar, inner) {
         (Scalar::Null, _) if matches!(ty, Ty::Optional(_) | Ty::Null | Ty::Json) => Ok(Value::Null),
         (_, Ty::List(item)) => Ok(Value::list([read_scalar(literal, item, types, currency)?])),
-        (Scalar::String(text), _) => read(text, inner, types, currency).map_err(|reason| misread(literal, text, inner, types, reason)),
+        (Scalar::String(text), _) => read(text, inner, types).map_err(|reason| misread(literal, text, (inner, currency), types, reason)),
         (Scalar::Int(number), Ty::Int | Ty::Json | Ty::Unknown) => Ok(Value::Int(*number)),
         #[expect(clippy::cast_precision_loss, reason = "an int meets double as double")]
         (Scalar::Int(number), Ty::Double) => Ok(Value::Double(*number as f64)),
@@ -89,42 +93,22 @@ pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Opti
     }
 }
 
-/// Reads several literals as a list of a type; every one that is wrong is reported.
-///
-/// # Errors
-/// A diagnostic for each literal that is no such value.
-pub fn read_list<'a>(
-    literals: impl IntoIterator<Item = &'a Literal>,
-    item: &Ty,
-    types: &TypeTable,
-    currency: Option<Currency>,
-) -> Result<Value, Vec<Diagnostic>> {
-    let mut items = Vec::new();
-    let mut wrong = Vec::new();
-    for literal in literals {
-        match read_scalar(literal, item, types, currency) {
-            Ok(value) => items.push(value),
-            Err(diagnostic) => wrong.push(diagnostic),
-        }
-    }
-    if wrong.is_empty() { Ok(Value::list(items)) } else { Err(wrong) }
-}
-
-fn misread(literal: &Literal, text: &str, ty: &Ty, types: &TypeTable, reason: String) -> Diagnostic {
+fn misread(literal: &Literal, text: &str, (ty, currency): (&Ty, Option<Currency>), types: &TypeTable, reason: String) -> Diagnostic {
     if let Ty::Enum(name) = ty {
         return not_a_member(literal.span, text, name, types, "\"");
     }
     let diagnostic = Diagnostic::new(&codes::LITERAL, literal.span, reason).label(format!("must be {ty}"));
-    match spelt(text, ty) {
+    match spelt(text, ty, currency) {
         Some(right) => diagnostic.fix(format!("write `{right}`"), literal.span, format!("\"{right}\"")),
         None => diagnostic,
     }
 }
 
 /// What a text surely means that is only spelt otherwise: `100 usd`, `30 days`, `TRUE`.
-fn spelt(text: &str, ty: &Ty) -> Option<String> {
+fn spelt(text: &str, ty: &Ty, currency: Option<Currency>) -> Option<String> {
     let text = text.trim();
     match ty {
+        Ty::Money if decimal(text).is_some() => currency.map(|currency| format!("{text} {}", currency.as_str())),
         Ty::Money => Some(text.to_ascii_uppercase()).filter(|text| Money::parse(text).is_some()),
         Ty::Bool => Some(text.to_ascii_lowercase()).filter(|text| text == "true" || text == "false"),
         Ty::Duration => {
@@ -299,11 +283,12 @@ mod tests {
     #[test]
     fn texts_are_read_by_their_place() {
         let types = TypeTable { enums: [("size".to_owned(), vec!["small".to_owned(), "large".to_owned()])].into(), ..TypeTable::default() };
-        let read = |text: &str, ty: &Ty| read(text, ty, &types, Currency::parse("USD"));
+        let read = |text: &str, ty: &Ty| read(text, ty, &types);
         assert_eq!(read("5%", &Ty::Double), Ok(Value::Double(0.05)));
         assert_eq!(read("12.5%", &Ty::Double), Ok(Value::Double(0.125)));
         assert_eq!(read("0.1%", &Ty::Double), Ok(Value::Double(0.001)));
-        assert_eq!(read("100", &Ty::Money), Ok(Value::Money(Money::parse("100 USD").unwrap())));
+        assert_eq!(read("100 USD", &Ty::Money), Ok(Value::Money(Money::parse("100 USD").unwrap())));
+        assert_eq!(read("100", &Ty::Money), Err("`100` has no currency: money is a number and a currency, like `100 USD`".to_owned()));
         assert_eq!(read("-3.50 EUR", &Ty::Money.optional()), Ok(Value::Money(Money::parse("-3.5 EUR").unwrap())));
         assert_eq!(read("-12.50", &Ty::Decimal).map(|number| crate::conform::to_json(&number)), Ok("-12.50".into()));
         assert_eq!(read("large", &Ty::Enum("size".to_owned())), Ok(Value::string("large")));

@@ -8,6 +8,8 @@ use crate::source::Span;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+pub(crate) mod given;
+
 /// The grammar as it is shipped.
 pub const GRAMMAR: &str = include_str!("grammar.txt");
 
@@ -157,8 +159,10 @@ fn check_child(parent: &str, parent_rule: Option<&Rule>, node: &Node, found: &mu
         if let Some(rule) = rule_of(parent, name) {
             check_node(name, rule, node, found);
         }
-    } else if parent_rule.settings.iter().any(|setting| setting == name) || parent_rule.free_children {
-        check_setting_child(node, parent_rule.free_children, found);
+    } else if parent_rule.settings.iter().any(|setting| setting == name) && !TYPED.contains(&name) {
+        check_setting_child(node, found);
+    } else if parent_rule.free_children || parent_rule.settings.iter().any(|setting| setting == name) {
+        given::check(node, found);
     } else {
         found.push(unknown_node(parent, parent_rule, node));
     }
@@ -183,18 +187,12 @@ fn list_of(what: &str, names: &[&str]) -> String {
     format!("{what}: {}", quoted.join(", "))
 }
 
+/// Settings that may be a list or have fields, as the type beside them says.
+const TYPED: &[&str] = &["default"];
+
 /// A setting written as a child: one argument at least, nothing else.
-fn check_setting_child(node: &Node, free: bool, found: &mut Vec<Diagnostic>) {
+fn check_setting_child(node: &Node, found: &mut Vec<Diagnostic>) {
     let name = &node.name.text;
-    if free && node.arguments.is_empty() && (!node.properties.is_empty() || !node.children.is_empty()) {
-        let message = format!("`{name}` has fields where one value is expected");
-        found.push(
-            Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, message)
-                .label("a value is missing")
-                .help(format!("write `{name} \"=…\"`: a record comes whole, from an expression")),
-        );
-        return;
-    }
     if node.arguments.is_empty() {
         found.push(
             Diagnostic::new(&meaning::MISSING_ARGUMENT, node.name.span, format!("`{name}` has no value"))
@@ -283,6 +281,15 @@ fn check_arguments(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnos
     }
 }
 
+/// A setting that stood before.
+fn twice(name: &str, node: &Node, setting: &crate::ast::Name, first: Span) -> Diagnostic {
+    Diagnostic::new(&meaning::DUPLICATE_SETTING, setting.span, format!("`{}` is given twice in this `{name}`", setting.text))
+        .label("again")
+        .also(first, "first here")
+        .help("keep one of the two")
+        .proposal("remove it", entry(node, setting), "")
+}
+
 /// A setting whole: a property with its value, or a child.
 fn entry(node: &Node, name: &crate::ast::Name) -> Span {
     let property = node.properties.iter().find(|property| property.name.span == name.span);
@@ -336,23 +343,17 @@ fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnost
     // What is a setting and a node of its own stands once; but a `when` of a `choose` is an arm.
     let both = |name: &str| name != "when" && rule.settings.iter().any(|setting| setting == name);
     let repeatable = |name: &str| rule.children.iter().any(|child| child == name) && !both(name);
-    // A child is a setting by its name, or, where any name may stand, by having a value.
+    // A child is a setting by its name, or because any name may stand here; items of a list are none.
     let is_setting = |child: &&Node| {
         let name = child.name.text.as_str();
-        !repeatable(name) && (known.contains(&name) || (rule.free_children && !child.arguments.is_empty()))
+        !repeatable(name) && (known.contains(&name) || (rule.free_children && name != given::ITEM))
     };
     let as_children = node.children.iter().filter(is_setting).map(|child| (&child.name, true));
     for (setting, is_child) in node.properties.iter().map(|property| (&property.name, false)).chain(as_children) {
         if !is_child && !rule.free_settings && !known.contains(&setting.text.as_str()) {
             found.push(unknown_setting(&setting.text, setting.span, name, &known));
         } else if let Some(first) = seen.insert(&setting.text, setting.span) {
-            found.push(
-                Diagnostic::new(&meaning::DUPLICATE_SETTING, setting.span, format!("`{}` is given twice in this `{name}`", setting.text))
-                    .label("again")
-                    .also(first, "first here")
-                    .help("keep one of the two")
-                    .proposal("remove it", entry(node, setting), ""),
-            );
+            found.push(twice(name, node, setting, first));
         }
     }
 }
@@ -371,8 +372,6 @@ pub(crate) trait Shaped {
     fn first(&self, name: &str) -> Option<&Node>;
     /// The argument at a place.
     fn argument(&self, at: usize) -> Option<&Literal>;
-    /// Properties, and children with one value, in the order written: for names given by a type.
-    fn pairs(&self) -> Vec<(&crate::ast::Name, &Literal)>;
 }
 
 impl Shaped for Node {
@@ -398,11 +397,5 @@ impl Shaped for Node {
 
     fn argument(&self, at: usize) -> Option<&Literal> {
         self.arguments.get(at)
-    }
-
-    fn pairs(&self) -> Vec<(&crate::ast::Name, &Literal)> {
-        let properties = self.properties.iter().map(|property| (&property.name, &property.value));
-        let children = self.children.iter().filter_map(|child| child.arguments.first().map(|value| (&child.name, value)));
-        properties.chain(children).collect()
     }
 }

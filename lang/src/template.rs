@@ -9,6 +9,7 @@ use crate::ty::{Marks, TypeTable};
 use serde::{Deserialize, Serialize};
 
 mod check;
+mod deep;
 mod filter;
 mod render;
 #[cfg(test)]
@@ -32,6 +33,8 @@ pub struct CheckedTemplate {
     pub marks: Marks,
     /// Each path it reads and where (the whole literal where the text is in a file of its own).
     pub reads: Vec<(String, Span)>,
+    /// The first of them that outside text is in, or decided.
+    pub outside: Option<(String, Span)>,
 }
 
 /// Checks a template: syntax, and that every dotted path exists in the scope.

@@ -52,6 +52,27 @@ TW0202
 }
 
 #[test]
+fn a_long_line_is_cut_around_the_mistake_and_its_place_stays() {
+    let numbers = (0..1_500).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+    let text =
+        format!("{PROJECT}flow \"f\" {{ input {{ field \"n\" int }}; let \"x\" \"=[{numbers}, inptu.n]\"; output {{ x \"=x\" }} }}\n");
+    let column = text.lines().nth(1).unwrap().find("inptu").unwrap() + 1;
+    let ended = check(&text).exits(3).says("inptu.n]").says("not in scope").says(&format!("[tradewind.kdl:2:{column}]"));
+    let longest = ended.err.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(longest < 160, "a line of {longest} characters is shown:\n{}", ended.err);
+}
+
+#[test]
+fn a_flow_that_this_version_cannot_run_is_named() {
+    let text =
+        format!("{PROJECT}flow \"f\" {{ input {{ field \"id\" string }}; place eu; let \"x\" \"=input.id\"; output {{ x \"=x\" }} }}\n");
+    let stage = of_text(&text);
+    let _ = stage.run(["check"]).exits(0).says("this version checks the flow `f` but cannot run it yet: `place`");
+    let json = stage.run(["check", "--format", "json"]).exits(0).json();
+    assert_eq!((&json["not_runnable"][0]["flow"], &json["not_runnable"][0]["needs"][0]["what"]), (&"f".into(), &"`place`".into()));
+}
+
+#[test]
 fn each_kind_of_mistake_has_its_code_and_place() {
     let policy = |rule: &str| format!("{PROJECT}policy \"p\" {{\n    on \"payments.refund.create\"\n    {rule}\n}}\n");
     for (text, expected) in [

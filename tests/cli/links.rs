@@ -46,9 +46,10 @@ fn what_is_not_followed_is_reported() {
     symlink(elsewhere.path("notes.txt"), stage.path("notes.txt")).unwrap();
     symlink("gone.kdl", stage.path("flows/dangling.kdl")).unwrap();
     symlink("..", stage.path("flows/round")).unwrap();
+    symlink("/dev/null", stage.path("null.kdl")).unwrap();
     symlink(elsewhere.path("."), stage.path("kept")).unwrap();
     let ended = stage.run(["check", "--format", "json"]).exits(0);
-    assert_eq!(places(&ended), ["TW0541 flows/dangling.kdl", "TW0541 flows/round", "TW0541 outside.kdl"]);
+    assert_eq!(places(&ended), ["TW0541 flows/dangling.kdl", "TW0541 flows/round", "TW0541 null.kdl", "TW0541 outside.kdl"]);
     let _ = stage.run(["check", "--deny-warnings"]).exits(2).says("the link `outside.kdl` leads out of the repository");
     // As a named file, too.
     stage.write("tradewind.kdl", &format!("{PROJECT}route \"r\" needs=text {{ template (file)\"notes.txt\" }}\n"));

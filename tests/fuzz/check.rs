@@ -1,8 +1,10 @@
-//! Targets `check` and `scenario`: a repository of one text, or with one file of scenarios that says anything, is compiled to the end; every
-//! mistake has its place; there is a plan exactly where nothing is an error; and a plan is read back from its bytes.
+//! Targets `check` and `scenario`: a repository of one file of any bytes, or with one file of scenarios of any bytes, is compiled to the end;
+//! every mistake has its place; there is a plan exactly where nothing is an error; and a plan is read back from its bytes. Bytes that are no
+//! text are said to be none, and nothing is said of what stands behind them.
 
 use std::sync::LazyLock;
-use tradewind_lang::compile::{Compiled, Generation, Repository, compile, compile_after};
+use tradewind_lang::code::run::NOT_TEXT;
+use tradewind_lang::compile::{Compiled, Decoded, Generation, Repository, compile, compile_after, ignored_folders};
 use tradewind_lang::plan::Plan;
 
 const MANIFEST: &str = "project \"example\" { currency \"USD\"; setting \"most\" int 3 }\n";
@@ -34,13 +36,29 @@ pub(crate) fn sound(compiled: &Compiled) {
     }
 }
 
-pub(crate) fn target(text: &str) {
-    let files = [("a.kdl".to_owned(), text.to_owned()), ("tradewind.kdl".to_owned(), MANIFEST.to_owned())];
+/// Says, as whoever reads files from a disk does, that a file is no text.
+fn noted(mut compiled: Compiled, path: &str, decoded: &Decoded) -> Compiled {
+    let Some(at) = decoded.garbled else { return compiled };
+    compiled.note_garbled(path, at);
+    assert!(compiled.plan.is_none(), "a plan of what is no text");
+    let own = compiled.diagnostics.iter().filter(|found| compiled.sources.path(found.span) == path);
+    let behind: Vec<_> = own.filter(|found| found.span.start as usize >= at).map(|found| found.code.id).collect();
+    assert_eq!(behind, [NOT_TEXT.id], "what is said from byte {at} on");
+    compiled
+}
+
+pub(crate) fn target(bytes: &[u8]) {
+    let decoded = crate::parse::decoded(bytes);
+    let _ = ignored_folders(&decoded.text);
+    // One that says what project it is stands alone: beside another, it would always be a mistake.
+    let alone = decoded.text.contains("project \"");
+    let mut files = vec![("a.kdl".to_owned(), decoded.text.clone()), ("tradewind.kdl".to_owned(), MANIFEST.to_owned())];
+    files.truncate(if alone { 1 } else { 2 });
     compiled(&files, |repository| {
         let (first, generation) = compile_after(repository, Generation::default(), 1);
-        sound(&first);
         let (second, _) = compile_after(repository, generation, 2);
         assert_eq!(first.diagnostics, second.diagnostics, "compiled again, it says something else");
+        sound(&noted(first, "a.kdl", &decoded));
     });
 }
 
@@ -52,13 +70,14 @@ static BASE: LazyLock<String> = LazyLock::new(|| {
     first[..=at].to_owned()
 });
 
-pub(crate) fn scenario(text: &str) {
+pub(crate) fn scenario(bytes: &[u8]) {
+    let decoded = crate::parse::decoded(bytes);
     let files = [
         ("a.kdl".to_owned(), BASE.clone()),
-        ("scenarios.kdl".to_owned(), text.to_owned()),
+        ("scenarios.kdl".to_owned(), decoded.text.clone()),
         ("tradewind.kdl".to_owned(), MANIFEST.to_owned()),
     ];
-    sound(&compiled(&files, compile));
+    sound(&noted(compiled(&files, compile), "scenarios.kdl", &decoded));
 }
 
 /// The scenarios of the reference and of the shipped files.

@@ -1,8 +1,7 @@
 //! Runs a target on its corpus and on mutations of it, within a number of inputs or a time. What fails is made small and written to
 //! the corpus. What hangs, or takes too much memory, ends the process with the input's path. It knows no target.
 
-use crate::mutate;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::{measure, mutate};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MEMORY: u64 = 3_000_000;
 
 /// What a target does with an input; it panics where something is wrong.
-pub(crate) type Target = fn(&str);
+pub(crate) type Target = fn(&[u8]);
 
 /// The KDL examples of the reference and of the pages of codes, and the shipped files.
 pub(crate) fn shipped() -> Vec<Vec<u8>> {
@@ -90,23 +89,33 @@ pub(crate) fn run(name: &'static str, seeds: Vec<Vec<u8>>, target: Target) {
     let seconds: Option<u64> = std::env::var("TRADEWIND_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let seed = std::env::var("TRADEWIND_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let own: Vec<Vec<u8>> = files(&corpus(name)).iter().map(|path| std::fs::read(path).expect("the corpus can be read")).collect();
+    let _alone = measure::alone();
     let current: Current = Arc::default();
     watch(name, current.clone());
-    own.iter().for_each(|input| tried(name, &current, target, input));
+    let mut most = (0, 0);
+    let mut note = |cost: usize, input: &[u8]| most = most.max((cost, input.len()));
+    own.iter().for_each(|input| note(tried(name, &current, target, input), input));
     let mut random = Random::of(seed);
     let seeds: Vec<Vec<u8>> = seeds.into_iter().chain(own).collect();
     let began = Instant::now();
     let mut inputs = 0;
     while seconds.map_or(inputs < INPUTS, |seconds| began.elapsed() < Duration::from_secs(seconds)) {
         let input = mutate::mutated(&mut random, &seeds);
-        tried(name, &current, target, &input);
+        note(tried(name, &current, target, &input), &input);
         inputs += 1;
     }
-    println!("{name}: {inputs} inputs from {} seeds in {:?}", seeds.len(), began.elapsed());
+    let (bytes, length) = most;
+    println!(
+        "{name}: {inputs} inputs from {} seeds in {:?}; the dearest has {length} bytes and asked for {bytes}",
+        seeds.len(),
+        began.elapsed()
+    );
 }
 
-fn tried(name: &str, current: &Current, target: Target, input: &[u8]) {
-    if fails(current, target, input) {
+/// What the input cost.
+fn tried(name: &str, current: &Current, target: Target, input: &[u8]) -> usize {
+    let cost = cost(current, target, input);
+    if cost.failed {
         let small = smaller(current, target, input);
         let path = kept(name, &small);
         panic!(
@@ -116,18 +125,18 @@ fn tried(name: &str, current: &Current, target: Target, input: &[u8]) {
             input.len()
         );
     }
+    cost.bytes
 }
 
-fn fails(current: &Current, target: Target, input: &[u8]) -> bool {
+fn cost(current: &Current, target: Target, input: &[u8]) -> measure::Cost {
     *current.lock().expect("nobody panics while holding it") = Some((Instant::now(), input.to_vec()));
     // A stack that ends takes the process with it: then this file holds the input.
     if std::env::var("TRADEWIND_FUZZ_TRACE").is_ok() {
         std::fs::write(root().join("target/fuzz-input"), input).expect("a file for the input");
     }
-    let text = String::from_utf8_lossy(input);
-    let failed = catch_unwind(AssertUnwindSafe(|| target(&text))).is_err();
+    let cost = measure::of(input.len(), || target(input));
     *current.lock().expect("nobody panics while holding it") = None;
-    failed
+    cost
 }
 
 /// The same failure with less text: halves, quarters and so on are left out while it still fails.
@@ -140,7 +149,7 @@ fn smaller(current: &Current, target: Target, input: &[u8]) -> Vec<u8> {
         while at < small.len() && began.elapsed() < Duration::from_secs(20) {
             let mut less = small.clone();
             less.drain(at..(at + length).min(small.len()));
-            if fails(current, target, &less) { small = less } else { at += length }
+            if cost(current, target, &less).failed { small = less } else { at += length }
         }
         length /= 2;
     }

@@ -67,7 +67,8 @@ fn literal(text: &str) -> Literal {
     }
 }
 
-pub(crate) fn target(text: &str) {
+pub(crate) fn target(bytes: &[u8]) {
+    let text = &*crate::parse::decoded(bytes).text;
     let ways = [Dialect::Operators, Dialect::Cel { container: "", checked: true }, Dialect::Cel { container: "", checked: false }];
     for dialect in ways {
         let (checked, found) = check_as(dialect, text, &literal(text), 0, &scope(), &TYPES, None);
@@ -86,7 +87,8 @@ pub(crate) fn target(text: &str) {
     }
 }
 
-pub(crate) fn template(text: &str) {
+pub(crate) fn template(bytes: &[u8]) {
+    let text = &*crate::parse::decoded(bytes).text;
     let (checked, found) = template::check(text, &literal(text), &scope(), &TYPES);
     for found in found {
         assert!(text.get(found.span.start as usize..found.span.end as usize).is_some(), "{found:?} has no place");

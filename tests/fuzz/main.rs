@@ -1,4 +1,5 @@
-//! Fuzzing: each target takes any bytes and panics where the language breaks a promise. One target a test, a few hundred inputs each.
+//! Fuzzing: each target takes any bytes, as a file holds them, and panics where the language breaks a promise. One target a test, a few
+//! hundred inputs each; none may ask for more memory than `measure.rs` allows for its length.
 //!
 //! `TRADEWIND_FUZZ_SECONDS=600 cargo test -p tradewind-tests --test fuzz` goes on for so long in each target, `TRADEWIND_SEED` says from where.
 //! What fails is written to `tests/fuzz/corpus/TARGET/`, which every run begins with. `TRADEWIND_FUZZ_TRACE=1` keeps each input in
@@ -9,6 +10,7 @@ mod check;
 mod driver;
 mod evaluate;
 mod format;
+mod measure;
 mod mutate;
 mod parse;
 mod shapes;

@@ -1,7 +1,7 @@
-//! Large inputs of a shape: whatever doubles, nests or repeats takes time in proportion to its size. A text of a megabyte, a nesting of a
-//! hundred thousand, ten thousand nodes: in a long run; a twentieth of that otherwise. The limit is for what never ends; it measures nothing.
+//! Large inputs of a shape: whatever doubles, nests or repeats costs what its size allows (`measure.rs`). A text of a megabyte, a nesting of a
+//! hundred thousand, ten thousand nodes: in a long run; a twentieth of that otherwise. The patience is for what never ends; it measures nothing.
 
-use crate::{check, evaluate, format, parse};
+use crate::{check, evaluate, format, measure, parse};
 use std::fmt::Write as _;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -86,6 +86,25 @@ fn files() -> Vec<(&'static str, String)> {
     ]
 }
 
+fn in_bytes(texts: Vec<(&'static str, String)>) -> Vec<(&'static str, Vec<u8>)> {
+    texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
+}
+
+/// The texts, and bytes that are none.
+fn any_bytes() -> Vec<(&'static str, Vec<u8>)> {
+    let mut shapes = in_bytes(files());
+    let wide: Vec<u8> = "flow \"f\" { }\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let late = [flow("    let \"a\" \"=input.n\"").as_bytes(), b"\xff"].concat();
+    shapes.extend([
+        ("bytes that are no text", vec![0xff; of(MEGABYTE)]),
+        ("letters that are cut off", "é".as_bytes()[..1].repeat(of(MEGABYTE))),
+        ("every byte", (0..=255).cycle().take(of(MEGABYTE)).collect()),
+        ("text of two bytes a letter", wide.repeat(of(MEGABYTE) / wide.len())),
+        ("no text after a flow", late),
+    ]);
+    shapes
+}
+
 fn doubling() -> String {
     (1..60).fold("    let \"a0\" \"=input.id\"\n".to_owned(), |mut text, at| {
         let _ = writeln!(text, "    let \"a{at}\" \"=a{0} + a{0}\"", at - 1);
@@ -134,42 +153,67 @@ fn expressions() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Templates by name.
+fn templates() -> Vec<(&'static str, String)> {
+    let deep = of(100_000);
+    let hole = |code: String| format!("{{{{ {code} }}}}");
+    vec![
+        ("conjunctions", hole(format!("{}n", "n and ".repeat(deep)))),
+        ("sums", hole(format!("{}n", "n+".repeat(deep)))),
+        ("filters", hole(format!("n{}", "|round".repeat(deep)))),
+        ("signs", hole(format!("{}n", "-".repeat(deep)))),
+        ("conditions", hole(format!("{}n", "n if n else ".repeat(deep)))),
+        ("brackets", hole(format!("{}n{}", "(".repeat(deep), ")".repeat(deep)))),
+        ("fields", hole(format!("order{}", ".a".repeat(deep)))),
+        ("branches", format!("{{% if n %}}a{}{{% endif %}}", "{% elif n %}b".repeat(deep))),
+        ("blocks", format!("{}{}", "{% if n %}".repeat(of(20_000)), "{% endif %}".repeat(of(20_000)))),
+        ("holes", "{{ order.id }}".repeat(of(MEGABYTE) / 14)),
+        ("open holes", "{{".repeat(of(MEGABYTE) / 2)),
+        ("comments", "{#".repeat(of(MEGABYTE) / 2)),
+        ("text", "y".repeat(of(MEGABYTE))),
+    ]
+}
+
 /// Runs each on a stack as small as that of any thread, and waits so long and no longer.
-fn all_end(what: &str, shapes: Vec<(&'static str, String)>, target: fn(&str)) {
-    for (name, text) in shapes {
-        let (done, ended) = mpsc::channel::<()>();
-        let began = std::time::Instant::now();
+fn all_end(what: &str, shapes: Vec<(&'static str, Vec<u8>)>, target: fn(&[u8])) {
+    let _alone = measure::alone();
+    for (name, bytes) in shapes {
+        let (done, ended) = mpsc::channel::<measure::Cost>();
+        let length = bytes.len();
         let worker = std::thread::Builder::new().name(name.to_owned()).stack_size(2 << 20).spawn(move || {
-            target(&text);
-            drop(done);
+            let _ = done.send(measure::of(bytes.len(), || target(&bytes)));
         });
-        let worker = worker.expect("a thread");
+        let _ = worker.expect("a thread");
         match ended.recv_timeout(PATIENCE) {
             Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: {name} takes more than {PATIENCE:?}"),
-            _ => assert!(worker.join().is_ok(), "{what}: {name} fails"),
-        }
-        if began.elapsed() > Duration::from_secs(1) {
-            println!("{what}: {name} took {:?}", began.elapsed());
+            Err(mpsc::RecvTimeoutError::Disconnected) => panic!("{what}: {name} ends its thread"),
+            Ok(cost) if cost.failed => panic!("{what}: {name} fails"),
+            Ok(cost) => println!("{what}: {name}, {length} bytes, asked for {} bytes", cost.bytes),
         }
     }
 }
 
 #[test]
 fn large_texts_are_read() {
-    all_end("parse", files(), parse::target);
+    all_end("parse", any_bytes(), parse::target);
 }
 
 #[test]
 fn large_texts_are_laid_out() {
-    all_end("format", files(), format::target);
+    all_end("format", any_bytes(), format::target);
 }
 
 #[test]
 fn large_texts_are_checked() {
-    all_end("check", files(), check::target);
+    all_end("check", any_bytes(), check::target);
 }
 
 #[test]
 fn large_expressions_are_evaluated() {
-    all_end("evaluate", expressions(), evaluate::target);
+    all_end("evaluate", in_bytes(expressions()), evaluate::target);
+}
+
+#[test]
+fn large_templates_are_filled() {
+    all_end("template", in_bytes(templates()), evaluate::template);
 }

@@ -1,15 +1,17 @@
 //! A program run by the engine, on twins that answer with whatever fits the declared types. It only gathers what was said of failures.
 
 use crate::given;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tradewind_engine::approval::{ApprovalKind, Verdict};
+use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine, StartError};
-use tradewind_engine::event::{EventKind, Outcome};
+use tradewind_engine::event::{Event, EventKind, Outcome};
 use tradewind_engine::failure::FailureKind;
 use tradewind_engine::ports::Classification;
 use tradewind_engine::twin::{ManualClock, MemoryLog, Reply, ScriptedConnectors, ScriptedModels};
 use tradewind_lang::plan::Plan;
-use tradewind_lang::ty::Ty;
+use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::Value;
 use tradewind_tests::random::Random;
 
@@ -23,6 +25,18 @@ pub(crate) struct Performed {
     pub(crate) events: usize,
     /// Sentences of failures of expressions and templates, and of denials.
     pub(crate) said: Vec<String>,
+    /// How often each kind of event is in it.
+    pub(crate) kinds: BTreeMap<&'static str, usize>,
+}
+
+/// Tells of a parcel: runs may wait for one, or for the time that it may take.
+async fn tell(engine: &Engine, random: &Mutex<Random>, types: &TypeTable, turn: usize) {
+    let payload = given::value(&mut random.lock().expect("no panic while it is held"), &Ty::Record("parcel".to_owned()), types);
+    for name in ["post.came", "parcel"] {
+        let id = format!("{name}-{turn}").into();
+        let arrival = Arrival { name: name.into(), source: "test".into(), account: "".into(), id, payload: payload.clone() };
+        engine.receive(arrival).await.expect("a payload of the event's type");
+    }
 }
 
 /// Runs the flow `f` on one input until nothing goes on.
@@ -45,17 +59,26 @@ pub(crate) async fn run(plan: &Arc<Plan>, input: Value, seed: u64) -> Performed 
     match engine.start("f", input, "test").await {
         Ok(_) => {}
         // A key may have no value, as any expression may.
-        Err(StartError::Key(sentence)) => return Performed { events: 1, said: vec![format!("key: {sentence}")] },
+        Err(StartError::Key(sentence)) => return Performed { events: 1, said: vec![format!("key: {sentence}")], kinds: BTreeMap::new() },
         Err(error) => panic!("{error}"),
     }
-    for _ in 0..12 {
+    for turn in 0..16 {
         // Whatever waits for a person is answered, or its time runs out.
         while tokio::time::timeout(std::time::Duration::from_millis(20), engine.wait_idle()).await.is_err() {
             clock.advance(HOUR / 60);
         }
         let open = engine.approvals().await.expect("a list of items");
         if open.is_empty() {
-            break;
+            let progress = engine.subscribe().progress;
+            let (running, waiting) = (progress.borrow().running, progress.borrow().waiting);
+            if running + waiting == 0 {
+                break;
+            }
+            tell(&engine, &random, &plan.types, turn).await;
+            if turn % 3 == 2 {
+                clock.advance(24 * 24 * HOUR);
+            }
+            continue;
         }
         for item in open {
             let roll = random.lock().expect("no panic while it is held").below(4);
@@ -75,9 +98,16 @@ pub(crate) async fn run(plan: &Arc<Plan>, input: Value, seed: u64) -> Performed 
             }
         }
     }
-    let events = engine.events(1, usize::MAX, None).await.expect("a log");
-    let mut performed = Performed { events: events.len(), said: Vec::new() };
-    for event in &events {
+    let performed = said(&engine.events(1, usize::MAX, None).await.expect("a log"));
+    engine.shutdown().await;
+    performed
+}
+
+/// What a log says of failures and denials.
+fn said(events: &[Event]) -> Performed {
+    let mut performed = Performed { events: events.len(), said: Vec::new(), kinds: BTreeMap::new() };
+    for event in events {
+        *performed.kinds.entry(event.kind.name()).or_default() += 1;
         match &event.kind {
             EventKind::StepFailed { failure, .. } | EventKind::EffectSettled { outcome: Outcome::Failed(failure), .. }
                 if failure.kind == FailureKind::Rule || failure.kind == FailureKind::Schema =>
@@ -89,6 +119,5 @@ pub(crate) async fn run(plan: &Arc<Plan>, input: Value, seed: u64) -> Performed 
             _ => {}
         }
     }
-    engine.shutdown().await;
     performed
 }

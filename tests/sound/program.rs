@@ -34,6 +34,24 @@ connector "shop" version="1" {
         unique "=request.id" "=request.why.or('none')"
         idempotent key="=effect.key" for="24h"
     }
+    operation "mark" effect=reversible {
+        request { field "id" string }
+        http POST "/marks" { body { id "=request.id" } }
+        response "sent" at="=body.sent"
+        target "=request.id"
+        idempotent natural
+        undo { call "shop.mark" id="=request.id" }
+    }
+    operation "hold" effect=compensable {
+        request { field "id" string; field "amount" money }
+        http POST "/holds" { body { id "=request.id" } }
+        response "sent" at="=body.sent"
+        target "=request.id"
+        money "=request.amount" as=out
+        unique "=request.id"
+        idempotent key="=effect.key" for="24h"
+        undo { call "shop.mark" id="=response.id" }
+    }
     operation "tell" effect=irreversible {
         request { field "to" string; field "words" string; field "count" int? }
         http POST "/told" { body { words "=request.words" } }
@@ -50,6 +68,17 @@ connector "post" version="1" {
     account "main" { field "hook" string secret }
     event "came" when="headers['x'] == 'came'" { payload "parcel" { id "=string(body.id)"; weight "=int(body.grams)" } }
 }
+flow "heard" {
+    input "parcel"
+    trigger event="parcel" where="event.weight > 1"
+    let "dear" "=input.worth.or(money('1 USD')) > '2 USD'"
+    act "tell" when="dear" on-denied=skip { call "shop.mark" id="=input.id" }
+}
+policy "holds" { on "shop.hold"; limit "all" count=1000 per="24h" }
+flow "holds" {
+    input { field "id" string; field "amount" money }
+    act "hold" { call "shop.hold" id="=input.id" amount="=input.amount" }
+}
 flow "inner" {
     input { field "count" int; field "price" money; field "note" string? }
     let "sum" "=input.price * double(input.count)"
@@ -57,26 +86,31 @@ flow "inner" {
 }
 "#;
 
-struct Draft<'r> {
+pub(crate) struct Draft<'r> {
     maker: Maker<'r>,
-    names: Names,
-    number: usize,
-    /// Whether only verbs are used that runs have in this version.
-    plain: bool,
+    pub(crate) names: Names,
+    pub(crate) number: usize,
     /// Templates of routes, made where their names are known.
     routes: String,
+    /// Names that a step made beside its own.
+    pub(crate) later: Vec<(String, &'static str)>,
 }
 
-/// The program of a seed. `plain`: of verbs that this version runs.
-pub(crate) fn program(seed: u64, plain: bool) -> String {
+/// The program of a seed.
+pub(crate) fn program(seed: u64) -> String {
     let mut random = Random::of(seed);
     let mut text = PROJECT.to_owned();
     for (name, fields) in RECORDS {
         let fields: Vec<String> = fields.iter().map(|(field, kind)| format!("field \"{field}\" {}", written(kind))).collect();
         let _ = writeln!(text, "type \"{name}\" {{ {} }}", fields.join("; "));
     }
-    let mut draft =
-        Draft { maker: Maker { random: &mut random, bound: 0 }, names: Names::default(), number: 0, plain, routes: String::new() };
+    let mut draft = Draft {
+        maker: Maker { random: &mut random, bound: 0 },
+        names: Names::default(),
+        number: 0,
+        routes: String::new(),
+        later: Vec::new(),
+    };
     let input = draft.input();
     let key = draft.key();
     let mut steps = String::new();
@@ -84,8 +118,12 @@ pub(crate) fn program(seed: u64, plain: bool) -> String {
     draft.steps(count, 0, &mut steps);
     let kinds = draft.output_kinds();
     let output = draft.output(&kinds);
+    // What no instant ends, it ends.
+    let deadline = "    deadline \"90d\"\n";
+    let after = draft.after();
     let policies = draft.policies();
-    let _ = write!(text, "{policies}{}flow \"f\" {{\n    input {{ {input} }}\n{key}{steps}    {output}\n}}\n", draft.routes);
+    let _ =
+        write!(text, "{policies}{}flow \"f\" {{\n    input {{ {input} }}\n{key}{deadline}{steps}    {output}\n{after}}}\n", draft.routes);
     text
 }
 
@@ -97,7 +135,7 @@ fn written(kind: &str) -> String {
 }
 
 impl Draft<'_> {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         below(self.maker.random, end)
     }
 
@@ -105,7 +143,7 @@ impl Draft<'_> {
         KINDS[self.below(KINDS.len())].0
     }
 
-    fn expression(&mut self, kind: &str, depth: usize) -> String {
+    pub(crate) fn expression(&mut self, kind: &str, depth: usize) -> String {
         let names = std::mem::take(&mut self.names);
         let depth = depth + self.below(2);
         let text = self.maker.expression(&names, kind, depth);
@@ -143,7 +181,7 @@ impl Draft<'_> {
         if beyond || self.below(2) == 0 { String::new() } else { format!("    key \"={key}\"\n") }
     }
 
-    fn steps(&mut self, count: usize, depth: usize, out: &mut String) {
+    pub(crate) fn steps(&mut self, count: usize, depth: usize, out: &mut String) {
         for _ in 0..count {
             self.step(depth, out);
         }
@@ -154,7 +192,7 @@ impl Draft<'_> {
         let name = self.name();
         let kept = self.names.clone();
         let (settings, absent) = self.settings();
-        let choice = self.below(if self.plain { 11 } else { 15 });
+        let choice = self.below(18);
         let loops = depth < 2;
         let made = match choice {
             0 | 1 if settings.is_empty() => self.value(&name),
@@ -169,12 +207,17 @@ impl Draft<'_> {
             10 => self.facts(&name, &settings),
             11 | 12 if loops => self.each(&name, &settings, depth),
             13 => self.other_flow(&name, &settings),
-            14 => self.wait(&name, &settings),
+            14 | 15 => self.wait(&name, &settings),
+            16 => self.emit(&name, &settings),
+            17 => self.undo(&name, &settings),
             _ => self.rules(&name, &settings),
         };
         let (text, gives, silent) = made;
         out.push_str(&text);
         self.names = kept;
+        for (path, kind) in std::mem::take(&mut self.later) {
+            self.names.add(&path, kind);
+        }
         let absent = absent || silent;
         for (part, kind) in gives {
             let mark = if absent && !kind.ends_with('?') { "?" } else { "" };
@@ -199,7 +242,7 @@ impl Draft<'_> {
                 self.names.add(&path, kind.trim_end_matches('?'));
                 (format!(" when=\"has({path})\""), true)
             }
-            2 => (" on-error=skip".to_owned(), true),
+            2 => ([" on-error=skip", " on-error=skip deadline=\"2h\""][self.below(2)].to_owned(), true),
             _ => (String::new(), false),
         }
     }
@@ -288,12 +331,12 @@ impl Draft<'_> {
         text
     }
 
-    fn output_kinds(&mut self) -> Vec<&'static str> {
+    pub(crate) fn output_kinds(&mut self) -> Vec<&'static str> {
         (0..1 + self.below(3)).map(|_| self.kind()).collect()
     }
 
     /// `output` of values of kinds, named `o0`, `o1`.
-    fn output(&mut self, kinds: &[&str]) -> String {
+    pub(crate) fn output(&mut self, kinds: &[&str]) -> String {
         let parts: Vec<String> = kinds.iter().enumerate().map(|(at, kind)| format!("o{at} \"={}\"", self.expression(kind, 1))).collect();
         format!("output {{ {} }}", parts.join("; "))
     }
@@ -341,63 +384,6 @@ impl Draft<'_> {
         );
         let text = format!("    act \"{name}\"{settings}{denied} {{ {call}; {evidence} }}\n");
         (text, vec![(String::new(), "sent".to_owned())], skip)
-    }
-
-    fn facts(&mut self, name: &str, settings: &str) -> Made {
-        if self.below(2) == 0 {
-            let text =
-                format!("    observe \"{name}\"{settings} {{ recall \"facts\" subject=\"={}\" last=2 }}\n", self.expression("text", 1));
-            return (text, Vec::new(), false);
-        }
-        let who = self.expression("text", 1);
-        let text = format!(
-            "    remember \"{name}\"{settings} in=\"facts\" subject=\"={who}\" {{ who \"={who}\"; count \"={}\"; seen \"={}\" }}\n",
-            self.expression("int", 1),
-            self.expression("text", 1)
-        );
-        (text, Vec::new(), false)
-    }
-
-    fn each(&mut self, name: &str, settings: &str, depth: usize) -> Made {
-        let kinds = self.output_kinds();
-        let (items, kind) = [("lines", "line"), ("ints", "int"), ("texts", "text"), ("moneys", "money")][self.below(4)];
-        let (own, place) = (format!("item{}", self.number), format!("at{}", self.number));
-        let over = self.expression(items, 1);
-        let kept = self.names.clone();
-        self.names.add(&own, kind);
-        self.names.add(&place, "int");
-        let only = if self.below(2) == 0 { format!(" where=\"{}\"", self.expression("bool", 1)) } else { String::new() };
-        let mut text = format!("    each \"{name}\" in=\"={over}\" as=\"{own}\" index=\"{place}\"{only} max=50{settings} {{\n");
-        let count = 1 + self.below(2);
-        self.steps(count, depth + 1, &mut text);
-        let _ = writeln!(text, "    {} }}", self.output(&kinds));
-        self.names = kept;
-        (text, Vec::new(), false)
-    }
-
-    fn other_flow(&mut self, name: &str, settings: &str) -> Made {
-        let note = if self.below(2) == 0 { format!(" note=\"={}\"", self.expression("text", 1)) } else { String::new() };
-        let text = format!(
-            "    act \"{name}\"{settings} {{ flow \"inner\" count=\"={}\" price=\"={}\"{note} }}\n",
-            self.expression("int", 1),
-            self.expression("money", 1)
-        );
-        (text, vec![("sum".to_owned(), "money".to_owned()), ("note".to_owned(), "text".to_owned())], false)
-    }
-
-    fn wait(&mut self, name: &str, settings: &str) -> Made {
-        match self.below(3) {
-            0 => (format!("    wait \"{name}\" until=\"={}\"{settings}\n", self.expression("instant", 1)), Vec::new(), false),
-            1 => (format!("    wait \"{name}\" for=\"={}\"{settings}\n", self.expression("span", 1)), Vec::new(), false),
-            _ => {
-                let kept = self.names.clone();
-                self.names.add("event", "parcel");
-                let only = self.expression("bool", 1);
-                self.names = kept;
-                let text = format!("    wait \"{name}\" event=\"post.came\" where=\"{only}\" within=\"21d\" on-timeout=skip{settings}\n");
-                (text, vec![(String::new(), "parcel".to_owned())], true)
-            }
-        }
     }
 
     /// Policies that cover both operations, with rules of their own.
@@ -456,4 +442,4 @@ impl Draft<'_> {
 }
 
 /// The text of a step, what it gives (part of its value, kind), and whether silence or a denial leaves it without a value.
-type Made = (String, Vec<(String, String)>, bool);
+pub(crate) type Made = (String, Vec<(String, String)>, bool);

@@ -33,6 +33,8 @@ pub(crate) struct Counted {
 pub(crate) struct Walk<'p> {
     plan: &'p Plan,
     flow: &'p Flow,
+    /// Those of the flow, or those that follow its failure.
+    steps: &'p [Step],
     random: &'p mut Random,
     pub(crate) counted: Counted,
     ran: BTreeSet<String>,
@@ -42,7 +44,7 @@ type Within = Option<(StepId, u16)>;
 
 impl<'p> Walk<'p> {
     pub(crate) fn of(plan: &'p Plan, flow: &'p Flow, random: &'p mut Random) -> Self {
-        Self { plan, flow, random, counted: Counted::default(), ran: BTreeSet::new() }
+        Self { plan, flow, steps: &flow.steps, random, counted: Counted::default(), ran: BTreeSet::new() }
     }
 
     /// The whole flow on one input.
@@ -58,13 +60,30 @@ impl<'p> Walk<'p> {
         let settings = self.plan.project.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         scope.set("settings", Value::Record(Arc::new(settings)));
         self.tell_steps(&mut scope);
-        self.block(None, &mut scope)?;
-        self.bind(&self.flow.output, &scope).map(drop)
+        let before = scope.clone();
+        let done = self.block(None, &mut scope).and_then(|()| self.bind(&self.flow.output, &scope).map(drop));
+        match done {
+            Err(End::Wrong(why)) => Err(End::Wrong(why)),
+            done => self.after_failure(before).and(done),
+        }
+    }
+
+    /// The steps that follow a failure, whether or not there was one.
+    fn after_failure(&mut self, mut scope: Record) -> Result<(), End> {
+        self.steps = &self.flow.terms.on_failure;
+        self.ran.clear();
+        let failure = [("step", "s1"), ("kind", "policy"), ("message", "it does not fit")].map(|(name, text)| (name, Value::string(text)));
+        scope.set("failure", Value::record(failure));
+        self.tell_steps(&mut scope);
+        match self.block(None, &mut scope) {
+            Err(End::Declared) => Ok(()),
+            done => done,
+        }
     }
 
     /// `steps`: what became of each.
     fn tell_steps(&self, scope: &mut Record) {
-        let told = self.flow.steps.iter().map(|step| {
+        let told = self.steps.iter().map(|step| {
             let ran = self.ran.contains(&step.name);
             let flags = [("ran", ran), ("denied", false), ("failed", false)].map(|(name, flag)| (name, Value::Bool(flag)));
             (step.name.clone(), Value::record(flags.into_iter().chain([("settled_by", Value::string(""))])))
@@ -127,7 +146,7 @@ impl<'p> Walk<'p> {
 
     /// The steps that stand directly within a place, each after those that it, or what stands within it, waits for.
     fn block(&mut self, within: Within, scope: &mut Record) -> Result<(), End> {
-        let steps = &self.flow.steps;
+        let steps = self.steps;
         let mut open: Vec<usize> = (0..steps.len()).filter(|at| steps[*at].within == within).collect();
         while !open.is_empty() {
             let waits = |at: usize| self.needs(at).iter().any(|need| *need != at && open.contains(need));
@@ -143,7 +162,7 @@ impl<'p> Walk<'p> {
 
     /// The steps around which, or at which, stands what a step and all that is within it depend on.
     fn needs(&self, at: usize) -> BTreeSet<usize> {
-        let steps = &self.flow.steps;
+        let steps = self.steps;
         let around = |mut of: usize| {
             let mut all = vec![of];
             while let Some((outer, _)) = steps[of].within {
@@ -157,7 +176,7 @@ impl<'p> Walk<'p> {
     }
 
     fn step(&mut self, at: usize, scope: &mut Record) -> Result<(), End> {
-        let step = &self.flow.steps[at];
+        let step = &self.steps[at];
         let id = StepId(u16::try_from(at).unwrap());
         self.counted.steps += 1;
         let value = match self.value(step, id, scope) {
@@ -267,8 +286,9 @@ impl<'p> Walk<'p> {
             StepKind::Wait(wait) => match &wait.until {
                 Until::Span(expr) | Until::Instant(expr) => drop(self.evaluate(expr, scope)?),
                 Until::Event { event, condition, .. } => {
-                    let Some(declared) = self.plan.events.get(event) else { return Err(End::Wrong(format!("no event {event}"))) };
-                    let payload = Ty::Record(declared.record.clone());
+                    // One that a flow emits is named by its type.
+                    let record = self.plan.events.get(event).map_or_else(|| event.to_string(), |declared| declared.record.clone());
+                    let payload = Ty::Record(record);
                     let mut inner = scope.clone();
                     inner.set("event", self.made_up(&payload));
                     condition.as_ref().map_or(Ok(()), |only| self.look_at(only, &inner))?;

@@ -18,6 +18,7 @@ const SCALAR: u64 = 64;
 pub(super) fn of_tree(names: &Names<'_>, tree: &Tree) -> Option<u64> {
     match tree {
         Tree::Constant(value) => of_value(value),
+        Tree::Text(template) => of_template(names, template),
         Tree::Variable { .. } | Tree::Select { .. } => of_named(names, &names.tree(tree)?),
         Tree::Arithmetic(Operation::Add, left, right) => Some(of_tree(names, left)?.saturating_add(of_tree(names, right)?)),
         Tree::Default(one, other) | Tree::Choose(_, one, other) => Some(of_tree(names, one)?.max(of_tree(names, other)?)),

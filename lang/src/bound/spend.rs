@@ -70,6 +70,12 @@ impl Spend {
         self.0.is_empty()
     }
 
+    /// Whether some amount is beyond every number, and only the greatest stands for it.
+    #[must_use]
+    pub fn is_beyond(&self) -> bool {
+        self.0.values().any(|amount| *amount == Decimal::MAX)
+    }
+
     /// Each amount, in order of currency.
     pub fn amounts(&self) -> impl Iterator<Item = Money> + '_ {
         self.0.iter().map(|(currency, amount)| Money { amount: *amount, currency: *currency })
@@ -81,6 +87,9 @@ impl Spend {
         if self.is_nothing() {
             return Money::zero(currency).to_string();
         }
-        self.amounts().map(|money| money.to_string()).collect::<Vec<_>>().join(" and ")
+        let one = |money: Money| {
+            if money.amount == Decimal::MAX { format!("more {} than can be counted", money.currency.as_str()) } else { money.to_string() }
+        };
+        self.amounts().map(one).collect::<Vec<_>>().join(" and ")
     }
 }

@@ -2,6 +2,7 @@
 
 mod costs;
 mod growing;
+mod multiplying;
 mod times;
 
 use super::Bound;

@@ -4,10 +4,16 @@ use super::{Bound, Leg, Longest, Open, StepBound};
 use crate::money::{Currency, Money};
 use crate::plan::{Flow, Micros};
 
+/// The greatest span there is stands for all that are longer: sums stop there.
+const BEYOND: &str = "more than 292,000 years";
+
 /// A span of time as people say it: `1h 2m 3.5s`.
 #[must_use]
 pub fn length(micros: Micros) -> String {
     const UNITS: &[(i64, &str)] = &[(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "m")];
+    if micros == Micros::MAX {
+        return BEYOND.to_owned();
+    }
     let mut parts = Vec::new();
     let mut rest = micros;
     for (unit, name) in UNITS {
@@ -24,6 +30,9 @@ pub fn length(micros: Micros) -> String {
     }
     parts.join(" ")
 }
+
+/// Why a sum may be beyond counting.
+const COUNTED: &str = "no longer counted; a flow counts once for each time that it may be begun, so flows that begin each other multiply";
 
 /// `order 41s, moves 10m (313 rounds: push 2s), reply 1m`.
 fn legs(legs: &[Leg]) -> String {
@@ -77,7 +86,11 @@ impl Bound {
         let rest = if time.open.is_empty() { "" } else { "the rest " };
         let counted = if flow.terms.people_count { time.with_people.micros } else { time.own.micros };
         let ends = if flow.deadline.is_some_and(|deadline| counted > deadline) { "; the deadline may end it before" } else { "" };
-        lines.push(format!("{rest}takes at most {} by itself{people}{ends}", length(time.own.micros)));
+        let longest = time.own.micros.max(time.with_people.micros);
+        lines.push(match longest {
+            Micros::MAX => format!("{rest}may take {}{people}{ends}: {COUNTED}", length(time.own.micros)),
+            _ => format!("{rest}takes at most {} by itself{people}{ends}", length(time.own.micros)),
+        });
         if time.own.micros > 0 {
             lines.push(format!("longest path: {}", time.own.words()));
         }
@@ -114,7 +127,10 @@ impl Bound {
         } else if cost.asks {
             let above = |cap: Money| cost.most.amounts().any(|most| most.currency == cap.currency && most.amount > cap.amount);
             let ends = if flow.cost_cap.is_some_and(above) { "; the cap may end it before" } else { "" };
-            lines.push(format!("models cost at most {}{ends}", cost.most.shown(currency)));
+            lines.push(match cost.most.is_beyond() {
+                true => format!("models may cost {}{ends}: {COUNTED}", cost.most.shown(currency)),
+                false => format!("models cost at most {}{ends}", cost.most.shown(currency)),
+            });
         }
         if cost.open.is_empty() && !cost.whole_context.is_empty() {
             let steps = cost.whole_context.join(", ");

@@ -20,6 +20,7 @@ codes! {
     NO_PATH = "TW0217", Error, "`has` of something that is not a path";
     COST = "TW0218", Warning, "an expression that a run may not finish";
     TOO_DEAR = "TW0219", Error, "an expression that a run cannot finish";
+    TWO_WAYS = "TW0220", Error, "a value that is written in two ways";
     TEMPLATE_SYNTAX = "TW0230", Error, "a template that cannot be read";
     TEMPLATE_FORM = "TW0231", Error, "a template that does more than fill in";
     TEMPLATE_FILTER = "TW0232", Error, "a filter that does not exist or does not fit";

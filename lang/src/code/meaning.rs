@@ -38,6 +38,7 @@ codes! {
     NO_RETENTION = "TW0135", Error, "a memory without retention";
     NO_UNDO = "TW0136", Error, "an effect said to be reversible that nothing takes back";
     MONEY_UNSAID = "TW0137", Error, "an amount that no guard can see";
+    POSTED_READ = "TW0221", Warning, "a read that posts";
     READ_THAT_WRITES = "TW0138", Error, "a read that changes something";
     NEVER_TRUE = "TW0191", Error, "a condition that never holds";
     SHADOWED = "TW0192", Error, "a rule that others take everything from";

@@ -7,6 +7,7 @@ mod call;
 mod cel;
 mod constant;
 mod each;
+mod elsewhere;
 mod endorse;
 mod fit;
 mod operator;

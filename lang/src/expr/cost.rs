@@ -85,6 +85,7 @@ impl<'a> Steps<'a> {
             }
             Tree::Index(of, _) => sum([self.parts(tree), self.items(of) / 32]),
             Tree::Matches(of, _) => sum([self.parts(tree), self.weight(of)]),
+            Tree::Text(_) => self.built(tree),
             // Only one of two is evaluated.
             Tree::Choose(condition, one, other) => sum([self.of(condition), self.of(one).max(self.of(other))]),
             Tree::Call(function, arguments) => sum([self.parts(tree), self.call(*function, arguments), self.built(tree)]),

@@ -8,6 +8,7 @@ use super::cost::BUDGET;
 use super::operate::{MAX_TEXT, arithmetic, compare, contains_value, expect, ints, negate, widen};
 use super::tree::{Comparison, Over, Tree};
 use super::{EvalError, Resolve, borrowed, collection, native};
+use crate::template::Template;
 use crate::value::{Record, Value};
 use std::sync::Arc;
 
@@ -187,6 +188,7 @@ impl<'a> Evaluation<'a> {
                 self.spend(length(&value))?;
                 Ok(value)
             }
+            Tree::Text(template) => self.text(template),
             Tree::Widen(of) => Ok(widen(self.value(of)?)),
             Tree::Expect(expected, of) => {
                 let value = self.value(of)?;
@@ -216,6 +218,17 @@ impl<'a> Evaluation<'a> {
             Tree::Each { over, range, when, make } => self.each(*over, range, when.as_deref(), make.as_deref()),
             other => self.cel_value(other),
         }
+    }
+
+    /// Text with its holes filled.
+    fn text(&mut self, template: &Template) -> Result<Value, EvalError> {
+        let text = template.render(self.scope).map_err(EvalError)?;
+        if text.len() > MAX_TEXT {
+            return failure("a text grows beyond 16 MB");
+        }
+        let value = Value::string(text);
+        self.spend(length(&value))?;
+        Ok(value)
     }
 
     fn values(&mut self, trees: &'a [Tree]) -> Result<Vec<Value>, EvalError> {

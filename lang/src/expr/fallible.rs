@@ -15,6 +15,7 @@ impl Tree {
             | Self::Index(..)
             | Self::Cel(..)
             | Self::Bound(_)
+            | Self::Text(_)
             | Self::Fail(_)
             | Self::Entries(_) => true,
             _ => false,

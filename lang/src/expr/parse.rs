@@ -51,6 +51,11 @@ pub(super) fn parse(text: &str, literal: &Literal, offset: usize) -> Result<Pars
 }
 
 fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError]) -> Vec<Diagnostic> {
+    // The parser stumbles over the name before it.
+    if let Some(at) = outside_strings(text, "??") {
+        let diagnostic = Diagnostic::new(&codes::SYNTAX, literal.locate(offset + at, offset + at + 2), "unexpected `??`");
+        return vec![diagnostic.label("not expected here").help("what holds where a value is absent is written `path.or(value)`")];
+    }
     let mut seen = BTreeSet::new();
     let mut diagnostics = Vec::new();
     for error in errors {
@@ -63,7 +68,10 @@ fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError
         let span = literal.locate(offset + start, offset + start + word.len());
         // One mistake makes the parser stumble several times at the same place.
         if seen.insert(start) {
-            diagnostics.push(complaint(&error.msg, word, span));
+            diagnostics.push(match elsewhere(text, start, word, (literal, offset)) {
+                Some(known) => known,
+                None => complaint(&error.msg, word, span),
+            });
         }
     }
     // After the first stumble the others are echoes of it, save for those that name their own reason.
@@ -72,11 +80,64 @@ fn complaints(text: &str, literal: &Literal, offset: usize, errors: &[ParseError
     diagnostics
 }
 
+/// Where a sign stands that is in no string.
+fn outside_strings(text: &str, sign: &str) -> Option<usize> {
+    let mut quote: Option<char> = None;
+    let mut escaped = false;
+    for (at, letter) in text.char_indices() {
+        match quote {
+            _ if escaped => escaped = false,
+            Some(_) if letter == '\\' => escaped = true,
+            Some(open) if open == letter => quote = None,
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            None if text.get(at..).is_some_and(|rest| rest.starts_with(sign)) => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Signs and words of other languages at which the parser stumbles behind their first part.
+fn elsewhere(text: &str, start: usize, word: &str, (literal, offset): (&Literal, usize)) -> Option<Diagnostic> {
+    let before = text.get(..start)?.trim_end();
+    let after = text.get(start + word.len()..)?.trim_start();
+    let span = |from: usize, to: usize| literal.locate(offset + from, offset + to);
+    let unexpected = |from: usize, to: usize| {
+        let sign = text.get(from..to).unwrap_or("");
+        Diagnostic::new(&codes::SYNTAX, span(from, to), format!("unexpected `{sign}`")).label("not expected here")
+    };
+    let word_before = before.strip_suffix("not").filter(|rest| !rest.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_'));
+    if let (Some(rest), false) = (word_before, word.is_empty()) {
+        let not = unexpected(rest.len(), before.len()).help("the opposite is written `!`");
+        return Some(not.fix("write `!`", span(rest.len(), start), "!"));
+    }
+    match word {
+        "not" if after.starts_with("in") => Some(unexpected(start, start + 3).help("the opposite of `in` is written `!(item in list)`")),
+        ">" if before.ends_with('<') && before.len() == start => {
+            let sign = unexpected(start - 1, start + 1).help("that two values differ is written `!=`");
+            Some(sign.fix("write `!=`", span(start - 1, start + 1), "!="))
+        }
+        "=" if text.get(..start)?.ends_with("!=") => {
+            Some(unexpected(start - 2, start + 1).help("that two values differ is written `!=`, of two values"))
+        }
+        "is" => Some(unexpected(start, start + 2).help("a comparison is written `==`; whether there is a value, `has(path)`")),
+        "like" => {
+            Some(unexpected(start, start + 4).help("a pattern is looked for with `text.matches('…')`, a part with `text.contains('…')`"))
+        }
+        "then" => Some(unexpected(start, start + 4).help("a choice is written `condition ? one : other`")),
+        _ => None,
+    }
+}
+
 fn complaint(message: &str, word: &str, span: Span) -> Diagnostic {
     if message.starts_with("reserved identifier") {
-        return Diagnostic::new(&codes::RESERVED, span, format!("`{word}` is a reserved word of expressions"))
-            .label("reserved")
-            .help("give the step, field or setting another name");
+        let help = match word {
+            "if" | "else" => "a choice is written `condition ? one : other`",
+            "for" | "while" | "loop" => "what is done with each item is written `list.map(x, x.id)`, what is kept `list.filter(x, x.paid)`",
+            "let" | "var" | "const" => "a value with a name of its own is a `let` step",
+            _ => "give the step, field or setting another name",
+        };
+        return Diagnostic::new(&codes::RESERVED, span, format!("`{word}` is a reserved word of expressions")).label("reserved").help(help);
     }
     if message.starts_with("invalid int") || message.starts_with("invalid double") || message.starts_with("invalid uint") {
         return Diagnostic::new(&codes::SYNTAX, span, format!("`{word}` is no number of 64 bits")).label("out of range");

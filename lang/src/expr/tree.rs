@@ -3,6 +3,7 @@
 
 use super::function::Function;
 use super::pattern::Pattern;
+use crate::template::Template;
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub enum Tree {
     /// A constant.
     Constant(Value),
+    /// Text with holes.
+    Text(Box<Template>),
     /// A variable of the scope.
     Variable {
         /// Its name.

@@ -10,6 +10,7 @@ impl Tree {
         matches!(
             self,
             Self::Variable { .. }
+                | Self::Text(_)
                 | Self::Local(_)
                 | Self::Bound(_)
                 | Self::Fail(_)
@@ -52,7 +53,7 @@ impl Tree {
     /// The parts of this node.
     pub(super) fn parts(&self) -> Vec<&Self> {
         match self {
-            Self::Constant(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
+            Self::Constant(_) | Self::Text(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
             Self::Select { of, .. }
             | Self::Present(of)
             | Self::Not(of)
@@ -87,7 +88,7 @@ impl Tree {
     /// The parts of this node, to be changed.
     pub(super) fn parts_mut(&mut self) -> Vec<&mut Self> {
         match self {
-            Self::Constant(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
+            Self::Constant(_) | Self::Text(_) | Self::Variable { .. } | Self::Local(_) | Self::Bound(_) | Self::Fail(_) => Vec::new(),
             Self::Select { of, .. }
             | Self::Present(of)
             | Self::Not(of)

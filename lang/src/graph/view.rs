@@ -5,7 +5,7 @@ use super::span;
 use super::words::{terms, verb};
 use crate::bound::Bound;
 use crate::conform::to_json;
-use crate::expr::Expr;
+use crate::expr::{Expr, Tree};
 use crate::plan::{
     Arm, EffectKind, Endorsement, Escalation, Flow, LimitElse, Measure, OnError, OnTimeout, Plan, Policy, Step, StepKind, Window,
 };
@@ -179,6 +179,7 @@ fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) ->
         _ => Kind::Decide,
     };
     let does = match &step.kind {
+        StepKind::Let { value } if matches!(value.root, Tree::Text(_)) => source(value),
         StepKind::Let { value } if !value.source.is_empty() => format!("= {}", source(value)),
         kind => verb(kind),
     };
@@ -315,7 +316,7 @@ fn source(expr: &Expr) -> String {
         return expr.source.split_whitespace().collect::<Vec<_>>().join(" ");
     }
     match &expr.root {
-        crate::expr::Tree::Constant(value) => to_json(value).to_string().trim_matches('"').to_owned(),
+        Tree::Constant(value) => to_json(value).to_string().trim_matches('"').to_owned(),
         _ => String::new(),
     }
 }

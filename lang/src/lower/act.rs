@@ -2,13 +2,15 @@
 
 use super::connector::object_of;
 use super::context::{Context, name_of, suggest};
+use super::control::Steering;
 use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
 use crate::plan::{Begin, Bindings, EffectKind, Emit, StepKind, Undo};
-use crate::shape::Shaped;
+use crate::planted::{Hole, planted};
+use crate::shape::{Shaped, given};
 use crate::ty::{Marks, Ty};
 
 impl Context<'_> {
@@ -28,10 +30,7 @@ impl Context<'_> {
         let bound = self.typed_bindings(verb, &fields, &place.scope, record, "field");
         for (name, checked) in &bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
-            let value = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map(|(_, value)| value.clone());
-            if let Some(value) = value {
-                self.check_labels(checked, field, &value);
-            }
+            self.check_labels(checked, field, given::place(verb, name));
         }
         Some(bound.into_iter().map(|(name, checked)| (name, place.note(checked))).collect())
     }
@@ -52,8 +51,9 @@ impl Context<'_> {
         let begin = Begin { flow, input };
         let steered = self.prove_called(&begin, verb, &bound, place.draft.routes);
         let of = |name: &String| steered.iter().find(|(of, _)| of == name).map_or(Marks::default(), |(_, marks)| *marks);
-        let marks = steered.iter().fold(answer.marks, |marks, (_, steered)| marks.with(*steered));
-        place.parts = answer.parts.iter().map(|(name, own)| (name.clone(), own.with(of(name)))).collect();
+        let known = |marks: Marks| if planted(Hole::Answer) { Marks::default() } else { marks };
+        let marks = known(steered.iter().fold(answer.marks, |marks, (_, steered)| marks.with(*steered)));
+        place.parts = answer.parts.iter().map(|(name, own)| (name.clone(), known(own.with(of(name))))).collect();
         Some((StepKind::Begin(Box::new(begin)), answer.ty, marks))
     }
 
@@ -104,6 +104,10 @@ impl Context<'_> {
             }
             None => None,
         };
+        // What there is to take back, other runs did.
+        if self.known.recalled.acted(&flow, &step_name) && !planted(Hole::Undone) {
+            place.control.push(Steering { span: step.span, path: String::new() });
+        }
         let last = self.bound(verb, "last", 100_000, "write `last=1`: at most so many effects, the newest first");
         let since = verb.setting("since").is_some().then(|| self.span_of_time(verb, "since")).flatten();
         let back = self.plan.operations.get(&by)?.clone();
@@ -117,7 +121,8 @@ impl Context<'_> {
         };
         let undo = Undo { flow, step: step_name, operation, by, condition, last: last?, since, evidence, stage };
         let ty = Ty::Object(vec![("effects".to_owned(), Ty::List(Box::new(effect)))]);
-        Some((StepKind::Undo(Box::new(undo)), ty, Marks::default()))
+        let marks = Marks { steered: !place.control.is_empty(), ..Marks::default() };
+        Some((StepKind::Undo(Box::new(undo)), ty, marks))
     }
 
     /// Every `act { call }` of every flow, as written: what an `undo` may name.

@@ -13,7 +13,8 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
 use crate::plan::{Begin, EffectKind, MoneyDirection, Operation, Stage, StepKind};
-use crate::shape::Shaped;
+use crate::planted::{Hole, planted};
+use crate::shape::{Shaped, given};
 use crate::ty::Marks;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +82,7 @@ impl Context<'_> {
         routes: &BTreeMap<String, WrittenRoute>,
     ) -> Vec<(String, Marks)> {
         // What comes from outside itself goes into a field that says so, for which the flow is proved alone.
-        let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let steered = bound.iter().filter(|(_, checked)| !planted(Hole::Called) && checked.marks.steered && !checked.marks.untrusted);
         let steered: Vec<&(String, Checked)> = steered.collect();
         let fields: BTreeSet<String> = steered.iter().map(|(name, _)| name.clone()).collect();
         let Some(node) = self.known.called.get(&begin.flow).cloned().filter(|_| !fields.is_empty()) else { return Vec::new() };
@@ -99,7 +100,7 @@ impl Context<'_> {
             let message = format!("text from outside leads to `{operation}` in the flow `{flow}`, and no cap holds it");
             let mut diagnostic = Diagnostic::new(&meaning::STEERED, verb.name.span, message).label("decided by what is given here");
             for (name, checked) in &steered {
-                let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
+                let span = given::place(verb, name);
                 diagnostic = diagnostic.also(span, decides(checked.blamed().map_or("", |(path, _)| path)));
             }
             self.report(diagnostic.help(cap_it(&operation, &loose)));
@@ -129,6 +130,7 @@ impl Context<'_> {
             FlowDraft { input: Some(flow.input.clone()), ..FlowDraft::alone(name, apart.input_scope(Some(&flow.input)), routes) };
         apart.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);
+        draft.reached = apart.keyed_by(node, draft.input.as_deref());
         apart.lower_steps(&mut draft);
         let scope = apart.flow_scope(&draft, None, None);
         let output = apart.lower_output(node, &scope);

@@ -6,7 +6,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Bindings, Connector, EffectKind, Failure, Idempotent, Lookup, MoneyDirection, MoneyMove, Operation, Retry};
-use crate::shape::Shaped;
+use crate::shape::{Shaped, given};
 use crate::ty::{Field, Marks, Ty};
 use crate::value::Value;
 use std::sync::Arc;
@@ -160,9 +160,9 @@ impl Context<'_> {
 
     /// Names bound to values of any type: query parameters, bodies.
     pub(crate) fn free_bindings(&mut self, node: Option<&Node>, scope: &Scope) -> Bindings {
-        let pairs: Vec<_> =
-            node.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.text.clone(), value.clone())).collect();
-        pairs.into_iter().filter_map(|(name, value)| self.value(&value, scope, None).map(|checked| (name, checked.expr))).collect()
+        let pairs = node.map(given::all).unwrap_or_default().into_iter();
+        let bound = pairs.filter_map(|(name, value)| Some((name.text.clone(), self.given_value(&name.text, value, scope, None)?.expr)));
+        bound.collect()
     }
 
     fn lower_operation(&mut self, node: &Node, connector: &str) -> Option<Operation> {

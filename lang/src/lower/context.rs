@@ -2,16 +2,18 @@
 //! It lowers no node itself.
 
 use super::found::Found;
+use super::given::constant_of;
 use crate::ast::{Literal, Name, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::expr::{self, Checked, Expr, Scope};
+use crate::expr::{self, Checked, Expr, Scope, Tree};
 use crate::literal;
 use crate::money::{Currency, Money};
 use crate::plan::{Digest, Locations, Plan};
 use crate::shape::Shaped;
 use crate::source::{SourceMap, Span};
-use crate::ty::{Marks, Ty};
+use crate::template;
+use crate::ty::Ty;
 use crate::value::Value;
 use std::collections::BTreeMap;
 
@@ -37,6 +39,24 @@ pub(crate) struct Context<'a> {
     pub(crate) known: super::known::Known,
     /// Other files of the repository that were read, and what was in them.
     pub(crate) files_read: Vec<(String, Digest)>,
+}
+
+impl<'a> Context<'a> {
+    /// A compilation that knows nothing yet but its texts.
+    pub(crate) fn new(sources: SourceMap, read: &'a (dyn Fn(&str) -> Option<String> + Sync)) -> Self {
+        Self {
+            sources,
+            read,
+            diagnostics: Found::default(),
+            plan: crate::compile::empty_plan(),
+            locations: Locations::default(),
+            declared: BTreeMap::new(),
+            choosing: BTreeMap::new(),
+            settings: Vec::new(),
+            known: super::known::Known::default(),
+            files_read: Vec::new(),
+        }
+    }
 }
 
 impl Context<'_> {
@@ -211,6 +231,10 @@ impl Context<'_> {
             );
             return None;
         }
+        if value.annotation.as_ref().is_some_and(|annotation| annotation.text == "file") {
+            let (text, _) = self.file_or_text(value)?;
+            return self.filled(&text, value, (0, value.text().map_or(0, str::len)), scope, expected);
+        }
         if let Scalar::String(text) = &value.scalar {
             let as_written = value.annotation.as_ref().is_some_and(|annotation| annotation.text == "str");
             if let Some(source) = text.strip_prefix('=').filter(|_| !as_written) {
@@ -221,7 +245,9 @@ impl Context<'_> {
             }
             if !as_written {
                 self.warn_path(text, value, scope, expected);
-                self.refuse_holes(text, value);
+                if let Some(hole) = hole(text) {
+                    return self.filled(text, value, hole, scope, expected);
+                }
             }
         }
         let ty = match (expected, &value.scalar) {
@@ -230,29 +256,39 @@ impl Context<'_> {
             (Some(ty), _) => ty.clone(),
         };
         let constant = self.typed(value, &ty)?;
-        let marks = Marks::default();
-        Some(Checked {
-            expr: Expr::constant(constant, ty),
-            marks,
-            own: marks,
-            reads: Vec::new(),
-            outside: None,
-            proves: Vec::new(),
-            closed: true,
-            endorsed: Vec::new(),
-        })
+        Some(constant_of(constant, ty))
     }
 
-    /// A hole is filled in templates only: here it would be told to a customer as it stands.
-    fn refuse_holes(&mut self, text: &str, value: &Literal) {
-        let hole = text.find("{{").filter(|at| text.get(*at..).is_some_and(|rest| rest.contains("}}")));
-        let Some(start) = hole else { return };
-        let end = text.get(start..).and_then(|rest| rest.find("}}")).map_or(text.len(), |length| start + length + 2);
-        let diagnostic =
-            Diagnostic::new(&meaning::UNFILLED, value.locate(start, end), "a hole in a value is not filled").label("stays as it is");
-        self.report(
-            diagnostic.help("write an expression, such as `\"='Dear ' + input.name\"`, or `(str)` before it for the text as it stands"),
-        );
+    /// Text with holes is a template where text is wanted, and a mistake anywhere else.
+    fn filled(
+        &mut self,
+        text: &str,
+        value: &Literal,
+        (start, end): (usize, usize),
+        scope: &Scope,
+        expected: Option<&Ty>,
+    ) -> Option<Checked> {
+        let wanted = if let Some(Ty::Optional(inner)) = expected { Some(inner.as_ref()) } else { expected };
+        if let Some(ty) = wanted.filter(|ty| !matches!(ty, Ty::String | Ty::Json | Ty::Unknown)) {
+            let message = format!("a hole gives text, its place wants {ty}");
+            let diagnostic = Diagnostic::new(&meaning::UNFILLED, value.locate(start, end), message).label("stays as it is");
+            self.report(diagnostic.help("write an expression, such as `\"=input.amount\"`"));
+            return None;
+        }
+        let (checked, found) = template::check(text, value, scope, &self.plan.types);
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
+        let checked = checked?;
+        let expr = Expr { source: text.to_owned(), ty: Ty::String, root: Tree::Text(Box::new(checked.template)) };
+        let (marks, reads, outside) = (checked.marks, checked.reads, checked.outside);
+        Some(Checked { expr, marks, own: marks, reads, outside, proves: Vec::new(), closed: false, endorsed: Vec::new() })
+    }
+
+    /// Words that are said as they stand: a person would read the braces.
+    pub(crate) fn refuse_holes(&mut self, value: &Literal, what: &str) {
+        let Some((start, end)) = value.text().and_then(hole) else { return };
+        let message = format!("a hole in {what} is not filled");
+        let diagnostic = Diagnostic::new(&meaning::UNFILLED, value.locate(start, end), message).label("stays as it is");
+        self.report(diagnostic.help("say it in words that hold for every run"));
     }
 
     /// A plain string that is a path in scope was probably meant as an expression.
@@ -295,6 +331,16 @@ impl Context<'_> {
         self.report(diagnostic.label("cannot be read").help("paths are relative to the folder of tradewind.kdl"));
         None
     }
+}
+
+/// Where the first hole or block of a template stands in a text.
+fn hole(text: &str) -> Option<(usize, usize)> {
+    let pair = |open: &str, close: &str| {
+        let start = text.find(open)?;
+        let length = text.get(start..)?.find(close)?;
+        Some((start, start + length + close.len()))
+    };
+    pair("{{", "}}").or_else(|| pair("{%", "%}"))
 }
 
 fn type_of(scalar: &Scalar) -> Ty {

@@ -12,7 +12,8 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
 use crate::plan::{OnError, OnTimeout, Operation, Stage, StepKind, Unaccepted};
-use crate::shape::Shaped;
+use crate::planted::{Hole, planted};
+use crate::shape::given;
 use crate::source::Span;
 use crate::value::Value;
 use std::collections::BTreeSet;
@@ -37,10 +38,10 @@ impl Context<'_> {
     /// Notes target and amount that were chosen by outside text among trusted values.
     pub(crate) fn note_steered(&self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &mut Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
-        for (name, checked) in
-            bound.iter().filter(|(name, checked)| checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name))
-        {
-            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+        for (name, checked) in bound.iter().filter(|(name, checked)| {
+            !planted(Hole::Target) && checked.marks.choosing().steered && !checked.speaks() && choosing.contains(name)
+        }) {
+            let span = given::place(call, name);
             place.steer(checked, span);
             place.chosen.insert(name.clone());
         }

@@ -7,9 +7,11 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::money::Currency;
 use crate::plan::Team;
 use crate::shape::Shaped;
+use crate::shape::given::{self, Given};
 use crate::source::Span;
 use crate::ty::{Field, Marks, Record, Ty};
 use crate::value::Value;
+use std::collections::BTreeSet;
 
 impl Context<'_> {
     /// Registers every top-level name, and every operation and setting, so that order never matters.
@@ -131,12 +133,13 @@ impl Context<'_> {
         if !self.snake_case(&name.text, name.span, "a setting") {
             return;
         }
-        let (Some(kind), Some(value)) = (node.argument(1).cloned(), node.argument(2).cloned()) else {
+        let own = setting_value(node, 2);
+        let (Some(kind), Some(value)) = (node.argument(1).cloned(), Given::of(&own)) else {
             self.missing(node, "type and value", "write `setting \"min_markup\" double 0.15`");
             return;
         };
         let Some(ty) = self.type_of_literal(&kind) else { return };
-        let Some(value) = self.typed(&value, &ty) else { return };
+        let Some(value) = self.typed_given(&name.text, value, &ty) else { return };
         if self.declare("setting", &name.text, name.span) {
             self.settings.push((name.text.clone(), ty));
             self.plan.project.settings.insert(name.text, value);
@@ -190,7 +193,10 @@ impl Context<'_> {
             let values = self.enum_values(node);
             self.plan.types.enums.insert(name.text, values);
         }
-        for node in nodes.iter().filter(|node| node.name.text == "type") {
+        let types = || nodes.iter().filter(|node| node.name.text == "type");
+        // A default with fields is of a type that may stand further down: its own type is read once more when all are known.
+        let again = types().filter(|node| node.all("field").any(has_deep_default));
+        for node in types().chain(again) {
             let Some(name) = name_of(node) else { continue };
             let fields = self.lower_fields(node, &name.text);
             let subject = node.setting("subject").cloned();
@@ -223,10 +229,11 @@ impl Context<'_> {
     /// The `field` children of a node.
     pub(crate) fn lower_fields(&mut self, node: &Node, of: &str) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::new();
+        let mut names: BTreeSet<String> = BTreeSet::new();
         for child in node.all("field") {
             let (Some(name), Some(kind)) = (name_of(child), child.argument(1).cloned()) else { continue };
             self.snake_case(&name.text, name.span, "a field");
-            if fields.iter().any(|field| field.name == name.text) {
+            if !names.insert(name.text.clone()) {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, format!("`{of}` has two fields named `{}`", name.text));
                 self.report(diagnostic.label("again").help("rename one, or remove it"));
@@ -234,7 +241,7 @@ impl Context<'_> {
             }
             let ty = self.type_of_literal(&kind).unwrap_or(Ty::Unknown);
             let marks = self.marks(child);
-            let default = child.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
+            let default = given::setting(child, "default").and_then(|value| self.typed_given("default", value, &ty));
             let (min, max) = self.bounds_of(child, &ty, default.as_ref());
             let pattern = self.pattern_of(child, &ty, default.as_ref());
             let label = self.setting_text(child, "label");
@@ -364,6 +371,21 @@ impl Context<'_> {
             (None, None) => suggest_of(diagnostic, text, known, (span, "type"), near && whole),
         };
         self.report(diagnostic);
+    }
+}
+
+/// Whether the default of a field is written as a list or with fields.
+fn has_deep_default(field: &Node) -> bool {
+    field.first("default").is_some_and(|default| !matches!(Given::of(default), None | Some(Given::One(_))))
+}
+
+/// A setting without what stands before its value, and without its label.
+pub(crate) fn setting_value(node: &Node, before: usize) -> Node {
+    Node {
+        arguments: node.arguments.iter().skip(before).cloned().collect(),
+        properties: Vec::new(),
+        children: node.children.iter().filter(|child| child.name.text != "label").cloned().collect(),
+        ..node.clone()
     }
 }
 

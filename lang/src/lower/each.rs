@@ -8,6 +8,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{self, Checked, Scope};
 use crate::plan::{Arm, Each, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
@@ -60,7 +61,7 @@ impl Context<'_> {
                     Ty::List(item) => *item,
                     _ => Ty::Unknown,
                 };
-                (item, checked.own, checked.reads)
+                (item, if planted(Hole::Item) { Marks::default() } else { checked.own }, checked.reads)
             }
             None => (Ty::Unknown, Marks::default(), Vec::new()),
         };
@@ -97,6 +98,7 @@ impl Context<'_> {
         let inside = variables.add(place.scope.clone());
         let key = match node.setting("key").cloned() {
             Some(key) => self.value(&key, &inside, None).map(|checked| {
+                place.failing.bounds(checked.marks, &checked.reads, key.span);
                 self.check_personal(&checked, Some(&key), "the key of an item");
                 place.note(checked).expr
             }),
@@ -105,8 +107,10 @@ impl Context<'_> {
         let mut picked = Marks::default();
         let condition = match node.setting("where").cloned() {
             Some(condition) => self.condition(&condition, &inside).map(|checked| {
-                place.steer(&checked, condition.span);
-                picked = checked.marks.choosing();
+                if !planted(Hole::Picked) {
+                    place.steer(&checked, condition.span);
+                    picked = checked.marks.choosing();
+                }
                 place.note(checked).expr
             }),
             None => None,
@@ -125,9 +129,12 @@ impl Context<'_> {
         let body = Arm { when: None, output: output.into_iter().map(|(name, checked)| (name, checked.expr)).collect() };
         // Which items there are, and how many, comes from whoever made the list.
         let checked = checked?;
-        place.steer(&Checked { marks: checked.own, ..checked.clone() }, items.span);
+        if !planted(Hole::Items) {
+            place.steer(&Checked { marks: checked.own, ..checked.clone() }, items.span);
+        }
+        place.failing.bounds(checked.own, &checked.reads, items.span);
         let items = place.note(checked);
-        let marks = marks.with(picked).with(items.own);
+        let marks = marks.with(picked).with(if planted(Hole::Items) { Marks::default() } else { items.own });
         let each =
             Each { items: items.expr, item: variables.item, index: variables.index, key, condition, max: max?, parallel: parallel?, body };
         Some((StepKind::Each(Box::new(each)), Ty::List(Box::new(ty)), marks))

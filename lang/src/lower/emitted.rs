@@ -12,7 +12,8 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr};
 use crate::plan::{Cause, Flow, StepKind, Trigger};
-use crate::shape::Shaped;
+use crate::planted::{Hole, planted};
+use crate::shape::given;
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -69,9 +70,9 @@ impl Context<'_> {
     pub(crate) fn note_emitted(&mut self, verb: &Node, event: &str, bound: &[(String, Checked)], place: &Place<'_, '_>) {
         let Some(step) = place.draft.drafts.get(place.at) else { return };
         let by = (place.draft.name.clone(), step.name.clone());
-        let steered = bound.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let steered = bound.iter().filter(|(_, checked)| !planted(Hole::Event) && checked.marks.steered && !checked.marks.untrusted);
         let fields = steered.filter_map(|(name, checked)| {
-            let span = verb.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(verb.span, |(_, value)| value.span);
+            let span = given::place(verb, name);
             Some((name.clone(), Steering::of(checked, span)?))
         });
         let fields: Vec<(String, Steering)> = fields.collect();
@@ -87,7 +88,7 @@ impl Context<'_> {
             let by = (draft.name.clone(), lowered.step.name.clone());
             match &lowered.step.kind {
                 StepKind::Emit(_) => {
-                    let control = leading_to(draft, *at);
+                    let control = if planted(Hole::Emission) { Vec::new() } else { leading_to(draft, *at) };
                     if let Some(emitted) = self.known.emitted.iter_mut().find(|emitted| emitted.by == by) {
                         emitted.control = control;
                     }

@@ -1,10 +1,12 @@
 //! Environments of the manifest: every one is checked, the chosen one goes into the plan.
 
 use super::context::{Context, name_of, suggest};
+use super::declare::setting_value;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::shape::Shaped;
+use crate::shape::given::Given;
 use crate::value::Value;
 use std::collections::BTreeMap;
 
@@ -87,7 +89,12 @@ impl Context<'_> {
         let path = url.strip_prefix("surrealkv://");
         let outside = path.is_some_and(|path| path.split('/').any(|part| part == ".."));
         if outside || (path.is_none_or(str::is_empty) && url != "memory://") {
-            let why = if outside { "lies outside the repository" } else { "is no store of this version" };
+            let remote = ["ws://", "wss://", "http://", "https://", "tikv://", "fdb://"].iter().any(|scheme| url.starts_with(scheme));
+            let why = match (outside, remote) {
+                (true, _) => "lies outside the repository",
+                (_, true) => "is a store elsewhere, and this version keeps its log in a folder of its own",
+                _ => "is no store of this version",
+            };
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{url}` {why}")).label("not a store");
             self.report(diagnostic.help("write `surrealkv://.tradewind/store`, or `memory://` to keep nothing"));
             return None;
@@ -100,7 +107,14 @@ impl Context<'_> {
         let name = node.argument(0).cloned()?;
         let found = self.reference(&name, "setting")?;
         let ty = self.settings.iter().find(|(name, _)| *name == found).map(|(_, ty)| ty.clone())?;
-        let value = node.arguments.last().cloned()?;
-        Some((found, self.typed(&value, &ty)?))
+        // The type may be said again.
+        let said = node.arguments.len() > 2 && node.argument(1).and_then(Literal::text).is_some_and(|text| text == ty.to_string());
+        let own = setting_value(node, if said { 2 } else { 1 });
+        let Some(value) = Given::of(&own) else {
+            self.missing(node, "value", &format!("write `setting \"{found}\" VALUE` of type {ty}"));
+            return None;
+        };
+        let value = self.typed_given(&found, value, &ty)?;
+        Some((found, value))
     }
 }

@@ -6,6 +6,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Bindings, Facts, Memory, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 
@@ -36,7 +37,9 @@ impl Context<'_> {
             let when = match row.property("when").cloned().filter(|_| node.first("-").is_some()) {
                 Some(when) => {
                     let checked = self.condition(&when, &place.scope)?;
-                    place.steer(&checked, when.span);
+                    if !planted(Hole::Row) {
+                        place.steer(&checked, when.span);
+                    }
                     Some(place.note(checked).expr)
                 }
                 None => None,

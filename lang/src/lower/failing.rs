@@ -7,6 +7,7 @@ use super::flow::FlowDraft;
 use super::step::Place;
 use crate::expr::Checked;
 use crate::plan::{OnError, StepKind};
+use crate::planted::{Hole, planted};
 use crate::source::Span;
 use crate::ty::{Field, Marks, Record, Ty};
 
@@ -32,6 +33,14 @@ impl Failing {
             self.over.push(steering.clone());
         }
         self.outside.push(steering);
+    }
+
+    /// Notes a list that may be too long, or a key that two items may have: the step fails over either.
+    pub(crate) fn bounds(&mut self, marks: Marks, reads: &[(String, Span)], span: Span) {
+        self.possible = true;
+        if marks.choosing().steered && !planted(Hole::Bound) {
+            self.over.push(Steering { span, path: reads.first().map(|(path, _)| path.clone()).unwrap_or_default() });
+        }
     }
 
     /// Notes what a model or a template is told.

@@ -13,6 +13,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::{Endorsement, Flow, Step, StepId};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Record, Ty};
@@ -61,8 +62,10 @@ pub(crate) struct FlowDraft<'n> {
     /// The record type of its input; absent where it could not be read, which hides no mistake of a step.
     pub(crate) input: Option<String>,
     pub(crate) drafts: Vec<Draft<'n>>,
-    /// Of `on-failure`: outside text over which the flow may fail.
+    /// What of outside text leads to all of it: of `on-failure`, what the flow may fail over; of a flow, what stands in its key.
     pub(crate) reached: Vec<Steering>,
+    /// Events of which outside text decides which one a wait takes, so that another one is left for the next wait.
+    pub(crate) taken: BTreeSet<String>,
     pub(crate) lowered: BTreeMap<usize, Lowered>,
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
     /// Made once all drafts are there.
@@ -73,7 +76,8 @@ impl<'n> FlowDraft<'n> {
     /// A place outside any flow, such as a critic's, that tells a model something.
     pub(crate) fn alone(name: &str, base: Scope, routes: &'n BTreeMap<String, WrittenRoute>) -> Self {
         let (drafts, reached, lowered) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { name: name.to_owned(), base, input: None, drafts, reached, lowered, routes, index: Index::default() }
+        let (taken, index) = (BTreeSet::new(), Index::default());
+        Self { name: name.to_owned(), base, input: None, drafts, reached, taken, lowered, routes, index }
     }
 }
 
@@ -138,6 +142,7 @@ impl Context<'_> {
         if draft.drafts.len() > usize::from(u16::MAX) {
             return None;
         }
+        draft.reached = self.keyed_by(node, draft.input.as_deref());
         self.lower_steps(&mut draft);
         self.check_control(&draft);
         let scope = self.flow_scope(&draft, None, None);
@@ -175,10 +180,25 @@ impl Context<'_> {
         self.known.outputs.insert(name.to_owned(), Answer { ty, marks, parts });
     }
 
+    /// Lowers every step, and once more where waits turn out to leave an event, or another one, for each other.
+    pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
+        let before = self.diagnostics.len();
+        loop {
+            self.lower_in_order(draft);
+            let taken = super::wait::taken(draft);
+            // There are no more events than waits.
+            if taken.is_subset(&draft.taken) {
+                return;
+            }
+            draft.taken = taken;
+            self.diagnostics.truncate(before);
+        }
+    }
+
     /// Lowers every step after those that it reads. Which those are is only known afterwards, so the first order is a guess;
     /// where a step read one that was not lowered yet, its types and marks were unknown, and all is lowered again in the order
     /// of what was really read.
-    pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
+    fn lower_in_order(&mut self, draft: &mut FlowDraft<'_>) {
         let mut order = super::order::lowering_order(draft);
         let before = self.diagnostics.len();
         loop {
@@ -300,7 +320,7 @@ impl Context<'_> {
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
         }
-        scope.with("steps", Ty::Object(states), known)
+        scope.with("steps", Ty::Object(states), if planted(Hole::State) { plain } else { known })
     }
 
     pub(crate) fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {

@@ -29,6 +29,12 @@ impl Found {
         }
     }
 
+    /// Whether one was found that says the same.
+    pub(crate) fn has(&self, diagnostic: &Diagnostic) -> bool {
+        let same = self.places.get(&(diagnostic.span, diagnostic.code.id));
+        same.is_some_and(|same| same.iter().any(|at| self.list.get(*at) == Some(diagnostic)))
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.list.len()

@@ -3,6 +3,7 @@
 
 use super::context::{Context, name_of};
 use super::control::leading_to;
+use super::failing::failing_flow;
 use super::flow::FlowDraft;
 use super::flows::Outcome;
 use super::model::WrittenRoute;
@@ -11,6 +12,7 @@ use crate::code::meaning;
 use crate::expr::Checked;
 use crate::parallel;
 use crate::plan::{Flow, StepKind, Until};
+use crate::planted::{Hole, planted};
 use crate::ty::Field;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +23,8 @@ pub(crate) struct Kept {
     fields: BTreeSet<(String, String)>,
     /// Records of memories and of events: whether there is one at all.
     whole: BTreeSet<String>,
+    /// Acts, by flow and step: whether they were done, or to what.
+    acts: BTreeSet<(String, String)>,
 }
 
 impl Kept {
@@ -29,10 +33,16 @@ impl Kept {
         self.whole.contains(record)
     }
 
+    /// Whether outside text decided if an act was done, or to what.
+    pub(crate) fn acted(&self, flow: &str, step: &str) -> bool {
+        self.acts.contains(&(flow.to_owned(), step.to_owned()))
+    }
+
     /// Adds what others found.
     pub(crate) fn extend(&mut self, other: Self) {
         self.fields.extend(other.fields);
         self.whole.extend(other.whole);
+        self.acts.extend(other.acts);
     }
 
     fn concerns(&self, record: &str) -> bool {
@@ -44,22 +54,28 @@ impl Context<'_> {
     /// Notes the values of a fact that outside text chose.
     pub(crate) fn note_kept(&mut self, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
         let marked = |name: &String| fields.iter().any(|field| field.name == *name && field.marks.untrusted);
-        let steered = bound.iter().filter(|(name, checked)| checked.marks.steered && !marked(name));
+        let steered = bound.iter().filter(|(name, checked)| !planted(Hole::Kept) && checked.marks.steered && !marked(name));
         self.known.kept.fields.extend(steered.map(|(name, _)| (record.to_owned(), name.clone())));
     }
 
-    /// Notes the facts that outside text lets a flow remember.
+    /// Notes the facts that outside text lets a flow remember, and the effects that it lets it have, for those who take them back. A run
+    /// that fails over outside text remembers nothing behind that, and does nothing.
     pub(crate) fn note_remembering(&mut self, draft: &FlowDraft<'_>) {
+        let fails = !failing_flow(draft, &[]).is_empty() && !planted(Hole::Failed);
         for (at, lowered) in &draft.lowered {
+            let led = fails || !leading_to(draft, *at).is_empty() && !planted(Hole::Fact);
             let memory = match &lowered.step.kind {
+                _ if !led => continue,
+                StepKind::Act { .. } => {
+                    self.known.kept.acts.insert((draft.name.clone(), lowered.step.name.clone()));
+                    continue;
+                }
                 StepKind::Remember { memory, .. } => memory,
                 StepKind::Facts(facts) => &facts.memory,
                 _ => continue,
             };
             let record = self.plan.memories.get(memory).map(|memory| memory.record.clone());
-            if !leading_to(draft, *at).is_empty() {
-                self.known.kept.whole.extend(record);
-            }
+            self.known.kept.whole.extend(record);
         }
     }
 
@@ -84,6 +100,7 @@ impl Context<'_> {
         flow.steps.iter().chain(&flow.terms.on_failure).any(|step| match &step.kind {
             StepKind::Recall { memory, .. } => recalls(memory),
             StepKind::Search(search) => recalls(&search.memory),
+            StepKind::Undo(undo) => self.known.recalled.acted(&undo.flow, &undo.step),
             StepKind::Begin(begin) => others.contains(&begin.flow),
             StepKind::Wait(wait) => matches!(&wait.until, Until::Event { event, .. } if self.waits_for_kept(event)),
             _ => false,

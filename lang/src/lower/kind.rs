@@ -2,11 +2,12 @@
 //! changes nothing. Guards rest on these words, so none of them may be said idly. Whether the provider keeps them no compiler can know.
 
 use super::context::Context;
-use crate::ast::{Literal, Node};
+use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{EffectKind, Operation};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::Ty;
 
 /// What only an operation that writes can have.
@@ -14,6 +15,7 @@ const OF_WRITES: &[&str] = &["money", "unique", "idempotent", "before", "undo", 
 
 impl Context<'_> {
     pub(crate) fn check_kind(&mut self, node: &Node, operation: &Operation) {
+        self.check_safe(node, operation);
         if operation.effect == EffectKind::Read {
             self.check_read(node, operation);
             return;
@@ -35,7 +37,41 @@ impl Context<'_> {
         }
     }
 
-    /// `POST` alone proves nothing: many a search is one.
+    /// `POST` alone proves nothing: many a search is one. Whoever declares such a read says that it changes nothing.
+    fn check_posted(&mut self, node: &Node, operation: &Operation) {
+        let Some(http) = node.first("http") else { return };
+        let Some(method) = http.argument(0).filter(|method| method.text() == Some("POST")) else { return };
+        if http.setting("safe").is_some() || node.first("graphql").is_some() {
+            return;
+        }
+        let message = format!("`{}` is declared a read, and a `POST` usually changes something", operation.name);
+        let effect = node.setting("effect").map_or(node.name.span, |effect| effect.span);
+        let diagnostic = Diagnostic::new(&meaning::POSTED_READ, method.span, message).label("is it a search?");
+        let path = http.argument(1).map_or(method.span, |path| path.span);
+        let end = Span { start: path.end, ..path };
+        let diagnostic = diagnostic.also(effect, "no guard looks at a read");
+        self.report(
+            diagnostic
+                .help("write `safe=#true` beside the path if it only looks, or `effect=reversible`, `compensable` or `irreversible`")
+                .proposal("say that it only looks", end, " safe=#true"),
+        );
+    }
+
+    /// `safe` says of a read that its request changes nothing, and nothing else.
+    fn check_safe(&mut self, node: &Node, operation: &Operation) {
+        let Some(safe) = node.first("http").and_then(|http| http.setting("safe")) else { return };
+        let (message, help) = if safe.scalar != Scalar::Bool(true) {
+            ("`safe` is said or left out".to_owned(), "write `safe=#true`")
+        } else if operation.effect != EffectKind::Read {
+            let message = format!("`{}` changes something, and its request is said to be safe", operation.name);
+            (message, "remove `safe`, or write `effect=read`")
+        } else {
+            return;
+        };
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, safe.span, message).label("cannot be").help(help);
+        self.report(diagnostic);
+    }
+
     fn check_read(&mut self, node: &Node, operation: &Operation) {
         let method = node.first("http").and_then(|http| http.argument(0));
         let changes = method.filter(|method| method.text().is_some_and(|method| matches!(method, "PUT" | "PATCH" | "DELETE")));
@@ -47,7 +83,7 @@ impl Context<'_> {
                 (node.first("graphql").map_or(node.span, |graphql| graphql.name.span), "a mutation changes something".to_owned())
             }
             (None, Some(said)) => (said.name.span, format!("`{}` is said of what changes something", said.name.text)),
-            (None, None) => return,
+            (None, None) => return self.check_posted(node, operation),
         };
         let message = format!("`{}` is declared a read, and {why}", operation.name);
         let effect = node.setting("effect").map_or(node.name.span, |effect: &Literal| effect.span);

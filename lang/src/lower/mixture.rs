@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Endorsed};
 use crate::literal::shortened;
 use crate::plan::{Endorsement, Operation, Tool};
-use crate::shape::Shaped;
+use crate::shape::given;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
 
@@ -106,7 +106,7 @@ impl Context<'_> {
         }
         for (name, checked) in bound.iter().filter(|(_, checked)| checked.speaks() && checked.marks.private) {
             let Some((outside, private)) = self.mixed(checked, place) else { continue };
-            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let span = given::place(call, name);
             let message = format!("`{name}` of `{}` was written by a model that was told outside text and private data", operation.name);
             let diagnostic = Diagnostic::new(&meaning::EXFILTRATION, span, message).label("leaves here");
             let diagnostic = diagnostic.also(outside, "outside text").also(private, "private data");

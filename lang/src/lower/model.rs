@@ -132,7 +132,10 @@ impl Context<'_> {
                     rungs.push(WrittenRung::Value { label: value, confidence: claimed.unwrap_or(0.0) });
                 }
                 "person" => rungs.extend(self.route_person(child, &value).map(WrittenRung::Person)),
-                "fail" => rungs.extend(self.text(&value, "a message").map(WrittenRung::Fail)),
+                "fail" => {
+                    self.refuse_holes(&value, "the message of a failure");
+                    rungs.extend(self.text(&value, "a message").map(WrittenRung::Fail));
+                }
                 _ => {}
             }
         }

@@ -9,7 +9,8 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope, closed};
 use crate::plan::Operation;
-use crate::shape::Shaped;
+use crate::planted::{Hole, planted};
+use crate::shape::given;
 use crate::source::Span;
 use crate::template;
 use crate::ty::{Field, Marks, Ty};
@@ -38,7 +39,7 @@ impl Context<'_> {
                 Some("personal data") if !field.marks.pii => "personal data",
                 _ => continue,
             };
-            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let span = given::place(call, name);
             let message = format!("{what} would go to `{name}` of `{}`, which is not cleared for it", operation.name);
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("is {what}"));
             let mark = if what == "a secret" { "secret" } else { "pii" };
@@ -114,7 +115,9 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("says whom it is about");
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)`"));
         }
-        place.steer(&checked, value.span);
+        if !planted(Hole::Subject) {
+            place.steer(&checked, value.span);
+        }
         Some(checked)
     }
 

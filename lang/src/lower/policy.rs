@@ -7,7 +7,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope};
 use crate::plan::{Deny, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window};
-use crate::shape::Shaped;
+use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
@@ -120,7 +120,7 @@ impl Context<'_> {
         let name = name_of(node)?;
         self.snake_case(&name.text, name.span, "evidence");
         let ty = self.type_of_literal(&node.argument(1)?.clone())?;
-        let default = node.setting("default").cloned().and_then(|value| self.typed(&value, &ty));
+        let default = given::setting(node, "default").and_then(|value| self.typed_given("default", value, &ty));
         let untrusted = self.marks(node).untrusted;
         Some(Need { name: name.text, ty, untrusted, default })
     }

@@ -43,6 +43,7 @@ impl Context<'_> {
             let Some(when) = require.argument(0).cloned() else { continue };
             let code = self.setting_text(require, "code").unwrap_or_else(|| format!("requirement-{}", required.requires.len() + 1));
             let message = self.setting_text(require, "message");
+            require.setting("message").into_iter().for_each(|value| self.refuse_holes(value, "the message of a requirement"));
             if let Some(checked) = self.condition(&when, scope) {
                 spans.push(when.span);
                 required.marks = required.marks.with(checked.marks.choosing());

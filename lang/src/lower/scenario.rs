@@ -1,13 +1,13 @@
 //! Scenarios: inputs, twins, faults and expectations, checked against the flow they run.
 
 use super::context::{Context, name_of};
-use crate::ast::{Literal, Name, Node, Scalar};
+use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::Flow;
 use crate::scenario::{Action, Expectation, Fault, FaultKind, Scenario};
-use crate::shape::Shaped;
+use crate::shape::{Shaped, given};
 use crate::ty::{Field, Marks, Ty};
 use crate::value::{Record, Value};
 use std::sync::Arc;
@@ -65,6 +65,10 @@ impl Context<'_> {
         let given = self.fields_of(node, &fields, record);
         let mut complete = Record::default();
         for field in &fields {
+            let wrong = written(node, &field.name) && !given.iter().any(|(name, _)| *name == field.name);
+            if wrong {
+                return None;
+            }
             match given.iter().find(|(name, _)| *name == field.name) {
                 Some((name, value)) => complete.set(name, value.clone()),
                 None => match (&field.default, &field.ty) {
@@ -85,9 +89,8 @@ impl Context<'_> {
     }
 
     pub(crate) fn fields_of(&mut self, node: &Node, fields: &[Field], of: &str) -> Vec<(String, Value)> {
-        let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let mut given = Vec::new();
-        for (name, value) in pairs {
+        let mut found = Vec::new();
+        for (name, value) in given::all(node) {
             let Some(field) = fields.iter().find(|field| field.name == name.text) else {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
                 let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no field `{}`", name.text))
@@ -95,13 +98,9 @@ impl Context<'_> {
                 self.report(super::context::suggest(diagnostic, &name.text, &known, name.span, "field"));
                 continue;
             };
-            let ty = match &field.ty {
-                Ty::Optional(inner) if value.scalar != Scalar::Null => (**inner).clone(),
-                other => other.clone(),
-            };
-            given.extend(self.typed(&value, &ty).map(|value| (name.text, value)));
+            found.extend(self.typed_given(&name.text, value, &field.ty).map(|value| (name.text.clone(), value)));
         }
-        given
+        found
     }
 
     pub(crate) fn step_name(&mut self, value: &Literal, flow: &Flow) -> Option<String> {
@@ -295,4 +294,10 @@ impl Context<'_> {
         }
         scope.with("steps", Ty::Object(states), Marks::default())
     }
+}
+
+/// Whether a name has a value in a node, a wrong one perhaps: that was told.
+pub(crate) fn written(node: &Node, name: &str) -> bool {
+    let named = |of: &crate::ast::Name| of.text == name;
+    node.properties.iter().any(|property| named(&property.name)) || node.children.iter().any(|child| named(&child.name))
 }

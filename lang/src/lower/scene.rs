@@ -2,6 +2,7 @@
 //! events, crashes and undos during it; costs and refusals after it.
 
 use super::context::Context;
+use super::scenario::written;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -78,6 +79,7 @@ impl Context<'_> {
             match (value, &field.ty) {
                 (Some(value), _) => complete.set(&field.name, value),
                 (None, Ty::Optional(_)) => complete.set(&field.name, Value::Null),
+                (None, _) if written(row, &field.name) => return None,
                 (None, ty) => {
                     let message = format!("`{record}` needs `{}`", field.name);
                     let diagnostic =

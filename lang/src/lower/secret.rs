@@ -7,6 +7,8 @@ use crate::diagnostic::Diagnostic;
 use crate::money::Currency;
 use crate::plan::{Account, AccountValue, SecretSource};
 use crate::shape::Shaped;
+use crate::shape::given::{self, Given};
+use std::collections::BTreeSet;
 
 /// Whether a literal names a secret.
 pub(crate) fn is_secret(value: &Literal) -> bool {
@@ -43,9 +45,11 @@ impl Context<'_> {
             }
         }
         for environment in &environments {
-            let here = name_of(environment).map(|name| name.text) == chosen;
+            let Some(of) = name_of(environment) else { continue };
+            let here = Some(&of.text) == chosen.as_ref();
+            let secrets = project.all("secret").chain(environment.all("secret")).filter_map(name_of).map(|name| name.text).collect();
             for account in environment.all("account").collect::<Vec<_>>() {
-                let Some((name, lowered)) = self.lower_account(account, nodes) else { continue };
+                let Some((name, lowered)) = self.lower_account(account, nodes, (&of.text, &secrets)) else { continue };
                 if here {
                     self.plan.project.accounts.insert(name, lowered);
                 }
@@ -98,8 +102,20 @@ impl Context<'_> {
         None
     }
 
+    /// A secret of one environment is none of another.
+    fn no_secret_there(&mut self, value: &Literal, name: &str, environment: &str) {
+        let message = format!("the environment `{environment}` has no secret `{name}`, only another one has");
+        let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, message).label("not there");
+        self.report(diagnostic.help(format!("write `secret \"{name}\" env=\"…\"` in it, or in the project for all of them")));
+    }
+
     /// `account "CONNECTOR.NAME" field=…` of an environment.
-    fn lower_account(&mut self, node: &Node, nodes: &[Node]) -> Option<(String, Account)> {
+    fn lower_account(
+        &mut self,
+        node: &Node,
+        nodes: &[Node],
+        (environment, secrets): (&str, &BTreeSet<String>),
+    ) -> Option<(String, Account)> {
         let name = name_of(node)?;
         let connector = name.text.split_once('.').map_or(name.text.as_str(), |(connector, _)| connector).to_owned();
         let declared = nodes.iter().find(|node| node.name.text == "connector" && name_of(node).is_some_and(|of| of.text == connector));
@@ -112,7 +128,7 @@ impl Context<'_> {
         };
         let fields = self.lower_fields(&fields, &connector);
         let mut values = Vec::new();
-        let pairs: Vec<_> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let pairs = given::all(node);
         for (of, value) in &pairs {
             let Some(field) = fields.iter().find(|field| field.name == of.text) else {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
@@ -121,18 +137,23 @@ impl Context<'_> {
                 self.report(suggest(diagnostic, &of.text, &known, of.span, "field"));
                 continue;
             };
-            if field.marks.secret != is_secret(value) {
+            let secret = if let Given::One(literal) = value { Some(*literal).filter(|literal| is_secret(literal)) } else { None };
+            if field.marks.secret != secret.is_some() {
                 let message = if field.marks.secret { "a secret is named, never written" } else { "this field is no secret" };
-                let diagnostic = Diagnostic::new(&meaning::SECRET_WRITTEN, value.span, format!("`{}`: {message}", of.text));
+                let diagnostic = Diagnostic::new(&meaning::SECRET_WRITTEN, value.span(), format!("`{}`: {message}", of.text));
                 let help =
                     if field.marks.secret { "write `(secret)\"NAME\"`, with a `secret` node beside it" } else { "leave out `(secret)`" };
                 self.report(diagnostic.label("in the wrong form").help(help));
                 continue;
             }
-            let read = if field.marks.secret {
-                self.secret_reference(value).map(AccountValue::Secret)
-            } else {
-                self.typed(value, &field.ty).map(AccountValue::Plain)
+            let read = match secret {
+                Some(secret) => self.secret_reference(secret).map(|name| {
+                    if !secrets.contains(&name) {
+                        self.no_secret_there(secret, &name, environment);
+                    }
+                    AccountValue::Secret(name)
+                }),
+                None => self.typed_given(&of.text, *value, &field.ty).map(AccountValue::Plain),
             };
             values.extend(read.map(|read| (of.text.clone(), read)));
         }

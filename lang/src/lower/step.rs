@@ -12,6 +12,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Endorsed, Scope};
 use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
@@ -79,8 +80,10 @@ impl Context<'_> {
         {
             Some(when) => {
                 let checked = self.condition(&when, &place.scope).map(|checked| place.note(checked));
-                if let Some(checked) = &checked {
+                if let Some(checked) = checked.as_ref().filter(|_| !planted(Hole::When)) {
                     place.steer(checked, when.span);
+                }
+                if let Some(checked) = &checked {
                     let name = format!("`{}`", step.name);
                     self.prove_possible(&place.scope, &Written { name, span: when.span, when: &checked.expr });
                 }
@@ -117,7 +120,9 @@ impl Context<'_> {
         let failing = std::mem::take(&mut place.failing).of(&kind, marks, step.span);
         // Where it goes on after a failure, the value, or which items there are, rests on what it failed over.
         let goes_on = on_error == OnError::Skip || skip_denied;
-        let decided = goes_on && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
+        let decided = goes_on
+            && !planted(Hole::Skipped)
+            && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
         let tried = Marks { steered: tried.steered || decided, ..tried };
         let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
         let parts = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
@@ -146,7 +151,8 @@ impl Context<'_> {
                 let value = node.argument(1)?.clone();
                 let checked = self.value(&value, &place.scope, None)?;
                 let checked = place.note(checked);
-                Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, checked.marks))
+                let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
+                Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
             }
             "observe" => match self.one_of(node, &["call", "recall", "measure"])? {
                 call if call.name.text == "call" => self.lower_observe_call(call, place),
@@ -199,7 +205,8 @@ impl Context<'_> {
         }
         let request = self.request_bindings(node, &operation, &place.scope);
         // What is found is the provider's own, but which of its records it is may be decided outside.
-        let marks = request.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks.choosing()));
+        let marks = request.iter().filter(|_| !planted(Hole::LookUp));
+        let marks = marks.fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks.choosing()));
         self.check_personal_call(node, &operation, &request);
         let request = request.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         Some((StepKind::Call { operation: name, request }, operation.response.clone(), marks))
@@ -260,7 +267,7 @@ impl Context<'_> {
             let (when, value) = (place.note(when), place.note(value));
             spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
-            marks = marks.with(value.marks).with(when.marks.choosing());
+            marks = marks.with(value.marks).with(if planted(Hole::Rule) { Marks::default() } else { when.marks.choosing() });
             rules.push(Rule { name, when: when.expr, value: value.expr });
         }
         let written: Vec<Written<'_>> =
@@ -309,7 +316,7 @@ impl Context<'_> {
         self.check_clearance(node, &route, &written, text.marks);
         let ty = verdict(&labels);
         // A label says something of its text: it is as untrusted and as personal as a class can be, but it is no longer the text.
-        let marks = Marks { model: true, untrusted: text.marks.untrusted, ..Marks::default() };
+        let marks = Marks { model: true, untrusted: text.marks.untrusted && !planted(Hole::Label), ..Marks::default() };
         Some((StepKind::Classify { labels, route, text: text.expr }, ty, marks))
     }
 
@@ -382,7 +389,7 @@ impl Context<'_> {
         };
         let required = self.requires(node, &place.scope);
         place.reads.extend(required.reads);
-        if !go_on {
+        if !go_on && !planted(Hole::Reflect) {
             place.control.extend(required.control);
         }
         let (requires, marks) = (required.requires, required.marks);

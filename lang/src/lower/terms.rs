@@ -9,6 +9,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Bounds, Busy, Concurrency, Endorsement, Priority, Step, Terms};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
@@ -155,6 +156,23 @@ impl Context<'_> {
         counts.is_some_and(|counts| self.word(&counts, "`counts`", &["people"]).is_some())
     }
 
+    /// What of outside text stands in a flow's keys: two runs of one key are one, so that it decides whether a run begins. One that only
+    /// waits for its turn begins all the same.
+    pub(crate) fn keyed_by(&self, node: &Node, input: Option<&str>) -> Vec<Steering> {
+        if planted(Hole::Key) {
+            return Vec::new();
+        }
+        let concurrency = node.first("concurrency").filter(|node| node.setting("busy").and_then(|busy| busy.text()) != Some("queue"));
+        let keys = [Some(node), concurrency].into_iter().flatten().filter_map(|node| node.setting("key"));
+        let scope = self.input_scope(input);
+        let steering = keys.filter_map(|key| {
+            let source = key.text()?.strip_prefix('=')?.to_owned();
+            let (checked, _) = crate::expr::check(&source, key, 1, &scope, &self.plan.types, None);
+            Steering::of(&checked?, key.span)
+        });
+        steering.collect()
+    }
+
     fn lower_concurrency(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Option<Concurrency> {
         let scope = self.input_scope(draft.input.as_deref());
         let key = node.setting("key").cloned().and_then(|key| self.plain_key(&key, &scope, "the key of its concurrency"));
@@ -180,7 +198,11 @@ impl Context<'_> {
             base = lowered.parts.iter().fold(base, |base, (path, marks)| base.part(format!("{}.{path}", step.name), *marks));
         }
         let name = flow.name.clone();
-        let mut draft = FlowDraft { input: flow.input.clone(), reached, ..FlowDraft::alone(&name, base, flow.routes) };
+        let mut draft = FlowDraft {
+            input: flow.input.clone(),
+            reached: if planted(Hole::Failure) { Vec::new() } else { reached },
+            ..FlowDraft::alone(&name, base, flow.routes)
+        };
         self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());
         draft.index = Index::of(&draft);
         self.lower_steps(&mut draft);

@@ -8,7 +8,10 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Scope};
 use crate::plan::{Bindings, CatchUp, Cause, Times, Trigger};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
+use crate::shape::given::Given;
+use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
 use crate::value::Value;
 
@@ -203,10 +206,10 @@ impl Context<'_> {
         given: Vec<(String, Checked)>,
     ) -> Bindings {
         let span = |name: &str| node.children.iter().find(|child| child.name.text == name).map_or(node.span, |child| child.span);
-        let steered = given.iter().filter(|(_, checked)| checked.marks.steered && !checked.marks.untrusted);
+        let steered = given.iter().filter(|(_, checked)| !planted(Hole::Trigger) && checked.marks.steered && !checked.marks.untrusted);
         let fields = steered.filter_map(|(name, checked)| Some((name.clone(), Steering::of(checked, span(name))?))).collect();
         let (by, what) = ((flow.to_owned(), format!("trigger {at}")), What::Trigger(flow.to_owned()));
-        let control = control.into_iter().collect();
+        let control = control.into_iter().filter(|_| !planted(Hole::Trigger)).collect();
         self.known.emitted.push(Emitted { by, what, span: node.name.span, control, fields });
         given.into_iter().map(|(name, checked)| (name, checked.expr)).collect()
     }
@@ -214,7 +217,7 @@ impl Context<'_> {
     /// Fields that a node's children give, or that come by their own name and type.
     pub(crate) fn carried(&mut self, node: &Node, fields: &[Field], scope: &Scope, carried: &Carried<'_>) -> Vec<(String, Checked)> {
         let mut bound = Vec::new();
-        let pairs: Vec<_> = node.children.iter().filter_map(|child| Some((child.name.clone(), child.argument(0)?.clone()))).collect();
+        let pairs: Vec<_> = node.children.iter().filter_map(|child| Some((&child.name, Given::of(child)?))).collect();
         for (name, value) in &pairs {
             let Some(field) = fields.iter().find(|field| field.name == name.text) else {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
@@ -223,8 +226,8 @@ impl Context<'_> {
                 self.report(suggest(diagnostic, &name.text, &known, name.span, "field"));
                 continue;
             };
-            let Some(checked) = self.value(value, scope, Some(&field.ty)) else { continue };
-            self.check_labels(&checked, field, value);
+            let Some(checked) = self.given_value(&name.text, *value, scope, Some(&field.ty)) else { continue };
+            self.check_labels(&checked, field, value.span());
             bound.push((name.text.clone(), checked));
         }
         for field in fields.iter().filter(|field| !pairs.iter().any(|(name, _)| name.text == field.name)) {
@@ -251,14 +254,14 @@ impl Context<'_> {
     }
 
     /// Text from outside, and personal text, goes into fields that are marked so.
-    pub(crate) fn check_labels(&mut self, checked: &Checked, field: &Field, value: &Literal) {
+    pub(crate) fn check_labels(&mut self, checked: &Checked, field: &Field, at: Span) {
         let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
             (true, _) => "untrusted",
             (_, true) => "pii",
             _ => return,
         };
         let message = format!("`{}` would forget that this is {lost}", field.name);
-        let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label(format!("is {lost}, the field is not"));
+        let diagnostic = Diagnostic::new(&meaning::TAINTED, at, message).label(format!("is {lost}, the field is not"));
         self.report(diagnostic.help(format!("write `field \"{}\" {} {lost}`", field.name, field.ty)));
     }
 

@@ -1,14 +1,17 @@
 //! `wait`: for a span of time, until an instant, or for an event within a span of time.
 
 use super::context::Context;
-use super::control::Steering;
+use super::control::{Steering, leading_to};
+use super::flow::FlowDraft;
 use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{OnTimeout, StepKind, Until, Wait};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Context<'_> {
     pub(crate) fn lower_wait(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -78,14 +81,34 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
-                place.steer(&checked, condition.span);
-                marks = marks.with(checked.marks.choosing());
+                if !planted(Hole::Wait) {
+                    place.steer(&checked, condition.span);
+                    marks = marks.with(checked.marks.choosing());
+                }
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());
                 Some(checked.expr)
             }
             None => None,
         };
+        if place.draft.taken.contains(&event) && !planted(Hole::Taken) {
+            marks.steered = true;
+            place.control.push(Steering { span: value.span, path: String::new() });
+        }
         let until = Until::Event { event, condition, within: within? };
         Some((StepKind::Wait(Box::new(Wait { until, on_timeout: Some(on_timeout?) })), Ty::Record(record), marks))
     }
+}
+
+/// Events that several waits of a flow wait for, one of which outside text leads to, or picks one for: what it takes, the others do not get.
+pub(crate) fn taken(draft: &FlowDraft<'_>) -> BTreeSet<String> {
+    let mut waits: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, lowered) in &draft.lowered {
+        if let StepKind::Wait(wait) = &lowered.step.kind
+            && let Until::Event { event, .. } = &wait.until
+        {
+            waits.entry(event).or_default().push(*at);
+        }
+    }
+    let led = |waits: &Vec<usize>| waits.len() > 1 && waits.iter().any(|at| !leading_to(draft, *at).is_empty());
+    waits.into_iter().filter(|(_, waits)| led(waits)).map(|(event, _)| event.to_owned()).collect()
 }

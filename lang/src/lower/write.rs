@@ -4,12 +4,13 @@ use super::connector::object_of;
 use super::context::{Context, suggest};
 use super::prove::Written;
 use super::step::{Place, Verb};
-use crate::ast::{Literal, Name, Node};
+use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope};
 use crate::plan::{Arm, Bindings, EffectKind, MoneyDirection, Operation, Stage, StepKind};
-use crate::shape::Shaped;
+use crate::planted::{Hole, planted};
+use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
 
@@ -20,40 +21,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn typed_bindings(&mut self, node: &Node, fields: &[Field], scope: &Scope, of: &str, what: &str) -> Vec<(String, Checked)> {
-        let pairs: Vec<(Name, Literal)> = node.pairs().into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let mut bound = Vec::new();
-        for (name, value) in &pairs {
-            let Some(field) = fields.iter().find(|field| field.name == name.text) else {
-                let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
-                let diagnostic = Diagnostic::new(&meaning::UNKNOWN_PARAMETER, name.span, format!("`{of}` has no {what} `{}`", name.text))
-                    .label(format!("unknown {what}"));
-                let diagnostic = suggest(diagnostic, &name.text, &known, name.span, what);
-                // A name of a setting stands without quotes.
-                let fixes = diagnostic.fixes.into_iter().map(|mut fix| {
-                    fix.edits.iter_mut().for_each(|edit| edit.text = edit.text.trim_matches('"').to_owned());
-                    fix
-                });
-                let fixes: Vec<_> = fixes.collect();
-                let diagnostic = Diagnostic { fixes, ..diagnostic };
-                // A child that gives it has its value behind a space, not behind `=`: both go.
-                let whole = name.span.to(value.span);
-                self.report(if diagnostic.fixes.is_empty() { diagnostic.proposal("remove it", whole, "") } else { diagnostic });
-                continue;
-            };
-            if let Some(checked) = self.value(value, scope, Some(&field.ty)) {
-                bound.push((name.text.clone(), checked));
-            }
-        }
-        for field in fields {
-            let optional = field.default.is_some() || matches!(field.ty, Ty::Optional(_));
-            if !optional && !pairs.iter().any(|(name, _)| name.text == field.name) {
-                let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, format!("`{of}` needs `{}`", field.name));
-                self.report(
-                    diagnostic.label(format!("no `{}`", field.name)).help(format!("write `{}=\"=…\"` of type {}", field.name, field.ty)),
-                );
-            }
-        }
-        bound
+        self.bindings(node, fields, Some(scope), of, what)
     }
 
     pub(crate) fn lower_act(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -80,7 +48,7 @@ impl Context<'_> {
         self.check_personal_call(call, &operation, &bound);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
-        let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let sent = bound.iter().filter(|_| !planted(Hole::Request)).fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         for field in &operation.request {
             let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| checked.marks);
             place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
@@ -182,10 +150,9 @@ impl Context<'_> {
             self.report(diagnostic.help("give one of them another name"));
         }
         let evidence = node.first("evidence");
-        let given = evidence.map(Shaped::pairs).unwrap_or_default().into_iter().map(|(name, value)| (name.clone(), value.clone()));
         let mut bound = Bindings::new();
         let mut names = Vec::new();
-        for (name, value) in given.collect::<Vec<_>>() {
+        for (name, value) in evidence.map(given::all).unwrap_or_default() {
             let need = fields.iter().find(|field| field.name == name.text).map(|field| field.ty.clone());
             if need.is_none() {
                 let message = format!("no policy on `{}` needs the evidence `{}`", operation.name, name.text);
@@ -193,22 +160,22 @@ impl Context<'_> {
                     Diagnostic::new(&meaning::UNUSED_EVIDENCE, name.span, message)
                         .label("nobody looks at it")
                         .help("remove it, or let a policy `needs` it")
-                        .proposal("remove it", name.span.to(value.span), ""),
+                        .proposal("remove it", name.span.to(value.span()), ""),
                 );
             }
-            if let Some(checked) = self.value(&value, &place.scope, need.as_ref()) {
+            if let Some(checked) = self.given_value(&name.text, value, &place.scope, need.as_ref()) {
                 let trusted = fields.iter().any(|field| field.name == name.text && !field.marks.untrusted);
                 if trusted && checked.marks.choosing().steered {
                     let how = if checked.marks.untrusted { "comes from" } else { "was decided by" };
                     let message = format!("the evidence `{}` {how} outside text, and the policy takes it for trusted", name.text);
-                    let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("derived from outside text");
+                    let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span(), message).label("derived from outside text");
                     self.report(
                         diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
                     );
                 }
                 bound.push((name.text.clone(), place.note(checked).expr));
             }
-            names.push(name.text);
+            names.push(name.text.clone());
         }
         for field in fields.iter().filter(|field| field.default.is_none() && !names.contains(&field.name)) {
             let message = format!("a policy on `{}` needs the evidence `{}`", operation.name, field.name);
@@ -242,7 +209,7 @@ impl Context<'_> {
     pub(crate) fn check_taint(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
         for (name, checked) in bound.iter().filter(|(name, checked)| checked.speaks() && choosing.contains(name)) {
-            let span = call.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(call.span, |(_, value)| value.span);
+            let span = given::place(call, name);
             let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
             let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
@@ -325,7 +292,7 @@ impl Context<'_> {
                 (_, true) if carries_text(&field.ty) => "pii",
                 _ => continue,
             };
-            let span = node.pairs().into_iter().find(|(of, _)| of.text == *name).map_or(node.span, |(_, value)| value.span);
+            let span = given::place(node, name);
             let message = format!("`{name}` of `{record}` would forget that this text is {lost}");
             let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label(format!("is {lost}, the field is not"));
             self.report(diagnostic.help(format!("write `field \"{name}\" {} {lost}`", field.ty)));
@@ -350,8 +317,10 @@ impl Context<'_> {
             let when = match (child.name.text.as_str(), child.argument(0).cloned()) {
                 ("when", Some(when)) => match self.condition(&when, &place.scope) {
                     Some(checked) => {
-                        place.steer(&checked, when.span);
-                        chosen = chosen.with(checked.marks.choosing());
+                        if !planted(Hole::Arm) {
+                            place.steer(&checked, when.span);
+                            chosen = chosen.with(checked.marks.choosing());
+                        }
                         Some(place.note(checked).expr)
                     }
                     None => {
@@ -401,10 +370,9 @@ impl Context<'_> {
     pub(crate) fn lower_output(&mut self, node: &Node, scope: &Scope) -> Vec<(String, Checked)> {
         let mut bound = Vec::new();
         for output in node.all("output").collect::<Vec<_>>() {
-            for (name, value) in output.pairs() {
-                let (name, value) = (name.clone(), value.clone());
+            for (name, value) in given::all(output) {
                 self.snake_case(&name.text, name.span, "an output");
-                bound.extend(self.value(&value, scope, None).map(|checked| (name.text.clone(), checked)));
+                bound.extend(self.given_value(&name.text, value, scope, None).map(|checked| (name.text.clone(), checked)));
             }
         }
         bound

@@ -35,6 +35,7 @@ struct Checker<'a> {
     present: Vec<String>,
     marks: Marks,
     reads: Vec<(String, Span)>,
+    outside: Option<(String, Span)>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -49,11 +50,16 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
         present: scope.present.clone(),
         marks: Marks::default(),
         reads: Vec::new(),
+        outside: None,
         diagnostics: Vec::new(),
     };
     if text.len() > MAX_LENGTH {
         let message = format!("the template is {} bytes long, at most {MAX_LENGTH} are read", text.len());
         return (None, vec![Diagnostic::new(&codes::TOO_LARGE, literal.span, message).help("split it into several steps")]);
+    }
+    if let Some((range, message)) = super::deep::too_deep(text) {
+        let diagnostic = Diagnostic::new(&codes::TOO_LARGE, checker.span(range.start, range.end), message).label(checker.line(range.start));
+        return (None, vec![diagnostic.help("name its parts with `let` steps, or choose in a `decide` step")]);
     }
     match parse(text, "template", SyntaxConfig::default()) {
         Ok(root) => checker.statement(&root),
@@ -77,7 +83,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             });
         }
     }
-    let Checker { diagnostics, reads, marks, .. } = checker;
+    let Checker { diagnostics, reads, outside, marks, .. } = checker;
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
@@ -88,7 +94,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
             variables.push(root.to_owned());
         }
     }
-    (Some(CheckedTemplate { template: Template { text: text.to_owned(), variables }, marks, reads }), diagnostics)
+    (Some(CheckedTemplate { template: Template { text: text.to_owned(), variables }, marks, reads, outside }), diagnostics)
 }
 
 impl Checker<'_> {
@@ -359,6 +365,9 @@ impl Checker<'_> {
             && !self.locals.iter().any(|(name, ..)| name == root)
         {
             let span = self.span(shown.place.start_offset as usize, shown.place.end_offset as usize);
+            if shown.marks.choosing().steered && self.outside.is_none() {
+                self.outside = Some((path.clone(), span));
+            }
             self.reads.push((path.clone(), span));
         }
         shown

@@ -167,6 +167,25 @@ fn an_endless_template_runs_out_of_fuel() {
 }
 
 #[test]
+fn chains_that_would_end_the_stack_are_too_long() {
+    let chains = [
+        format!("{{{{ {}order.id }}}}", "order.id and ".repeat(1_000)),
+        format!("{{{{ order.id{} }}}}", " | title".repeat(3_000)),
+        format!("{{{{ {}order.paid", "-".repeat(100_000)),
+        format!("{{% if order.id %}}a{}{{% endif %}}", "{% elif order.id %}b".repeat(1_000)),
+    ];
+    for text in chains {
+        let (_, literal) = written(&text);
+        let (template, diagnostics) = check(&text, &literal, &scope(), &types());
+        assert!(template.is_none());
+        assert_eq!(diagnostics.iter().map(|found| found.code.id).collect::<Vec<_>>(), ["TW0213"]);
+    }
+    let fine = format!("{{# {} #}}{}", "{{ ".repeat(1_000), "{{ order.id }} ".repeat(1_000));
+    let (_, literal) = written(&fine);
+    assert!(check(&fine, &literal, &scope(), &types()).0.is_some());
+}
+
+#[test]
 fn random_text_never_panics() {
     let pieces = [
         "{{", "}}", "{%", "%}", "{#", "#}", "if", "for", "in", "endif", "endfor", "order", ".", "id", "|", "join", "(", ")", "'", "\"",

@@ -30,6 +30,20 @@ pub(crate) fn check_scenario(compiled: &Compiled, scenario: &Scenario) -> Result
     Err(Failure::new(Exit::Mistakes, &code::NOT_RUNNABLE, message).help("name the scenarios that can: `tradewind test FILTER`"))
 }
 
+/// For whoever checks: which flows are checked and will be refused by `run`, a line each, and for what.
+pub(crate) fn lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for flow in plan.flows.values() {
+        let mut what: Vec<String> = plan.not_runnable(flow).into_iter().map(|lacking| lacking.what).collect();
+        what.sort();
+        what.dedup();
+        if !what.is_empty() {
+            lines.push(format!("this version checks the flow `{}` but cannot run it yet: {}", flow.name, what.join(", ")));
+        }
+    }
+    lines
+}
+
 fn sentence(what: &str) -> String {
     format!("this version checks {what} but cannot run it yet")
 }

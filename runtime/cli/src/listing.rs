@@ -121,8 +121,11 @@ impl Walk<'_> {
             if !is_repository(&real) {
                 self.folder(link, &real)?;
             }
-        } else {
+        } else if real.is_file() {
             self.file(link.to_owned(), real);
+        } else {
+            // A pipe or a device would be waited for.
+            self.leave(link, "leads to no file");
         }
         Ok(())
     }

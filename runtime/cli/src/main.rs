@@ -8,6 +8,7 @@ mod crash;
 mod describe;
 mod desk;
 mod difference;
+mod excerpt;
 mod exit;
 mod follow;
 mod handed;

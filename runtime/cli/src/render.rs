@@ -1,8 +1,9 @@
 //! Diagnostics and failures for people (miette). It decides nothing; formats for programs are in `report.rs`.
 
+use crate::excerpt::Excerpt;
 use crate::exit::Failure;
 use crate::output::{printable, tell};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -10,10 +11,29 @@ use tradewind_lang::compile::Compiled;
 use tradewind_lang::diagnostic::{Diagnostic, Severity};
 use tradewind_lang::source::{SourceMap, Span};
 
+/// A source as it is shown. Where it is cut its columns are others: the one that is named is that of the file.
+struct Shown<'a> {
+    path: &'a str,
+    text: Arc<str>,
+    column: usize,
+}
+
+impl SourceCode for Shown<'_> {
+    fn read_span<'s>(&'s self, span: &SourceSpan, before: usize, after: usize) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
+        let read = self.text.read_span(span, before, after)?;
+        // Without lines around it, what is asked for is the place that is named.
+        let column = if before == 0 && after == 0 { self.column.saturating_sub(1) } else { read.column() };
+        let (data, span, line, count) = (read.data(), *read.span(), read.line(), read.line_count());
+        Ok(Box::new(MietteSpanContents::new_named(self.path.to_owned(), data, span, line, column, count)))
+    }
+}
+
 /// A diagnostic with its source, as miette wants it.
 struct Report<'a> {
     diagnostic: &'a Diagnostic,
-    source: NamedSource<Arc<str>>,
+    source: Shown<'a>,
+    /// Where the source is cut, the places in it.
+    excerpt: Option<Excerpt>,
     help: Option<String>,
 }
 
@@ -53,7 +73,8 @@ impl miette::Diagnostic for Report<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let own = self.diagnostic.span;
-        let range = |span: Span| (span.start as usize, (span.end.saturating_sub(span.start)) as usize);
+        let place = |offset: u32| self.excerpt.as_ref().map_or(offset as usize, |excerpt| excerpt.place(offset as usize));
+        let range = move |span: Span| (place(span.start), place(span.end).saturating_sub(place(span.start)));
         let text = (!self.diagnostic.label.is_empty()).then(|| self.diagnostic.label.clone());
         let primary = LabeledSpan::new_primary_with_span(text, range(own));
         let others = self.diagnostic.secondary.iter().filter(move |label| label.span.source == own.source);
@@ -67,38 +88,24 @@ pub(crate) fn colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// The longest line that is shown around a mistake; a longer one would bury it.
-const LONGEST_LINE: usize = 400;
-
-/// One diagnostic without its source, where a line there is too long for people.
-fn plain(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
-    let (line, column) = sources.line_column(diagnostic.span);
-    let place = format!("{}:{line}:{column}", sources.path(diagnostic.span));
-    let help = diagnostic.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    format!("{}\n\n  × {}\n    at {place}: {}{help}\n", diagnostic.code.id, diagnostic.message, diagnostic.label)
-}
-
-/// Whether a snippet that shows both ends of a span has a line that is too long.
-fn is_long(text: &str, span: Span) -> bool {
-    let (start, end) = (span.start as usize, span.end as usize);
-    let before = text.get(..start).unwrap_or_default().rsplit('\n').take(2).map(str::len);
-    let after = text.get(end..).unwrap_or_default().split('\n').take(2).map(str::len);
-    before.chain(after).any(|length| length > LONGEST_LINE)
-}
-
 /// One diagnostic as text.
 pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap, colour: bool) -> String {
     let Some(source) = sources.get(diagnostic.span.source) else { return diagnostic.message.clone() };
-    if is_long(&source.text, diagnostic.span) {
-        return plain(diagnostic, sources);
-    }
+    let bytes = |span: Span| (span.start as usize, span.end as usize);
+    let labels: Vec<(usize, usize)> = std::iter::once(diagnostic.span)
+        .chain(diagnostic.secondary.iter().map(|label| label.span).filter(|span| span.source == diagnostic.span.source))
+        .map(bytes)
+        .collect();
+    let excerpt = Excerpt::of(&source.text, &labels);
     let elsewhere = diagnostic.secondary.iter().filter(|label| label.span.source != diagnostic.span.source).map(|label| {
         let (line, column) = sources.line_column(label.span);
         format!("{}: {}:{line}:{column}", label.text, sources.path(label.span))
     });
     let help: Vec<String> = diagnostic.help.iter().cloned().chain(elsewhere).collect();
     let help = (!help.is_empty()).then(|| help.join("\n"));
-    let report = Report { diagnostic, source: NamedSource::new(&source.path, source.text.clone()), help };
+    let text: Arc<str> = excerpt.as_ref().map_or_else(|| source.text.clone(), |excerpt| excerpt.text.as_str().into());
+    let source = Shown { path: &source.path, text, column: sources.line_column(diagnostic.span).1 };
+    let report = Report { diagnostic, source, excerpt, help };
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
-use tradewind_lang::compile::{self, Compiled};
-use tradewind_lang::diagnostic::Diagnostic;
-use tradewind_lang::source::Span;
+use tradewind_lang::compile::{self, Compiled, Decoded};
 
 /// The manifest's name; the folder that holds it is the repository's root.
 pub(crate) const MANIFEST: &str = "tradewind.kdl";
@@ -79,11 +77,11 @@ impl Repository {
         for path in files {
             let bytes = fs::read(&path).map_err(|error| tool(format!("`{}` cannot be read: {error}", path.display())))?;
             let name = relative(root, &path);
-            let text = String::from_utf8(bytes).unwrap_or_else(|error| {
-                garbled.insert(name.clone(), error.utf8_error().valid_up_to());
-                String::from_utf8_lossy(error.as_bytes()).into_owned()
-            });
-            configuration.push((name, text));
+            let decoded = Decoded::of(bytes);
+            if let Some(at) = decoded.garbled {
+                garbled.insert(name.clone(), at);
+            }
+            configuration.push((name, decoded.text));
         }
         Ok(Self { root: root.to_owned(), configuration, unfollowed, garbled, followed: None })
     }
@@ -105,15 +103,7 @@ impl Repository {
             link.report(compiled);
         }
         for (path, at) in &self.garbled {
-            let Some((source, file)) = compiled.sources.iter().find(|(_, source)| source.path == *path) else { continue };
-            let end = file.text.get(*at..).and_then(|rest| rest.chars().next()).map_or(*at, |letter| at + letter.len_utf8());
-            let message = format!("`{path}` is not UTF-8 text from byte {at} on");
-            let diagnostic = Diagnostic::new(&run::NOT_TEXT, Span::new(source, *at, end), message).label("no text from here on");
-            // What seems to be wrong behind that place is not what somebody wrote.
-            compiled.diagnostics.retain(|other| other.span.source != source || (other.span.start as usize) < *at);
-            compiled.diagnostics.push(diagnostic.help("save it as UTF-8"));
-            compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.source, diagnostic.span.start, diagnostic.code.id));
-            compiled.plan = None;
+            compiled.note_garbled(path, *at);
         }
     }
 
@@ -151,7 +141,8 @@ impl Repository {
     /// The text of a file of the repository; a link out of it leads nowhere.
     pub(crate) fn file(&self, path: &str) -> Option<String> {
         let path = fs::canonicalize(self.root.join(path)).ok()?;
-        path.starts_with(&self.root).then(|| fs::read_to_string(path).ok()).flatten()
+        // A pipe or a device would be waited for.
+        (path.starts_with(&self.root) && path.is_file()).then(|| fs::read_to_string(path).ok()).flatten()
     }
 }
 

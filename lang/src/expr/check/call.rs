@@ -2,11 +2,12 @@
 
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
-use crate::diagnostic::nearest;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::expr::Pattern;
 use crate::expr::function::{Function, Shape, Signature, Style, TABLE, Via, names, special};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
+use crate::planted::{Hole, planted};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
 use cel_interpreter::common::ast::{CallExpr, EntryExpr, Expr as Node, IdedExpr, ListExpr};
@@ -24,8 +25,9 @@ impl Checker<'_> {
             return typed;
         }
         let mut arguments: Vec<Typed> = Vec::new();
+        let rows: Vec<&Signature> = TABLE.iter().filter(|row| row.name == name).collect();
         // What may be absent is asked about, not computed with.
-        let asks = self.cel() || matches!(name, "type" | "optional.of" | "optional.ofNonZeroValue");
+        let asks = rows.is_empty() || self.cel() || matches!(name, "type" | "optional.of" | "optional.ofNonZeroValue");
         for node in target.into_iter().chain(&call.args) {
             let argument = match &node.expr {
                 // What is put into a text may be of several kinds.
@@ -35,27 +37,30 @@ impl Checker<'_> {
             arguments.push(if asks { argument } else { self.settled(argument) });
         }
         let range = target.iter().zip(&arguments).fold(range, |range, (_, receiver)| over(range, receiver.range));
-        let rows: Vec<&Signature> = TABLE.iter().filter(|row| row.name == name).collect();
         if rows.is_empty() && self.unchecked() {
             return Typed::new(Tree::Fail(format!("there is no function `{name}`").into()), Ty::Dyn, range, Marks::default());
         }
         if rows.is_empty() {
-            self.unknown_function(name, named);
+            self.unknown_function(name, named, &arguments, range);
             return Typed::unknown(range);
         }
         let member = target.is_some();
-        let style = |row: &&&Signature| row.style == Style::Both || (row.style == Style::Member) == member;
-        let styled: Vec<&&Signature> = rows.iter().filter(style).collect();
+        let styled: Vec<&&Signature> =
+            rows.iter().filter(|row| row.style == Style::Both || (row.style == Style::Member) == member).collect();
         if styled.is_empty() {
-            let how = usage(&rows);
-            self.report(&codes::ARGUMENTS, named, format!("`{name}` is called differently")).help = Some(format!("write it as {how}"));
+            self.called_differently(name, &rows, !member, &arguments, (named, range));
             return Typed::unknown(range);
         }
         let counted: Vec<&&Signature> = styled.into_iter().filter(|row| row.takes.len() == arguments.len()).collect();
         if counted.is_empty() {
             let count = arguments.len() - usize::from(member);
-            self.report(&codes::ARGUMENTS, range, format!("`{name}` does not take {count} arguments")).help =
-                Some(format!("write it as {}", usage(&rows)));
+            return self.refused(format!("`{name}` does not take {count} arguments"), &rows, range);
+        }
+        if name == "contains" && !self.cel() && holds_items(&arguments) {
+            let message = format!("`{name}` looks into text, and `{}` is no text", arguments.first().map_or(&Ty::Unknown, |of| &of.ty));
+            let mut diagnostic = Diagnostic::new(&codes::ARGUMENTS, self.span(range), message);
+            self.item_of_list(&mut diagnostic, &arguments, range);
+            self.diagnostics.push(diagnostic);
             return Typed::unknown(range);
         }
         if self.cel() {
@@ -75,12 +80,26 @@ impl Checker<'_> {
             Some(row) => self.apply(row, arguments, range, member),
             None => {
                 let types: Vec<String> = arguments.iter().map(|argument| argument.ty.to_string()).collect();
-                let how = usage(&rows);
-                self.report(&codes::ARGUMENTS, range, format!("`{name}` does not take {}", types.join(", "))).help =
-                    Some(format!("write it as {how}"));
-                Typed::unknown(range)
+                self.refused(format!("`{name}` does not take {}", types.join(", ")), &rows, range)
             }
         }
+    }
+
+    fn refused(&mut self, message: String, rows: &[&Signature], range: Range) -> Typed {
+        self.report(&codes::ARGUMENTS, range, message).help = Some(format!("write it as {}", usage(rows)));
+        Typed::unknown(range)
+    }
+
+    /// A function that exists, called on a value where it stands by itself, or the other way round. `member`: what it should be.
+    fn called_differently(&mut self, name: &str, rows: &[&Signature], member: bool, arguments: &[Typed], (named, range): (Range, Range)) {
+        let mut diagnostic = Diagnostic::new(&codes::ARGUMENTS, self.span(named), format!("`{name}` is called differently"));
+        if name == "contains" && holds_items(arguments) {
+            self.item_of_list(&mut diagnostic, arguments, range);
+        } else {
+            diagnostic = diagnostic.help(format!("write it as {}", usage(rows)));
+            self.in_its_form(&mut diagnostic, name, member, arguments, range);
+        }
+        self.diagnostics.push(diagnostic);
     }
 
     /// Where the name of a call stands: before its bracket.
@@ -92,9 +111,15 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_function(&mut self, name: &str, range: Range) {
-        let near = nearest(name, names()).map(str::to_owned);
+    fn unknown_function(&mut self, name: &str, range: Range, arguments: &[Typed], whole: Range) {
         let span = self.span(range);
+        let mut foreign =
+            Diagnostic::new(&codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("no such function");
+        if self.known_elsewhere(&mut foreign, name, arguments, whole) {
+            self.diagnostics.push(foreign);
+            return;
+        }
+        let near = nearest(name, names()).map(str::to_owned);
         let diagnostic = self.report(&codes::UNKNOWN_FUNCTION, range, format!("there is no function `{name}`"));
         diagnostic.label = "no such function".to_owned();
         *diagnostic = match near {
@@ -167,7 +192,7 @@ impl Checker<'_> {
         let mut refused = false;
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
-            let steered = own.steered || own.untrusted && held;
+            let steered = own.steered || own.untrusted && held && !planted(Hole::Among);
             // One of a list tells what the list tells.
             let listed = held && row.name == "among";
             let (pii, private) = (own.pii && !listed, own.private && !listed);
@@ -297,6 +322,11 @@ impl Checker<'_> {
         }
         compiled
     }
+}
+
+/// Whether the first argument is a list or a map.
+fn holds_items(arguments: &[Typed]) -> bool {
+    arguments.first().is_some_and(|of| matches!(of.ty, Ty::List(_) | Ty::Map(_)))
 }
 
 /// Whether a literal builds a record somewhere inside.

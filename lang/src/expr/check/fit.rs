@@ -89,7 +89,7 @@ impl Checker<'_> {
         }
         match (&typed.form, wanted) {
             (Form::Text(text), _) if reads_text(wanted) => {
-                let tree = match read(text, wanted, self.types, None) {
+                let tree = match read(text, wanted, self.types) {
                     Ok(value) => Tree::Constant(value),
                     Err(reason) => {
                         self.misread(typed, text, wanted, reason);

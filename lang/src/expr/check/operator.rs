@@ -4,7 +4,8 @@ use super::fit::{reads_exactly, reads_text};
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::expr::tree::{Comparison, Operation, Tree};
-use crate::ty::Ty;
+use crate::planted::{Hole, planted};
+use crate::ty::{Marks, Ty};
 use crate::value::Value;
 use cel_interpreter::common::ast::{IdedExpr, operators};
 
@@ -81,7 +82,8 @@ impl Checker<'_> {
         let other = self.knowing(fails, |checker| checker.part(other));
         let range = over(condition.range, over(one.range, other.range));
         // The condition only chooses between the two.
-        let marks = condition.marks.choosing().with(self.whole(&one)).with(self.whole(&other));
+        let chosen = if planted(Hole::Conditional) { Marks::default() } else { condition.marks.choosing() };
+        let marks = chosen.with(self.whole(&one)).with(self.whole(&other));
         let Some(ty) = self.common(&one, &other) else {
             let (left, right) = (one.ty.clone(), other.ty.clone());
             let (first, second) = (self.span(one.range), self.span(other.range));
@@ -116,6 +118,14 @@ impl Checker<'_> {
             }
         };
         let index = self.settled(index);
+        if let (Ty::List(_), Tree::Constant(Value::Int(at)), false) = (&of.ty, &index.tree, self.cel())
+            && *at < 0
+        {
+            let (quoted, list) = (self.quoted(range), self.quoted(of.range).trim_matches('`').to_owned());
+            self.report(&codes::OPERATOR, index.range, format!("{quoted} would stand before the first item")).help =
+                Some(format!("items are counted from 0; the last one is `{list}.last()`, which is absent where there is none"));
+            return Typed::unknown(range);
+        }
         // CEL takes a whole double as an index, and leaves it to the run whether it is one.
         let index = if self.cel() && matches!((&index.ty, &wanted), (Ty::Double, Ty::Int)) { index } else { self.fit(index, &wanted) };
         let marks = of.marks.with(index.marks);
@@ -163,7 +173,8 @@ impl Checker<'_> {
             let other = if matches!(left.ty, Ty::Null) { &right } else { &left };
             if !matches!(other.ty, Ty::Optional(_) | Ty::Json | Ty::Null | Ty::Unknown) {
                 let (quoted, ty, at) = (self.quoted(other.range), other.ty.clone(), other.range);
-                self.report(&codes::OPERATOR, range, format!("{quoted} is {ty} and never null"));
+                self.report(&codes::OPERATOR, range, format!("{quoted} is {ty} and never null")).help =
+                    Some("only a value of a type with `?` may be absent: ask `has(path)` of one".to_owned());
                 return Typed::unknown(at);
             }
             let (left, right) = (super::fit::lenient(left.tree), super::fit::lenient(right.tree));

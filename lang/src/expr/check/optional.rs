@@ -49,6 +49,7 @@ impl Checker<'_> {
     pub(super) fn optional_index(&mut self, of: &IdedExpr, index: &IdedExpr, token: Range) -> Typed {
         let (of, index) = (self.part(of), self.part(index));
         let range = over(of.range, self.brackets(token));
+        let index = if self.cel() { whole_index(&of.ty, index) } else { self.plain_index(&of, index) };
         let Some(ty) = self.item_of(&of.ty, &index) else {
             let (quoted, one, other) = (self.quoted(of.range), of.ty.clone(), index.ty.clone());
             self.report(&codes::OPERATOR, range, format!("{quoted} is {one}, which has no items at {other}"));
@@ -58,6 +59,17 @@ impl Checker<'_> {
         let tree = self.optional_form(Tree::Call(Function::OptionalIndex, vec![tree, index.tree]));
         let ty = if self.cel() { wrapped(ty) } else { ty.optional() };
         Typed::new(tree, ty, range, of.marks.with(index.marks))
+    }
+
+    /// An index as `of[index]` takes it, which must be there itself.
+    fn plain_index(&mut self, of: &Typed, index: Typed) -> Typed {
+        let index = self.settled(index);
+        let inner = if let Ty::Optional(inner) = &of.ty { inner } else { &of.ty };
+        match inner {
+            Ty::List(_) => self.fit(index, &Ty::Int),
+            Ty::Map(_) => self.fit(index, &Ty::String),
+            _ => index,
+        }
     }
 
     /// `of.or(optional)`, `of.orValue(value)` of CEL.
@@ -160,4 +172,10 @@ pub(super) fn wrapped(ty: Ty) -> Ty {
         Ty::Optional(_) => ty,
         other => Ty::Optional(Box::new(other)),
     }
+}
+
+/// CEL takes a double for an index, and leaves it to the run whether it is whole.
+fn whole_index(of: &Ty, index: Typed) -> Typed {
+    let listed = matches!(of, Ty::List(_)) || matches!(of, Ty::Optional(inner) if matches!(**inner, Ty::List(_)));
+    if listed && index.ty == Ty::Double { Typed { ty: Ty::Int, ..index } } else { index }
 }

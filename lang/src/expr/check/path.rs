@@ -2,7 +2,7 @@
 
 use super::{Checker, Local, Range, Typed, over};
 use crate::code::expression as codes;
-use crate::diagnostic::nearest;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::expr::convert::TYPE_NAMES;
 use crate::expr::select::{Selected, inner_marks, select};
 use crate::expr::tree::Tree;
@@ -119,12 +119,16 @@ impl Checker<'_> {
             locals.iter().map(String::as_str).chain(self.scope.variables.iter().map(|variable| variable.name.as_str())).collect();
         names.sort_unstable();
         names.dedup();
-        let near = nearest(name, names.iter().copied()).map(str::to_owned);
+        let elsewhere = self.name_elsewhere(name);
+        let near = elsewhere.or_else(|| nearest(name, names.iter().copied())).map(str::to_owned);
         let span = self.span(range);
         let all = listed(&names);
         let diagnostic = self.report(&codes::UNKNOWN_NAME, range, format!("there is no `{name}` here"));
         diagnostic.label = "not in scope".to_owned();
         match near {
+            Some(here) if elsewhere.is_some() => {
+                *diagnostic = diagnostic.clone().help(format!("it is written `{here}` here")).fix(format!("write `{here}`"), span, here)
+            }
             Some(near) => {
                 *diagnostic = diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near)
             }
@@ -151,8 +155,10 @@ impl Checker<'_> {
             }
             Selected::Fieldless => {
                 let (quoted, ty) = (self.quoted(of.range), of.ty.clone());
-                let diagnostic = self.report(&codes::UNKNOWN_FIELD, range, format!("{quoted} is {ty}, which has no fields"));
-                diagnostic.label = "no such field".to_owned();
+                let message = format!("{quoted} is {ty}, which has no fields");
+                let mut diagnostic = Diagnostic::new(&codes::UNKNOWN_FIELD, self.span(range), message).label("no such field");
+                self.size_elsewhere(&mut diagnostic, &of, field, whole);
+                self.diagnostics.push(diagnostic);
                 return Typed::unknown(whole);
             }
         };

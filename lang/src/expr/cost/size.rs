@@ -139,6 +139,7 @@ impl<'a> Sizes<'a> {
     pub(super) fn of(&self, tree: &Tree, locals: &mut Vec<Described<'a>>) -> Size {
         match tree {
             Tree::Constant(value) => of_value(value),
+            Tree::Text(template) => Size::text(count(template.text.len())),
             Tree::List(items) => self.whole(items.iter(), locals),
             Tree::Items(items) => self.whole(items.iter().map(|(item, _)| item), locals),
             Tree::Map(entries) => self.entries(entries.iter().map(|(key, value)| (key, value)), locals),

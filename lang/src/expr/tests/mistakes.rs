@@ -114,12 +114,83 @@ fn near_misses_come_with_a_fix() {
         ("verdict.kind == 'complant'", "'complant'", "'complaint'"),
         ("status = 3", "=", "=="),
         ("status =< 3", "=<", "<="),
+        ("status <> 3", "<>", "!="),
+        ("true && not true", "not ", "!"),
     ] {
         let (sources, literal) = written(text);
         let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
         let edit = &diagnostics[0].fixes[0].edits[0];
         assert_eq!((sources.text(edit.span), edit.text.as_str()), (wrong, right), "{text}");
     }
+}
+
+/// An expression, and what it becomes once its fix is made.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("len(found) > 0", "size(found) > 0"),
+    ("name.length() > 0", "size(name) > 0"),
+    ("name.length > 0", "size(name) > 0"),
+    ("lower(name) == 'a'", "name.lowerAscii() == 'a'"),
+    ("name.toUpperCase() == 'A'", "name.upperAscii() == 'A'"),
+    ("lower(name + 'b') == 'ab'", "(name + 'b').lowerAscii() == 'ab'"),
+    ("contains(name, 'a')", "name.contains('a')"),
+    ("found.contains(order)", "order in found"),
+    ("contains(found, order)", "order in found"),
+    ("startsWith(name, 'a')", "name.startsWith('a')"),
+    ("status.abs() > 1", "abs(status) > 1"),
+    ("str(status) == '1'", "string(status) == '1'"),
+    ("toInt(name) > 1", "int(name) > 1"),
+    ("parse_float(name) > 1.0", "double(name) > 1.0"),
+    ("iif(status > 1, 'a', 'b') == 'a'", "(status > 1) ? 'a' : 'b' == 'a'"),
+    ("coalesce(order.note, 'x') == 'x'", "order.note.or('x') == 'x'"),
+    ("not(status > 1)", "!(status > 1)"),
+    ("status > 1 == True", "status > 1 == true"),
+    ("order.note == None", "order.note == null"),
+];
+
+#[test]
+fn functions_of_other_languages_come_with_what_they_are_here() {
+    let mut wrong = Vec::new();
+    for (text, expected) in ELSEWHERE {
+        let (_, literal) = written(text);
+        let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
+        let mended = diagnostics.first().and_then(|found| found.fixes.first()).map(|fix| {
+            let (edit, begin) = (&fix.edits[0], literal.locate(1, 1).start);
+            let (start, end) = ((edit.span.start - begin) as usize, (edit.span.end - begin) as usize);
+            format!("{}{}{}", &text[..start], edit.text, &text[end..])
+        });
+        if mended.as_deref() != Some(*expected) {
+            wrong.push(format!("{text} became {mended:?}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_no_expression_has_is_said_to_be_elsewhere() {
+    for (text, help) in [
+        ("uuid() == name", "`run.id`"),
+        ("random() > 0.5", "`split`"),
+        ("sum(found.map(f, f.paid)) > '1 USD'", "`metric`"),
+        ("status === 3", "`==`"),
+        ("name !== 'a'", "`!=`"),
+        ("name not in ['a']", "`!(item in list)`"),
+        ("name is null", "`has(path)`"),
+        ("name like 'a%'", "text.matches"),
+        ("if(status > 1, 1, 2)", "condition ? one : other"),
+        ("order.note ?? 'x'", "path.or(value)"),
+        ("order.id == null", "has(path)"),
+        ("found[-1].id == 'a'", "found.last()"),
+    ] {
+        let (_, literal) = written(text);
+        let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
+        let said: Vec<_> = diagnostics.iter().filter_map(|found| found.help.as_deref()).collect();
+        assert!(said.iter().any(|said| said.contains(help)), "{text}: {diagnostics:?}");
+    }
+    // The time and the identity of a run stand in a flow alone.
+    let (_, literal) = written("now()");
+    let run = scope().with("run", Ty::Object(vec![("now".to_owned(), Ty::Timestamp)]), crate::ty::Marks::default());
+    let (_, diagnostics) = check("now()", &literal, 1, &run, &types(), None);
+    assert_eq!(diagnostics[0].fixes[0].edits[0].text, "run.now");
 }
 
 #[test]

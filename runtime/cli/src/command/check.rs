@@ -3,6 +3,7 @@
 
 use crate::arguments::{Check, CheckFormat, Fixes, Place};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lacking;
 use crate::output::{self, say, tell};
 use crate::render;
 use crate::replace::replace;
@@ -64,6 +65,7 @@ fn print(repository: &Repository, compiled: &Compiled, fixed: &[Fixed], options:
             if let Some(plan) = &compiled.plan {
                 let (files, flows, policies) = (repository.configuration.len(), plan.flows.len(), plan.policies.len());
                 say!("{files} files, {flows} flows, {policies} policies: no mistake; plan {}", plan.digest().short());
+                lacking::lines(plan).iter().for_each(|line| tell!("{line}"));
             }
         }
         CheckFormat::Json => {

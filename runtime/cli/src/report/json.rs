@@ -11,8 +11,15 @@ pub(crate) fn report(findings: &Findings<'_>, fixed: Option<Vec<Value>>) -> Valu
     let (errors, warnings) = render::counts(findings.compiled);
     let each: Vec<Value> = findings.compiled.diagnostics.iter().map(|found| one(found, &findings.compiled.sources)).collect();
     let mut report = json!({ "version": 1, "valid": errors == 0, "errors": errors, "warnings": warnings, "diagnostics": each });
-    if let (Some(fixed), Some(fields)) = (fixed, report.as_object_mut()) {
-        fields.insert("fixed".to_owned(), Value::Array(fixed));
+    if let Some(fields) = report.as_object_mut() {
+        fields.extend(fixed.map(|fixed| ("fixed".to_owned(), Value::Array(fixed))));
+        let plan = findings.compiled.plan.as_ref();
+        let flows = plan.into_iter().flat_map(|plan| plan.flows.values().map(|flow| (flow, plan.not_runnable(flow))));
+        let lacking = flows.filter(|(_, lacking)| !lacking.is_empty()).map(|(flow, lacking)| {
+            let needs = lacking.iter().map(|lacking| json!({ "at": lacking.place, "what": lacking.what }));
+            json!({ "flow": flow.name, "needs": needs.collect::<Vec<_>>() })
+        });
+        fields.insert("not_runnable".to_owned(), lacking.collect());
     }
     report
 }

@@ -1,275 +1,209 @@
 //! Non-interference: two runs that differ only in outside text do the same to the same, for as much, where no cap holds it.
 //! A text may make a run fail, and so keep it from doing something; it may not make it do anything else, or more.
 //!
-//! Flows are generated; those that the compiler accepts are run twice. `TRADEWIND_PAIRS` says how many pairs.
+//! Programs are generated; those that the compiler accepts are sent two messages one after the other, once for each side of a pair. All that
+//! comes from outside differs between the sides: texts, notes, reviews, what events carry, what providers say of what they refuse.
+//! `TRADEWIND_PAIRS` says how many pairs, `TRADEWIND_SEED` where the programs begin.
 
-use super::random::Random;
-use super::world::*;
-use crate::engine::Engine;
-use crate::summary::{RunFilter, RunStatus};
-use crate::twin::{Reply, Request};
+mod acts;
+mod draft;
+#[cfg(feature = "planted")]
+mod holes;
+mod pair;
+mod program;
+mod shop;
+mod steps;
+
+use super::world::PROJECT;
+use draft::Used;
+use pair::{Outside, Side, side};
+use shop::{CAPPED, FRAME, UNCAPPED};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use tradewind_lang::compile::{Repository, compile};
 use tradewind_lang::plan::Plan;
-use tradewind_lang::value::Value;
 
 /// Pairs of runs where nothing else is asked for.
 const PAIRS: usize = 1_000;
+/// Pairs of each program.
+const EACH: usize = 4;
 
-const FRAME: &str = r#"
-type "message" {
-    field "id" string
-    field "order_id" string
-    field "text" string untrusted
-    field "amount" money
-    field "known" list<string>
-}
-policy "refunds" owner="leads" {
-    on "pay.refund"
-    limit "daily" sum="=effect.amount" max="1000000 USD" per="24h"
-}
-policy "replies" { on "desk.reply"; limit "flood" count=100000 per="24h" }
-"#;
-
-/// Covers what is not capped, so that only control decides.
-const UNCAPPED: &str = r#"
-policy "credits" owner="leads" { on "pay.credit"; deny "absurd" when="effect.amount > '100000 USD'" }
-policy "pages" { on "desk.page"; deny "nothing" when="effect.text == ''" }
-"#;
-
-const CAPPED: &str = r#"
-policy "credits" owner="leads" { on "pay.credit"; limit "daily" count=100000 per="24h" }
-policy "pages" { on "desk.page"; limit "daily" count=100000 per="24h" }
-"#;
-
-const TEXTS: [&str; 5] = ["complaint 0.9: x", "praise 0.8: a long and quiet text", "o1", "o2", "complaint 0.3: xx"];
-
-fn below(random: &mut Random, bound: usize) -> usize {
-    usize::try_from(random.below(bound as u64)).unwrap()
-}
-
-fn one_of<'a>(random: &mut Random, words: &'a [String]) -> &'a str {
-    &words[below(random, words.len())]
-}
-
-/// A flow in the making: what its later steps may say.
-struct Draft {
-    random: Random,
-    number: usize,
-    conditions: Vec<String>,
-    texts: Vec<String>,
-    amounts: Vec<String>,
-}
-
-fn owned(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-impl Draft {
-    fn of(seed: u64) -> Self {
-        Self {
-            random: Random(seed),
-            number: 0,
-            conditions: owned(&["input.amount > '100 USD'", "input.id == 'm1'", "input.text.contains('x')"]),
-            texts: owned(&[
-                "input.order_id",
-                "input.text",
-                "among(input.text, input.known)",
-                "endorse(input.text, 'a test')",
-                "input.order_id",
-            ]),
-            amounts: owned(&["input.amount", "money('5 USD')", "(input.text == 'o1' ? money('5 USD') : input.amount)"]),
-        }
-    }
-
-    fn name(&mut self, letter: char) -> String {
-        self.number += 1;
-        format!("{letter}{}", self.number)
-    }
-
-    fn condition(&mut self) -> String {
-        let one = one_of(&mut self.random, &self.conditions).to_owned();
-        match below(&mut self.random, 4) {
-            0 => format!("!({one})"),
-            1 => {
-                let other = one_of(&mut self.random, &self.conditions).to_owned();
-                format!("{one} && {other}")
-            }
-            _ => one,
-        }
-    }
-
-    fn steps(&mut self, count: usize, depth: usize, out: &mut String) {
-        for _ in 0..count {
-            match below(&mut self.random, if depth == 0 { 7 } else { 6 }) {
-                0 => self.rules(out),
-                1 => self.reflection(out),
-                2 => self.look_up(out),
-                6 => self.choice(out),
-                _ => self.act(out),
-            }
-        }
-    }
-
-    fn rules(&mut self, out: &mut String) {
-        let (name, when) = (self.name('d'), self.condition());
-        let amount = one_of(&mut self.random, &self.amounts).to_owned();
-        let _ =
-            writeln!(out, "decide \"{name}\" {{ rule \"one\" when=\"{when}\" value=\"={amount}\"; otherwise value=\"=money('7 USD')\" }}");
-        self.amounts.push(format!("{name}.value"));
-        self.conditions.push(format!("{name}.value > '6 USD'"));
-    }
-
-    fn reflection(&mut self, out: &mut String) {
-        let (name, when) = (self.name('r'), self.condition());
-        let otherwise = if below(&mut self.random, 3) == 0 { "stop" } else { "continue" };
-        let _ = writeln!(out, "reflect \"{name}\" else={otherwise} {{ require \"{when}\" code=\"c\" }}");
-        self.conditions.push(format!("{name}.passed"));
-    }
-
-    fn look_up(&mut self, out: &mut String) {
-        let (name, id) = (self.name('o'), one_of(&mut self.random, &self.texts).to_owned());
-        let _ = writeln!(out, "observe \"{name}\" {{ call \"shop.order.get\" id=\"={id}\" }}");
-        self.texts.push(format!("{name}.id"));
-        self.amounts.push(format!("{name}.paid"));
-        self.conditions.push(format!("{name}.paid > '200 USD'"));
-    }
-
-    fn choice(&mut self, out: &mut String) {
-        let (name, when) = (self.name('c'), self.condition());
-        let kept = (self.conditions.len(), self.texts.len(), self.amounts.len());
-        let _ = writeln!(out, "choose \"{name}\" {{ when \"{when}\" {{");
-        self.steps(2, 1, out);
-        self.conditions.truncate(kept.0);
-        self.texts.truncate(kept.1);
-        self.amounts.truncate(kept.2);
-        let amount = one_of(&mut self.random, &self.amounts).to_owned();
-        let _ = writeln!(out, "output {{ v \"={amount}\" }}\n}}\notherwise {{ output {{ v \"=money('9 USD')\" }} }} }}");
-        self.amounts.push(format!("{name}.v"));
-        self.conditions.push(format!("{name}.v > '8 USD'"));
-    }
-
-    fn act(&mut self, out: &mut String) {
-        let name = self.name('a');
-        let when = if below(&mut self.random, 3) == 0 { format!(" when=\"{}\"", self.condition()) } else { String::new() };
-        let (order, amount) = (one_of(&mut self.random, &self.texts).to_owned(), one_of(&mut self.random, &self.amounts).to_owned());
-        let call = match below(&mut self.random, 4) {
-            0 => format!("\"pay.refund\" order_id=\"={order}\" amount=\"={amount}\" reason=\"r\""),
-            1 => "\"desk.reply\" message_id=\"=input.id\" words=\"=input.text\"".to_owned(),
-            2 => "\"desk.page\" text=\"look\"".to_owned(),
-            _ => format!("\"pay.credit\" order_id=\"={order}\" amount=\"={amount}\" line=\"{name}\""),
-        };
-        let _ = writeln!(out, "act \"{name}\"{when} on-denied=\"skip\" {{ call {call} }}");
-    }
-}
-
-fn flow(seed: u64) -> String {
-    let mut draft = Draft::of(seed);
-    let mut steps = String::new();
-    let count = 2 + below(&mut draft.random, 5);
-    draft.steps(count, 0, &mut steps);
-    format!("flow \"f\" {{\ninput \"message\"\n{steps}}}\n")
-}
+/// What a thousand pairs must hold at least so often: constructs of accepted programs, and what their runs did.
+const COVERAGE: &[(&str, usize)] = &[
+    ("let", 35),
+    ("rules", 30),
+    ("reflect", 35),
+    ("look-up", 35),
+    ("deadline of a step", 6),
+    ("read of outside text", 30),
+    ("classify with a ladder", 35),
+    ("template", 40),
+    ("choose", 15),
+    ("choose in choose or each", 3),
+    ("on-error=skip of a choose", 3),
+    ("each", 30),
+    ("each with where", 4),
+    ("each with on-error=skip", 8),
+    ("key of an item by outside text", 3),
+    ("wait for a span", 6),
+    ("wait for an instant", 10),
+    ("wait for an event", 12),
+    ("emit", 18),
+    ("flow that an event starts", 15),
+    ("remember", 25),
+    ("row that is remembered or not", 4),
+    ("recall", 20),
+    ("flow that a flow begins", 18),
+    ("undo", 5),
+    ("ask", 20),
+    ("on-failure", 25),
+    ("on-error=skip", 25),
+    ("on-error=skip of an act", 18),
+    ("act with when", 60),
+    ("act that moves money", 60),
+    ("act that cannot be taken back", 25),
+    ("act that can be taken back", 12),
+    ("act with evidence", 12),
+    ("staged act", 12),
+    ("message with outside text", 35),
+    ("optional value", 60),
+    ("list", 60),
+    ("map", 30),
+    ("? :", 20),
+    ("among", 4),
+    ("between", 2),
+    ("endorse", 4),
+    ("pattern", 4),
+    ("approval-answered", 300),
+    ("child-ended", 500),
+    ("effect-denied", 40),
+    ("event-emitted", 90),
+    ("event-taken", 90),
+    ("fact-remembered", 150),
+    ("failure-handled", 25),
+    ("flow-begun", 120),
+    ("items-completed", 150),
+    ("run-failed", 200),
+    ("step-failed", 150),
+    ("step-skipped", 250),
+    ("undo-planned", 40),
+    ("wait-ended", 120),
+];
 
 /// The plan, or the codes of what is wrong.
 fn try_plan(parts: &[&str]) -> Result<Arc<Plan>, Vec<&'static str>> {
     let files: Vec<(String, String)> = parts.iter().enumerate().map(|(at, text)| (format!("part{at}.kdl"), (*text).to_owned())).collect();
     let read = |_: &str| Some("{\"text\":\"x\",\"kind\":\"praise\"}\n".to_owned());
     let compiled = compile(&Repository { configuration: &files, library: &[], read: &read, environment: None });
-    compiled.plan.map(Arc::new).ok_or_else(|| compiled.diagnostics.iter().map(|diagnostic| diagnostic.code.id).collect())
-}
-
-/// Each order has a price of its own, so that it shows which was looked up.
-fn provider(request: &Request) -> Option<Reply> {
-    let id = request.request.get("id").filter(|_| request.operation == "shop.order.get")?;
-    let paid = if id.as_str() == Some("o1") { "100 USD" } else { "300 USD" };
-    Some(Reply::Done(Value::record([("id", id.clone()), ("customer_id", Value::string("c1")), ("paid", money(paid))])))
-}
-
-/// What a run did that nothing caps: to whom and how much, counted; and whether it came to its end.
-#[derive(Debug, PartialEq)]
-struct Did {
-    counted: BTreeMap<String, usize>,
-    ended: bool,
-}
-
-impl Did {
-    /// The same; or less, where it failed on the way.
-    fn agrees(&self, other: &Self) -> bool {
-        let within = |one: &Self, two: &Self| one.counted.iter().all(|(what, count)| two.counted.get(what) >= Some(count));
-        match (self.ended, other.ended) {
-            (true, true) => self.counted == other.counted,
-            (false, true) => within(self, other),
-            (true, false) => within(other, self),
-            (false, false) => within(self, other) || within(other, self),
+    if std::env::var("TRADEWIND_SHOW").is_ok() {
+        for found in compiled.diagnostics.iter().filter(|found| found.code.id != "TW0194" && found.code.id != "TW0134") {
+            let (line, column) = compiled.sources.line_column(found.span);
+            let text = parts.last().and_then(|text| text.lines().nth(line - 1)).unwrap_or("");
+            println!("{line}:{column} {} {}\n    {text}", found.code.id, found.message);
         }
     }
+    let errors = compiled.diagnostics.iter().filter(|found| found.severity() == tradewind_lang::diagnostic::Severity::Error);
+    let codes = errors.map(|found| found.code.id).collect();
+    compiled.plan.map(Arc::new).ok_or(codes)
 }
 
-async fn unguarded(plan: &Arc<Plan>, text: &str) -> Did {
-    let world = World::new(plan.clone(), connectors(Arc::new(provider)));
-    let engine: Engine = world.open().await;
-    let known = Value::list(["o1", "o2"].map(Value::string));
-    let input = Value::record([
-        ("id", Value::string("m1")),
-        ("order_id", Value::string("o1")),
-        ("text", Value::string(text)),
-        ("amount", money("150 USD")),
-        ("known", known),
-    ]);
-    engine.start("f", input, "test").await.unwrap();
-    world.settle(&engine).await;
-    let mut counted = BTreeMap::new();
-    for (operation, _, request) in world.connectors.effects() {
-        if matches!(operation.as_str(), "pay.credit" | "desk.page") {
-            let chosen: Vec<_> = ["order_id", "amount", "line"].iter().filter_map(|name| request.get(name)).collect();
-            *counted.entry(format!("{operation} {chosen:?}")).or_default() += 1;
-        }
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The sides of a program: the first, and those that it is compared with.
+async fn sides(plan: &Arc<Plan>, seed: u64) -> (Side, Vec<Side>) {
+    let first = side(plan, Outside::of(seed.wrapping_mul(31))).await;
+    let mut others = Vec::new();
+    for other in 0..EACH as u64 {
+        others.push(side(plan, Outside::of(seed.wrapping_mul(31) + other + 1)).await);
     }
-    let runs = engine.runs(RunFilter::default()).await.unwrap();
-    Did { counted, ended: runs.iter().all(|run| run.status == RunStatus::Completed) }
+    (first, others)
 }
 
-fn pairs() -> usize {
-    std::env::var("TRADEWIND_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(PAIRS)
+/// What was seen.
+#[derive(Debug, Default)]
+struct Seen {
+    compared: usize,
+    generated: usize,
+    accepted: usize,
+    did_something: usize,
+    /// Pairs of which both sides came to their end everywhere.
+    ended: usize,
+    refused: usize,
+    rightly: usize,
+    codes: BTreeMap<&'static str, usize>,
+    used: Used,
+    events: BTreeMap<&'static str, usize>,
+}
+
+impl Seen {
+    async fn accept(&mut self, seed: u64, plan: &Arc<Plan>, program: &program::Program) -> Result<(), String> {
+        let (one, others) = sides(plan, seed).await;
+        self.accepted += 1;
+        self.did_something += usize::from(one.did_something());
+        program.used.iter().for_each(|(what, count)| *self.used.entry(what).or_default() += count);
+        for two in others {
+            if !one.agrees(&two) {
+                return Err(format!("seed {seed}: {:#?}\n{:#?}\n{}", one.phases, two.phases, program.text));
+            }
+            self.compared += 1;
+            self.ended += usize::from(one.ended_with(&two));
+            two.events.iter().for_each(|(kind, count)| *self.events.entry(kind).or_default() += count);
+        }
+        Ok(())
+    }
+
+    /// With a cap it is accepted: then it shows whether there was anything to refuse.
+    async fn refuse(&mut self, seed: u64, program: &program::Program) {
+        let plan = try_plan(&[PROJECT, FRAME, CAPPED, &program.text]).unwrap_or_else(|codes| panic!("{codes:?}\n{}", program.text));
+        let (one, others) = sides(&plan, seed).await;
+        self.refused += 1;
+        self.rightly += usize::from(others.iter().any(|two| !one.agrees(two)));
+    }
 }
 
 #[tokio::test]
 async fn outside_text_changes_nothing_that_no_cap_holds() {
-    let (mut compared, mut did_something, mut refused, mut rightly) = (0, 0, 0, 0);
-    for seed in 0.. {
-        if compared >= pairs() {
+    let pairs = usize::try_from(number("TRADEWIND_PAIRS", PAIRS as u64)).unwrap();
+    let (first, all) = (number("TRADEWIND_SEED", 0), std::env::var("TRADEWIND_ALL").is_ok());
+    let mut seen = Seen::default();
+    let mut found = 0;
+    for seed in first.. {
+        if seen.compared >= pairs {
             break;
         }
-        assert!(seed < 400 * pairs() as u64, "hardly anything is accepted: {compared} pairs of {seed} flows");
-        let text = flow(seed);
-        match try_plan(&[PROJECT, FRAME, UNCAPPED, &text]) {
+        assert!(seen.generated < 100 + 10 * pairs, "hardly anything is accepted: {seen:#?}");
+        seen.generated += 1;
+        let program = program::program(seed);
+        match try_plan(&[PROJECT, FRAME, UNCAPPED, &program.text]) {
             Ok(plan) => {
-                let one = unguarded(&plan, TEXTS[0]).await;
-                did_something += usize::from(!one.counted.is_empty());
-                for other in &TEXTS[1..] {
-                    let two = unguarded(&plan, other).await;
-                    assert!(one.agrees(&two), "seed {seed}, `{}` and `{other}`: {one:#?} {two:#?}\n{text}", TEXTS[0]);
-                    compared += 1;
+                if let Err(why) = seen.accept(seed, &plan, &program).await {
+                    assert!(all, "{why}");
+                    println!("{why}");
+                    found += 1;
                 }
             }
-            // With a cap it is accepted: then it shows whether there was anything to refuse.
-            Err(codes) if codes.iter().all(|code| *code == "TW0194") && refused < 100 => {
-                refused += 1;
-                let plan = try_plan(&[PROJECT, FRAME, CAPPED, &text]).unwrap_or_else(|codes| panic!("{codes:?}\n{text}"));
-                let one = unguarded(&plan, TEXTS[0]).await;
-                let mut differs = false;
-                for other in &TEXTS[1..] {
-                    differs |= !one.agrees(&unguarded(&plan, other).await);
+            Err(codes) => {
+                codes.iter().take(1).for_each(|code| *seen.codes.entry(code).or_default() += 1);
+                if codes.iter().all(|code| *code == "TW0194") && seen.refused < 100 {
+                    seen.refuse(seed, &program).await;
                 }
-                rightly += usize::from(differs);
             }
-            Err(_) => {}
         }
     }
-    let accepted = compared / (TEXTS.len() - 1);
-    assert!(did_something * 4 > accepted, "most of the accepted flows do nothing: only {did_something} of {accepted}");
-    assert!(refused >= 50 && rightly * 4 > refused, "{rightly} of {refused} refused flows would really have differed");
+    println!("{seen:#?}");
+    assert_eq!(found, 0);
+    assert!(seen.accepted * 10 > seen.generated * 4, "only {} of {} programs are accepted", seen.accepted, seen.generated);
+    assert!(seen.did_something * 4 > seen.accepted, "most of the accepted programs do nothing: {seen:#?}");
+    assert!(seen.ended * 5 > seen.compared * 2, "most pairs fail on the way: {seen:#?}");
+    // Of a few pairs, not everything can be asked.
+    if seen.compared < PAIRS {
+        return;
+    }
+    assert!(seen.refused >= 50 && seen.rightly * 10 > seen.refused, "{} of {} refused would have differed", seen.rightly, seen.refused);
+    for (what, least) in COVERAGE {
+        let count = seen.used.get(what).or_else(|| seen.events.get(what)).copied().unwrap_or(0);
+        assert!(count * 1_000 >= least * seen.compared, "`{what}` only {count} times: {seen:#?}");
+    }
 }
