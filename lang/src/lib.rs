@@ -13,6 +13,8 @@ pub mod explain;
 pub mod expr;
 pub mod fix;
 pub mod graph;
+pub mod json_keys;
+pub mod json_schema;
 pub mod layout;
 pub mod literal;
 mod lower;

@@ -104,6 +104,13 @@ impl Money {
         Some(Self { amount: self.amount.checked_mul(factor)?.normalize(), ..self })
     }
 
+    /// What `count` cost where this is the price of `per`; `None` for an overflow, and where `per` is zero.
+    #[must_use]
+    pub fn part(self, count: u64, per: u64) -> Option<Self> {
+        let amount = self.amount.checked_mul(Decimal::from(count))?.checked_div(Decimal::from(per))?;
+        Some(Self { amount: amount.normalize(), ..self })
+    }
+
     /// The ratio of two amounts; `None` where the currencies differ or the divisor is zero.
     #[must_use]
     pub fn ratio(self, other: Self) -> Option<f64> {

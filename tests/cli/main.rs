@@ -4,6 +4,7 @@
 mod approvals;
 mod check;
 mod control;
+mod drafts;
 mod evaluate;
 mod events;
 mod fixes;

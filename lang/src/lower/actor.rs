@@ -7,7 +7,7 @@ use super::policy::run_type;
 use super::step::Place;
 use crate::ast::Node;
 use crate::expr::Scope;
-use crate::plan::{Acting, Actor};
+use crate::plan::{Acting, Actor, Talk};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 use std::collections::BTreeMap;
@@ -58,7 +58,9 @@ impl Context<'_> {
         place.mixture.add(Marks { private: marks.private, untrusted: marks.untrusted, ..plain }, node.name.span);
         self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, name));
         let route = self.agent_route(route, &written, &mut place)?;
-        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
+        let reads_outside = marks.untrusted;
+        let talk = Talk { personal: marks.pii, ..talk };
+        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
         Some(Actor { name: name.to_owned(), version, acting, memories, budget, marks })
     }
 }

@@ -9,7 +9,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
-use crate::plan::{Acting, Bindings, EffectKind, MoneyDirection, Operation, Require, Route, StepKind, Tool};
+use crate::plan::{Acting, Bindings, EffectKind, MoneyDirection, Operation, Require, Route, StepKind, Talk, Tool};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
@@ -55,7 +55,9 @@ impl Context<'_> {
         let key = key?;
         self.check_personal(&key, node.setting("key"), "the key of an agent");
         let key = place.note(key).expr;
-        let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), ..found.acting.clone() };
+        let reads_outside = marks.untrusted;
+        let talk = Talk { personal: marks.pii, ..talk };
+        let acting = Acting { actor: Some((name, key)), talk, requires, tools: Vec::new(), reads_outside, ..found.acting.clone() };
         let ty = Ty::Record(acting.record.clone());
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
@@ -80,7 +82,9 @@ impl Context<'_> {
         self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, &place.draft.name));
         let route = route.and_then(|(name, written)| self.agent_route(name, &written, place))?;
         let ty = Ty::Record(record.clone());
-        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires };
+        let reads_outside = marks.untrusted;
+        let talk = Talk { personal: marks.pii, ..talk };
+        let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 

@@ -81,7 +81,8 @@ impl Context<'_> {
             };
             examples.extend(self.told(&said, place, &mut marks).zip(self.told(&answer, place, &mut marks)));
         }
-        complete.then_some((Talk { prompt, system, history, user, images, examples }, marks))
+        let personal = marks.pii;
+        complete.then_some((Talk { prompt, system, history, user, images, examples, personal }, marks))
     }
 
     fn check_history(&mut self, ty: &Ty, value: &Literal) {

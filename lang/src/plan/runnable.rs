@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Rung, Step, StepKind};
+use super::{Decision, Flow, Plan, Rung, Step, StepKind, Talk, Unaccepted};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -12,6 +12,9 @@ pub struct Lacking {
     /// What it is, in the words of the language: `each`, `a trigger by event`.
     pub what: String,
 }
+
+/// Providers whose dialect this version speaks.
+const REACHED: &[&str] = &["openai", "mistral", "anthropic"];
 
 const NO_SUBJECT: &str = "a memory without a subject";
 
@@ -61,7 +64,7 @@ impl Plan {
                 }
                 found.extend(self.operation_lacks(&undo.by));
             }
-            StepKind::Generate(_) => add("`draft` by a model"),
+            StepKind::Generate(generate) => found.extend(self.asking_lacks(&generate.route, &generate.talk)),
             StepKind::Look(_) => add("`classify` of an image"),
             StepKind::Split(split) => {
                 add("`split`");
@@ -69,8 +72,27 @@ impl Plan {
                     add("`draft` by a model");
                 }
             }
-            StepKind::Revise(_) => add("`reflect` with a draft, a critic or a person"),
-            StepKind::Agent(_) => add("`agent`"),
+            StepKind::Revise(revise) => {
+                let critics = revise.critics.iter().filter_map(|name| self.critics.get(name));
+                for critic in critics {
+                    if !critic.scenarios.is_empty() {
+                        found.push("`scenario` of a critic".to_owned());
+                    }
+                    let judge = critic.judge.as_ref();
+                    found.extend(judge.map(|judge| self.asking_lacks(&judge.route, &judge.talk)).unwrap_or_default());
+                }
+                if matches!(&revise.otherwise, Unaccepted::Escalate(escalation) if escalation.batch) {
+                    found.push("`batch`".to_owned());
+                }
+            }
+            StepKind::Agent(acting) => {
+                let actor = acting.actor.as_ref().and_then(|(name, _)| self.agents.get(name));
+                for acting in std::iter::once(&**acting).chain(actor.map(|actor| &actor.acting)) {
+                    found.extend(self.asking_lacks(&acting.route, &acting.talk));
+                    found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
+                }
+                found.extend(actor.into_iter().flat_map(|actor| &actor.memories).flat_map(|memory| self.memory_lacks(memory)));
+            }
             StepKind::Measure(_) => add("`measure`"),
             StepKind::Search(_) => add("`recall` by meaning, condition or time"),
             StepKind::Recall { memory, .. } | StepKind::Remember { memory, .. } => found.extend(self.memory_lacks(memory)),
@@ -101,27 +123,43 @@ impl Plan {
         given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect()
     }
 
+    /// What a model is asked for a text, and what it is told.
+    fn asking_lacks(&self, route: &str, talk: &Talk) -> Vec<String> {
+        let mut found = self.route_lacks(route);
+        if !talk.images.is_empty() {
+            found.push("`image`".to_owned());
+        }
+        found
+    }
+
     fn route_lacks(&self, route: &str) -> Vec<String> {
         let Some(route) = self.routes.get(route) else { return Vec::new() };
         let mut found = Vec::new();
         let terms = &route.terms;
         let given = [
-            (terms.deadline.is_some(), "`deadline` of a route"),
-            (!terms.candidates.is_empty(), "`when` and `hedge` of a candidate"),
-            (!terms.budgets.is_empty(), "`budget`"),
-            (terms.cache_exact.is_some(), "`cache`"),
-            (terms.breaker.is_some(), "`breaker`"),
+            (route.needs == "image", "`draft image`"),
+            (terms.cache_exact.is_some() && route.needs == "classify", "`cache` of a route for labels"),
+            (terms.cache_similar.is_some(), "`similar` of a cache"),
         ];
         found.extend(given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()));
         for rung in &route.rungs {
             match rung {
                 Rung::Candidate { model } => {
-                    let remote = self.models.get(model).filter(|model| model.remote.is_some());
-                    found.extend(remote.map(|model| format!("models of the provider `{}`", model.provider)));
+                    let remote = self.models.get(model).and_then(|model| Some((model, model.remote.as_ref()?)));
+                    let Some((model, remote)) = remote else { continue };
+                    if !REACHED.contains(&model.provider.as_str()) {
+                        found.push(format!("models of the provider `{}`", model.provider));
+                    }
+                    let given = [
+                        (remote.limit.is_some(), "`limit` of a model"),
+                        (remote.batch.is_some(), "`batch` of a model"),
+                        (remote.warm.is_some(), "`warm` of a model"),
+                    ];
+                    found.extend(given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()));
                 }
-                Rung::Cached { .. } => found.push("`cached`".to_owned()),
-                Rung::Person { .. } => found.push("`person` of a route".to_owned()),
-                Rung::Template { .. } | Rung::Value { .. } | Rung::Fail { .. } => {}
+                Rung::Cached { .. } if route.needs == "classify" => found.push("`cached` of a route for labels".to_owned()),
+                Rung::Person { .. } if route.needs == "classify" => found.push("`person` of a route for labels".to_owned()),
+                Rung::Cached { .. } | Rung::Person { .. } | Rung::Template { .. } | Rung::Value { .. } | Rung::Fail { .. } => {}
             }
         }
         found

@@ -131,6 +131,9 @@ pub struct Talk {
     pub images: Vec<Expr>,
     /// What was said and what should have been answered.
     pub examples: Vec<(Template, Template)>,
+    /// Whether personal data may be in any of it.
+    #[serde(default)]
+    pub personal: bool,
 }
 
 /// `decide { draft }` by a model: a record.
@@ -234,6 +237,9 @@ pub struct Acting {
     pub tools: Vec<Tool>,
     /// What its answer must be; scope: the answer by the step's name.
     pub requires: Vec<Require>,
+    /// Whether it reads text from outside: what it writes then is looked at by a person, whatever the policies of that moment say.
+    #[serde(default)]
+    pub reads_outside: bool,
 }
 
 /// What an agent may call.

@@ -115,6 +115,13 @@ pub(crate) enum Command {
     /// List effects that failed for good, or do one again.
     #[command(after_help = "Example:\n  tradewind dead-letters replay 9c01f2 --by lead1@northfield.example")]
     DeadLetters(DeadLetters),
+    /// Say what is spent or reserved of each budget, and what is left.
+    #[command(after_help = "Example:\n  tradewind budget --format json")]
+    Budget {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
     /// Judge models on rows they have not seen.
     #[command(after_help = "Example:\n  tradewind models eval")]
     Models(Models),

@@ -1,6 +1,7 @@
 //! The commands, one file each; and what several of them need: a runtime, a plan, somebody to ask.
 
 pub(crate) mod approvals;
+pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;

@@ -1,6 +1,7 @@
 //! An event in one line, for people who read the log.
 
 use tradewind_engine::event::{EventKind, Outcome, SkipReason};
+use tradewind_engine::question::Answer;
 use tradewind_lang::conform::to_json;
 use tradewind_lang::literal::timestamp_text;
 
@@ -53,6 +54,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
             Outcome::Failed(failure) => format!("failed, by {}, attempt {attempt}: {failure}", by.as_str()),
         },
         EventKind::EffectDenied { rule, message, .. } => format!("{rule}: {message}"),
+        EventKind::ModelAsked(_) | EventKind::ModelAnswered(_) | EventKind::AnswerTaken(..) | EventKind::ToolsCalled(_) => talk(kind),
         EventKind::ApprovalRequested(_)
         | EventKind::ApprovalAnswered { .. }
         | EventKind::ApprovalExpired { .. }
@@ -95,6 +97,40 @@ fn question(kind: &EventKind) -> String {
             )
         }
         EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
+        _ => String::new(),
+    }
+}
+
+/// What a step and its models say to each other.
+fn talk(kind: &EventKind) -> String {
+    match kind {
+        EventKind::ModelAsked(question) => {
+            let again = match (question.repair, question.retry) {
+                (0, 0) => String::new(),
+                (0, retry) => format!(", again after {}", counted(retry as usize, "failure")),
+                (repair, _) => format!(", repair {repair}"),
+            };
+            let most = question.reserved.map(|most| format!(", at most {most}")).unwrap_or_default();
+            let passed = question.passed.last().map(|why| format!("; before it {why}")).unwrap_or_default();
+            format!("{} for {}{again}{most}{passed}", question.model, question.purpose)
+        }
+        EventKind::ModelAnswered(answered) => match &answered.answer {
+            Answer::Said(reply) if !reply.calls.is_empty() => {
+                format!("calls {}", reply.calls.iter().map(|call| &*call.name).collect::<Vec<_>>().join(", "))
+            }
+            Answer::Said(reply) => shortened(&serde_json::Value::from(&*reply.text)),
+            Answer::Silent(silence) => {
+                format!("nothing{}: {}: {}", if silence.doubt { ", perhaps to be paid" } else { "" }, silence.code, silence.message)
+            }
+        },
+        EventKind::AnswerTaken(purpose, value) => format!("{purpose}: {}", shortened(&to_json(value))),
+        EventKind::ToolsCalled(called) => {
+            let each = called.iter().map(|called| match &called.call {
+                Ok((operation, request)) => format!("{operation} {}", shortened(&to_json(request))),
+                Err(why) => format!("not {}: {why}", called.name),
+            });
+            each.collect::<Vec<_>>().join("; ")
+        }
         _ => String::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
 mod batch;
+mod budgets;
 mod events;
 mod fork;
 mod handing;
@@ -65,6 +66,8 @@ pub(crate) enum Request {
     Emit { event: String, data: Json, by: String, id: String },
     /// Events that came, newest first.
     Events { limit: usize },
+    /// What is taken of each budget.
+    Budgets,
     /// How everything stands.
     Status,
     /// No effect of these leaves.
@@ -252,6 +255,7 @@ impl Desk {
             Request::Answer { id, by, decision, which } => self.decide(&id, &by, &decision, &which).await,
             Request::Emit { event, data, by, id } => self.emit(&event, &data, &by, &id).await,
             Request::Events { limit } => self.listed_events(limit).await,
+            Request::Budgets => self.budgets().await,
             Request::Status => self.status().await,
             Request::Freeze { whose, by, reason } => self.freeze(whose, &by, &reason).await,
             Request::Thaw { whose, by, reason } => self.thaw(whose, &by, &reason).await,

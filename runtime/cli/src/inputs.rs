@@ -1,13 +1,13 @@
 //! Inputs of a flow from a file: one JSON object, or one a line. A broken line is kept with its reason and stops nothing.
 
 use crate::exit::{Exit, Failure};
-use crate::json_keys;
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
+use tradewind_lang::json_keys;
 use tradewind_lang::plan::{Digest, Plan};
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;

@@ -1,5 +1,6 @@
 //! The `tradewind` binary: reads the command line, runs one command, exits with its code. One file a command.
 
+mod all_models;
 mod arguments;
 mod became;
 mod changes;
@@ -16,7 +17,6 @@ mod host;
 mod http;
 mod inputs;
 mod interrupts;
-mod json_keys;
 mod lacking;
 mod last_plan;
 mod listing;
@@ -67,6 +67,7 @@ fn main() -> std::process::ExitCode {
         Command::Approvals(options) => command::approvals::run(place, options),
         Command::Undo(options) => command::undo::run(place, options),
         Command::DeadLetters(options) => command::dead_letters::run(place, options),
+        Command::Budget { format } => command::budget::run(place, *format),
         Command::Models(options) => command::models::run(place, options),
         Command::Twin(options) => twin_process::serve(options),
         Command::Lock => command::lock::run(&arguments.place),

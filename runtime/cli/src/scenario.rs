@@ -9,6 +9,7 @@ use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
 use tradewind_engine::ports::{BoxFuture, Classification, Clock, Models};
+use tradewind_engine::question::{Answer, Prompt, Reply, Usage};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_engine::twin::{ManualClock, MemoryLog};
 use tradewind_lang::conform;
@@ -16,6 +17,7 @@ use tradewind_lang::expr::Resolve;
 use tradewind_lang::plan::{Model, Plan, Rung, StepKind};
 use tradewind_lang::scenario::{self, Action, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
+use tradewind_models::OfflineModels;
 
 /// Virtual time that passes for each look at an engine that waits for its clock.
 const LOOK: i64 = 1_000_000;
@@ -29,6 +31,8 @@ const LOOKS: u32 = 2_000;
 /// Models of a scenario: mocked answers first, the real ones for the rest.
 struct MockedModels {
     mocks: BTreeMap<String, Classification>,
+    /// What a model says at a step, as JSON.
+    said: BTreeMap<String, String>,
     real: Arc<dyn Models>,
 }
 
@@ -39,6 +43,31 @@ impl Models for MockedModels {
             None => self.real.classify(model, labels, text),
         }
     }
+
+    /// Nothing behind a network is reached: what is not mocked, the twin says.
+    fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {
+        let answer = match self.said.get(&*prompt.step) {
+            Some(text) => {
+                let usage = Some(Usage::default());
+                Answer::Said(Reply { text: text.as_str().into(), calls: Vec::new(), usage, by: "mock".into(), hedged: false, took: 0 })
+            }
+            None => OfflineModels::say(&prompt),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// What the mocked steps say that ask a model for a whole record.
+fn said(plan: &Plan, scenario: &Scenario) -> BTreeMap<String, String> {
+    let steps = plan.flows.get(&scenario.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
+    let writes =
+        |name: &String| steps.iter().any(|step| step.name == *name && matches!(step.kind, StepKind::Generate(_) | StepKind::Agent(_)));
+    let mocks = scenario.mocks.iter().filter(|(name, _)| writes(name));
+    let text = |fields: &[(String, Value)]| {
+        let record: Record = fields.iter().cloned().collect();
+        conform::to_json(&Value::Record(Arc::new(record))).to_string()
+    };
+    mocks.map(|(name, fields)| (name.clone(), text(fields))).collect()
 }
 
 /// The answers that a scenario gives to models, by model: those of the routes of the steps it mocks.
@@ -49,8 +78,10 @@ fn mocks(plan: &Plan, scenario: &Scenario) -> Result<BTreeMap<String, Classifica
         let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
         let label = field("label").and_then(Value::as_str).unwrap_or_default().to_owned();
         let confidence = if let Some(Value::Double(confidence)) = field("confidence") { *confidence } else { 1.0 };
-        let Some(StepKind::Classify { route, .. }) = steps.iter().find(|step| step.name == *name).map(|step| &step.kind) else {
-            return Err(format!("`{name}` asks no model, so it cannot be mocked: only a `classify` step can"));
+        let route = match steps.iter().find(|step| step.name == *name).map(|step| &step.kind) {
+            Some(StepKind::Classify { route, .. }) => route,
+            Some(StepKind::Generate(_) | StepKind::Agent(_)) => continue,
+            _ => return Err(format!("`{name}` asks no model, so it cannot be mocked")),
         };
         for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
             if let Rung::Candidate { model } = rung {
@@ -106,7 +137,7 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
         twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
     }
     let clock = Arc::new(ManualClock::at(scenario.at));
-    let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, real: models });
+    let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, said: said(plan, scenario), real: models });
     let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
     Ok(Stage { scenario, engine, clock, twins, run: None, told: 0 })

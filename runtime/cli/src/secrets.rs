@@ -6,21 +6,23 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use tradewind_connectors::hook::routes::OpenSecrets;
 use tradewind_engine::engine::Engine;
-use tradewind_lang::plan::SecretSource;
+use tradewind_lang::plan::{Plan, SecretSource};
 
 /// Opens secrets by name, as the plan of that moment says where they are.
 pub(crate) fn opener(engine: Engine) -> OpenSecrets {
-    Arc::new(move |name| {
-        let active = engine.active();
-        let Some(source) = active.plan.project.secrets.get(name) else { return Vec::new() };
-        match open(source) {
-            Ok(text) => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
-            Err(why) => {
-                tracing::warn!("the secret `{name}` cannot be read: {why}");
-                Vec::new()
-            }
+    Arc::new(move |name| of_plan(&engine.active().plan, name))
+}
+
+/// The values of a secret of a plan; none where it cannot be read.
+pub(crate) fn of_plan(plan: &Plan, name: &str) -> Vec<String> {
+    let Some(source) = plan.project.secrets.get(name) else { return Vec::new() };
+    match open(source) {
+        Ok(text) => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        Err(why) => {
+            tracing::warn!("the secret `{name}` cannot be read: {why}");
+            Vec::new()
         }
-    })
+    }
 }
 
 /// What a secret holds.

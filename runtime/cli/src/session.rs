@@ -1,5 +1,6 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
+use crate::all_models::{AllModels, Keys};
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
 use crate::exit::{Exit, Failure};
@@ -18,7 +19,6 @@ use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::ports::{Clock, StoreError};
 use tradewind_lang::code::run;
 use tradewind_lang::plan::Plan;
-use tradewind_models::LocalModels;
 use tradewind_store::SurrealLog;
 
 /// How a session is opened.
@@ -100,7 +100,8 @@ impl Session {
         };
         let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
-        let models = LocalModels::new(repository.at_work(), folder.join("models"));
+        let keys = Keys::of(&plan);
+        let models = AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, keys.clone());
         let config = Config {
             plan: plan.clone(),
             log: crash::wrapped(store.clone())?,
@@ -118,6 +119,7 @@ impl Session {
             wanted_by: wanted_by.map(Arc::from),
         };
         let engine = Engine::open(config).await.map_err(store_failure)?;
+        keys.follow(&engine);
         let active = engine.active();
         if options.perform && active.digest != plan.digest() && repository.followed.is_none() {
             tell!("plan {} is at work: somebody went back to it from the plan of these files", active.digest.short());

@@ -1,115 +1,24 @@
-//! The egress guard: which hosts and addresses a connector may reach. It refuses; it never rewrites.
-//!
-//! Three checks: the base URL names a declared host in its plain spelling; an address literal is public; and whatever a name
-//! resolves to is public at the moment of connecting, so that a name cannot be turned inward between check and use.
-//! Loopback is reachable only where the base URL spells it out.
+//! Base URLs and names of connectors, held against the egress guard of the engine at the moment of use.
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use tradewind_engine::egress::{self, Parsed, admit};
 
 /// Checks a base URL against the declared hosts; the error is for people.
 pub(crate) fn base_url(text: &str, hosts: &[String]) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("the base URL cannot be read: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("the base URL has the scheme `{}`; only http and https can be reached", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
-        return Err("the base URL holds a user name or a password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("the base URL holds a query or a fragment".to_owned());
-    }
-    let host = url.host_str().unwrap_or_default();
-    if !hosts.is_empty() && !hosts.iter().any(|declared| declared.eq_ignore_ascii_case(host)) {
-        return Err(format!("`{host}` is not among the connector's declared hosts"));
-    }
-    if let Some(address) = literal(host) {
-        // `0x7f.1`, `2130706433` or `127.0.0.1.` mean an address without looking like it; a person who reads the file must see it.
-        if !written_plainly(text, host) {
-            return Err(format!("the base URL means {address} without spelling it so"));
-        }
-        if !address.is_loopback() && !is_public(address) {
-            return Err(refusal(address));
-        }
-    }
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let has_query = url.query().is_some() || url.fragment().is_some();
+    let parsed = Parsed { scheme: url.scheme(), host: url.host_str().unwrap_or_default(), has_user, has_query };
+    egress::check(text, parsed, hosts)?;
     Ok(url)
 }
 
 /// Whether the URL is of this machine, in so many words.
 pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    host == "localhost" || literal(host).is_some_and(|address| address.is_loopback())
+    egress::is_loopback(url.host_str().unwrap_or_default())
 }
-
-fn authority(text: &str) -> &str {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest)
-}
-
-fn written_plainly(text: &str, host: &str) -> bool {
-    let rest = authority(text).strip_prefix(host);
-    rest.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit())))
-}
-
-fn literal(host: &str) -> Option<IpAddr> {
-    host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host).parse().ok()
-}
-
-fn refusal(address: IpAddr) -> String {
-    format!("{address} is not a public address")
-}
-
-/// Whether an address is one of the open Internet (IANA special-purpose registries; cloud metadata addresses).
-pub(crate) fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let refused = match address.octets() {
-        [0 | 10 | 127 | 224..=255, ..] => true,       // this network, private, loopback, multicast, reserved
-        [100, 64..=127, ..] => true,                  // carrier-grade NAT; 100.100.100.200 is a metadata address
-        [169, 254, ..] => true,                       // link-local; 169.254.169.254 is the metadata address
-        [172, 16..=31, ..] | [192, 168, ..] => true,  // private
-        [192, 0, 0 | 2, _] => true,                   // protocol assignments, documentation
-        [192, 88, 99, _] => true,                     // 6to4 relays
-        [198, 18 | 19, ..] => true,                   // benchmarks
-        [198, 51, 100, _] | [203, 0, 113, _] => true, // documentation
-        [168, 63, 129, 16] => true,                   // a cloud's host agent, reachable from every machine in it
-        _ => false,
-    };
-    !refused
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let refused = match segments {
-        // Only 2000::/3 is handed out: this refuses ::1, ::, mapped and compatible IPv4, NAT64, ULA, link-local, multicast.
-        [first, ..] if !(0x2000..0x4000).contains(&first) => true,
-        [0x2001, 0x0000..=0x01ff, ..] => true, // protocol assignments, Teredo, ORCHID
-        [0x2001, 0x0db8, ..] => true,          // documentation
-        [0x2002, ..] => true,                  // 6to4: carries any IPv4 address
-        [0x3fff, 0x0000..=0x0fff, ..] => true, // documentation
-        _ => false,
-    };
-    !refused
-}
-
-/// A name that leads somewhere it may not.
-#[derive(Debug)]
-pub(crate) struct NotPublic(IpAddr);
-
-impl fmt::Display for NotPublic {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&refusal(self.0))
-    }
-}
-
-impl std::error::Error for NotPublic {}
 
 /// Resolves names and hands on only addresses that may be reached. One bad address spoils the name.
 #[derive(Debug, Clone, Copy)]
@@ -123,16 +32,4 @@ impl Resolve for GuardedResolver {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
-}
-
-/// Whether a name may lead to these addresses.
-pub(crate) fn admit(name: &str, addresses: impl Iterator<Item = IpAddr>) -> Result<(), NotPublic> {
-    for address in addresses {
-        // The base URL check has seen to it that `localhost` stands there in so many words.
-        let own = name == "localhost" && address.is_loopback();
-        if !own && !is_public(address) {
-            return Err(NotPublic(address));
-        }
-    }
-    Ok(())
 }

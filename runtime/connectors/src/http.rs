@@ -3,7 +3,7 @@
 //! It retries nothing, follows no redirection and decides nothing: what became of the call is told by `answer`.
 
 use crate::answer::{Body, Exchange, Received, conclude, measured};
-use crate::egress::{self, GuardedResolver, NotPublic};
+use crate::egress::{self, GuardedResolver};
 use crate::manners::{Observe, Observed};
 use crate::prepare::{Prepared, prepare};
 use crate::redact::redact;
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tradewind_engine::egress::NotPublic;
 use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors};
 use tradewind_lang::plan::{Connector, Micros};
 

@@ -17,6 +17,8 @@ pub enum ApprovalKind {
     Act,
     /// For an answer that a step needs.
     Ask,
+    /// Whether a run may go on with a draft that no critic accepts, or with which other one.
+    Version,
     /// What became of an effect whose outcome is in doubt: approve means it happened, deny that it did not.
     Settle,
 }

@@ -1,10 +1,12 @@
 //! The books of a shard: everything folded from its log. The executor and recovery fold alike, through here.
 
+use crate::actor::flow_name;
 use crate::arrivals::Arrivals;
 use crate::child::{Parent, Part};
-use crate::event::{Event, EventKind, Outcome};
+use crate::event::{Event, EventKind, Outcome, Used};
 use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
+use crate::kept::Answers;
 use crate::memory::{Fact, Memories};
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
@@ -59,6 +61,8 @@ pub(crate) struct Books<L> {
     pub(crate) frozen: Arc<Frozen>,
     pub(crate) guards: Guards,
     pub(crate) memories: Memories,
+    /// Answers of models that routes keep.
+    pub(crate) kept: Answers,
     /// Open inbox items and their runs.
     pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
     /// Closed inbox items, so that a second answer is told so.
@@ -86,6 +90,7 @@ impl<L: Holds> Books<L> {
             frozen: Arc::default(),
             guards: Guards::default(),
             memories: Memories::default(),
+            kept: Answers::default(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
             arrivals: Arrivals::default(),
@@ -123,6 +128,9 @@ impl<L: Holds> Books<L> {
             return Ok(None);
         }
         let summary = Arc::new(RunSummary::of(state));
+        if !summary.is_part() {
+            self.guards.forget(run, crate::decide::is_budget);
+        }
         match event.kind {
             _ if summary.is_part() => {}
             EventKind::RunCompleted { .. } => self.completed += 1,
@@ -158,10 +166,12 @@ impl<L: Holds> Books<L> {
             }
             (Part::OnFailure, None) => (around.graph.on_failure().ok_or_else(nothing)?.clone(), Some(Arc::new(around.clone()))),
             (Part::Flow, Some(Phase::Flow { .. })) => {
-                let Some(StepKind::Begin(begin)) = parent.step.and_then(|id| around.graph.step(id)).map(|step| &step.kind) else {
-                    return Err(nothing());
+                let flow = match parent.step.and_then(|id| around.graph.step(id)).map(|step| &step.kind) {
+                    Some(StepKind::Begin(begin)) => begin.flow.clone(),
+                    Some(StepKind::Agent(acting)) => acting.actor.as_ref().map(|(name, _)| flow_name(name)).ok_or_else(nothing)?,
+                    _ => return Err(nothing()),
                 };
-                (around.pinned.flow(&begin.flow).ok_or_else(nothing)?.clone(), None)
+                (around.pinned.flow(&flow).ok_or_else(nothing)?.clone(), None)
             }
             _ => return Err(nothing()),
         };
@@ -257,6 +267,18 @@ impl<L: Holds> Books<L> {
                 (Some(key), Outcome::Done(_)) if !planted(Bug::GuardsFreedByDone) => self.guards.keep(&key),
                 (Some(key), _) => self.guards.release(&key),
                 (None, _) => {}
+            },
+            EventKind::StepCompleted { value } if matches!(&event.used, Used::Said(label) if &*label.tier == "remote") => {
+                let step = event.header.step.as_ref().map(|step| step.id);
+                let talk = self.live(run).and_then(|live| live.state_mut().step(step?)?.talk.clone());
+                let same = talk.and_then(|talk| talk.question.as_ref()?.same);
+                same.into_iter().for_each(|same| self.kept.keep(same, (event.header.seq, at), value));
+            }
+            EventKind::ModelAsked(question) => self.guards.hold(&question.key, &question.claims, at),
+            EventKind::ModelAnswered(answered) => match answered.spent {
+                Some(spent) => self.guards.spend(&answered.key, spent, at),
+                // What nobody knows stays reserved.
+                None => self.guards.keep(&answered.key),
             },
             EventKind::ApprovalRequested(approval) => {
                 self.inbox.insert(approval.id.clone(), run.clone());

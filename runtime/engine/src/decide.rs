@@ -5,18 +5,24 @@
 
 mod act;
 mod advance;
+mod agent;
 mod answered;
 mod before;
+mod budget;
 pub(crate) mod children;
+mod choice;
 mod claimed;
 mod control;
+mod draft;
 mod due;
 mod effect;
 pub(crate) mod inherit;
 mod model;
 mod person;
+mod question;
 mod read;
 mod resume;
+mod revise;
 mod start;
 mod undo;
 mod wait;
@@ -29,15 +35,17 @@ use crate::failure::{Failure, FailureKind};
 use crate::fork::Forked;
 use crate::pinned::Pinned;
 use crate::ports::{Call, CallOutcome, Classification};
+use crate::question::{Answer, Kept, Looked, Prompt};
 use crate::scope::StepScope;
 use crate::state::{Phase, RunState, Standing};
 use crate::undo::Reversal;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
-use tradewind_lang::plan::{Bindings, Connector, Model, OnError, Operation, StepId};
+use tradewind_lang::plan::{Bindings, Connector, Digest, Micros, Model, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
 
+pub(crate) use budget::{cap_of, is_budget, rule_of};
 pub(crate) use wait::takes;
 
 /// The instant of a decision: all it may know of time.
@@ -162,6 +170,24 @@ pub enum Input {
         /// The answer.
         result: Result<Classification, String>,
     },
+    /// A model behind a network answered, or did not.
+    Said {
+        /// The step.
+        step: StepId,
+        /// Which of its questions.
+        number: u32,
+        /// What became of it.
+        answer: Answer,
+    },
+    /// An answer that was kept was looked for.
+    Kept {
+        /// The step.
+        step: StepId,
+        /// Where its ladder stands.
+        looked: Looked,
+        /// The answer.
+        found: Option<Kept>,
+    },
     /// An attempt at an effect ended.
     Performed {
         /// The step.
@@ -274,6 +300,24 @@ pub enum Effect {
         labels: Arc<[String]>,
         /// The text.
         text: Arc<str>,
+    },
+    /// Ask a model behind a network; the question is durable.
+    Say {
+        /// The step.
+        step: StepId,
+        /// Everything that the provider needs.
+        prompt: Arc<Prompt>,
+    },
+    /// Look for an answer that was kept.
+    LookKept {
+        /// The step.
+        step: StepId,
+        /// Where its ladder stands.
+        looked: Looked,
+        /// What tells equal questions.
+        same: Digest,
+        /// No older than this.
+        max_age: Micros,
     },
     /// Perform a write; its intent is durable.
     Perform {
@@ -397,6 +441,8 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::FoundDone { step, found } => undo::found(&mut round, *step, found),
         Input::Recalled { step, facts } => read::recalled(&mut round, *step, facts),
         Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
+        Input::Said { step, number, answer } => question::heard(&mut round, *step, *number, answer),
+        Input::Kept { step, looked, found } => draft::kept(&mut round, *step, looked, found.as_ref()),
         Input::Performed { step, attempt, outcome } => effect::performed(&mut round, *step, *attempt, outcome),
         Input::LookedUp { step, attempt, tries, unreached, outcome } => {
             effect::looked_up(&mut round, *step, *attempt, (*tries, *unreached), outcome);
@@ -440,17 +486,27 @@ impl Round<'_> {
             Effect::Read { step, attempt: 1, .. }
             | Effect::FindDone { step, .. }
             | Effect::Recall { step, .. }
+            | Effect::LookKept { step, .. }
             | Effect::Classify { step, .. }
                 if matches!(self.state.step(*step).map(|step| &step.phase), Some(Phase::Ready)) =>
             {
                 self.state.mark_asking(*step);
                 self.limit(*step, self.now);
             }
-            Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
+            Effect::Read { step, .. }
+            | Effect::FindDone { step, .. }
+            | Effect::Recall { step, .. }
+            | Effect::LookKept { step, .. }
+            | Effect::Classify { step, .. } => {
                 self.state.mark_asking(*step);
             }
             Effect::Begin { step, child } => self.state.mark_issued(*step, child.parent.part),
-            Effect::Perform { .. } | Effect::Lookup { .. } | Effect::Listen { .. } | Effect::Timer { .. } | Effect::EndChildren { .. } => {}
+            Effect::Say { .. }
+            | Effect::Perform { .. }
+            | Effect::Lookup { .. }
+            | Effect::Listen { .. }
+            | Effect::Timer { .. }
+            | Effect::EndChildren { .. } => {}
         }
         self.decision.effects.push(effect);
     }

@@ -2,6 +2,7 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+mod budgets;
 mod fork;
 mod inlet;
 pub(crate) mod prepare;
@@ -30,6 +31,7 @@ use tradewind_lang::value::Value;
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
 pub use crate::trigger::typed_record;
+pub use budgets::BudgetState;
 pub use fork::{ForkError, PlannedFork};
 pub use inlet::{Address, Answer, ReceiveError};
 pub use steer::{Adoption, SteerError};

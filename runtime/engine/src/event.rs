@@ -4,6 +4,7 @@
 
 mod blob;
 mod describe;
+mod talk;
 
 pub use blob::Blob;
 pub(crate) use describe::Fields;
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::fork::{Forked, Inherited, Kept};
 use crate::frozen::Scope;
 use crate::guard::Claim;
+use crate::question::{Answered, Called, Label, Looked, Purpose, Question};
 use crate::undo::Reversal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -107,6 +109,10 @@ pub enum Used {
         /// Why each earlier rung gave no answer.
         refused: Vec<String>,
     },
+    /// Who answered what a model was to say, of which tier, and how old the answer is, in microseconds.
+    Said(Label),
+    /// An answer that was kept was looked for, and none was found.
+    NothingKept(Looked),
     /// The events that hold the recalled facts.
     Facts {
         /// Their seqs.
@@ -392,6 +398,14 @@ pub enum EventKind {
         /// Whether the run goes on without it.
         goes_on: bool,
     },
+    /// A model may be asked from now on.
+    ModelAsked(Arc<Question>),
+    /// What became of it.
+    ModelAnswered(Arc<Answered>),
+    /// What a model said was taken: a judgement of a draft, or its next version.
+    AnswerTaken(Purpose, Value),
+    /// A model called tools: each becomes a step, or is refused.
+    ToolsCalled(Arc<[Called]>),
     /// A person is asked.
     ApprovalRequested(Arc<Approval>),
     /// A person answered.
@@ -550,6 +564,10 @@ impl EventKind {
             Self::EffectAttempted { .. } => "effect-attempted",
             Self::EffectSettled { .. } => "effect-settled",
             Self::EffectDenied { .. } => "effect-denied",
+            Self::ModelAsked(_) => "model-asked",
+            Self::ModelAnswered(_) => "model-answered",
+            Self::AnswerTaken(..) => "answer-taken",
+            Self::ToolsCalled(_) => "tools-called",
             Self::ApprovalRequested(_) => "approval-requested",
             Self::ApprovalAnswered { .. } => "approval-answered",
             Self::ApprovalExpired { .. } => "approval-expired",

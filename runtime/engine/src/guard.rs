@@ -255,6 +255,42 @@ impl Guards {
         self.open.remove(effect);
     }
 
+    /// It is certain what was spent of what was taken: of each sum of money the rest is free again.
+    pub fn spend(&mut self, effect: &Arc<str>, spent: Money, now: i64) {
+        let Some(claims) = self.open.get(effect).cloned() else { return };
+        self.release(effect);
+        let of = |claim: &Claim| match claim {
+            Claim::Limit { rule, by, max, span, escalates, .. } if !spent.amount.is_zero() => {
+                let (rule, by, amount) = (rule.clone(), by.clone(), Amount::Money(spent));
+                Some(Claim::Limit { rule, by, amount, max: *max, span: *span, escalates: *escalates })
+            }
+            _ => None,
+        };
+        let claims: Vec<Claim> = claims.iter().filter_map(of).collect();
+        self.hold(effect, &claims, now);
+        self.keep(effect);
+    }
+
+    /// Nothing is counted any more for what has ended, such as a run with a budget of its own; `of` says of which limits.
+    pub fn forget(&mut self, by: &str, of: impl Fn(&str) -> bool) {
+        let ledgers = self.ledgers.iter_mut().filter(|(rule, _)| of(rule));
+        ledgers.for_each(|(_, ledgers)| drop(ledgers.remove(by)));
+    }
+
+    /// What is taken of a limit as of now, by what it is counted apart for.
+    pub fn taken(&mut self, rule: &str, span: Span, now: i64) -> Vec<(Arc<str>, Amount)> {
+        self.now = self.now.max(now);
+        let now = self.now;
+        let ledgers = self.ledgers.get_mut(rule).into_iter().flatten();
+        let taken = ledgers.flat_map(|(by, ledger)| {
+            ledger.turn(span, now);
+            ledger.sums.iter().map(|sum| (by.clone(), *sum)).collect::<Vec<_>>()
+        });
+        let mut taken: Vec<(Arc<str>, Amount)> = taken.collect();
+        taken.sort_by(|(one, _), (two, _)| one.cmp(two));
+        taken
+    }
+
     /// The effect certainly did not happen: its claims are free again.
     pub fn release(&mut self, effect: &str) {
         let Some(claims) = self.open.remove(effect) else { return };

@@ -78,6 +78,13 @@ pub fn batch_id(run: &str, step: &str, rules: &[String], teams: &[String]) -> Ar
     hexadecimal(digest.get(..8).unwrap_or(&digest))
 }
 
+/// The name of a question to a model: of run, step and number.
+#[must_use]
+pub fn question_key(run: &str, step: &str, number: u32) -> Arc<str> {
+    let digest = digest(&["question", run, step, &number.to_string()]);
+    hexadecimal(digest.get(..16).unwrap_or(&digest))
+}
+
 /// A number from 0 up to 1 that only depends on an effect and an attempt: jitter that a replay repeats.
 #[must_use]
 pub fn jitter(effect: &str, attempt: u32) -> f64 {

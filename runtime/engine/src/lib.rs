@@ -2,6 +2,7 @@
 //!
 //! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
+mod actor;
 pub mod approval;
 pub mod arrival;
 mod arrivals;
@@ -12,6 +13,7 @@ pub mod clock;
 pub mod codec;
 pub mod contract;
 pub mod decide;
+pub mod egress;
 pub mod engine;
 pub mod event;
 mod executor;
@@ -19,15 +21,18 @@ pub mod failure;
 mod fit;
 pub mod fork;
 pub mod frozen;
+mod grounded;
 pub mod guard;
 pub mod history;
 mod hours;
+mod kept;
 pub mod key;
 pub mod memory;
 pub mod pinned;
 mod planted;
 pub mod policy;
 pub mod ports;
+pub mod question;
 pub mod recover;
 pub mod replay;
 pub mod schedule;

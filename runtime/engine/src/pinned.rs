@@ -2,12 +2,15 @@
 //!
 //! Worked out once for each plan, so that a step costs no search.
 
+use crate::actor;
 use crate::policy::Zone;
+use crate::question::Called;
 use crate::trigger::Triggers;
 use crate::undo::{AGAIN, Back, Reversal, UNDO};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use tradewind_lang::plan::{Bounds, Digest, Flow, OnError, Plan, Policy, Step, StepId, StepKind, Terms};
+use tradewind_lang::expr::Expr;
+use tradewind_lang::plan::{Bindings, Bounds, Digest, EffectKind, Flow, OnError, Plan, Policy, Step, StepId, StepKind, Terms};
 use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::{Record, Value};
 
@@ -53,6 +56,10 @@ impl Pinned {
         }
         let mut flows: HashMap<String, Arc<FlowGraph>> =
             plan.flows.iter().map(|(name, flow)| (name.clone(), Arc::new(FlowGraph::new(&plan, flow)))).collect();
+        for agent in plan.agents.values() {
+            let flow = Arc::new(actor::flow_of(&plan, agent));
+            flows.insert(flow.name.clone(), Arc::new(FlowGraph::new(&plan, &flow)));
+        }
         for (name, summary) in [(UNDO, "Takes effects back"), (AGAIN, "Does effects again that had failed")] {
             flows.insert(name.to_owned(), Arc::new(FlowGraph::built_in(&plan, name, summary)));
         }
@@ -100,6 +107,8 @@ pub struct Node {
     pub is_member: bool,
     /// For a step that the run added to take an effect back: that effect.
     pub reverses: Option<Arc<Reversal>>,
+    /// For a call of an agent that reads text from outside: a person looks at it, whatever the policies say.
+    pub steered: bool,
 }
 
 /// A flow as a graph.
@@ -118,6 +127,13 @@ pub struct FlowGraph {
     bodies: HashMap<StepId, Arc<FlowGraph>>,
     on_failure: Option<Arc<FlowGraph>>,
     places: HashMap<String, StepId>,
+    /// Operations that change nothing, for tools.
+    reads: Arc<HashSet<String>>,
+}
+
+/// A value as an expression.
+fn constant(value: &Value) -> Expr {
+    Expr::constant(value.clone(), Ty::Json)
 }
 
 impl FlowGraph {
@@ -161,7 +177,10 @@ impl FlowGraph {
             }
         }
         let name = flow.name.as_str().into();
-        Self { flow: flow.clone(), name, nodes, top, body, bodies: HashMap::new(), on_failure: None, places }
+        let reads = plan.operations.values().filter(|operation| operation.effect == EffectKind::Read);
+        let talks = flow.steps.iter().any(|step| matches!(step.kind, StepKind::Agent(_)));
+        let reads = Arc::new(reads.filter(|_| talks).map(|operation| operation.name.clone()).collect());
+        Self { flow: flow.clone(), name, nodes, top, body, bodies: HashMap::new(), on_failure: None, places, reads }
     }
 
     /// The graph of the body of an `each`.
@@ -233,6 +252,7 @@ impl FlowGraph {
                 labels: Arc::from([]),
                 is_member: true,
                 reverses: Some(reversal.clone()),
+                steered: false,
             });
             if let Some(before) = last.and_then(|last| graph.nodes.get_mut(usize::from(last.0))) {
                 before.dependents.push(id);
@@ -248,6 +268,70 @@ impl FlowGraph {
         }
         graph.flow = Arc::new(flow);
         graph
+    }
+
+    /// The same with a step for each tool call that is let through, one after the other, inside an agent's step. The second value
+    /// says which step each call became; `before` is how many calls there were.
+    #[must_use]
+    pub fn with_tool_calls(&self, agent: StepId, called: &[Called], before: usize) -> (Self, Vec<Option<StepId>>) {
+        let mut graph = self.clone();
+        let mut flow = Flow::clone(&self.flow);
+        let around = self.node(agent).map_or("agent", |node| &*node.name).to_owned();
+        let steered = matches!(self.step(agent).map(|step| &step.kind), Some(StepKind::Agent(acting)) if acting.reads_outside);
+        let mut added: Vec<StepId> = Vec::new();
+        let mut steps = Vec::new();
+        for (call, number) in called.iter().zip(before + 1..) {
+            let (Ok(id), Ok((operation, request))) = (u16::try_from(flow.steps.len()).map(StepId), &call.call) else {
+                steps.push(None);
+                continue;
+            };
+            let name = format!("{around}.{number}");
+            let request: Bindings = match request {
+                Value::Record(fields) => fields.0.iter().map(|(name, value)| (name.to_string(), constant(value))).collect(),
+                _ => Bindings::new(),
+            };
+            let operation = operation.to_string();
+            let kind = match self.reads.contains(&operation) {
+                true => StepKind::Call { operation, request },
+                false => StepKind::Act { operation, request, evidence: Vec::new(), stage: None },
+            };
+            let depends: Vec<StepId> = added.last().copied().into_iter().collect();
+            let (blockers, bounds) = (u16::from(!depends.is_empty()), Bounds::default());
+            let (on_error, within) = (OnError::Skip, Some((agent, 0)));
+            flow.steps.push(Step {
+                name: name.clone(),
+                within,
+                when: None,
+                depends,
+                on_error,
+                skip_denied: true,
+                bounds,
+                kind,
+                ty: Ty::Json,
+            });
+            let (name, labels) = (Arc::<str>::from(name), Arc::from([]));
+            if let Some(last) = added.last().and_then(|last| graph.nodes.get_mut(usize::from(last.0))) {
+                last.dependents.push(id);
+            }
+            graph.places.insert(name.to_string(), id);
+            graph.nodes.push(Node {
+                name,
+                dependents: Vec::new(),
+                blockers,
+                arms: Vec::new(),
+                labels,
+                is_member: true,
+                reverses: None,
+                steered,
+            });
+            added.push(id);
+            steps.push(Some(id));
+        }
+        if let Some(node) = graph.nodes.get_mut(usize::from(agent.0)) {
+            node.arms = vec![added];
+        }
+        graph.flow = Arc::new(flow);
+        (graph, steps)
     }
 
     /// A step of the plan.
@@ -283,7 +367,8 @@ fn node(plan: &Plan, step: &Step) -> Node {
         _ => Arc::from([]),
     };
     // A step of another body never starts here.
-    Node { name: step.name.as_str().into(), dependents: Vec::new(), blockers: u16::MAX, arms, labels, is_member: false, reverses: None }
+    let name = step.name.as_str().into();
+    Node { name, dependents: Vec::new(), blockers: u16::MAX, arms, labels, is_member: false, reverses: None, steered: false }
 }
 
 /// The steps around a step, from the nearest.

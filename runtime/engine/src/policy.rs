@@ -34,7 +34,7 @@ impl Zone {
     }
 
     /// The calendar day of an instant, counted from 1970-01-01.
-    fn day(&self, at: i64) -> Result<i64, String> {
+    pub(crate) fn day(&self, at: i64) -> Result<i64, String> {
         let zone = self.0.as_ref().map_err(Clone::clone)?;
         let instant = jiff::Timestamp::from_microsecond(at).map_err(|error| error.to_string())?;
         let offset = i64::from(zone.to_offset(instant).seconds());

@@ -3,6 +3,7 @@
 //! Every port has an in-memory twin in this crate and one contract suite that twin and real thing both pass.
 //! Adapters perform; they do not decide.
 
+use crate::question::{Answer, Prompt, Silence};
 use crate::segment::Segment;
 use std::future::Future;
 use std::pin::Pin;
@@ -160,6 +161,12 @@ pub struct Classification {
 pub trait Models: Send + Sync + 'static {
     /// Classifies a text into one of `labels`. The error is for people.
     fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>>;
+
+    /// Asks a model behind a network, once. It retries, repairs and judges nothing: the engine does.
+    fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {
+        let message = format!("nothing here reaches the model `{}`", prompt.model.name);
+        Box::pin(std::future::ready(Answer::Silent(Silence::free("unreachable", message, false))))
+    }
 }
 
 /// The clock.

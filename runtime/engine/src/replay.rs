@@ -11,6 +11,7 @@ use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::Failure;
 use crate::pinned::Pinned;
 use crate::ports::{CallFailure, CallOutcome, Classification, LogStore, StoreError};
+use crate::question::{Kept, Looked};
 use crate::recover::{Reader, events_of};
 use crate::state::{Phase, RESTART, RunState};
 use std::sync::Arc;
@@ -124,6 +125,7 @@ fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: 
     if let Input::Read { step, .. }
     | Input::FoundDone { step, .. }
     | Input::Recalled { step, .. }
+    | Input::Kept { step, .. }
     | Input::Classified { step, .. }
     | Input::Due { timer: Timer::Step(step) } = &input
     {
@@ -147,7 +149,7 @@ fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
                 break;
             }
             // What the guards refused was decided and not logged; what followed from that is the next decision.
-            if !matches!(draft.kind, EventKind::IntentRecorded(_) | EventKind::ApprovalRequested(_)) {
+            if !matches!(draft.kind, EventKind::IntentRecorded(_) | EventKind::ModelAsked(_) | EventKind::ApprovalRequested(_)) {
                 return Err(differs(Some(draft)));
             }
         }
@@ -171,7 +173,7 @@ fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {
 /// The input that a decision answered, from its first event.
 fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
-    if let Some(input) = of_whole_or_wait(event, step) {
+    if let Some(input) = of_whole_or_wait(event, step).or_else(|| of_talk(event, step)) {
         return input;
     }
     match (&event.kind, &event.used) {
@@ -232,6 +234,22 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (_, Used::Guard { over, refused }) => Input::ClaimRefused { step, refused: refused.clone(), over: over.clone() },
         _ => Input::Advance,
     }
+}
+
+/// The same for what a step and its models say to each other.
+fn of_talk(event: &Event, step: StepId) -> Option<Input> {
+    Some(match (&event.kind, &event.used) {
+        (_, Used::NothingKept(looked)) => Input::Kept { step, looked: looked.clone(), found: None },
+        (EventKind::StepCompleted { value }, Used::Said(label)) if label.seq.is_some() => {
+            let (passed, barred) = (label.passed.clone(), Vec::new());
+            let looked = Looked { next: label.rung.saturating_add(1), since: event.header.at, passed, barred };
+            let kept = Kept { seq: label.seq.unwrap_or_default(), at: event.header.at.saturating_sub(label.age), value: value.clone() };
+            Input::Kept { step, looked, found: Some(kept) }
+        }
+        (EventKind::ModelAnswered(_), Used::Restart) => Input::Resume,
+        (EventKind::ModelAnswered(answered), _) => Input::Said { step, number: answered.number, answer: answered.answer.clone() },
+        _ => return None,
+    })
 }
 
 /// The same for what concerns a run as a whole, its parts and its waits.

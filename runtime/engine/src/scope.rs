@@ -2,6 +2,7 @@
 
 use crate::child::Part;
 use crate::state::{Phase, RunState};
+use std::sync::Arc;
 use tradewind_lang::expr::Resolve;
 use tradewind_lang::plan::{Each, StepKind};
 use tradewind_lang::value::{Record, Value};
@@ -112,6 +113,28 @@ fn steps_of(state: &RunState) -> Record {
         record.0.push((node.name.clone(), value));
     }
     record
+}
+
+/// A scope with a few names more.
+pub(crate) struct Beside<'a> {
+    pub(crate) scope: &'a dyn Resolve,
+    pub(crate) names: &'a [(Arc<str>, Value)],
+}
+
+impl Resolve for Beside<'_> {
+    fn resolve(&self, name: &str) -> Option<Value> {
+        self.own(name).cloned().or_else(|| self.scope.resolve(name))
+    }
+
+    fn lend(&self, name: &str) -> Option<&Value> {
+        self.own(name).or_else(|| self.scope.lend(name))
+    }
+}
+
+impl Beside<'_> {
+    fn own(&self, name: &str) -> Option<&Value> {
+        self.names.iter().rev().find(|(other, _)| **other == *name).map(|(_, value)| value)
+    }
 }
 
 /// A scope with one name more.

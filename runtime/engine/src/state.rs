@@ -9,10 +9,11 @@ mod inherit;
 mod phase;
 mod settle;
 mod sleep;
+mod talk;
 mod undo;
 
 use crate::child::Parent;
-use crate::event::{Event, EventKind, SkipReason};
+use crate::event::{Event, EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::fork::Forked;
 use crate::frozen::Frozen;
@@ -26,6 +27,7 @@ use tradewind_lang::value::Value;
 
 pub use children::{Handled, Items};
 pub use phase::{Asked, DoneEffect, OpenEffect, Phase, PreImage, Sleep, Standing, StepState};
+pub use talk::Talk;
 
 /// The state of one run.
 #[derive(Debug, Clone)]
@@ -159,6 +161,9 @@ impl RunState {
     pub fn apply(&mut self, event: &Event) {
         let header = &event.header;
         self.fold(header.step.as_ref().map(|step| step.id), &event.kind, event.cost, Some(&header.actor), header.at, header.seq);
+        if let (Used::Said(label), Some(step)) = (&event.used, &header.step) {
+            self.note_label(step.id, label);
+        }
     }
 
     /// A step.
@@ -253,7 +258,7 @@ impl RunState {
     pub fn mark_asking(&mut self, id: StepId) {
         let Some(step) = self.steps.get_mut(usize::from(id.0)) else { return };
         step.phase = match &step.phase {
-            Phase::Ready => Phase::Asking,
+            Phase::Ready | Phase::Heard => Phase::Asking,
             Phase::Approved(asked) => Phase::Rereading(asked.clone()),
             _ => return,
         };
@@ -366,6 +371,9 @@ impl RunState {
                 self.settle(id, Phase::Denied { rule: rule.as_str().into(), message: message.as_str().into() }, Value::Null, at);
                 self.fail_unless(*goes_on, &Failure::coded(FailureKind::Policy, rule.clone(), message.clone()));
             }
+            EventKind::ModelAsked(_) | EventKind::ModelAnswered(_) | EventKind::AnswerTaken(..) | EventKind::ToolsCalled(_) => {
+                self.fold_talk(id, kind, at);
+            }
             EventKind::ApprovalRequested(approval) => self.ask(id, approval, at, seq),
             EventKind::ApprovalAnswered { verdict, closes, edited, .. } => self.answered(id, actor, verdict, *closes, edited.as_ref(), at),
             EventKind::ApprovalRaised(raised) => self.raise(id, raised),
@@ -378,12 +386,9 @@ impl RunState {
             EventKind::ApprovalWithdrawn { .. } => {
                 self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at);
             }
-            EventKind::WaitBegun { until, event } => self.fall_asleep(id, *until, event.as_ref(), seq),
-            EventKind::WaitEnded { then: None } => self.wake_up(id, at),
-            // What follows says what became of the step.
-            EventKind::WaitEnded { then: Some(_) } => {}
-            EventKind::EventTaken { event, value, .. } => self.take_event(id, *event, value, at),
-            EventKind::EventEmitted(_) => self.settle(id, Phase::Completed(None), Value::record([]), at),
+            EventKind::WaitBegun { .. } | EventKind::WaitEnded { .. } | EventKind::EventTaken { .. } | EventKind::EventEmitted(_) => {
+                self.fold_wait(id, kind, at, seq);
+            }
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
             | EventKind::EventReceived(_)
@@ -405,11 +410,6 @@ impl RunState {
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => {}
         }
-    }
-
-    fn take_event(&mut self, id: StepId, event: u64, value: &Value, at: i64) {
-        self.taken.push(event);
-        self.settle(id, Phase::Completed(None), value.clone(), at);
     }
 
     fn step_failed(&mut self, id: StepId, failure: &Failure, goes_on: bool, at: i64) {

@@ -185,7 +185,7 @@ impl RunDetails {
         let steps = members.map(|(node, step)| {
             let (status, note) = phase(&step.phase);
             let inherited = step.inherited.as_ref().map(|run| format!("inherited from {}", run.get(..12).unwrap_or(run)));
-            let note = inherited.or(note);
+            let note = inherited.or(note).or_else(|| step.label.as_ref().map(|label| label.to_string()));
             StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
         });
         Self { summary: RunSummary::of(state), input: state.input.clone(), steps: steps.collect() }
@@ -197,7 +197,8 @@ fn phase(phase: &Phase) -> (&'static str, Option<String>) {
         Phase::Waiting => ("waiting", None),
         Phase::Ready | Phase::Asking | Phase::Arm { .. } | Phase::Approved(_) | Phase::Rereading(_) => ("running", None),
         Phase::Items(items) => ("running", Some(format!("{} of {} items ended, {} begun", items.ended, items.items.len(), items.begun))),
-        Phase::Flow { .. } => ("running", None),
+        Phase::Flow { .. } | Phase::Heard => ("running", None),
+        Phase::Talking => ("running", Some("a model is asked".to_owned())),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
         Phase::Sleeping(sleep) => ("waits", Some(sleep.to_string())),
         Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),

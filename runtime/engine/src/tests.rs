@@ -1,5 +1,6 @@
 //! Whole flows over twins: what an operator would notice.
 
+mod agents;
 mod answers;
 mod batches;
 mod before;
@@ -7,6 +8,7 @@ mod bounds;
 mod control;
 mod crash;
 mod doubt;
+mod drafts;
 mod events;
 mod forks;
 mod interference;
@@ -16,6 +18,7 @@ mod longest;
 mod parts;
 mod policies;
 mod random;
+mod reflections;
 mod reload;
 mod schedules;
 mod seeds;

@@ -2,8 +2,9 @@
 
 use super::provider::Provider;
 use super::support::{connector, failure, http, operation, probe};
-use crate::egress::{admit, base_url};
+use crate::egress::base_url;
 use std::net::IpAddr;
+use tradewind_engine::egress::admit;
 use tradewind_engine::ports::{CallOutcome, Connectors};
 use tradewind_lang::value::Value;
 

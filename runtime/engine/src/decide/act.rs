@@ -3,6 +3,7 @@
 use super::before::{self, Seen};
 use super::inherit::{self, Place};
 use super::{Effect, Round};
+use crate::actor::agent_of;
 use crate::approval::{Approval, ApprovalKind};
 use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
@@ -21,6 +22,9 @@ use crate::undo::{AGAIN, Back, DONE_AGAIN, TAKEN_BACK};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Escalation, Micros, Operation, Stage, StepId, StepKind};
 use tradewind_lang::value::Value;
+
+/// The compiler saw to it that a person is asked; the policies of now may have changed.
+const UNSEEN: &str = "an agent that reads outside text does nothing that nobody looks at";
 
 /// What a step wants to do.
 struct Wanted {
@@ -97,7 +101,12 @@ fn is_again(round: &Round<'_>) -> bool {
 /// The flow whose policies hold for a step: of a reversal, that of the effect which is taken back.
 pub(super) fn flow_of(round: &Round<'_>, id: StepId) -> Arc<str> {
     let reverses = round.state.graph.node(id).and_then(|node| node.reverses.as_ref());
-    reverses.map_or(&round.state.graph.name, |reversal| &reversal.flow).clone()
+    match (reverses, agent_of(&round.state.graph.name)) {
+        (Some(reversal), _) => reversal.flow.clone(),
+        // An agent's own flow is none that a policy could name: it is held as the agent.
+        (None, Some(agent)) => agent.into(),
+        (None, None) => round.state.graph.name.clone(),
+    }
 }
 
 /// Whether the step acts on something outside.
@@ -130,10 +139,7 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
 }
 
 fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
-    if inherit::is_done(round, id, &wanted.operation.name, &wanted.request) {
-        return;
-    }
-    let place = inherit::place(round, id, &wanted.operation.name, &wanted.request);
+    let Some(place) = inherit::place(round, id, &wanted.operation.name, &wanted.request) else { return };
     let graph = round.state.graph.clone();
     let Some(step) = graph.node(id) else { return };
     let flow = &flow_of(round, id);
@@ -168,6 +174,9 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         }
     }
     escalations.extend(wanted.stage.iter().map(|stage| ("stage".to_owned(), stage.escalation.clone())));
+    if step.steered && escalations.is_empty() {
+        return round.deny(id, "agent".to_owned(), UNSEEN.to_owned(), guard(over));
+    }
     let policy = round.active.policy_digest;
     let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));
     let allowed = escalations.is_empty() || asked.is_some_and(|asked| covers(asked, &escalations, policy));
@@ -177,13 +186,12 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         let approval = approval.map(|approval| Approval { before: before.clone(), shown, ..approval });
         return approval.into_iter().for_each(|approval| super::person::request(round, id, approval, guard(over)));
     }
-    let target = wanted.target();
     let intent = Arc::new(Intent {
         key: key_of(round, step, &place),
         operation: wanted.operation.name.as_str().into(),
         request: wanted.request.clone(),
         evidence: wanted.evidence.clone(),
-        target,
+        target: wanted.target(),
         money,
         claims,
         forced: if asked.is_some() { over.to_vec() } else { Vec::new() },

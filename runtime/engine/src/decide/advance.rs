@@ -1,6 +1,7 @@
 //! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
 
-use super::{Effect, Round, act, children, model, person, undo};
+use super::question::Barred;
+use super::{Effect, Round, act, agent, children, draft, model, person, revise, undo};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
@@ -85,6 +86,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         Some(Phase::Arm { arm, .. }) => return leave(round, id, step, arm),
         Some(Phase::Items(_)) => return children::go_on(round, id),
         Some(Phase::Flow { .. }) => return children::flow(round, id),
+        Some(Phase::Heard) => return talk(round, id, Barred::default()),
         Some(Phase::Ready) => {}
         _ => return,
     }
@@ -129,14 +131,9 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Begin(begin) => children::begin_flow(round, id, begin),
         StepKind::Wait(wait) => super::wait::start(round, id, wait),
         StepKind::Emit(emit) => super::wait::emit(round, id, emit),
+        StepKind::Generate(_) | StepKind::Revise(_) | StepKind::Agent(_) => talk(round, id, Barred::default()),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Generate(_)
-        | StepKind::Look(_)
-        | StepKind::Split(_)
-        | StepKind::Revise(_)
-        | StepKind::Agent(_)
-        | StepKind::Measure(_)
-        | StepKind::Search(_) => {
+        StepKind::Look(_) | StepKind::Split(_) | StepKind::Measure(_) | StepKind::Search(_) => {
             let does = tradewind_lang::graph::verb(&step.kind);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
@@ -150,6 +147,18 @@ fn remember_one(round: &mut Round<'_>, id: StepId, memory: &str, (subject, field
             round.emit(Some(id), kind, Used::State, None);
         }
         Err(message) => round.fail_rule(id, message),
+    }
+}
+
+/// A step that talks to models begins, or goes on with what it heard.
+pub(super) fn talk(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
+    let graph = round.state.graph.clone();
+    match graph.step(id).map(|step| &step.kind) {
+        Some(StepKind::Generate(generate)) => draft::go_on(round, id, generate, barred),
+        Some(StepKind::Revise(step)) => revise::go_on(round, id, step, barred),
+        Some(StepKind::Agent(acting)) => agent::go_on(round, id, acting, barred),
+        Some(StepKind::Classify { .. }) => model::heard(round, id, barred),
+        _ => {}
     }
 }
 
@@ -243,8 +252,10 @@ pub(super) fn take_arm(round: &mut Round<'_>, id: StepId, arm: u16) {
 }
 
 fn leave(round: &mut Round<'_>, id: StepId, step: &Step, arm: u16) {
-    if matches!(step.kind, StepKind::Undo(_)) {
-        return undo::conclude(round, id);
+    match &step.kind {
+        StepKind::Undo(_) => return undo::conclude(round, id),
+        StepKind::Agent(acting) => return agent::go_on(round, id, acting, Barred::default()),
+        _ => {}
     }
     if let StepKind::Choose { arms } = &step.kind
         && let Some(arm) = arms.get(usize::from(arm))

@@ -21,6 +21,7 @@ pub(super) fn answer(round: &mut Round<'_>, approval: &Arc<str>, by: &Arc<str>, 
             ApprovalKind::Act => act(round, id, &asked, by, verdict),
             ApprovalKind::Ask => ask(round, id, &asked, by, verdict),
             ApprovalKind::Settle => settle(round, id, &asked, by, verdict),
+            ApprovalKind::Version => version(round, id, &asked, by, verdict),
         }),
     };
     round.decision.refusal = result.err();
@@ -129,6 +130,33 @@ fn ask(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
             Ok(())
         }
     }
+}
+
+/// A draft that no critic accepts: a person does, writes another, or says no.
+fn version(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict) -> Result<(), AnswerRefusal> {
+    let written = match verdict {
+        Verdict::Approve { edits: Value::Null } => None,
+        Verdict::Approve { edits: Value::Record(edits) } if edits.0.is_empty() => None,
+        Verdict::Approve { .. } => return Err(AnswerRefusal::WrongVerdict("another version is an answer, not an edit".to_owned())),
+        Verdict::Deny { reason } => {
+            record(round, id, asked, by, verdict, true, None);
+            let message = if reason.is_empty() { format!("{by} accepts no version") } else { reason.clone() };
+            round.fail(id, Failure::new(FailureKind::Person, message), Used::State);
+            person::rearm_deadline(round);
+            return Ok(());
+        }
+        Verdict::Answer(value) => {
+            let Some(name) = &asked.approval.answer else {
+                return Err(AnswerRefusal::WrongVerdict("it is approved or denied".to_owned()));
+            };
+            fit::value(&Ty::Record(name.clone()), value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
+            Some(value.clone())
+        }
+    };
+    record(round, id, asked, by, verdict, true, None);
+    super::revise::accepted(round, id, written);
+    person::rearm_deadline(round);
+    Ok(())
 }
 
 fn settle(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict: &Verdict) -> Result<(), AnswerRefusal> {

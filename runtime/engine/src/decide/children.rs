@@ -120,13 +120,16 @@ pub(super) fn begin_flow(round: &mut Round<'_>, id: StepId, begin: &Begin) {
         fit::value(&Ty::Record(flow.input.clone()), &input, &plan.types).map(|()| input)
     });
     match input {
-        Ok(input) => {
-            round.emit(Some(id), EventKind::FlowBegun { input }, Used::State, None);
-            round.limit(id, round.now);
-            flow(round, id);
-        }
+        Ok(input) => begin_with(round, id, input),
         Err(message) => round.fail_rule(id, message),
     }
+}
+
+/// Begins the run of another flow with an input that fits it.
+pub(super) fn begin_with(round: &mut Round<'_>, id: StepId, input: Value) {
+    round.emit(Some(id), EventKind::FlowBegun { input }, Used::State, None);
+    round.limit(id, round.now);
+    flow(round, id);
 }
 
 /// Begins the run of the flow where this process has not done so.
@@ -188,7 +191,10 @@ pub(super) fn ended(round: &mut Round<'_>, end: &ChildEnd) {
         (Part::Flow, outcome) => match (overdue, outcome) {
             // What took too long counts as that, whatever it came to.
             (Some(failure), _) => round.fail(id, failure, Used::State),
-            (None, Ok(output)) => round.complete(id, output.clone(), Used::State, None),
+            (None, Ok(output)) => match super::agent::holds(round, id, output) {
+                Ok(()) => round.complete(id, output.clone(), Used::State, None),
+                Err(message) => round.fail_rule(id, message),
+            },
             (None, Err(failure)) => round.fail(id, failure.clone(), Used::State),
         },
         (Part::Item(_), Err(_)) if is_failing(round, id) => {

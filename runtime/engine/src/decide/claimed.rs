@@ -1,6 +1,7 @@
 //! Input: the guards do not let an effect pass. It is denied, or a person is asked, as its limit declares.
 
-use super::{Round, act};
+use super::question::Barred;
+use super::{Round, act, advance};
 use crate::event::Used;
 use crate::state::Phase;
 use tradewind_lang::plan::StepId;
@@ -11,6 +12,13 @@ pub(super) fn refused(round: &mut Round<'_>, id: StepId, refused: Option<&(Strin
         return;
     }
     let phase = round.state.step(id).map(|step| step.phase.clone());
+    if !act::is_act(round, id) {
+        // A step that talks to models: the rung that is refused is passed over.
+        if matches!(phase, Some(Phase::Ready | Phase::Asking | Phase::Heard | Phase::Arm { left: 0, .. })) {
+            advance::talk(round, id, Barred { rungs: over, refused });
+        }
+        return;
+    }
     if !matches!(phase, Some(Phase::Ready | Phase::Approved(_))) {
         return;
     }

@@ -75,12 +75,15 @@ pub(super) struct Place {
     pub(super) is_apart: bool,
 }
 
-/// What is special about an effect that is not one which was done before the fork.
-pub(super) fn place(round: &Round<'_>, id: StepId, operation: &str, request: &Value) -> Place {
+/// What is special about an effect because of what was done before the fork; none where it is that, and not done again.
+pub(super) fn place(round: &mut Round<'_>, id: StepId, operation: &str, request: &Value) -> Option<Place> {
     if round.state.fork.is_none() {
-        return Place::default();
+        return Some(Place::default());
     }
-    match before(round, id) {
+    if is_done(round, id, operation, request) {
+        return None;
+    }
+    Some(match before(round, id) {
         None => Place::default(),
         Some(done) if done.answer.is_some() => Place { instead_of: Some(done), is_apart: true, ..Place::default() },
         Some(failed) => {
@@ -89,7 +92,7 @@ pub(super) fn place(round: &Round<'_>, id: StepId, operation: &str, request: &Va
             let is_same = &*failed.operation == operation && failed.request == *request;
             Place { key: is_same.then(|| failed.key.clone()), claim, is_apart: !is_same, ..Place::default() }
         }
-    }
+    })
 }
 
 /// Who is asked about an effect in the place of another one; where no policy that covers it names anybody, why it may not be done.

@@ -20,12 +20,24 @@ pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, qu
     };
     // What cannot be shown is shown as absent: a person is asked all the same.
     let shown: Vec<(String, Value)> = show.iter().map(|expr| (expr.source.clone(), round.evaluate(expr).unwrap_or(Value::Null))).collect();
+    ask_for(round, id, escalation, (question, shown), (ApprovalKind::Ask, Some(answer.to_owned())), Used::State);
+}
+
+/// Asks a team for a record, or for its word on one that is shown.
+pub(super) fn ask_for(
+    round: &mut Round<'_>,
+    id: StepId,
+    escalation: &Escalation,
+    (question, shown): (String, Vec<(String, Value)>),
+    (kind, answer): (ApprovalKind, Option<String>),
+    used: Used,
+) {
     let graph = round.state.graph.clone();
     let (Some(node), Some(state)) = (graph.node(id), round.state.step(id)) else { return };
     let policy = round.active.policy_digest;
     let approval = Approval {
         id: approval_id(&round.state.id, &node.name, state.asked),
-        kind: ApprovalKind::Ask,
+        kind,
         to: vec![escalation.to.clone()],
         deadline: Some(super::act::deadline(round, std::iter::once(escalation))),
         on_timeout: escalation.on_timeout,
@@ -40,7 +52,7 @@ pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, qu
         evidence: Value::Null,
         claims: Vec::new(),
         editable: Vec::new(),
-        answer: Some(answer.to_owned()),
+        answer,
         policy,
         before: None,
         then: later(std::iter::once(escalation)),
@@ -48,7 +60,7 @@ pub(super) fn ask(round: &mut Round<'_>, id: StepId, escalation: &Escalation, qu
             .batch
             .then(|| batch_id(&whole(&round.state).id, &node.name, &["ask".to_owned()], std::slice::from_ref(&escalation.to))),
     };
-    request(round, id, approval, Used::State);
+    request(round, id, approval, used);
 }
 
 /// Asks what became of an effect that nothing else can settle. There is no deadline: the doubt does not go away by itself.

@@ -1,6 +1,6 @@
 //! Input: the run was found unfinished in the log. What was under way is taken up where the log ends.
 
-use super::{Effect, Round, Timer, act, effect, person};
+use super::{Effect, Round, Timer, act, effect, person, question};
 use crate::event::{Next, Used};
 use crate::planted::{Bug, planted};
 use crate::state::{Phase, RESTART};
@@ -24,6 +24,7 @@ pub(super) fn take_up(round: &mut Round<'_>) {
     }
     let places = 0..u16::try_from(round.state.steps.len()).unwrap_or(u16::MAX);
     for id in places.map(StepId) {
+        question::interrupted(round, id);
         let Some(Phase::Effect(open)) = round.state.step(id).map(|step| step.phase.clone()) else { continue };
         match open.next {
             // Its first attempt, or a repetition that is due: it may have been sent before the log ended.

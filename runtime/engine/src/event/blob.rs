@@ -1,4 +1,4 @@
-//! Bytes in an event, such as those of a plan.
+//! Bytes in an event: the plan that it brings. It knows nothing of what they are.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;

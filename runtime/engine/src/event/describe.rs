@@ -1,6 +1,6 @@
 //! An event as named values, for those who print it. It leaves nothing out but the bytes of plans.
 
-use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used};
+use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used, talk};
 use crate::approval::{Approval, ApprovalKind, Later, Raised, Verdict};
 use crate::child::{Part, Picked};
 use crate::failure::Failure;
@@ -115,6 +115,7 @@ impl EventKind {
             Self::UndoPlanned { reversals } => vec![("effects", Value::list(reversals.iter().map(|reversal| taken_back(reversal))))],
             Self::IntentRecorded(intent) => intent.fields(),
             Self::EffectAttempted { .. } | Self::EffectSettled { .. } | Self::EffectDenied { .. } => self.fields_of_effects(),
+            Self::ModelAsked(_) | Self::ModelAnswered(_) | Self::AnswerTaken(..) | Self::ToolsCalled(_) => talk::fields(self),
             Self::ApprovalRequested(approval) => approval.fields(),
             Self::ApprovalAnswered { approval, verdict, closes, edited } => {
                 let mut fields = vec![("approval", text(approval.clone()))];
@@ -349,6 +350,7 @@ impl Approval {
             ApprovalKind::Act => "act",
             ApprovalKind::Ask => "ask",
             ApprovalKind::Settle => "settle",
+            ApprovalKind::Version => "version",
         };
         let shown = self.shown.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         vec![
@@ -416,6 +418,8 @@ impl Used {
             Self::Model { by, artifact, refused, .. } => {
                 vec![("by", text(by.clone())), ("artifact", text(artifact.clone())), ("refused", texts(refused))]
             }
+            Self::NothingKept(looked) => vec![("passed", texts(&looked.passed))],
+            Self::Said(label) => talk::label(label),
             Self::Facts { seqs } => vec![("facts", Value::list(seqs.iter().map(|seq| number(*seq))))],
             Self::Lookup { found } => vec![("found", found.clone())],
             Self::Clock => vec![("because", text("clock"))],

@@ -172,6 +172,7 @@ impl Shard {
             let (answer, forced) = match &draft.kind {
                 EventKind::IntentRecorded(_) if planted(Bug::GuardsUnasked) => return true,
                 EventKind::IntentRecorded(intent) => (guards.take(&intent.key, &intent.claims, &intent.forced, now), &intent.forced),
+                EventKind::ModelAsked(question) => (guards.take(&question.key, &question.claims, &[], now), &question.barred),
                 EventKind::ApprovalRequested(approval) => (guards.probe(&approval.claims, &approval.over, now), &approval.over),
                 _ => return true,
             };
@@ -182,14 +183,19 @@ impl Shard {
                 EventKind::ApprovalRequested(approval) => unasked.push(approval.id.clone()),
                 _ => unsent.extend(draft.step),
             }
+            // Which rung of the ladder it was: that one is passed over when it is decided again.
+            let rung = match &draft.kind {
+                EventKind::ModelAsked(question) => Some(question.rung.to_string()),
+                _ => None,
+            };
             if let Some(step) = draft.step {
-                let over = forced.iter().cloned().chain(answer.over).collect();
+                let over = forced.iter().cloned().chain(answer.over).chain(rung).collect();
                 refused.push(Input::ClaimRefused { step, refused: answer.refused, over });
             }
             false
         });
         decision.effects.retain(|effect| match effect {
-            Effect::Perform { step, .. } => !unsent.contains(step),
+            Effect::Perform { step, .. } | Effect::Say { step, .. } => !unsent.contains(step),
             Effect::Timer { timer: Timer::Approval(id), .. } => !unasked.contains(id),
             _ => true,
         });

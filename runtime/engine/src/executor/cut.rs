@@ -32,6 +32,10 @@ impl Shard {
                     self.books.guards.release(&intent.key);
                     intents.push(intent.key.clone());
                 }
+                EventKind::ModelAsked(question) => {
+                    self.books.guards.release(&question.key);
+                    intents.push(question.key.clone());
+                }
                 EventKind::ApprovalRequested(approval) => approvals.push(approval.id.clone()),
                 EventKind::ItemsPicked { .. } | EventKind::FlowBegun { .. } | EventKind::FailureHandled { .. } => begins = false,
                 _ => {}
@@ -47,11 +51,14 @@ impl Shard {
             | Effect::EndChildren { .. } => true,
             Effect::Begin { .. } => begins,
             Effect::Perform { call, .. } => !intents.iter().any(|key| **key == *call.key),
-            Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } => {
-                state
-                    .step(*step)
-                    .is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking | Phase::Approved(_) | Phase::Rereading(_)))
-            }
+            Effect::Say { prompt, .. } => !intents.contains(&prompt.question.key),
+            Effect::Read { step, .. }
+            | Effect::FindDone { step, .. }
+            | Effect::Recall { step, .. }
+            | Effect::LookKept { step, .. }
+            | Effect::Classify { step, .. } => state
+                .step(*step)
+                .is_some_and(|step| matches!(step.phase, Phase::Ready | Phase::Asking | Phase::Approved(_) | Phase::Rereading(_))),
         });
         effects
     }
@@ -92,6 +99,9 @@ impl Shard {
             | EventKind::FlowBegun { .. }
             | EventKind::EventEmitted(_)
             | EventKind::EventTaken { .. }
+            | EventKind::ModelAsked(_)
+            | EventKind::AnswerTaken(..)
+            | EventKind::ToolsCalled(_)
             | EventKind::ApprovalRequested(_) => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
             EventKind::PreImageRead { .. } => EventKind::PreImageRead { outcome: Outcome::Failed(failure()) },
             // These are small, or bounded where they come in.

@@ -4,6 +4,7 @@ use super::{Entry, Inside, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
 use crate::ports::{Call, CallOutcome};
+use crate::question::{Answer, Prompt, Silence};
 use crate::state::RunState;
 use crate::undo::reversal;
 use std::sync::Arc;
@@ -13,7 +14,11 @@ use tradewind_lang::plan::StepId;
 
 /// Marks in the state what is being asked.
 pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
-    if let Effect::Read { step, .. } | Effect::FindDone { step, .. } | Effect::Recall { step, .. } | Effect::Classify { step, .. } = effect
+    if let Effect::Read { step, .. }
+    | Effect::FindDone { step, .. }
+    | Effect::Recall { step, .. }
+    | Effect::LookKept { step, .. }
+    | Effect::Classify { step, .. } = effect
     {
         state.mark_asking(*step);
     }
@@ -66,6 +71,11 @@ impl Shard {
                     promise.keep(answer(result));
                 });
             }
+            Effect::LookKept { step, looked, same, max_age } => {
+                let found = self.books.kept.get(same, self.last_now.saturating_sub(max_age));
+                self.push(run, Input::Kept { step, looked, found }, None);
+            }
+            Effect::Say { step, prompt } => self.say(run, step, prompt),
             Effect::FindDone { step, flow, act, since } => self.find_done(run, step, (flow, act, since)),
             Effect::Read { step, attempt, not_before, failures, unreached, call } => {
                 let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), unreached, outcome };
@@ -110,6 +120,31 @@ impl Shard {
             let outcome = connectors.call(call).await;
             drop(permit);
             promise.keep(answer(outcome));
+        });
+    }
+
+    /// Asks a model. An answer that comes after its time is none: whatever a provider does, its step goes on then.
+    fn say(&self, run: &Arc<str>, step: StepId, prompt: Arc<Prompt>) {
+        let number = prompt.question.number;
+        let answer = move |answer| Input::Said { step, number, answer };
+        let silent = |code, message: &str| Answer::Silent(Silence::doubtful(code, message));
+        let promise = self.promise(run, answer(silent("connection", "nobody said what became of the call")));
+        let (models, clock, now, ended) = (self.ports.models.clone(), self.ports.clock.clone(), self.last_now, self.ended.clone());
+        tokio::spawn(async move {
+            let (not_before, until) = (prompt.question.not_before, prompt.question.until);
+            if not_before > now {
+                clock.sleep_until(not_before).await;
+            }
+            // Nobody would hear the answer, and it would have to be paid all the same.
+            if ended.load(Ordering::Acquire) {
+                return;
+            }
+            let said = tokio::select! {
+                biased;
+                said = models.say(prompt) => said,
+                () = clock.sleep_until(until) => Answer::Silent(Silence { retry: false, ..Silence::doubtful("time-out", "it gave no answer in time") }),
+            };
+            promise.keep(answer(said));
         });
     }
 

@@ -1,10 +1,12 @@
 //! Where a run stands, and each of its steps. Data only; the fold is beside it.
 
+use super::Talk;
 use super::children::Items;
 use crate::approval::Approval;
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy, SkipReason};
 use crate::failure::Failure;
+use crate::question::Label;
 use std::sync::Arc;
 use tradewind_lang::value::Value;
 
@@ -127,6 +129,10 @@ pub enum Phase {
     Rereading(Arc<Asked>),
     /// An effect is open.
     Effect(Arc<OpenEffect>),
+    /// A model is being asked; the question is in the log.
+    Talking,
+    /// What a model said, or that it said nothing, is in the log, and nothing was made of it yet.
+    Heard,
     /// It waits for time to pass, or for an event.
     Sleeping(Arc<Sleep>),
     /// It has its value.
@@ -153,7 +159,7 @@ impl Phase {
 
     pub(super) fn may_start(&self) -> bool {
         match self {
-            Self::Ready | Self::Approved(_) | Self::Arm { left: 0, .. } => true,
+            Self::Ready | Self::Approved(_) | Self::Heard | Self::Arm { left: 0, .. } => true,
             Self::Items(items) => items.is_through() || items.unissued().next().is_some(),
             Self::Flow { issued, .. } => !issued,
             _ => false,
@@ -212,4 +218,8 @@ pub struct StepState {
     pub done: Option<Arc<DoneEffect>>,
     /// The run that it has this from: it was forked from it.
     pub inherited: Option<Arc<str>>,
+    /// What it says to models, and what they say.
+    pub talk: Option<Arc<Talk>>,
+    /// Who answered what a model was to say.
+    pub label: Option<Arc<Label>>,
 }

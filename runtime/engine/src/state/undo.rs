@@ -48,6 +48,17 @@ impl RunState {
 
 impl StepState {
     pub(super) fn new(blockers: u16) -> Self {
-        Self { phase: Phase::Waiting, value: Value::Null, blockers, asked: 0, slept: false, before: None, done: None, inherited: None }
+        Self {
+            phase: Phase::Waiting,
+            value: Value::Null,
+            blockers,
+            asked: 0,
+            slept: false,
+            before: None,
+            done: None,
+            inherited: None,
+            talk: None,
+            label: None,
+        }
     }
 }

@@ -75,7 +75,7 @@ async fn answer(engine: &Engine, approval: &crate::approval::Approval) {
     use crate::approval::{ApprovalKind, Verdict};
     let verdict = match approval.kind {
         ApprovalKind::Ask => Verdict::Answer(Value::record([("kind", Value::string("complaint"))])),
-        ApprovalKind::Act | ApprovalKind::Settle => Verdict::Approve { edits: Value::Null },
+        ApprovalKind::Act | ApprovalKind::Settle | ApprovalKind::Version => Verdict::Approve { edits: Value::Null },
     };
     // Bob is in both teams.
     let _ = engine.answer(&approval.id, "bob@example.com", verdict).await;

@@ -3,6 +3,7 @@
 use crate::engine::{Config, Engine, Started};
 use crate::event::{Event, EventKind};
 use crate::ports::{CallFailure, Classification, LogStore};
+use crate::question::{Answer, Prompt};
 use crate::summary::{RunFilter, RunStatus};
 use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels};
 use std::collections::BTreeMap;
@@ -222,9 +223,13 @@ pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
     pub(super) in_flight: usize,
     pub(super) schedules: bool,
+    pub(super) says: Arc<Saying>,
     /// The plan of the log stays.
     pub(super) keeps: bool,
 }
+
+/// What models behind a network say; nothing where they never answer.
+pub(super) type Saying = dyn Fn(&Prompt) -> Option<Answer> + Send + Sync;
 
 impl World {
     pub(super) fn new(plan: Arc<Plan>, connectors: Arc<ScriptedConnectors>) -> Self {
@@ -235,8 +240,15 @@ impl World {
             clock: Arc::new(ManualClock::at(START)),
             in_flight: 64,
             schedules: true,
+            says: Arc::new(|_| None),
             keeps: false,
         }
+    }
+
+    /// The same, with models behind a network.
+    pub(super) fn saying(mut self, says: impl Fn(&Prompt) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        self.says = Arc::new(says);
+        self
     }
 
     pub(super) fn triage() -> Self {
@@ -254,6 +266,8 @@ impl World {
             let confidence = rest.split_once(':').and_then(|(number, _)| number.parse().ok()).ok_or("no confidence")?;
             Ok(Classification { label: label.to_owned(), confidence, artifact: "a1".to_owned() })
         });
+        let says = self.says.clone();
+        let models = models.saying(move |prompt| says(prompt));
         let config = Config {
             plan: self.plan.clone(),
             log: self.log.clone(),

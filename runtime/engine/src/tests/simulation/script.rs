@@ -113,7 +113,7 @@ pub(super) fn verdict(life: &mut Life, item: &PendingApproval) -> Option<Verdict
         ApprovalKind::Act if calm || draw < 6 => approve(Value::Null),
         ApprovalKind::Act if draw < 9 => approve(Value::record([("amount", money(AMOUNTS[life.one_of(6)]))])),
         ApprovalKind::Act if draw == 9 => approve(Value::record([("line", text("x"))])),
-        ApprovalKind::Ask | ApprovalKind::Act => Some(Verdict::Deny { reason: String::new() }),
+        ApprovalKind::Ask | ApprovalKind::Act | ApprovalKind::Version => Some(Verdict::Deny { reason: String::new() }),
     }
 }
 

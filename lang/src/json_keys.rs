@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// Names the first key that stands twice, for people.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
+///
+/// # Errors
+/// Such a key.
+pub fn check(bytes: &[u8]) -> Result<(), String> {
     match serde_json::from_slice::<Once>(bytes) {
         Err(error) if error.is_data() => Err(error.to_string()),
         _ => Ok(()),

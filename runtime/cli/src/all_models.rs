@@ -1,0 +1,67 @@
+//! Every model of a process behind the engine's port: those of this process, those behind a network, and the twin that stands for the
+//! latter where the environment has twins.
+
+use crate::secrets;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use tradewind_connectors::hook::routes::OpenSecrets;
+use tradewind_engine::engine::Engine;
+use tradewind_engine::ports::{BoxFuture, Classification, Models};
+use tradewind_engine::question::{Answer, Prompt};
+use tradewind_lang::plan::{Model, Plan};
+use tradewind_models::{LocalModels, OfflineModels, OpenSecret, RemoteModels};
+
+/// Where secrets are: in the plan that the process began with, until the engine says which one is at work.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    begun_with: Arc<Plan>,
+    at_work: Arc<OnceLock<OpenSecrets>>,
+}
+
+impl Keys {
+    pub(crate) fn of(plan: &Arc<Plan>) -> Self {
+        Self { begun_with: plan.clone(), at_work: Arc::default() }
+    }
+
+    /// From now on the plan that is at work says where.
+    pub(crate) fn follow(&self, engine: &Engine) {
+        let _ = self.at_work.set(secrets::opener(engine.clone()));
+    }
+
+    fn open(&self, name: &str) -> Option<String> {
+        let values = match self.at_work.get() {
+            Some(opener) => opener(name),
+            None => secrets::of_plan(&self.begun_with, name),
+        };
+        values.into_iter().next()
+    }
+}
+
+/// All models.
+pub(crate) struct AllModels {
+    local: LocalModels,
+    /// None where a twin stands for them.
+    remote: Option<RemoteModels>,
+}
+
+impl AllModels {
+    pub(crate) fn new(root: &Path, artifacts: &Path, twins: bool, keys: Keys) -> Self {
+        let open: OpenSecret = Arc::new(move |name| keys.open(name));
+        Self { local: LocalModels::new(root, artifacts), remote: (!twins).then(|| RemoteModels::new(open)) }
+    }
+}
+
+impl Models for AllModels {
+    fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>> {
+        self.local.classify(model, labels, text)
+    }
+
+    fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {
+        Box::pin(async move {
+            match &self.remote {
+                Some(remote) => remote.say(&prompt).await,
+                None => OfflineModels::say(&prompt),
+            }
+        })
+    }
+}
