@@ -179,6 +179,7 @@ pub(crate) fn empty_plan() -> Plan {
         exchanges: Vec::new(),
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
+        checkpoints: None,
         source: None,
     };
     Plan {

@@ -184,6 +184,9 @@ pub struct Project {
     /// Accounts of the chosen environment, by `CONNECTOR.NAME`.
     #[serde(default)]
     pub accounts: BTreeMap<String, Account>,
+    /// The folder of the log's checkpoints, from the repository; beside the store where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<String>,
     /// The git repository that the chosen environment follows. Left out where there is none, so that the digest of such a plan is what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,

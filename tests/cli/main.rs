@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod approvals;
+mod backup;
 mod check;
 mod control;
 mod drafts;
@@ -14,6 +15,7 @@ mod interrupt;
 mod layout;
 #[cfg(unix)]
 mod links;
+mod log;
 mod look;
 mod parts;
 mod reload;

@@ -38,6 +38,14 @@ codes! {
     EVENT_REFUSED = "TW0545", Error, "an event was not taken";
     UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
+    STORE_OLDER = "TW0560", Error, "the store is older than its last checkpoint";
+    CHECKPOINT_BROKEN = "TW0561", Error, "a checkpoint cannot be believed";
+    EXPORT_DAMAGED = "TW0562", Error, "an exported log is damaged";
+    IN_THE_WAY = "TW0563", Error, "something is in the way";
+    REPLAY_DIFFERS = "TW0564", Error, "a decision comes out otherwise";
+    NO_BACKUP = "TW0565", Error, "there is no whole backup there";
+    REBUILD_DIFFERS = "TW0566", Error, "what is told of the log is not what it says";
+    ARCHIVED = "TW0567", Error, "what is wanted is archived, and cannot be read where it is";
     SOURCE_UNREACHED = "TW0591", Error, "the source cannot be fetched";
     HISTORY_REWRITTEN = "TW0592", Error, "a commit whose history was rewritten";
     COMMIT_UNSIGNED = "TW0593", Error, "a commit that nobody known has signed";

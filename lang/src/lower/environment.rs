@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 struct Environment {
     store: Option<String>,
+    checkpoints: Option<String>,
     settings: BTreeMap<String, Value>,
     twins: bool,
     seeds: BTreeMap<String, String>,
@@ -49,6 +50,7 @@ impl Context<'_> {
             if let Some(store) = environment.store {
                 project.store = store;
             }
+            project.checkpoints = environment.checkpoints;
         }
     }
 
@@ -56,6 +58,9 @@ impl Context<'_> {
         let mut environment = Environment::default();
         if let Some(store) = node.setting("store").cloned() {
             environment.store = self.lower_store(&store);
+        }
+        if let Some(folder) = node.setting("checkpoints").cloned() {
+            environment.checkpoints = self.lower_checkpoints(&folder, environment.store.as_deref());
         }
         for setting in node.all("setting") {
             environment.settings.extend(self.lower_override(setting));
@@ -100,6 +105,24 @@ impl Context<'_> {
             return None;
         }
         Some(url)
+    }
+
+    /// A folder apart from the store: what goes with it says nothing about it.
+    fn lower_checkpoints(&mut self, value: &Literal, store: Option<&str>) -> Option<String> {
+        let folder = self.text(value, "`checkpoints`")?;
+        let store = store.and_then(|url| url.strip_prefix("surrealkv://")).unwrap_or(".tradewind/store");
+        let why = match std::path::Path::new(&folder).starts_with(store) {
+            _ if folder.is_empty() => "it names no folder",
+            true => "it is the store's own folder, and is lost with it",
+            false => return Some(folder),
+        };
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("checkpoints cannot lie in `{folder}`: {why}"));
+        self.report(
+            diagnostic
+                .label("not apart from the store")
+                .help("write a folder on another disk, such as `checkpoints \"/var/lib/tradewind-checkpoints\"`"),
+        );
+        None
     }
 
     /// `setting NAME VALUE`, for one that the project declares.

@@ -2,6 +2,7 @@
 
 mod deciding;
 pub(crate) mod events;
+pub(crate) mod log;
 mod serving;
 
 pub(crate) use deciding::{Fork, Which};
@@ -93,9 +94,21 @@ pub(crate) enum Command {
         after_help = "Example:\n  tradewind runs --status waiting\n  tradewind runs show 3f2a91\n  tradewind runs cancel 3f2a91 --by lead1@northfield.example --reason \"the order was a test\""
     )]
     Runs(Runs),
-    /// Print the action log, or verify its chain.
-    #[command(after_help = "Example:\n  tradewind log --run 3f2a91\n  tradewind log verify")]
-    Log(Log),
+    /// Print the action log; verify, export or accept it.
+    #[command(after_help = "Example:\n  tradewind log --run 3f2a91\n  tradewind log verify\n  tradewind log export november.log")]
+    Log(log::Log),
+    /// Decide everything in the log again, or one run, and say the first difference. Nothing is done.
+    #[command(after_help = "Example:\n  tradewind replay\n  tradewind replay 3f2a91")]
+    Replay(log::Replay),
+    /// Make everything that is told of the log anew from it, and compare.
+    #[command(after_help = "Example:\n  tradewind rebuild")]
+    Rebuild(log::Rebuild),
+    /// Write the whole log to a new folder, also while another process works on it.
+    #[command(after_help = "Example:\n  tradewind backup /mnt/backups/2026-11-30")]
+    Backup(log::Backup),
+    /// Make the store from a backup, where there is none.
+    #[command(after_help = "Example:\n  tradewind restore /mnt/backups/2026-11-30")]
+    Restore(log::Restore),
     /// Tell of an event: flows that are triggered by it start, and runs that wait for it go on.
     #[command(after_help = "Example:\n  tradewind emit order_paid --data '{\"id\": \"o-17\"}' --id test-1 --by ops@northfield.example")]
     Emit(events::Emit),
@@ -329,30 +342,6 @@ pub(crate) struct Wanted {
     /// Why, for the log.
     #[arg(long, default_value = "")]
     pub(crate) reason: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Log {
-    #[command(subcommand)]
-    pub(crate) command: Option<LogCommand>,
-    /// From this event on.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) from: u64,
-    /// At most so many.
-    #[arg(long, default_value_t = 1_000)]
-    pub(crate) limit: usize,
-    /// Only of this run.
-    #[arg(long)]
-    pub(crate) run: Option<String>,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LogCommand {
-    /// Read the whole log and check every hash.
-    Verify,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The commands, one file each; and what several of them need: a runtime, a plan, somebody to ask.
 
 pub(crate) mod approvals;
+pub(crate) mod backup;
 pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -17,6 +18,8 @@ pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod models;
 pub(crate) mod plan;
+pub(crate) mod rebuild;
+pub(crate) mod replay;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;

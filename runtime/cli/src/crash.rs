@@ -6,6 +6,7 @@
 use crate::exit::{Exit, Failure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::ports::{BoxFuture, LogStore, ShardHead, StoreError};
 use tradewind_engine::segment::Segment;
 use tradewind_lang::code::run;
@@ -70,6 +71,14 @@ impl LogStore for Crashing {
 
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         self.log.holds(shard, epoch)
+    }
+
+    fn anchors(&self, shard: u32) -> Vec<Anchor> {
+        self.log.anchors(shard)
+    }
+
+    fn prune(&self, anchor: Anchor) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.log.prune(anchor)
     }
 
     fn durable(&self) -> bool {

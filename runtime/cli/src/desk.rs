@@ -1,5 +1,6 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
+mod archive;
 mod batch;
 mod budgets;
 mod events;
@@ -18,8 +19,11 @@ use crate::host::Host;
 use crate::summary::Tally;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use std::path::PathBuf;
 use std::sync::Arc;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::approval::{AnswerRefusal, Approval, PendingApproval, Verdict};
+use tradewind_engine::checkpoint::Checkpoint;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::decide::Wish;
 use tradewind_engine::engine::{AnswerError, ControlError, ControlRefusal, Engine};
@@ -48,8 +52,18 @@ pub(crate) enum Request {
     Run { id: String },
     /// Events from a number on.
     Log { from: u64, limit: usize, run: Option<String> },
-    /// Checks the whole chain.
-    Verify,
+    /// Checks the whole chain, and that it meets these checkpoints.
+    Verify { standing: Vec<Checkpoint> },
+    /// Writes an export to a file; these checkpoints go into it.
+    Export { file: PathBuf, lines: Vec<String> },
+    /// Writes what was decided before an instant, and is closed, to a file.
+    Archive { file: PathBuf, before: i64 },
+    /// Takes it out of the store.
+    Prune { anchor: Anchor },
+    /// Folds the whole log again, compares, and writes the image of the books anew.
+    Rebuild { image: PathBuf },
+    /// Decides a run again, or all of them.
+    Replay { run: Option<String> },
     /// What waits for people.
     Approvals,
     /// Wants something of a run as a whole.
@@ -118,7 +132,9 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. }) && !self.begins_something() && !self.only_steers()
+        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Export { .. } | Self::Archive { .. } | Self::Prune { .. })
+            && !self.begins_something()
+            && !self.only_steers()
     }
 }
 
@@ -243,10 +259,12 @@ impl Desk {
             Request::Runs { flow, status, limit } => self.runs(flow, status.as_deref(), limit).await,
             Request::Run { id } => self.run(&id).await,
             Request::Log { from, limit, run } => self.log(from, limit, run.as_deref()).await,
-            Request::Verify => {
-                let report = self.engine.verify().await?;
-                Ok(json!({ "version": 1, "segments": report.segments, "events": report.events, "head": report.head.to_string() }))
-            }
+            Request::Verify { standing } => self.verify(standing).await,
+            Request::Export { file, lines } => self.export(&file, &lines).await,
+            Request::Archive { file, before } => self.archive(&file, before).await,
+            Request::Prune { anchor } => self.prune(anchor).await,
+            Request::Rebuild { image } => self.rebuild(&image).await,
+            Request::Replay { run } => self.replay(run.as_deref()).await,
             Request::Approvals => self.approvals().await,
             Request::Fork { id, from, input, by } => self.fork(&id, from.as_deref(), input.as_ref(), &by).await,
             Request::Undo { wanted, will } => self.undo(&wanted, will.as_ref()).await,

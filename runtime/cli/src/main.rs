@@ -4,6 +4,7 @@ mod all_models;
 mod arguments;
 mod became;
 mod changes;
+mod checkpoints;
 mod command;
 mod crash;
 mod describe;
@@ -15,6 +16,7 @@ mod follow;
 mod handed;
 mod host;
 mod http;
+mod image;
 mod inputs;
 mod interrupts;
 mod lacking;
@@ -62,6 +64,10 @@ fn main() -> std::process::ExitCode {
         Command::Test(options) => command::test::run(place, options),
         Command::Runs(options) => command::runs::run(place, options),
         Command::Log(options) => command::log::run(place, options),
+        Command::Backup(options) => command::backup::backup(place, options),
+        Command::Restore(options) => command::backup::restore(place, options),
+        Command::Rebuild(options) => command::rebuild::run(place, options),
+        Command::Replay(options) => command::replay::run(place, options),
         Command::Emit(options) => command::emit::run(place, options),
         Command::Events(options) => command::events::run(place, options),
         Command::Approvals(options) => command::approvals::run(place, options),

@@ -195,6 +195,7 @@ pub(crate) fn needs_restart(active: &Project, next: &Project) -> Option<&'static
     match () {
         () if active.name != next.name => Some("the project's name"),
         () if active.store != next.store => Some("`store`"),
+        () if active.checkpoints != next.checkpoints => Some("`checkpoints`"),
         () if active.twins != next.twins => Some("`twins`"),
         () if active.environment != next.environment => Some("the environment"),
         () => None,

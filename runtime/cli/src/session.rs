@@ -1,10 +1,12 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
 use crate::all_models::{AllModels, Keys};
+use crate::checkpoints::{self, Known, keeper::Keeper};
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
+use crate::image::{self, Imager};
 use crate::output::tell;
 use crate::reach::Watched;
 use crate::repository::{Followed, Repository};
@@ -39,6 +41,11 @@ impl Options {
     pub(crate) fn work(ephemeral: bool, in_flight: usize) -> Self {
         Self { ephemeral, in_flight, perform: true, steer: false }
     }
+
+    /// Whether it writes to the log.
+    fn appends(self) -> bool {
+        self.perform || self.steer
+    }
 }
 
 /// Everything that one process holds.
@@ -46,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) engine: Engine,
     host: Option<Arc<Host>>,
     store: Arc<SurrealLog>,
+    keeper: Option<Keeper>,
+    imager: Option<Imager>,
     twin: Option<TwinProcess>,
     listening: Option<Listening>,
 }
@@ -56,7 +65,8 @@ pub(crate) fn state_folder(repository: &Repository, plan: &Plan) -> PathBuf {
     store.parent().map_or_else(|| repository.root.join(".tradewind"), Path::to_owned)
 }
 
-fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
+/// The store's own folder.
+pub(crate) fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
     match plan.project.store.strip_prefix("surrealkv://") {
         Some(path) => root.join(path.split('?').next().unwrap_or(path)),
         None => root.join(".tradewind/store"),
@@ -83,13 +93,14 @@ impl Session {
             Failure::new(Exit::Tool, &run::STORE_NOT_WRITABLE, format!("the folder `{}` cannot be made: {error}", folder.display()))
                 .help("make it writable, or name another in the environment's `store`")
         })?;
-        let changes = options.perform || options.steer;
-        if changes && host.is_none() && !options.ephemeral && repository.followed == Some(Followed::Nothing) {
+        if options.appends() && host.is_none() && !options.ephemeral && repository.followed == Some(Followed::Nothing) {
             return Err(Failure::new(Exit::Tool, &run::NOTHING_TAKEN, "nothing was taken from the source yet, so there is no plan")
                 .help("`tradewind serve` follows it"));
         }
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
         let store = open_store(url, &repository.root, &folder).await?;
+        let place = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral);
+        let known = admitted(place.as_ref(), &store, options).await?;
         let twin = match options.perform && plan.project.twins {
             true => {
                 // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
@@ -118,7 +129,10 @@ impl Session {
             keeps: repository.followed.is_some() && !options.ephemeral,
             wanted_by: wanted_by.map(Arc::from),
         };
-        let engine = Engine::open(config).await.map_err(store_failure)?;
+        let image = place.as_ref().map(checkpoints::Place::image);
+        let engine = opened(config, image.as_deref()).await?;
+        let imager = image.filter(|_| options.appends()).map(|file| Imager::start(&engine, file));
+        let keeper = place.zip(known).map(|(place, known)| Keeper::start(&engine, &place, &known)).transpose()?;
         keys.follow(&engine);
         let active = engine.active();
         if options.perform && active.digest != plan.digest() && repository.followed.is_none() {
@@ -132,7 +146,7 @@ impl Session {
                 socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok()
             }
         };
-        Ok(Self { engine, host, store, twin, listening })
+        Ok(Self { engine, host, store, keeper, imager, twin, listening })
     }
 
     /// The desk of this session.
@@ -148,7 +162,13 @@ impl Session {
     /// Ends what has begun, in order: no new request, the engine, the store, the twin.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         drop(self.listening);
+        if let Some(imager) = self.imager {
+            imager.end(&self.engine).await;
+        }
         self.engine.shutdown().await;
+        if let Some(keeper) = self.keeper {
+            keeper.end().await;
+        }
         let stopped = self.engine.stopped().map_or(Ok(()), |error| Err(store_failure(error)));
         let closed = self.store.close().await.map_err(store_failure);
         if let Some(twin) = self.twin {
@@ -156,6 +176,24 @@ impl Session {
         }
         stopped.and(closed)
     }
+}
+
+/// What was signed of a store that may be appended to; none where nothing will be. Whoever only looks may look at an older store, too.
+async fn admitted(place: Option<&checkpoints::Place>, store: &SurrealLog, options: Options) -> Result<Option<Known>, Failure> {
+    let Some(place) = place.filter(|_| options.appends()) else { return Ok(None) };
+    match place.admit(store).await {
+        Ok(known) => Ok(Some(known)),
+        Err(failure) => {
+            store.close().await.map_err(store_failure)?;
+            Err(failure)
+        }
+    }
+}
+
+/// The engine, from the image of an earlier day where there is one.
+async fn opened(config: Config, image: Option<&Path>) -> Result<Engine, Failure> {
+    let kept = image.and_then(image::read);
+    Engine::open_with(config, kept.as_deref()).await.map_err(store_failure)
 }
 
 /// A place for a ledger that goes with the process.
@@ -173,7 +211,7 @@ fn pause() -> Duration {
 
 /// Opens the store. One that is held by a process that nobody can reach is held for a moment only: by a command that looks, or one
 /// that is just starting or ending.
-async fn open_store(url: &str, root: &Path, folder: &Path) -> Result<Arc<SurrealLog>, Failure> {
+pub(crate) async fn open_store(url: &str, root: &Path, folder: &Path) -> Result<Arc<SurrealLog>, Failure> {
     let until = Instant::now() + PATIENCE;
     loop {
         match tradewind_store::open(url, root).await {
@@ -282,6 +320,16 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
         StoreError::Newer(text) => {
             (&run::STORE_NEWER, format!("a newer version wrote the store: {text}"), "use that version, or a newer one")
         }
+        StoreError::Archived(text) => (
+            &run::ARCHIVED,
+            text,
+            "put the file back where it was; what needs only newer events goes on without it: `tradewind log --from`",
+        ),
+        StoreError::Older(text) => (
+            &run::STORE_OLDER,
+            format!("the store is not the one that worked last: {text}"),
+            "put back the store that goes with the checkpoints, or accept this one: `tradewind log accept --by WHO --reason WHY`",
+        ),
         StoreError::NotDurable(text) => (
             &run::STORE_NOT_DURABLE,
             format!("the store would lose what it acknowledged: {text}"),

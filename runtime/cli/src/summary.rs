@@ -78,6 +78,8 @@ pub(crate) async fn of(engine: &Engine, flow: &str, tally: Tally, elapsed: Durat
         elapsed,
     };
     let runs = engine.runs(RunFilter { flow: Some(flow.to_owned()), ..RunFilter::default() }).await.map_err(store_failure)?;
+    // Nothing of these runs was before the first of them began.
+    let from = runs.iter().filter(|run| report.tally.ids.contains(&run.id)).map(|run| run.first).min().unwrap_or(u64::MAX);
     for run in runs.iter().filter(|run| report.tally.ids.contains(&run.id)) {
         *report.statuses.entry(run.status).or_default() += 1;
         if let Some(failure) = &run.failure {
@@ -85,7 +87,7 @@ pub(crate) async fn of(engine: &Engine, flow: &str, tally: Tally, elapsed: Durat
         }
         report.cost.extend(run.cost);
     }
-    let runs = count_effects(engine, &mut report).await?;
+    let runs = count_effects(engine, &mut report, from).await?;
     for item in engine.approvals().await.map_err(store_failure)?.iter().filter(|item| runs.contains(&item.run)) {
         let what = format!("{} ({})", item.approval.rules.join(" and "), item.approval.to.join(", "));
         *report.waiting.entry(format!("{}: {what}", item.step)).or_default() += 1;
@@ -94,10 +96,10 @@ pub(crate) async fn of(engine: &Engine, flow: &str, tally: Tally, elapsed: Durat
 }
 
 /// Counts the effects; the runs of this command, and those within them.
-async fn count_effects(engine: &Engine, report: &mut Report) -> Result<BTreeSet<Arc<str>>, Failure> {
+async fn count_effects(engine: &Engine, report: &mut Report, from: u64) -> Result<BTreeSet<Arc<str>>, Failure> {
     let mut runs = report.tally.ids.clone();
     let mut intents: BTreeMap<(Arc<str>, u16), (String, Option<Money>)> = BTreeMap::new();
-    let (mut from, plan) = (1, engine.active().plan.clone());
+    let (mut from, plan) = (from, engine.active().plan.clone());
     loop {
         let events = engine.events(from, PAGE, None).await.map_err(store_failure)?;
         let Some(last) = events.last() else { return Ok(runs) };

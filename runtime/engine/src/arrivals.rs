@@ -4,6 +4,7 @@
 
 use crate::arrival::{Arrival, Refusal};
 use crate::event::{Event, EventKind};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::Micros;
@@ -20,7 +21,7 @@ const MOST_RECENT_BYTES: usize = 16 << 20;
 const MOST_LISTED: usize = 1000;
 
 /// An event in the log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Arrived {
     pub(crate) seq: u64,
     pub(crate) at: i64,
@@ -28,7 +29,7 @@ pub(crate) struct Arrived {
 }
 
 /// A line of the list for people.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Listed {
     /// Its seq in the log.
     pub seq: u64,
@@ -45,7 +46,7 @@ pub struct Listed {
 }
 
 /// What came of an event.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Became {
     /// It is in the log, and what it starts is not started yet.
     Waiting,
@@ -60,14 +61,14 @@ pub enum Became {
     Refused(String),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 struct Recent {
     events: VecDeque<(Arrived, usize)>,
     bytes: usize,
 }
 
 /// Events as the log holds them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Arrivals {
     recent: HashMap<Arc<str>, Recent>,
     undispatched: BTreeMap<u64, Arrived>,

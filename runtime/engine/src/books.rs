@@ -7,13 +7,16 @@ use crate::event::{Event, EventKind, Outcome, Used};
 use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
 use crate::kept::Answers;
+use crate::key::short_digest;
 use crate::memory::{Fact, Memories};
+use crate::past::Past;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
 use crate::schedules::Schedules;
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
-use std::collections::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan, StepKind};
 
@@ -22,12 +25,12 @@ use tradewind_lang::plan::{Digest, Plan, StepKind};
 pub(crate) enum Entry<L> {
     /// Not ended.
     Live(Box<L>),
-    /// Ended: only its summary is kept; details are folded from the log again.
+    /// Ended a moment ago: its summary is kept as it is, until it is packed; details are folded from the log again.
     Ended(Arc<RunSummary>),
 }
 
 /// A plan that became active.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adoption {
     /// Its digest.
     pub digest: Digest,
@@ -45,6 +48,9 @@ pub(crate) trait Holds {
     fn state(&self) -> &RunState;
     fn state_mut(&mut self) -> &mut RunState;
 }
+
+/// Ended runs whose summaries are kept as they are; others are packed.
+const RECENT: usize = 4096;
 
 /// Everything folded from a shard's log.
 #[derive(Debug)]
@@ -65,8 +71,16 @@ pub(crate) struct Books<L> {
     pub(crate) kept: Answers,
     /// Open inbox items and their runs.
     pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
-    /// Closed inbox items, so that a second answer is told so.
-    pub(crate) closed: HashSet<Arc<str>>,
+    /// Digests of closed inbox items, so that a second answer is told so.
+    pub(crate) closed: HashSet<[u8; 16]>,
+    /// Ended runs that are not packed yet, in the order of their ends.
+    pub(crate) recent: VecDeque<Arc<str>>,
+    /// Those that are.
+    pub(crate) past: Past,
+    /// The first event of the segment whose events are folded; whoever folds says so.
+    pub(crate) segment: u64,
+    /// Runs that have not ended, and the segments that hold their events.
+    pub(crate) touched: HashMap<Arc<str>, Vec<u64>>,
     /// Events that came or were emitted.
     pub(crate) arrivals: Arrivals,
     /// How far each clock is.
@@ -93,6 +107,10 @@ impl<L: Holds> Books<L> {
             kept: Answers::default(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
+            recent: VecDeque::new(),
+            past: Past::default(),
+            segment: 0,
+            touched: HashMap::new(),
             arrivals: Arrivals::default(),
             schedules: Schedules::default(),
             completed: 0,
@@ -106,6 +124,33 @@ impl<L: Holds> Books<L> {
         match self.runs.get_mut(run)? {
             Entry::Live(live) => Some(live),
             Entry::Ended(_) => None,
+        }
+    }
+
+    /// The summary of a run that has ended. A long answer may be left in the log.
+    pub(crate) fn ended(&self, run: &str) -> Option<Arc<RunSummary>> {
+        match self.runs.get(run) {
+            Some(Entry::Live(_)) => None,
+            Some(Entry::Ended(summary)) => Some(summary.clone()),
+            None => self.past.find(run).map(|(summary, _)| Arc::new(summary)),
+        }
+    }
+
+    /// Packs runs that ended a while ago. A part of a run that goes on stays: that may have to be told what it came to.
+    fn pack(&mut self) {
+        // Two for each that comes, so that those that stay are passed and the list grows no longer than by them.
+        for _ in 0..2 {
+            if self.recent.len() <= RECENT {
+                return;
+            }
+            let Some(run) = self.recent.pop_front() else { return };
+            let Some(Entry::Ended(summary)) = self.runs.get(&run) else { continue };
+            let goes_on = |parent: &Parent| matches!(self.runs.get(&parent.run), Some(Entry::Live(_)));
+            if summary.parent.as_ref().is_some_and(goes_on) || !self.past.take(summary) {
+                self.recent.push_back(run);
+            } else {
+                self.runs.remove(&run);
+            }
         }
     }
 
@@ -124,10 +169,9 @@ impl<L: Holds> Books<L> {
         let Some(live) = self.live(run) else { return Err(format!("run {run} has no beginning in the log")) };
         let state = live.state_mut();
         state.apply(event);
-        if !state.has_ended() {
-            return Ok(None);
-        }
-        let summary = Arc::new(RunSummary::of(state));
+        let ended = state.has_ended().then(|| Arc::new(RunSummary::of(state)));
+        self.touch(run);
+        let Some(summary) = ended else { return Ok(None) };
         if !summary.is_part() {
             self.guards.forget(run, crate::decide::is_budget);
         }
@@ -138,7 +182,30 @@ impl<L: Holds> Books<L> {
             _ => self.failed += 1,
         }
         self.runs.insert(run.clone(), Entry::Ended(summary.clone()));
+        self.touched.remove(run);
+        self.recent.push_back(run.clone());
+        self.pack();
         Ok(Some(summary))
+    }
+
+    /// Folds an event of a run that an image knows and does not hold: what it did to everything else is in the image.
+    pub(crate) fn fold_again(&mut self, run: &Arc<str>, event: &Event) -> Result<(), String> {
+        if let EventKind::RunStarted { flow, .. } = &event.kind {
+            let state = self.begun(event, run, flow)?;
+            self.runs.insert(run.clone(), Entry::Live(Box::new(L::holding(state))));
+        }
+        let live = self.live(run).ok_or_else(|| format!("run {run} has no beginning in the log"))?;
+        live.state_mut().apply(event);
+        Ok(())
+    }
+
+    /// Notes that the segment that is being folded holds an event of a run.
+    fn touch(&mut self, run: &Arc<str>) {
+        match self.touched.get_mut(run) {
+            Some(segments) if segments.last() == Some(&self.segment) => {}
+            Some(segments) => segments.push(self.segment),
+            None => drop(self.touched.insert(run.clone(), vec![self.segment])),
+        }
     }
 
     pub(crate) fn begun(&mut self, event: &Event, run: &Arc<str>, flow: &str) -> Result<RunState, String> {
@@ -198,9 +265,9 @@ impl<L: Holds> Books<L> {
                 }
                 Part::Item(_) => {
                     body = body.or(parent.step);
-                    around = match self.runs.get(&parent.run)? {
-                        Entry::Live(live) => live.state().parent.clone(),
-                        Entry::Ended(summary) => summary.parent.clone(),
+                    around = match self.runs.get(&parent.run) {
+                        Some(Entry::Live(live)) => live.state().parent.clone(),
+                        _ => self.ended(&parent.run)?.parent.clone(),
                     };
                 }
             }
@@ -287,7 +354,7 @@ impl<L: Holds> Books<L> {
             | EventKind::ApprovalExpired { approval, .. }
             | EventKind::ApprovalWithdrawn { approval } => {
                 self.inbox.remove(approval);
-                self.closed.insert(approval.clone());
+                self.closed.insert(short_digest(&[approval]));
             }
             EventKind::FactRemembered { memory, subject, fields } => {
                 let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };

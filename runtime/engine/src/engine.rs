@@ -2,9 +2,11 @@
 //!
 //! It holds no state of its own: it asks the loop, or reads the log.
 
+mod archive;
 mod budgets;
 mod fork;
 mod inlet;
+mod listed;
 pub(crate) mod prepare;
 mod steer;
 mod undo;
@@ -15,22 +17,24 @@ use crate::books::{Books, Entry};
 use crate::decide::Wish;
 use crate::event::Event;
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
+use crate::image::Image;
 use crate::key::run_id;
 use crate::memory::Fact;
 use crate::pinned::Pinned;
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
-use crate::summary::{LogReport, Progress, RunDetails, RunFilter, RunSummary};
+use crate::summary::{Progress, RunDetails, RunSummary};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tradewind_lang::plan::Plan;
+use tradewind_lang::plan::{Digest, Plan};
 use tradewind_lang::value::Value;
 
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
 pub use crate::trigger::typed_record;
+pub use archive::{ExportError, RebuildError};
 pub use budgets::BudgetState;
 pub use fork::{ForkError, PlannedFork};
 pub use inlet::{Address, Answer, ReceiveError};
@@ -170,6 +174,7 @@ struct Shared {
     log: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
     shard: u32,
+    opened_with: u64,
     progress: watch::Receiver<Progress>,
     ended: broadcast::Sender<Arc<RunSummary>>,
     stopped: Arc<OnceLock<StoreError>>,
@@ -217,11 +222,19 @@ impl Engine {
     /// # Errors
     /// The store cannot be taken or read, or its chain is broken.
     pub async fn open(config: Config) -> Result<Self, StoreError> {
+        Self::open_with(config, None).await
+    }
+
+    /// The same, from an image of an earlier day and what came after it; from the whole log where the image is of no use.
+    ///
+    /// # Errors
+    /// Those of [`Engine::open`].
+    pub async fn open_with(config: Config, image: Option<&[u8]>) -> Result<Self, StoreError> {
         let active = Arc::new(Pinned::new(config.plan));
         // Whoever only looks appends nothing, and takes the shard from nobody.
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
-        let mut books: Books<Live> = Books::new(active.tenant.clone());
-        let mut reader = Reader::new(&*config.log, config.shard);
+        let (mut books, events, hash) = from(&*config.log, config.shard, image, &active).await?;
+        let mut reader = Reader::behind(&*config.log, config.shard, events, hash);
         recover::fold(&mut reader, &mut books, &active).await?;
         // Where a person went back from it, what they went back to stays.
         let active = match config.keeps || books.held == Some(active.digest) {
@@ -231,7 +244,9 @@ impl Engine {
         let head = Head { next: reader.next(), hash: reader.hash(), epoch };
         let (outside, from_outside) = mpsc::channel(QUEUE);
         let (inside, from_inside) = mpsc::unbounded_channel();
-        let (progress, progress_seen) = watch::channel(Progress::default());
+        // Where the log stands is known before the loop says anything.
+        let stands = Progress { events: head.next - 1, head: head.hash, ..Progress::default() };
+        let (progress, progress_seen) = watch::channel(stands);
         let (ended, _) = broadcast::channel(ENDS);
         let stopped = Arc::new(OnceLock::new());
         let (active_told, active_seen) = watch::channel(active.clone());
@@ -240,6 +255,7 @@ impl Engine {
             log: config.log.clone(),
             clock: config.clock.clone(),
             shard: config.shard,
+            opened_with: events,
             progress: progress_seen,
             ended: ended.clone(),
             stopped: stopped.clone(),
@@ -358,24 +374,6 @@ impl Engine {
         self.shared.active.borrow().clone()
     }
 
-    /// Runs, newest first.
-    ///
-    /// # Errors
-    /// The engine stopped.
-    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        self.ask(move |shard| {
-            let all = shard.books.runs.values().map(|entry| match entry {
-                Entry::Live(live) => shard.summary_of(&live.state),
-                Entry::Ended(summary) => RunSummary::clone(summary),
-            });
-            let mut runs: Vec<RunSummary> = all.filter(|run| run.first > 0 && filter.admits(run)).collect();
-            runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.first));
-            runs.truncate(filter.limit.unwrap_or(usize::MAX));
-            runs
-        })
-        .await
-    }
-
     /// A run with its steps; none where there is no such run.
     ///
     /// # Errors
@@ -389,12 +387,11 @@ impl Engine {
         let wanted: Arc<str> = id.into();
         let found = self
             .ask(move |shard| match shard.books.runs.get(&wanted) {
-                None => Found::Nothing,
                 Some(Entry::Live(live)) => {
                     let summary = shard.summary_of(&live.state);
                     Found::Live(Box::new(RunDetails { summary, ..RunDetails::of(&live.state) }))
                 }
-                Some(Entry::Ended(summary)) => Found::Ended(summary.clone()),
+                _ => shard.books.ended(&wanted).map_or(Found::Nothing, Found::Ended),
             })
             .await?;
         match found {
@@ -456,9 +453,9 @@ impl Engine {
     /// The engine stopped.
     pub async fn plan_of(&self, run: &str) -> Result<Option<Arc<Pinned>>, StoreError> {
         let run: Arc<str> = run.into();
-        self.ask(move |shard| match shard.books.runs.get(&run)? {
-            Entry::Live(live) => Some(live.state.pinned.clone()),
-            Entry::Ended(summary) => shard.books.plans.get(&summary.plan).cloned(),
+        self.ask(move |shard| match shard.books.runs.get(&run) {
+            Some(Entry::Live(live)) => Some(live.state.pinned.clone()),
+            _ => shard.books.plans.get(&shard.books.ended(&run)?.plan).cloned(),
         })
         .await
     }
@@ -483,7 +480,7 @@ impl Engine {
     async fn between(&self, from: u64, until: u64, limit: usize, run: Option<&str>) -> Result<Vec<Event>, StoreError> {
         let mut found = Vec::new();
         // A segment that begins before `from` may still reach it, and holds at most so many events.
-        let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
+        let mut next = recover::reach(&*self.shared.log, self.shared.shard, from);
         loop {
             let segments = self.shared.log.scan(self.shared.shard, next, 64).await?;
             let Some(last) = segments.last() else { return Ok(found) };
@@ -500,14 +497,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// Reads the whole log and checks its chain.
-    ///
-    /// # Errors
-    /// The first damage, with its seq.
-    pub async fn verify(&self) -> Result<LogReport, StoreError> {
-        recover::verify(&*self.shared.log, self.shared.shard).await
     }
 
     /// Ends the engine: the commit under way is finished, unfinished runs go on when it is opened again.
@@ -529,4 +518,17 @@ impl Engine {
         self.outside.send(Message::Query(query)).await.map_err(|_| self.stop_error())?;
         answer.await.map_err(|_| self.stop_error())
     }
+}
+
+/// The books to begin with, and where they stand in the log.
+async fn from(log: &dyn LogStore, shard: u32, image: Option<&[u8]>, active: &Pinned) -> Result<(Books<Live>, u64, Digest), StoreError> {
+    if let Some(image) = image.and_then(Image::from_bytes) {
+        let (events, head) = (image.events, image.head);
+        if let Some(mut books) = recover::from_image::<Live>(log, shard, image).await? {
+            // The project's name of now: it goes into what is logged from now on.
+            books.tenant = active.tenant.clone();
+            return Ok((books, events, head));
+        }
+    }
+    Ok((Books::new(active.tenant.clone()), 0, Digest::default()))
 }

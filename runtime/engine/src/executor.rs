@@ -8,6 +8,7 @@ mod children;
 mod commit;
 mod cut;
 mod dispatch;
+mod imaging;
 mod listen;
 mod perform;
 mod receive;
@@ -22,6 +23,7 @@ use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
 use crate::engine::StartError;
 use crate::fork::Forked;
 use crate::frozen::Frozen;
+use crate::key::short_digest;
 use crate::pinned::Pinned;
 use crate::planted::{Bug, planted};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
@@ -258,6 +260,8 @@ pub(crate) struct Shard {
     last_now: i64,
     commits: u64,
     idle: Vec<oneshot::Sender<()>>,
+    /// Who wants an image of the books.
+    wanted: imaging::Wanted,
     inside: mpsc::UnboundedSender<Inside>,
     outlets: Outlets,
     /// Who wants to know how a run ends.
@@ -321,6 +325,7 @@ impl Shard {
             last_now,
             commits: 0,
             idle: Vec::new(),
+            wanted: imaging::Wanted::new(),
             inside,
             outlets,
             ends: HashMap::new(),
@@ -419,13 +424,14 @@ impl Shard {
             Message::Answer { approval, by, verdict, reply } => match self.books.inbox.get(&approval).cloned() {
                 Some(run) => self.push(&run, Input::Answered { approval, by, verdict }, Some(Reply::Answer(reply))),
                 None => {
-                    let closed = self.books.closed.contains(&approval);
+                    let closed = self.books.closed.contains(&short_digest(&[&approval]));
                     let _ = reply.send(Err(if closed { AnswerRefusal::Closed } else { AnswerRefusal::Unknown }));
                 }
             },
             Message::Control { run, by, wish, reply } => match self.books.runs.get(&run) {
                 Some(Entry::Live(_)) => self.push(&run, Input::Control { by, wish }, Some(Reply::Control(reply))),
                 Some(Entry::Ended(_)) => drop(reply.send(Err(ControlRefusal::Ended))),
+                None if self.books.past.holds(&run) => drop(reply.send(Err(ControlRefusal::Ended))),
                 None => drop(reply.send(Err(ControlRefusal::Unknown))),
             },
             Message::Steer(steer) => self.steer(steer),
@@ -459,6 +465,7 @@ impl Shard {
 
     /// Everything that can be done now, up to one commit.
     fn turn(&mut self) {
+        self.give_image();
         if self.closing {
             return;
         }
@@ -577,6 +584,7 @@ impl Shard {
             failed: self.books.failed,
             cancelled: self.books.cancelled,
             events: self.head.next - 1,
+            head: self.head.hash,
             commits: self.commits,
             stopped: self.outlets.stopped.get().cloned(),
         };

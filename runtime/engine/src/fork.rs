@@ -128,6 +128,8 @@ pub(crate) struct Family {
     again: HashSet<Arc<str>>,
     /// Arms that were taken, by run and step.
     arms: HashMap<(Arc<str>, Arc<str>), u16>,
+    /// Whether the beginning of the first of them was read.
+    pub(crate) is_whole: bool,
     /// Forks, and whether each has ended.
     pub(crate) forks: BTreeMap<Arc<str>, bool>,
 }
@@ -155,6 +157,7 @@ impl Family {
         let Some(run) = &event.header.run else { return };
         match &event.kind {
             EventKind::RunStarted { flow, parent, fork, .. } => {
+                self.is_whole |= run == origin;
                 if &**flow == AGAIN {
                     self.again.insert(run.clone());
                 }

@@ -27,7 +27,7 @@ impl fmt::Display for Scope {
 }
 
 /// Who froze something, when and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// Who.
     pub by: Arc<str>,

@@ -3,8 +3,9 @@
 //! Their state is a fold of the log, so it is never stored and never disagrees with it. A guard says yes or no;
 //! whom to ask instead is the policy's business.
 
+use crate::key::short_digest;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::Micros;
@@ -117,24 +118,38 @@ impl Answer {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     at: i64,
     amount: Amount,
     key: Arc<str>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Ledger {
     /// One sum for each unit: an amount of another currency neither adds to a sum nor takes it away.
     sums: Vec<Amount>,
     day: i64,
     entries: VecDeque<Entry>,
+    /// The span of what was taken last.
+    span: Span,
 }
 
 impl Ledger {
-    fn new() -> Self {
-        Self { sums: Vec::new(), day: i64::MIN, entries: VecDeque::new() }
+    fn new(span: Span) -> Self {
+        Self { sums: Vec::new(), day: i64::MIN, entries: VecDeque::new(), span }
+    }
+
+    /// Whether it says no more than one that is not there; `day` is the newest of which anything was heard.
+    fn is_over(&mut self, now: i64, day: i64) -> bool {
+        match self.span {
+            Span::Always => false,
+            Span::Rolling(length) => {
+                self.forget_before(now.saturating_sub(length));
+                self.entries.is_empty()
+            }
+            Span::Day(_) => self.day < day,
+        }
     }
 
     fn sum_like(&self, amount: Amount) -> Option<Amount> {
@@ -178,13 +193,19 @@ impl Ledger {
     }
 }
 
+/// Claims between two looks for ledgers whose time is over.
+const BETWEEN_SWEEPS: u32 = 1 << 14;
+
 /// All guards of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guards {
     ledgers: HashMap<Arc<str>, HashMap<Arc<str>, Ledger>>,
-    keys: HashMap<Arc<str>, HashMap<Arc<str>, Arc<str>>>,
+    /// Business keys by operation, each as its digest: they are kept for ever.
+    keys: HashMap<Arc<str>, HashSet<[u8; 16]>>,
     open: HashMap<Arc<str>, Arc<[Claim]>>,
     now: i64,
+    day: i64,
+    since_sweep: u32,
 }
 
 impl Guards {
@@ -195,7 +216,7 @@ impl Guards {
         for claim in claims {
             match claim {
                 Claim::Unique { operation, key } => {
-                    if self.keys.get(operation).is_some_and(|keys| keys.contains_key(key)) {
+                    if self.keys.get(operation).is_some_and(|keys| keys.contains(&short_digest(&[key]))) {
                         let message = format!("`{operation}` was already done, or is being done, for `{key}`");
                         answer.refused.get_or_insert(("unique".to_owned(), message));
                     }
@@ -235,11 +256,15 @@ impl Guards {
         for claim in claims {
             match claim {
                 Claim::Unique { operation, key } => {
-                    self.keys.entry(operation.clone()).or_default().insert(key.clone(), effect.clone());
+                    self.keys.entry(operation.clone()).or_default().insert(short_digest(&[key]));
                 }
                 Claim::Limit { rule, by, amount, span, .. } => {
-                    let ledger = self.ledgers.entry(rule.clone()).or_default().entry(by.clone()).or_insert_with(Ledger::new);
+                    let ledger = self.ledgers.entry(rule.clone()).or_default().entry(by.clone()).or_insert_with(|| Ledger::new(*span));
+                    ledger.span = *span;
                     ledger.turn(*span, at);
+                    if let Span::Day(day) = span {
+                        self.day = self.day.max(*day);
+                    }
                     ledger.add(*amount);
                     if matches!(span, Span::Rolling(_)) {
                         ledger.entries.push_back(Entry { at, amount: *amount, key: effect.clone() });
@@ -248,6 +273,30 @@ impl Guards {
             }
         }
         self.open.insert(effect.clone(), claims.into());
+        self.since_sweep += 1;
+        if self.since_sweep >= BETWEEN_SWEEPS {
+            self.sweep();
+        }
+    }
+
+    /// Forgets ledgers whose time is over, so that they are no more than what they still hold.
+    fn sweep(&mut self) {
+        let (now, day) = (self.now, self.day);
+        self.since_sweep = 0;
+        for ledgers in self.ledgers.values_mut() {
+            ledgers.retain(|_, ledger| !ledger.is_over(now, day));
+        }
+    }
+
+    /// Whether two folds of one log say the same. What has passed out of a window is forgotten when somebody asks, and may still be
+    /// in one of them.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let of_all_time = |guards: &Self| -> BTreeMap<(Arc<str>, Arc<str>), BTreeSet<String>> {
+            let ledgers = guards.ledgers.iter().flat_map(|(rule, ledgers)| ledgers.iter().map(move |(by, ledger)| (rule, by, ledger)));
+            let always = ledgers.filter(|(_, _, ledger)| ledger.span == Span::Always);
+            always.map(|(rule, by, ledger)| ((rule.clone(), by.clone()), ledger.sums.iter().map(ToString::to_string).collect())).collect()
+        };
+        self.keys == other.keys && self.open == other.open && of_all_time(self) == of_all_time(other)
     }
 
     /// The effect happened: its claims stay for good.
@@ -298,7 +347,7 @@ impl Guards {
             match claim {
                 Claim::Unique { operation, key } => {
                     if let Some(keys) = self.keys.get_mut(operation) {
-                        keys.remove(key);
+                        keys.remove(&short_digest(&[key]));
                     }
                 }
                 Claim::Limit { rule, by, amount, span, .. } => {

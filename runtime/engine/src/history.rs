@@ -4,10 +4,12 @@
 
 use crate::event::{Event, EventKind, Outcome};
 use crate::ports::{LogStore, StoreError};
-use crate::recover::events_of;
+use crate::recover::{events_of, reach};
+use crate::summary::RunSummary;
 use crate::undo::{Done, TakenBack};
 use std::collections::HashMap;
 use std::sync::Arc;
+use tradewind_lang::value::Value;
 
 /// How many segments are read at once.
 const PAGE: usize = 64;
@@ -36,6 +38,25 @@ impl Which {
             && same(&self.flow, &done.flow)
             && same(&self.step, &done.step)
             && self.since.is_none_or(|since| done.at >= since)
+    }
+}
+
+/// A summary with the answer that was left in the log.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) async fn with_output(log: &dyn LogStore, shard: u32, summary: RunSummary) -> Result<RunSummary, StoreError> {
+    let mut next = reach(log, shard, summary.last);
+    loop {
+        let segments = log.scan(shard, next, PAGE).await?;
+        let Some(last) = segments.last() else { return Ok(summary) };
+        next = last.first + u64::from(last.count);
+        let Some(segment) = segments.iter().find(|segment| summary.last < segment.first + u64::from(segment.count)) else { continue };
+        let output = events_of(segment)?.into_iter().find_map(|event| match event.kind {
+            EventKind::RunCompleted { output } if event.header.seq == summary.last => Some(output),
+            _ => None,
+        });
+        return Ok(RunSummary { output: output.unwrap_or(Value::Null), ..summary });
     }
 }
 
@@ -107,7 +128,7 @@ impl Effects {
 /// The log cannot be read.
 pub async fn effects(log: &dyn LogStore, shard: u32, from: u64, which: &Which, failed: bool) -> Result<Vec<Done>, StoreError> {
     let mut found = Effects::default();
-    let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
+    let mut next = reach(log, shard, from);
     loop {
         let segments = log.scan(shard, next, PAGE).await?;
         let Some(last) = segments.last() else { break };

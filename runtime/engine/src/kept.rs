@@ -1,6 +1,7 @@
 //! Answers of models that routes keep: by what was asked, folded from the log. The oldest go first; it judges no age but the one asked for.
 
 use crate::question::Kept;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
@@ -9,7 +10,7 @@ use tradewind_lang::value::Value;
 const MOST: usize = 10_000;
 
 /// Answers by question.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answers {
     by_question: HashMap<Digest, Kept>,
     order: VecDeque<(Digest, u64)>,

@@ -3,11 +3,13 @@
 //! It knows plans and ports, and neither the configuration language nor any store, provider or model.
 
 mod actor;
+pub mod anchor;
 pub mod approval;
 pub mod arrival;
 mod arrivals;
 pub mod backoff;
 mod books;
+pub mod checkpoint;
 pub mod child;
 pub mod clock;
 pub mod codec;
@@ -17,6 +19,7 @@ pub mod egress;
 pub mod engine;
 pub mod event;
 mod executor;
+pub mod export;
 pub mod failure;
 mod fit;
 pub mod fork;
@@ -25,9 +28,11 @@ mod grounded;
 pub mod guard;
 pub mod history;
 mod hours;
+mod image;
 mod kept;
 pub mod key;
 pub mod memory;
+mod past;
 pub mod pinned;
 mod planted;
 pub mod policy;

@@ -1,12 +1,13 @@
 //! Facts by memory and subject: an index in memory, folded from the log. It ranks nothing and forgets by rule only.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::Plan;
 use tradewind_lang::value::Value;
 
 /// A remembered fact.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// The event that holds it.
     pub seq: u64,
@@ -17,7 +18,7 @@ pub struct Fact {
 }
 
 /// All facts of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Memories {
     facts: HashMap<Arc<str>, HashMap<Arc<str>, VecDeque<Fact>>>,
 }

@@ -3,6 +3,7 @@
 //! Every port has an in-memory twin in this crate and one contract suite that twin and real thing both pass.
 //! Adapters perform; they do not decide.
 
+use crate::anchor::Anchor;
 use crate::question::{Answer, Prompt, Silence};
 use crate::segment::Segment;
 use std::future::Future;
@@ -30,6 +31,10 @@ pub enum StoreError {
     Damaged(String),
     /// A newer version wrote it.
     Newer(String),
+    /// What is wanted is archived, and cannot be read where it is.
+    Archived(String),
+    /// It is not the log that was signed: an older copy, without its end, or another one.
+    Older(String),
     /// Its settings do not make commits durable.
     NotDurable(String),
     /// Something else; the text says what.
@@ -60,6 +65,16 @@ pub trait LogStore: Send + Sync + 'static {
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         let _ = (shard, epoch);
         Box::pin(std::future::ready(true))
+    }
+    /// The parts of a shard's log that are archived, in order. [`LogStore::scan`] reads them where they are.
+    fn anchors(&self, shard: u32) -> Vec<Anchor> {
+        let _ = shard;
+        Vec::new()
+    }
+    /// Takes the segments of a part out of the store, now that they are archived. Interrupted, it may be repeated.
+    fn prune(&self, anchor: Anchor) -> BoxFuture<'_, Result<(), StoreError>> {
+        let _ = anchor;
+        Box::pin(std::future::ready(Err(StoreError::Other("this store keeps everything".to_owned()))))
     }
     /// Whether an acknowledged segment survives the process and the machine.
     fn durable(&self) -> bool;

@@ -296,7 +296,7 @@ pub struct Looked {
 }
 
 /// An answer that was kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     /// The event that holds it.
     pub seq: u64,

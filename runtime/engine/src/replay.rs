@@ -25,6 +25,8 @@ pub struct ReplayReport {
     pub decisions: u64,
     /// Events compared.
     pub events: u64,
+    /// Decisions among them that used more than the log takes, and were not made again.
+    pub too_large: u64,
 }
 
 /// Why a replay ended early.
@@ -36,6 +38,8 @@ pub enum ReplayError {
     Differs {
         /// The event of the log.
         seq: u64,
+        /// The run.
+        run: Arc<str>,
         /// What the log says.
         logged: String,
         /// What was decided now.
@@ -68,6 +72,14 @@ impl Holds for Replayed {
 /// # Errors
 /// A log that cannot be read, or the first decision that comes out otherwise.
 pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, ReplayError> {
+    replay_run(log, shard, None).await
+}
+
+/// The same for one run, where one is named. What the others did is folded, as far as that run saw it.
+///
+/// # Errors
+/// A log that cannot be read, or the first decision that comes out otherwise.
+pub async fn replay_run(log: &dyn LogStore, shard: u32, run: Option<&str>) -> Result<ReplayReport, ReplayError> {
     let mut reader = Reader::new(log, shard);
     let mut books: Books<Replayed> = Books::new("".into());
     let mut report = ReplayReport::default();
@@ -77,13 +89,18 @@ pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, Repl
             return Ok(report);
         }
         for segment in &segments {
-            replay_segment(&mut books, &events_of(segment)?, &mut report)?;
+            replay_segment(&mut books, &events_of(segment)?, run, &mut report)?;
         }
     }
 }
 
 /// A run has at most one decision in a segment: it only goes on when its events are durable.
-fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut ReplayReport) -> Result<(), ReplayError> {
+fn replay_segment(
+    books: &mut Books<Replayed>,
+    events: &[Event],
+    wanted: Option<&str>,
+    report: &mut ReplayReport,
+) -> Result<(), ReplayError> {
     for decision in events.chunk_by(|one, two| one.header.run.is_some() && one.header.run == two.header.run) {
         let Some(first) = decision.first() else { continue };
         books.tenant = first.header.tenant.clone();
@@ -105,14 +122,18 @@ fn replay_segment(books: &mut Books<Replayed>, events: &[Event], report: &mut Re
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
         state.frozen = frozen;
-        // What was too large for the log is not in it: nothing to decide from.
-        if first.used != Used::TooLarge {
-            let decided = decide_again(active, state, first, decision);
-            compare(decision, &decided)?;
-            decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+        if wanted.is_none_or(|wanted| *wanted == **run) {
+            // What was too large for the log is not in it: nothing to decide from.
+            if first.used == Used::TooLarge {
+                report.too_large += 1;
+            } else {
+                let decided = decide_again(active, state, first, decision);
+                compare(decision, &decided)?;
+                decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+            }
+            report.decisions += 1;
+            report.events += decision.len() as u64;
         }
-        report.decisions += 1;
-        report.events += decision.len() as u64;
         for event in decision {
             books.apply(active, event).map_err(StoreError::Damaged)?;
         }
@@ -140,6 +161,7 @@ fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
     for event in logged {
         let differs = |draft: Option<&Draft>| ReplayError::Differs {
             seq: event.header.seq,
+            run: event.header.run.clone().unwrap_or_default(),
             logged: format!("{:?}", event.kind),
             decided: draft.map_or_else(|| "nothing".to_owned(), |draft| format!("{:?}", draft.kind)),
         };

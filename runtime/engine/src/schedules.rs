@@ -2,6 +2,7 @@
 
 use crate::event::{Event, EventKind};
 use crate::schedule::words;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tradewind_lang::plan::{Cause, Plan};
@@ -10,7 +11,7 @@ use tradewind_lang::plan::{Cause, Plan};
 pub(crate) type Clock = (Arc<str>, Arc<str>);
 
 /// The instant up to which each clock is done.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Schedules {
     done: BTreeMap<Clock, i64>,
 }

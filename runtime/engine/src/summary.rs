@@ -4,13 +4,14 @@ use crate::child::{Parent, Part};
 use crate::failure::Failure;
 use crate::ports::StoreError;
 use crate::state::{Phase, RunState, Standing};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 /// Where a run stands, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RunStatus {
     /// Started, and behind another run that has its concurrency key.
     Queued,
@@ -35,6 +36,12 @@ impl RunStatus {
     pub const ALL: [Self; 8] =
         [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Frozen, Self::Completed, Self::Failed, Self::Cancelled];
 
+    /// Whether nothing follows it.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
     /// As it is printed.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -52,7 +59,7 @@ impl RunStatus {
 }
 
 /// A run in a few words.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// Its name.
     pub id: Arc<str>,
@@ -234,6 +241,8 @@ pub struct Progress {
     pub cancelled: usize,
     /// Events since the log began.
     pub events: u64,
+    /// The hash of the segment that holds the newest of them.
+    pub head: Digest,
     /// Commits since the engine was opened.
     pub commits: u64,
     /// Why the engine stopped, where it did.
@@ -278,4 +287,8 @@ pub struct LogReport {
     pub events: u64,
     /// The hash of the newest segment; zeros for an empty log.
     pub head: Digest,
+    /// How many signed checkpoints it meets.
+    pub checkpoints: u64,
+    /// The last event that is archived, and was not read; 0 for none.
+    pub archived: u64,
 }

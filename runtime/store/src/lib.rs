@@ -5,6 +5,8 @@
 //! version wrote, and, after a write whose outcome is in doubt, to write anything more. It decides nothing about events.
 
 mod address;
+mod anchors;
+mod archive;
 mod caps;
 mod failure;
 mod folder;
@@ -13,6 +15,7 @@ mod opening;
 mod rows;
 
 use address::Address;
+use archive::Archive;
 use failure::WriteFailure;
 use std::future::Future;
 use std::path::Path;
@@ -21,6 +24,7 @@ use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
 use surrealdb_core::kvs::Datastore;
 use tokio::runtime::Runtime;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::ports::{BoxFuture, LogStore, ShardHead, StoreError};
 use tradewind_engine::segment::Segment;
 
@@ -35,6 +39,7 @@ const ATTEMPTS: u32 = 16;
 /// caller that goes away never leaves half a write behind.
 pub struct SurrealLog {
     durable: bool,
+    archive: Arc<Archive>,
     /// `None` once it is closed.
     open: RwLock<Option<Open>>,
 }
@@ -65,7 +70,10 @@ pub async fn open(url: &str, folder: &Path) -> Result<Arc<SurrealLog>, StoreErro
     let durable = address != Address::Memory;
     let opened = runtime.spawn(async move { opening::database(&address).await }).await;
     match opened {
-        Ok(Ok(database)) => Ok(Arc::new(SurrealLog { durable, open: RwLock::new(Some(Open { database: Arc::new(database), runtime })) })),
+        Ok(Ok((database, anchors))) => {
+            let archive = Arc::new(Archive::new(anchors));
+            Ok(Arc::new(SurrealLog { durable, archive, open: RwLock::new(Some(Open { database: Arc::new(database), runtime })) }))
+        }
         failed => {
             // The folder must be free again when the caller hears of the refusal.
             aside(move || drop(runtime)).await?;
@@ -170,7 +178,27 @@ impl LogStore for SurrealLog {
     }
 
     fn scan(&self, shard: u32, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Segment>, StoreError>> {
-        Box::pin(self.apart(move |database| async move { rows::scan(&database.surreal, shard, from, limit).await }))
+        let archive = self.archive.clone();
+        Box::pin(self.apart(move |database| async move {
+            let (mut found, next) = archive.read(shard, from, limit)?;
+            if found.len() < limit {
+                found.extend(rows::scan(&database.surreal, shard, next, limit - found.len()).await?);
+            }
+            Ok(found)
+        }))
+    }
+
+    fn anchors(&self, shard: u32) -> Vec<Anchor> {
+        self.archive.anchors(shard)
+    }
+
+    fn prune(&self, anchor: Anchor) -> BoxFuture<'_, Result<(), StoreError>> {
+        let archive = self.archive.clone();
+        Box::pin(self.apart(move |database| async move {
+            database.write(|| anchors::add(&database.surreal, &anchor)).await?;
+            archive.add(anchor.clone());
+            database.write(|| anchors::prune(&database.surreal, &anchor)).await
+        }))
     }
 
     fn durable(&self) -> bool {

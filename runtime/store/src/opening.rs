@@ -2,6 +2,7 @@
 
 use crate::Database;
 use crate::address::Address;
+use crate::anchors;
 use crate::caps;
 use crate::failure;
 use crate::folder;
@@ -10,15 +11,24 @@ use std::path::Path;
 use std::sync::OnceLock;
 use surrealdb::Surreal;
 use surrealdb::engine::local::Db;
+use tradewind_engine::anchor::Anchor;
 use tradewind_engine::ports::StoreError;
 
-/// The version of the shapes of rows.
-const SCHEMA_VERSION: i64 = 1;
+/// The version of the shapes of rows. Another one needs a file among the statements that leads to it, an entry below, and a golden
+/// store of the one before (`tests/golden`).
+const SCHEMA_VERSION: i64 = 2;
+
+/// What leads from each version to the next; each in one transaction, with the number that it leads to.
+const MIGRATIONS: [(i64, &str); 1] = [(2, include_str!("statements/to_version_2.surql"))];
+
+/// Who makes rows, or migrates them.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// Tables that are not defined conflict with each other on first use, so all of them are defined at start-up.
 const DEFINE_META: &str = "
 DEFINE TABLE IF NOT EXISTS meta SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS version ON meta TYPE int;
+DEFINE FIELD IF NOT EXISTS program ON meta TYPE option<string>;
 ";
 
 const DEFINE_LOG: &str = "
@@ -30,9 +40,14 @@ DEFINE FIELD IF NOT EXISTS count ON segment TYPE int;
 DEFINE FIELD IF NOT EXISTS previous ON segment TYPE bytes;
 DEFINE FIELD IF NOT EXISTS hash ON segment TYPE bytes;
 DEFINE FIELD IF NOT EXISTS body ON segment TYPE bytes;
+DEFINE TABLE IF NOT EXISTS archive SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS last ON archive TYPE int;
+DEFINE FIELD IF NOT EXISTS head ON archive TYPE bytes;
+DEFINE FIELD IF NOT EXISTS place ON archive TYPE string;
+DEFINE FIELD IF NOT EXISTS signed ON archive TYPE string;
 ";
 
-pub(crate) async fn database(address: &Address) -> Result<Database, StoreError> {
+pub(crate) async fn database(address: &Address) -> Result<(Database, Vec<Anchor>), StoreError> {
     let path = match address {
         Address::Memory => "memory".to_owned(),
         Address::Folder(folder) => {
@@ -42,11 +57,17 @@ pub(crate) async fn database(address: &Address) -> Result<Database, StoreError> 
         }
     };
     let (datastore, surreal) = caps::datastore(&path).await.map_err(|text| of_opening(&text, address))?;
-    if let Err(error) = define(&surreal).await {
-        let _ = datastore.shutdown().await;
-        return Err(error);
+    let defined = match define(&surreal).await {
+        Ok(()) => anchors::all(&surreal).await,
+        Err(error) => Err(error),
+    };
+    match defined {
+        Ok(anchors) => Ok((Database { surreal, datastore, doubt: OnceLock::new() }, anchors)),
+        Err(error) => {
+            let _ = datastore.shutdown().await;
+            Err(error)
+        }
     }
-    Ok(Database { surreal, datastore, doubt: OnceLock::new() })
 }
 
 /// The database cuts its address at the first `?` and takes the rest for settings.
@@ -74,12 +95,21 @@ async fn define(surreal: &Surreal<Db>) -> Result<(), StoreError> {
     let version: Option<i64> = run("SELECT VALUE version FROM ONLY meta:schema").await.and_then(|mut rows| rows.take(0)).map_err(read)?;
     match version {
         Some(version) if version > SCHEMA_VERSION => {
-            let text = format!("the store has rows of version {version}; this program knows those up to {SCHEMA_VERSION}");
+            let program: Option<String> =
+                run("SELECT VALUE program FROM ONLY meta:schema").await.and_then(|mut rows| rows.take(0)).unwrap_or_default();
+            let by = program.map(|program| format!(", made by tradewind {program}")).unwrap_or_default();
+            let text = format!("the store has rows of version {version}{by}; this program knows those up to {SCHEMA_VERSION}");
             return Err(StoreError::Newer(text));
         }
-        Some(_) => {}
+        Some(version) => {
+            for (to, statements) in MIGRATIONS.into_iter().filter(|(to, _)| *to > version) {
+                let migrate = surreal.query(statements).bind(("version", to)).bind(("program", PROGRAM));
+                migrate.await.and_then(surrealdb::IndexedResults::check).map_err(read)?;
+            }
+        }
         None => {
-            let create = surreal.query("CREATE meta:schema SET version = $version RETURN NONE").bind(("version", SCHEMA_VERSION));
+            let create = surreal.query("CREATE meta:schema SET version = $version, program = $program RETURN NONE");
+            let create = create.bind(("version", SCHEMA_VERSION)).bind(("program", PROGRAM));
             create.await.and_then(surrealdb::IndexedResults::check).map_err(read)?;
         }
     }

@@ -70,6 +70,9 @@ fn print(status: &Json) {
         number(queues, "in_flight"),
         number(status, "events")
     );
+    for part in items(status, "archived") {
+        say!("  events {} to {} are archived in {}", number(part, "first"), number(part, "last"), text(part, "file"));
+    }
 }
 
 /// The source that is followed: what of it is at work, what is wanted and why it is not, and whether it can be asked.

@@ -100,6 +100,7 @@ impl Desk {
             "queues": { "waiting_for_their_turn": progress.queued, "in_flight": progress.running, "parked": progress.waiting },
             "events": progress.events,
             "commits": progress.commits,
+            "archived": self.engine.anchors().iter().map(|anchor| json!({ "first": anchor.from, "last": anchor.last, "file": anchor.file })).collect::<Vec<_>>(),
         });
         if let (Some(host), Some(fields)) = (&self.host, status.as_object_mut())
             && let Json::Object(more) = host.as_json(&plan)

@@ -28,6 +28,8 @@ pub enum ForkError {
     NotEnded(Arc<str>),
     /// It is a part of this run.
     Part(Arc<str>),
+    /// What it did is archived.
+    Archived,
     /// It takes back, or does again what failed.
     BuiltIn,
     /// The plan of today has no such step outside of loops; it has these.
@@ -46,6 +48,7 @@ impl fmt::Display for ForkError {
             Self::Unknown => write!(out, "there is no such run"),
             Self::NotEnded(run) => write!(out, "run {run} has not ended"),
             Self::Part(run) => write!(out, "it is a part of run {run}"),
+            Self::Archived => write!(out, "what it did is archived, and nothing says any more what a fork must not do again"),
             Self::BuiltIn => write!(out, "a run that takes back, or does again what failed, has nothing to fork"),
             Self::UnknownStep(step, _) => write!(out, "the flow has no step `{step}` outside of its loops"),
             Self::Misfit(step, why) => write!(out, "what step `{step}` came to does not fit the plan of today: {why}"),
@@ -84,11 +87,9 @@ impl Engine {
     pub async fn plan_fork(&self, run: &str, from: Option<&str>, input: Option<Value>) -> Result<PlannedFork, ForkError> {
         let active = self.active();
         let wanted: Arc<str> = run.into();
-        let known = self.ask(move |shard| {
-            shard.books.runs.get(&wanted).map(|entry| match entry {
-                Entry::Live(live) => Err(live.state.id.clone()),
-                Entry::Ended(summary) => Ok(summary.clone()),
-            })
+        let known = self.ask(move |shard| match shard.books.runs.get(&wanted) {
+            Some(Entry::Live(live)) => Some(Err(live.state.id.clone())),
+            _ => shard.books.ended(&wanted).map(Ok),
         });
         let summary = known.await?.ok_or(ForkError::Unknown)?.map_err(ForkError::NotEnded)?;
         if let Some(parent) = &summary.parent {
@@ -104,6 +105,10 @@ impl Engine {
             None => summary.clone(),
         };
         let family = Family::read(&*self.shared.log, self.shared.shard, first.first, &origin).await?;
+        // What is not in the store any more could be done again.
+        if !family.is_whole {
+            return Err(ForkError::Archived);
+        }
         if let Some(fork) = family.under_way() {
             return Err(ForkError::NotEnded(fork.clone()));
         }
@@ -149,11 +154,7 @@ impl Engine {
 
     async fn summary(&self, run: &Arc<str>) -> Result<Option<Arc<RunSummary>>, StoreError> {
         let run = run.clone();
-        self.ask(move |shard| match shard.books.runs.get(&run)? {
-            Entry::Live(_) => None,
-            Entry::Ended(summary) => Some(summary.clone()),
-        })
-        .await
+        self.ask(move |shard| shard.books.ended(&run)).await
     }
 
     /// The run that a run is a part of, as a whole.
@@ -163,8 +164,7 @@ impl Engine {
             for _ in 0..shard.books.runs.len() {
                 let parent = match shard.books.runs.get(&whole) {
                     Some(Entry::Live(live)) => live.state.parent.clone(),
-                    Some(Entry::Ended(summary)) => summary.parent.clone(),
-                    None => None,
+                    _ => shard.books.ended(&whole).and_then(|summary| summary.parent.clone()),
                 };
                 match parent {
                     Some(parent) => whole = parent.run,

@@ -63,7 +63,7 @@ impl Engine {
         let Some(newest) = possible.first() else { return Err(StartError::Input("there is nothing to be done".to_owned())) };
         let keys: Vec<&Arc<str>> = possible.iter().map(|reversal| &reversal.of).collect();
         // What was tried before and failed is tried again by a run of its own.
-        let tried = self.ask(|shard| shard.books.runs.len()).await.map_err(StartError::Store)?;
+        let tried = self.ask(|shard| shard.books.runs.len() + shard.books.past.len()).await.map_err(StartError::Store)?;
         let key: Arc<str> = format!("{} of {} {}", possible.len(), newest.flow, digest_of(&(keys, tried)).short()).into();
         let input = input_of(&possible, reason);
         let active = self.active();

@@ -175,10 +175,12 @@ impl Shard {
 
     fn start(&mut self, start: StartRequest) {
         let Some(start) = self.asked_again(start) else { return };
+        if let Some(ended) = self.books.ended(&start.run) {
+            let _ = start.reply.send(known(&start.run, ended.payload != start.payload));
+            return;
+        }
         match self.books.runs.get_mut(&start.run) {
-            Some(Entry::Ended(summary)) => {
-                let _ = start.reply.send(known(&start.run, summary.payload != start.payload));
-            }
+            Some(Entry::Ended(_)) => {}
             Some(Entry::Live(live)) if live.state.first == 0 => {
                 let conflict = live.state.payload != start.payload;
                 live.waiters.push((start.reply, conflict));

@@ -24,6 +24,7 @@ const MOST_ALONE: usize = 4 << 20;
 /// The commit under way.
 pub(crate) struct Batch {
     items: Vec<Item>,
+    first: u64,
     next: u64,
     hash: tradewind_lang::plan::Digest,
 }
@@ -67,7 +68,7 @@ impl Shard {
         let segment = writer.finish().map(|body| Segment::seal(self.shard, first, count, self.head.hash, body));
         match segment {
             Ok(segment) => {
-                self.committing = Some(Batch { items, next: first + u64::from(count), hash: segment.hash });
+                self.committing = Some(Batch { items, first, next: first + u64::from(count), hash: segment.hash });
                 // In a task of its own: nothing that is dropped can leave half a write.
                 tokio::spawn(async move {
                     let result = log.append(epoch, segment).await;
@@ -76,7 +77,7 @@ impl Shard {
             }
             Err(error) => {
                 let _ = inside.send(Inside::Committed(Err(StoreError::Other(error))));
-                self.committing = Some(Batch { items: Vec::new(), next: first, hash: self.head.hash });
+                self.committing = Some(Batch { items: Vec::new(), first, next: first, hash: self.head.hash });
             }
         }
         true
@@ -243,6 +244,7 @@ impl Shard {
             self.head.hash = batch.hash;
         }
         self.commits += 1;
+        self.books.segment = batch.first;
         for item in batch.items {
             self.settle_item(item)?;
         }

@@ -6,6 +6,7 @@ use crate::history::{self, Which};
 use crate::ports::{Call, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
 use crate::state::RunState;
+use crate::summary::RunSummary;
 use crate::undo::reversal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -152,13 +153,17 @@ impl Shard {
     fn find_done(&mut self, run: &Arc<str>, step: StepId, (flow, act, since): (Arc<str>, Arc<str>, Option<i64>)) {
         let promise = self.promise(run, Input::FoundDone { step, found: Err("the log was not read".to_owned()) });
         let Some(pinned) = self.books.live(run).map(|live| live.state.pinned.clone()) else { return };
+        let is_wanted =
+            move |flow: &Arc<str>, ended: &RunSummary| ended.flow == *flow && since.is_none_or(|since| ended.updated_at >= since);
         let runs = self.books.runs.values().filter_map(|entry| match entry {
             Entry::Live(live) => (live.state.graph.name == flow).then_some(live.state.first),
-            Entry::Ended(ended) => (ended.flow == flow && since.is_none_or(|since| ended.updated_at >= since)).then_some(ended.first),
+            Entry::Ended(ended) => is_wanted(&flow, ended).then_some(ended.first),
         });
         let from = runs.min().unwrap_or(u64::MAX);
-        let (log, shard) = (self.ports.log.clone(), self.shard);
+        let (log, shard, past) = (self.ports.log.clone(), self.shard, self.books.past.keep());
         tokio::spawn(async move {
+            let past = past.all().filter(|(ended, _)| is_wanted(&flow, ended)).map(|(ended, _)| ended.first);
+            let from = past.min().unwrap_or(u64::MAX).min(from);
             let which = Which { flow: Some(flow), step: Some(act), since, ..Which::default() };
             let found = match from {
                 u64::MAX => Ok(Vec::new()),

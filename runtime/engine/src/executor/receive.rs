@@ -5,6 +5,7 @@ use crate::arrival::{Arrival, Refusal};
 use crate::arrivals::Arrived;
 use crate::decide::{Cause, Decision, Draft};
 use crate::event::{Event, EventKind, Used};
+use crate::history::with_output;
 use crate::planted::{Bug, planted};
 use crate::summary::RunSummary;
 use std::sync::Arc;
@@ -100,7 +101,18 @@ impl Shard {
         match self.books.runs.get(&run) {
             Some(super::Entry::Ended(summary)) => drop(reply.send(summary.clone())),
             Some(super::Entry::Live(_)) => self.ends.entry(run).or_default().push(reply),
-            None => {}
+            None => {
+                let Some((ended, is_left)) = self.books.past.find(&run) else { return };
+                let (log, shard) = (self.ports.log.clone(), self.shard);
+                tokio::spawn(async move {
+                    let ended = if is_left { with_output(&*log, shard, ended).await } else { Ok(ended) };
+                    match ended {
+                        Ok(ended) => drop(reply.send(Arc::new(ended))),
+                        // Whoever asked hears that nobody can tell.
+                        Err(error) => tracing::warn!(?error, "what a run answered cannot be read"),
+                    }
+                });
+            }
         }
     }
 }

@@ -260,6 +260,11 @@ impl World {
     }
 
     pub(super) async fn try_open(&self) -> Result<Engine, crate::ports::StoreError> {
+        self.try_open_with(None).await
+    }
+
+    /// The same from an image.
+    pub(super) async fn try_open_with(&self, image: Option<&[u8]>) -> Result<Engine, crate::ports::StoreError> {
         // `complaint 0.9: text`
         let models = ScriptedModels::new(|_, _, text| {
             let (label, rest) = text.split_once(' ').ok_or("no label")?;
@@ -282,7 +287,7 @@ impl World {
             keeps: self.keeps,
             wanted_by: None,
         };
-        Engine::open(config).await
+        Engine::open_with(config, image).await
     }
 
     pub(super) async fn open(&self) -> Engine {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod appending;
+mod archiving;
 mod caps;
 mod damage;
 mod full;

@@ -1,5 +1,6 @@
 //! Opening: addresses, locks, folders, versions.
 
+use crate::damage::copy;
 use crate::killed::{Child, as_child};
 use crate::*;
 use std::fs;
@@ -92,6 +93,30 @@ async fn a_store_of_a_newer_version_is_left_alone() {
     // The refusal let go of the folder.
     with_raw(&folder, "UPDATE meta:schema SET version = 1").await;
     folder.open().await.unwrap();
+}
+
+/// A store as the first version wrote it is migrated when it is opened, and holds what it held.
+#[tokio::test]
+async fn a_store_of_the_first_version_is_migrated_and_holds_what_it_held() {
+    let folder = Folder::new("golden");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/store-1"), &folder.store());
+    for _ in 0..2 {
+        let log = folder.open().await.unwrap();
+        let segments = all(&log, 0).await.unwrap();
+        assert_unbroken(&segments);
+        let last = segments.last().unwrap();
+        assert_eq!((segments.len(), last.first + u64::from(last.count) - 1), (16, 34));
+        assert_eq!(last.hash.to_string(), "a0c0d5c33f0fc1c2985210ee4213a5a1ccd8110402823dfbc77a7e0191a8d919");
+        log.close().await.unwrap();
+    }
+    // It can be written, and an older program would refuse it by its number.
+    let log = folder.open().await.unwrap();
+    let epoch = log.take(0).await.unwrap().epoch;
+    let last = all(&log, 0).await.unwrap().pop();
+    log.append(epoch, next(0, last.as_ref(), 2, 10)).await.unwrap();
+    log.close().await.unwrap();
+    drop(log);
+    with_raw(&folder, "IF meta:schema.version != 2 OR meta:schema.program = NONE { THROW 'it was not migrated' }").await;
 }
 
 /// Changes a store behind the back of ours.

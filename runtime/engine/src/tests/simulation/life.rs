@@ -11,7 +11,7 @@ use super::quiet::Activity;
 use crate::approval::Verdict;
 use crate::arrival::Arrival;
 use crate::decide::Wish;
-use crate::engine::{Config, Engine};
+use crate::engine::{Config, Engine, RebuildError};
 use crate::frozen::Scope;
 use crate::history::Which;
 use crate::key::digest_of;
@@ -44,6 +44,8 @@ pub(super) struct Life {
     /// Processes that do not know yet that another one has the log.
     zombies: Vec<Up>,
     in_flight: usize,
+    /// An image of the last time that engine and log were compared.
+    image: Option<Vec<u8>>,
 }
 
 impl Life {
@@ -73,6 +75,7 @@ impl Life {
             up: None,
             zombies: Vec::new(),
             in_flight,
+            image: None,
         }
     }
 
@@ -327,6 +330,17 @@ impl Life {
             let what = format!("the engine and its log differ: {differing:?}, {} and {}", live.len(), log.len());
             self.judge.lock().unwrap().violated("recovery", what);
         }
+        if let Err(RebuildError::Differs(part)) = engine.rebuild().await {
+            self.judge.lock().unwrap().violated("recovery", format!("what the engine holds is not what its log says: {part}"));
+        }
+        if let Some(image) = self.image.take() {
+            let Ok(partly) = Engine::open_with(self.config(&up.process, true, 0), Some(&image)).await else { return };
+            let same = matches!((known(&partly).await, known(&folded).await), (Ok(partly), Ok(folded)) if partly == folded);
+            if !same || partly.opened_with() == 0 {
+                self.judge.lock().unwrap().violated("recovery", "a start from an image knows something else than the log says".to_owned());
+            }
+        }
+        self.image = engine.take_image().await.ok().map(|image| image.to_bytes());
     }
 }
 
