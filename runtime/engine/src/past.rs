@@ -69,6 +69,8 @@ struct More {
     cost: Option<Money>,
     waited: i64,
     parent: Option<Parent>,
+    /// The run that it was forked from, and from which step on.
+    forked: Option<(Arc<str>, Option<Arc<str>>)>,
 }
 
 /// Ended runs as they were at a moment: for a snapshot, and for whoever looks at all of them beside the loop.
@@ -137,6 +139,7 @@ impl Past {
             cost: run.cost,
             waited: run.waited,
             parent: run.parent.clone(),
+            forked: run.forked.clone(),
         };
         let short = rmp_serde::to_vec(&run.output).is_ok_and(|bytes| bytes.len() <= LONGEST_OUTPUT);
         let packed = Packed {
@@ -235,6 +238,7 @@ impl Shared {
             cost: more.cost,
             waited: more.waited,
             parent: more.parent,
+            forked: more.forked,
             payload: packed.payload,
             plan: self.plans.get(packed.plan as usize).copied().unwrap_or_default(),
             first: packed.first,
@@ -269,6 +273,7 @@ mod tests {
             cost: None,
             waited: 0,
             parent: None,
+            forked: None,
             payload: Digest::of(&number.to_be_bytes()),
             plan: Digest::of(b"plan"),
             first: 1 + number * 12,
