@@ -73,7 +73,7 @@ fn read(path: &Path) -> Result<Json, Failure> {
     let failure =
         |code, why: String| Failure::new(Exit::Usage, code, format!("`{}` {why}", path.display())).help("name a file with one JSON object");
     let bytes = std::fs::read(path).map_err(|error| failure(&code::CANNOT_READ, format!("cannot be read: {error}")))?;
-    crate::json_keys::check(&bytes).map_err(|why| failure(&code::BAD_INPUT, format!("holds no input: {why}")))?;
+    tradewind_lang::json_keys::check(&bytes).map_err(|why| failure(&code::BAD_INPUT, format!("holds no input: {why}")))?;
     match serde_json::from_slice(&bytes) {
         Ok(Json::Object(object)) => Ok(Json::Object(object)),
         Ok(_) => Err(failure(&code::BAD_INPUT, "holds no JSON object".to_owned())),
