@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tradewind_engine::ports::{BoxFuture, LogStore, ShardHead, StoreError};
+use tradewind_engine::seal::Keyring;
 use tradewind_engine::segment::Segment;
 
 /// A log behind which stands another.
@@ -40,6 +41,10 @@ impl LogStore for Recording {
 
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         self.log.holds(shard, epoch)
+    }
+
+    fn keys(&self) -> Option<Arc<dyn Keyring>> {
+        self.log.keys()
     }
 
     fn durable(&self) -> bool {

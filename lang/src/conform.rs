@@ -87,6 +87,7 @@ pub fn to_json(value: &Value) -> Json {
         // The kinds below stay inside expressions; they are shown for the sake of messages.
         Value::UInt(number) => Json::from(*number),
         Value::Type(name) => Json::from(&**name),
+        Value::Erased => Json::from("erased"),
         Value::Optional(of) => of.as_deref().map_or(Json::Null, to_json),
         Value::Map(entries) => Json::Array(entries.iter().map(|(key, value)| Json::Array(vec![to_json(key), to_json(value)])).collect()),
         Value::List(items) => Json::Array(items.iter().map(to_json).collect()),

@@ -113,7 +113,7 @@ fn type_of(value: &Value) -> Ty {
         Value::Money(_) => Ty::Money,
         Value::Decimal(_) => Ty::Decimal,
         // Values that only expressions hold do not come from outside.
-        Value::UInt(_) | Value::Type(_) | Value::Optional(_) | Value::Map(_) => Ty::Unknown,
+        Value::UInt(_) | Value::Type(_) | Value::Optional(_) | Value::Map(_) | Value::Erased => Ty::Unknown,
         Value::List(items) => Ty::List(Box::new(items.first().map_or(Ty::Unknown, type_of))),
         Value::Record(record) => Ty::Object(record.0.iter().map(|(name, value)| (name.to_string(), type_of(value))).collect()),
     }

@@ -40,6 +40,8 @@ pub enum Value {
     Record(Arc<Record>),
     /// A map whose keys are not all text, in the order written; inside expressions only.
     Map(Arc<Vec<(Value, Value)>>),
+    /// Personal data that nobody can read any more, as their subject was forgotten. No expression has it as its value.
+    Erased,
 }
 
 /// Named values. Few names: a linear search is fastest.

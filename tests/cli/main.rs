@@ -18,6 +18,7 @@ mod links;
 mod log;
 mod look;
 mod parts;
+mod personal;
 mod reload;
 mod reports;
 mod run;

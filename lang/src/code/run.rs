@@ -38,6 +38,8 @@ codes! {
     EVENT_REFUSED = "TW0545", Error, "an event was not taken";
     UNKNOWN_EVENT = "TW0546", Error, "there is no such event";
     NOT_MANUAL = "TW0547", Error, "a flow that nobody starts by hand";
+    KEYS = "TW0575", Error, "the keys of personal data cannot be used";
+    UNKNOWN_SUBJECT = "TW0576", Error, "nothing is known of this person";
     STORE_OLDER = "TW0560", Error, "the store is older than its last checkpoint";
     CHECKPOINT_BROKEN = "TW0561", Error, "a checkpoint cannot be believed";
     EXPORT_DAMAGED = "TW0562", Error, "an exported log is damaged";

@@ -114,7 +114,7 @@ fn given(value: &Value) -> Cel {
         Value::Decimal(number) => Cel::String(Arc::new(number.to_string())),
         Value::UInt(number) => Cel::UInt(*number),
         Value::Type(name) => type_value(name),
-        Value::Optional(_) => Cel::Null,
+        Value::Optional(_) | Value::Erased => Cel::Null,
         Value::Map(entries) => {
             let map = entries.iter().filter_map(|(key, value)| Some((key_given(key)?, given(value)))).collect();
             Cel::Map(Map { map: Arc::new(map) })

@@ -100,7 +100,7 @@ pub(super) fn non_zero(of: &Value) -> Value {
         Value::Record(record) => record.0.is_empty(),
         Value::Map(entries) => entries.is_empty(),
         Value::Optional(of) => of.is_none(),
-        Value::Type(_) => false,
+        Value::Type(_) | Value::Erased => false,
     };
     Value::Optional((!zero).then(|| Arc::new(of.clone())))
 }

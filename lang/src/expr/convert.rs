@@ -43,6 +43,7 @@ pub(super) fn type_of(of: &Value) -> Value {
         Value::Money(_) => "money",
         Value::Decimal(_) => "decimal",
         Value::Type(_) => "type",
+        Value::Erased => "erased",
         Value::Optional(_) => "optional_type",
         Value::List(_) => "list",
         Value::Record(_) | Value::Map(_) => "map",

@@ -47,8 +47,14 @@ impl Seen<'_> {
 
 /// The value of a tree.
 pub(super) fn evaluate(tree: &Tree, scope: &dyn Resolve) -> Result<Value, EvalError> {
-    Evaluation { scope, locals: Vec::new(), work: 0 }.value(tree)
+    match (Evaluation { scope, locals: Vec::new(), work: 0 }).value(tree) {
+        Ok(Value::Erased) => failure(ERASED),
+        value => value,
+    }
 }
+
+/// What an expression meets where its value was, after its subject was forgotten.
+pub(super) const ERASED: &str = "it was erased, as the person that it is about was forgotten";
 
 /// How many steps an evaluation takes.
 #[cfg(test)]

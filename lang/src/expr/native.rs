@@ -1,7 +1,7 @@
 //! The functions that we evaluate ourselves. Arguments were checked; what cannot be is an error of one sentence.
 
 use super::EvalError;
-use super::evaluate::failure;
+use super::evaluate::{ERASED, failure};
 use super::function::Function;
 use super::operate::{equal, order, widen};
 use super::{collection, convert};
@@ -176,6 +176,7 @@ pub(crate) fn to_text(of: &Value) -> Result<Value, EvalError> {
         Value::Null | Value::List(_) | Value::Record(_) | Value::Map(_) | Value::Optional(_) => {
             return failure("a list or a record has no text");
         }
+        Value::Erased => return failure(ERASED),
     }))
 }
 

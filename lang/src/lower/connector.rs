@@ -192,11 +192,15 @@ impl Context<'_> {
         let (response, at) = self.lower_response(node);
         let mut choosing = Vec::new();
         let target = node.setting("target").cloned().and_then(|value| self.value(&value, &scope, Some(&Ty::String)));
+        if let Some(target) = &target {
+            self.check_personal_request(&request, target, "what an effect acts on");
+        }
         let target = target.map(|checked| note_fields(checked, &mut choosing));
         let money = node.first("money").and_then(|money| self.lower_money(money, &scope, &mut choosing));
         let unique: Vec<_> = node.list("unique").into_iter().cloned().collect();
-        let unique = unique.iter().filter_map(|value| self.value(value, &scope, None));
-        let unique = unique.map(|checked| note_fields(checked, &mut choosing)).collect();
+        let unique: Vec<Checked> = unique.iter().filter_map(|value| self.value(value, &scope, None)).collect();
+        unique.iter().for_each(|key| self.check_personal_request(&request, key, "a business key"));
+        let unique = unique.into_iter().map(|checked| note_fields(checked, &mut choosing)).collect();
         // The address says what is written to; and where no target is declared, any field may.
         choosing.extend(request.iter().map(|field| field.name.clone()).filter(|name| path.contains(&format!("{{{name}}}"))));
         let moves = money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);

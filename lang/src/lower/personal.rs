@@ -89,6 +89,19 @@ impl Context<'_> {
         }
     }
 
+    /// What an operation is told apart by, which guards and lists keep for ever.
+    pub(crate) fn check_personal_request(&mut self, request: &[Field], checked: &Checked, place: &str) {
+        for (path, span) in &checked.reads {
+            let Some(name) = path.strip_prefix("request.").map(|rest| rest.split('.').next().unwrap_or(rest)) else { continue };
+            if !request.iter().any(|field| field.name == name && (field.marks.pii || field.marks.secret)) {
+                continue;
+            }
+            let message = format!("personal data (`{path}`) would stand in {place}, where it is not sealed");
+            let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, *span, message).label("holds personal data");
+            self.report(diagnostic.help("name a parameter that only tells one effect from another, such as an id"));
+        }
+    }
+
     /// The message of a `deny`.
     pub(crate) fn deny_message(&mut self, value: &Literal, scope: &Scope, on: &[String]) -> Option<template::Template> {
         let text = self.text(value, "a text")?;

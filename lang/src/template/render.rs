@@ -59,7 +59,7 @@ fn shown(value: &Value) -> Shown {
         Value::Decimal(number) => Shown::from(number.to_string()),
         Value::UInt(number) => Shown::from(*number),
         // What stays inside expressions has nothing to show.
-        Value::Type(_) | Value::Optional(_) | Value::Map(_) => Shown::UNDEFINED,
+        Value::Type(_) | Value::Optional(_) | Value::Map(_) | Value::Erased => Shown::UNDEFINED,
         Value::List(items) => items.iter().map(shown).collect(),
         Value::Record(record) => Shown::from_pairs(record.0.iter().map(|(name, value)| (name.to_string(), shown(value)))),
     }

@@ -2,10 +2,12 @@
 
 mod deciding;
 pub(crate) mod events;
+mod forget;
 pub(crate) mod log;
 mod serving;
 
 pub(crate) use deciding::{Fork, Which};
+pub(crate) use forget::Forget;
 pub(crate) use serving::{Freeze, PlanOf, Rollback, Scope, Serve, Status};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -128,6 +130,11 @@ pub(crate) enum Command {
     /// List effects that failed for good, or do one again.
     #[command(after_help = "Example:\n  tradewind dead-letters replay 9c01f2 --by lead1@northfield.example")]
     DeadLetters(DeadLetters),
+    /// Tell what forgetting a person affects, and with `--yes` destroy the keys of their personal data.
+    ///
+    /// Nobody can read those data again, in the log or in any copy of it. Runs that work on them end.
+    #[command(after_help = "Example:\n  tradewind forget C-1042\n  tradewind forget C-1042 --yes --by privacy@northfield.example")]
+    Forget(Forget),
     /// Say what is spent or reserved of each budget, and what is left.
     #[command(after_help = "Example:\n  tradewind budget --format json")]
     Budget {

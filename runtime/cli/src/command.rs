@@ -11,6 +11,7 @@ pub(crate) mod eval;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod forget;
 pub(crate) mod freeze;
 pub(crate) mod graph;
 pub(crate) mod licenses;

@@ -4,6 +4,7 @@ mod archive;
 mod batch;
 mod budgets;
 mod events;
+mod forgetting;
 mod fork;
 mod handing;
 mod steering;
@@ -92,6 +93,8 @@ pub(crate) enum Request {
     RollBack { to: Option<String>, by: String },
     /// What another plan would change; its bytes as hexadecimal digits.
     Difference { plan: String },
+    /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
+    Forget { subject: String, by: Option<String> },
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -132,8 +135,15 @@ impl Request {
 
     /// Whether it changes nothing, so that it may be asked again.
     pub(crate) fn only_looks(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Control { .. } | Self::Export { .. } | Self::Archive { .. } | Self::Prune { .. })
-            && !self.begins_something()
+        !matches!(
+            self,
+            Self::Answer { .. }
+                | Self::Control { .. }
+                | Self::Forget { by: Some(_), .. }
+                | Self::Export { .. }
+                | Self::Archive { .. }
+                | Self::Prune { .. }
+        ) && !self.begins_something()
             && !self.only_steers()
     }
 }
@@ -225,6 +235,7 @@ const USAGE: [&str; 8] = [
     run::NOT_FROZEN.id,
     run::UNKNOWN_EVENT.id,
     run::UNKNOWN_EFFECT.id,
+    run::UNKNOWN_SUBJECT.id,
 ];
 
 impl From<Problem> for Failure {
@@ -279,6 +290,7 @@ impl Desk {
             Request::Thaw { whose, by, reason } => self.thaw(whose, &by, &reason).await,
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
+            Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,
@@ -367,6 +379,7 @@ impl Desk {
             },
             Request::Fork { id, from, input, .. } => drop(self.plan_fork(id, from.as_deref(), input.as_ref()).await?),
             Request::Undo { wanted, .. } => drop(self.undo(wanted, None).await?),
+            Request::Forget { subject, .. } => drop(self.forget(subject, None).await?),
             Request::DeadLetters { effect, .. } => drop(self.dead_letters(effect.as_deref(), None).await?),
             _ => {}
         }
@@ -513,6 +526,7 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "forked_from": run.forked.as_ref().map(|(of, _)| &**of),
         "from_step": run.forked.as_ref().and_then(|(_, from)| from.as_deref()),
         "cost": run.cost.map(|cost| cost.to_string()),
+        "erased": run.erased,
         "plan": run.plan.to_string(),
     })
 }
@@ -556,6 +570,8 @@ fn event_as_json(event: &Event) -> Json {
         "policy": header.policy.to_string(),
         "kind": event.kind.name(),
         "about": describe::event(&event.kind),
+        "subjects": header.subjects.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "erased": header.erased,
         "cost": event.cost.map(|cost| cost.to_string()),
     })
 }

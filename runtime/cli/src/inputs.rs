@@ -23,6 +23,8 @@ pub(crate) struct Line {
     pub(crate) input: Result<Value, String>,
     /// The run that another input under its key began earlier.
     pub(crate) conflict: Option<Conflict>,
+    /// Which of its fields do not fit: the reason without what stands in them.
+    places: Option<String>,
 }
 
 /// An earlier input under the same key.
@@ -36,7 +38,7 @@ pub(crate) struct Conflict {
 
 impl Line {
     fn new(number: usize, text: String, input: Result<Value, String>) -> Self {
-        Self { number, text, input, conflict: None }
+        Self { number, text, input, conflict: None, places: None }
     }
 
     /// Why it became no run, where it did not.
@@ -99,11 +101,14 @@ fn read_line(number: usize, bytes: &[u8], ty: &Ty, plan: &Plan) -> Line {
 }
 
 fn read_json(number: usize, text: String, json: &Json, ty: &Ty, plan: &Plan) -> Line {
+    let mut places = None;
     let input = conform::from_json(json, ty, &plan.types).map_err(|problems| {
+        let named: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        places = Some(format!("{}: does not fit; name a file with --rejects to see what stands there", named.join(", ")));
         let reasons: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.reason)).collect();
         reasons.join("; ")
     });
-    Line::new(number, text, input)
+    Line { places, ..Line::new(number, text, input) }
 }
 
 /// Whether a path, which need not exist, lies below a folder.
@@ -132,9 +137,16 @@ pub(crate) struct Rejects {
     path: PathBuf,
     /// Whether we chose the name; only such a file is ever removed.
     ours: bool,
+    /// Whether the lines themselves are left out: they hold personal data, and nobody named a place for them.
+    silent: bool,
 }
 
 impl Rejects {
+    /// The same; where we chose the place, without the lines of inputs that hold personal data: the number of a line finds it again.
+    pub(crate) fn of(self, is_personal: bool) -> Self {
+        Self { silent: self.ours && is_personal, ..self }
+    }
+
     /// The file that was asked for, or one in `folder`, named after the input. The input itself is refused, and so are what is no
     /// file, what something else wrote, and configuration below `root`.
     pub(crate) fn place(asked: Option<&Path>, input: &Path, folder: &Path, root: &Path) -> Result<Self, Failure> {
@@ -143,7 +155,7 @@ impl Rejects {
             let whole = std::fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
             let digest: String = Digest::of(whole.as_os_str().as_encoded_bytes()).to_string().chars().take(8).collect();
             let stem = input.file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy().into_owned());
-            return Ok(Self { path: folder.join(format!("{stem}-{digest}.rejects.jsonl")), ours: true });
+            return Ok(Self { path: folder.join(format!("{stem}-{digest}.rejects.jsonl")), ours: true, silent: false });
         };
         let wrong = |message: String| Err(Failure::new(Exit::Usage, &run::USAGE, message).help("name a file of its own with --rejects"));
         if path.file_name().is_none() {
@@ -164,7 +176,7 @@ impl Rejects {
                 return wrong(format!("`{}` holds something else than rejected lines, and would be overwritten", path.display()));
             }
         }
-        Ok(Self { path: path.to_owned(), ours: false })
+        Ok(Self { path: path.to_owned(), ours: false, silent: false })
     }
 
     /// Writes rejected lines into a new file and renames it. Where nothing was rejected, an earlier file goes if its name is ours.
@@ -184,7 +196,11 @@ impl Rejects {
         let written = (|| {
             let mut file = std::io::BufWriter::new(std::fs::File::create_new(&beside)?);
             for line in rejected {
-                let mut record = json!({ "line": line.number, "reason": line.reason().unwrap_or_default(), "text": line.text });
+                let reason = line.reason().unwrap_or_default();
+                let mut record = match self.silent {
+                    true => json!({ "line": line.number, "reason": line.places.as_ref().unwrap_or(&reason), "text": "" }),
+                    false => json!({ "line": line.number, "reason": reason, "text": line.text }),
+                };
                 if let (Some(conflict), Some(fields)) = (&line.conflict, record.as_object_mut()) {
                     fields.insert("key".to_owned(), json!(conflict.key));
                     fields.insert("run".to_owned(), json!(conflict.run));

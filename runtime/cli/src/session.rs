@@ -22,6 +22,7 @@ use tradewind_engine::ports::{Clock, StoreError};
 use tradewind_lang::code::run;
 use tradewind_lang::plan::Plan;
 use tradewind_store::SurrealLog;
+use tradewind_vault::{Keyed, Master, Paths, Vault};
 
 /// How a session is opened.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +100,11 @@ impl Session {
         }
         let url = if options.ephemeral { "memory://" } else { plan.project.store.as_str() };
         let store = open_store(url, &repository.root, &folder).await?;
+        // Behind the store: whoever holds that holds the vault.
+        let vault = match options.ephemeral || url.starts_with("memory:") {
+            true => Vault::in_memory(),
+            false => vault_of(repository, &plan).map_err(store_failure)?,
+        };
         let place = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral);
         let known = admitted(place.as_ref(), &store, options).await?;
         let twin = match options.perform && plan.project.twins {
@@ -115,7 +121,7 @@ impl Session {
         let models = AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, keys.clone());
         let config = Config {
             plan: plan.clone(),
-            log: crash::wrapped(store.clone())?,
+            log: Arc::new(Keyed::new(crash::wrapped(store.clone())?, Arc::new(vault))),
             connectors: Arc::new(Watched::new(Arc::new(Manners::new(Arc::new(connectors), Arc::new(SystemClock))))),
             models: Arc::new(models),
             clock: Arc::new(SystemClock),
@@ -176,6 +182,22 @@ impl Session {
         }
         stopped.and(closed)
     }
+}
+
+/// The variables that say how the vault of a store is opened.
+const PASSPHRASE: &str = "TRADEWIND_VAULT_PASSPHRASE";
+const KEY_FILE: &str = "TRADEWIND_VAULT_KEY_FILE";
+
+/// The vault beside the store, opened with what the environment names, else with the key file beside it.
+pub(crate) fn vault_of(repository: &Repository, plan: &Plan) -> Result<Vault, StoreError> {
+    let paths = Paths::beside(&store_folder(&repository.root, plan));
+    let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let master = match (given(PASSPHRASE), given(KEY_FILE)) {
+        (Some(passphrase), _) => Master::Passphrase(passphrase),
+        (None, Some(path)) => Master::File(path.into()),
+        (None, None) => Master::File(paths.master.clone()),
+    };
+    Vault::open(&paths, master)
 }
 
 /// What was signed of a store that may be appended to; none where nothing will be. Whoever only looks may look at an older store, too.
@@ -334,6 +356,11 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
             &run::STORE_NOT_DURABLE,
             format!("the store would lose what it acknowledged: {text}"),
             "remove the setting, or say --ephemeral if nothing needs to be kept",
+        ),
+        StoreError::Keys(text) => (
+            &run::KEYS,
+            text,
+            "put the vault and its key back where they were, from their own backup; nothing was changed, and nothing takes their place",
         ),
         StoreError::Other(text) => {
             (&run::STORE_FAILED, format!("the store failed: {text}"), "run the same command again: what was acknowledged is safe")

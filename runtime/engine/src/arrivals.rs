@@ -4,10 +4,12 @@
 
 use crate::arrival::{Arrival, Refusal};
 use crate::event::{Event, EventKind};
+use crate::seal::KeyName;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::Micros;
+use tradewind_lang::value::Value;
 
 /// How long an id is remembered: providers repeat a delivery for three days at most.
 pub const IDS_FOR: Micros = 7 * 86_400 * 1_000_000;
@@ -26,6 +28,8 @@ pub(crate) struct Arrived {
     pub(crate) seq: u64,
     pub(crate) at: i64,
     pub(crate) arrival: Arc<Arrival>,
+    /// The keys with which what it carries is sealed.
+    pub(crate) keys: Arc<[KeyName]>,
 }
 
 /// A line of the list for people.
@@ -88,9 +92,11 @@ impl Arrivals {
                 self.seen.insert(identity, seq);
                 self.order.push_back((at, identity));
                 self.forget(at);
-                self.keep(Arrived { seq, at, arrival: arrival.clone() });
+                self.keep(Arrived { seq, at, arrival: arrival.clone(), keys: event.header.subjects.clone() });
             }
-            EventKind::EventEmitted(arrival) => self.keep(Arrived { seq, at, arrival: arrival.clone() }),
+            EventKind::EventEmitted(arrival) => {
+                self.keep(Arrived { seq, at, arrival: arrival.clone(), keys: event.header.subjects.clone() })
+            }
             EventKind::EventsGathered { flow, events } => {
                 for event in events.iter().filter(|event| self.undispatched.contains_key(event)) {
                     self.gathered.insert((*event, flow.clone()), events.first().copied().unwrap_or(*event));
@@ -125,6 +131,20 @@ impl Arrivals {
         while recent.events.len() > MOST_RECENT || recent.bytes > MOST_RECENT_BYTES {
             let Some((_, bytes)) = recent.events.pop_front() else { break };
             recent.bytes -= bytes;
+        }
+    }
+
+    /// How many events that are kept carry data sealed with one of these keys.
+    pub(crate) fn carrying(&self, keys: &[KeyName]) -> usize {
+        let kept = self.recent.values().flat_map(|recent| &recent.events);
+        kept.filter(|(arrived, _)| arrived.keys.iter().any(|name| keys.contains(name))).count()
+    }
+
+    /// Drops what events carry of somebody whose keys are gone.
+    pub(crate) fn erase(&mut self, keys: &[KeyName]) {
+        let kept = self.recent.values_mut().flat_map(|recent| recent.events.iter_mut().map(|(arrived, _)| arrived));
+        for arrived in kept.chain(self.undispatched.values_mut()).filter(|arrived| arrived.keys.iter().any(|name| keys.contains(name))) {
+            arrived.arrival = Arc::new(Arrival { payload: Value::Erased, ..Arrival::clone(&arrived.arrival) });
         }
     }
 

@@ -13,6 +13,7 @@ use crate::past::Past;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
 use crate::schedules::Schedules;
+use crate::seal::{KeyName, Keyring, inherited};
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,10 @@ pub(crate) struct Books<L> {
     pub(crate) frozen: Arc<Frozen>,
     pub(crate) guards: Guards,
     pub(crate) memories: Memories,
+    /// The keys that tell whose a forgotten subject's facts are.
+    pub(crate) keys: Option<Arc<dyn Keyring>>,
+    /// Keys of which the log says that they are gone.
+    pub(crate) forgotten: HashSet<KeyName>,
     /// Answers of models that routes keep.
     pub(crate) kept: Answers,
     /// Open inbox items and their runs.
@@ -104,6 +109,8 @@ impl<L: Holds> Books<L> {
             frozen: Arc::default(),
             guards: Guards::default(),
             memories: Memories::default(),
+            keys: None,
+            forgotten: HashSet::new(),
             kept: Answers::default(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
@@ -169,9 +176,13 @@ impl<L: Holds> Books<L> {
         let Some(live) = self.live(run) else { return Err(format!("run {run} has no beginning in the log")) };
         let state = live.state_mut();
         state.apply(event);
-        let ended = state.has_ended().then(|| Arc::new(RunSummary::of(state)));
+        let ended = state.has_ended().then(|| RunSummary::of(state));
         self.touch(run);
-        let Some(summary) = ended else { return Ok(None) };
+        let Some(mut summary) = ended else { return Ok(None) };
+        if summary.subjects.iter().any(|name| self.forgotten.contains(name)) {
+            summary.erase();
+        }
+        let summary = Arc::new(summary);
         if !summary.is_part() {
             self.guards.forget(run, crate::decide::is_budget);
         }
@@ -244,6 +255,8 @@ impl<L: Holds> Books<L> {
         };
         let fork = around.fork.clone();
         let mut state = RunState::new(run.clone(), trace, around.pinned.clone(), graph);
+        state.subjects = inherited(&around.subjects, &around.id);
+        state.erased = around.erased;
         state.outer = outer;
         state.fork.clone_from(&fork);
         state.frozen = self.frozen.clone();
@@ -285,6 +298,10 @@ impl<L: Holds> Books<L> {
                 self.frozen = Arc::new(self.frozen.with(scope, note));
                 return Ok(());
             }
+            EventKind::SubjectForgotten { keys } => {
+                self.forget(keys);
+                return Ok(());
+            }
             EventKind::EffectsThawed { scope, .. } => {
                 self.frozen = Arc::new(self.frozen.without(scope));
                 return Ok(());
@@ -305,6 +322,27 @@ impl<L: Holds> Books<L> {
         let (at, by) = (event.header.at, event.header.actor.clone());
         self.adoptions.push(Adoption { digest: *digest, at, by, instead_of: *instead_of });
         Ok(())
+    }
+
+    /// Drops what is kept of people whose keys are gone, as if it were read from the log again.
+    fn forget(&mut self, keys: &[KeyName]) {
+        self.forgotten.extend(keys);
+        let adopted = self.adopted.and_then(|digest| self.plans.get(&digest));
+        self.memories.forget(adopted.map(|pinned| &*pinned.plan), keys, self.keys.as_deref());
+        self.arrivals.erase(keys);
+        self.past.erase(keys);
+        // Whose words an answer repeats is not kept beside it.
+        self.kept = Answers::default();
+        for entry in self.runs.values_mut() {
+            match entry {
+                Entry::Ended(summary) if summary.subjects.iter().any(|name| keys.contains(name)) => {
+                    let mut erased = RunSummary::clone(summary);
+                    erased.erase();
+                    *summary = Arc::new(erased);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Tells every live run what is frozen now.
@@ -357,12 +395,12 @@ impl<L: Holds> Books<L> {
                 self.closed.insert(short_digest(&[approval]));
             }
             EventKind::FactRemembered { memory, subject, fields } => {
-                let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
+                let fact = Fact { seq: event.header.seq, at, keys: event.header.subjects.clone(), fields: fields.clone() };
                 self.memories.remember(&active.plan, memory, subject, fact);
             }
             EventKind::FactsRemembered { memory, subject, facts } => {
                 for fields in facts {
-                    let fact = Fact { seq: event.header.seq, at, fields: fields.clone() };
+                    let fact = Fact { seq: event.header.seq, at, keys: event.header.subjects.clone(), fields: fields.clone() };
                     self.memories.remember(&active.plan, memory, subject, fact);
                 }
             }

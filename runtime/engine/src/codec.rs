@@ -1,9 +1,12 @@
 //! Events to the bytes of a segment and back.
 //!
 //! What many events of a commit share (runs, steps, actors, digests) is written once, in front;
-//! every decoded event carries its full header again. It checks no hashes: that is [`crate::segment`]'s.
+//! every decoded event carries its full header again. What an event says of people is written sealed beside it, with holes where it
+//! was ([`crate::seal`]). It checks no hashes: that is [`crate::segment`]'s.
 
-use crate::event::{EVENT_FORMAT, Event, EventKind, Header, StepRef, Used};
+use crate::event::{Blob, EVENT_FORMAT, Event, EventKind, Header, StepRef, Used};
+use crate::ports::StoreError;
+use crate::seal::{self, Block, Closed, KeyName, Keyring};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +28,13 @@ struct Front {
     names: Vec<Arc<str>>,
     /// The earliest `at`.
     from: i64,
+    /// Names of keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<KeyName>,
 }
+
+/// Sealed parts of an event: keys by their place in front, holes, bytes.
+type Sealed = (Vec<u32>, Vec<u32>, Blob);
 
 /// One event, naming entries of the front by place, as it is written.
 #[derive(Debug, Serialize)]
@@ -39,6 +48,8 @@ struct RowOut<'a> {
     kind: &'a EventKind,
     used: &'a Used,
     cost: Option<Money>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sealed: Vec<Sealed>,
 }
 
 /// The same as it is read; new fields go last and have a default.
@@ -53,6 +64,8 @@ struct RowIn {
     kind: EventKind,
     used: Used,
     cost: Option<Money>,
+    #[serde(default)]
+    sealed: Vec<Sealed>,
 }
 
 /// A place in a segment under way.
@@ -69,16 +82,17 @@ pub struct Writer {
     digests: HashMap<(Digest, Digest), u32>,
     runs: HashMap<Arc<str>, u32>,
     names: HashMap<Arc<str>, u32>,
+    keys: HashMap<KeyName, u32>,
     rows: Vec<u8>,
     count: u32,
 }
 
 impl Writer {
-    /// Adds an event.
+    /// Adds an event, as it is or with what is personal in it sealed.
     ///
     /// # Errors
     /// A value that MessagePack cannot hold.
-    pub fn push(&mut self, event: &Event) -> Result<(), String> {
+    pub(crate) fn push(&mut self, event: &Event, closed: Option<Closed>) -> Result<(), String> {
         let header = &event.header;
         if self.count == 0 {
             self.front.format = EVENT_FORMAT;
@@ -107,6 +121,12 @@ impl Writer {
         });
         let step = header.step.as_ref().map(|step| (step.id.0, self.name(&step.name)));
         let actor = self.name(&header.actor);
+        let (kind, used, blocks) = match closed {
+            Some(Closed { kind, used, blocks }) => (Some(kind), Some(used), blocks),
+            None => (None, None, Vec::new()),
+        };
+        let sealed = blocks.into_iter().map(|block| (block.keys.iter().map(|name| self.key(*name)).collect(), block.holes, block.bytes));
+        let sealed = sealed.collect();
         let row = RowOut {
             run,
             step,
@@ -114,9 +134,10 @@ impl Writer {
             actor,
             digests,
             causation: header.causation,
-            kind: &event.kind,
-            used: &event.used,
+            kind: kind.as_ref().unwrap_or(&event.kind),
+            used: used.as_ref().unwrap_or(&event.used),
             cost: event.cost,
+            sealed,
         };
         rmp_serde::encode::write(&mut self.rows, &row).map_err(|error| error.to_string())?;
         self.count += 1;
@@ -166,6 +187,15 @@ impl Writer {
         Ok(body)
     }
 
+    fn key(&mut self, name: KeyName) -> u32 {
+        let next = place_of(self.front.keys.len());
+        let place = *self.keys.entry(name).or_insert(next);
+        if place == next {
+            self.front.keys.push(name);
+        }
+        place
+    }
+
     fn name(&mut self, name: &Arc<str>) -> u32 {
         if let Some(place) = self.names.get(name) {
             return *place;
@@ -181,23 +211,35 @@ fn place_of(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// The events of a segment's body.
+/// The events of a segment's body, opened with the keys; without any, what is personal in them reads as erased.
 ///
 /// # Errors
-/// Bytes that are no events, or events of a newer format; the text names the first seq.
-pub fn decode(first: u64, count: u32, body: &[u8]) -> Result<Vec<Event>, String> {
-    let fail = |error: String| format!("the segment at {first} cannot be read: {error}");
+/// Bytes that are no events, events of a newer format, or sealed parts whose key is lost; the text names the first seq.
+pub(crate) fn decode(first: u64, count: u32, body: &[u8], keys: Option<&dyn Keyring>) -> Result<Vec<Event>, StoreError> {
+    let fail = |error: String| StoreError::Damaged(format!("the segment at {first} cannot be read: {error}"));
     let mut reader = rmp_serde::Deserializer::from_read_ref(body);
     let front = Front::deserialize(&mut reader).map_err(|error| fail(error.to_string()))?;
     if front.format > EVENT_FORMAT {
-        return Err(fail(format!("its events have format {}, this version reads up to {EVENT_FORMAT}", front.format)));
+        let newer = format!("its events have format {}, this version reads up to {EVENT_FORMAT}", front.format);
+        return Err(StoreError::Newer(format!("the segment at {first} cannot be read: {newer}")));
     }
     let mut events = Vec::with_capacity(count.min(4096) as usize);
     for place in 0..u64::from(count) {
-        let row = RowIn::deserialize(&mut reader).map_err(|error| fail(error.to_string()))?;
-        events.push(whole(&front, first + place, row).ok_or_else(|| fail("a name is missing".to_owned()))?);
+        let mut row = RowIn::deserialize(&mut reader).map_err(|error| fail(error.to_string()))?;
+        let sealed = std::mem::take(&mut row.sealed);
+        let mut event = whole(&front, first + place, row).ok_or_else(|| fail("a name is missing".to_owned()))?;
+        if !sealed.is_empty() {
+            let blocks: Option<Vec<Block>> = sealed.into_iter().map(|sealed| block(&front, sealed)).collect();
+            seal::open(&mut event, &blocks.ok_or_else(|| fail("the name of a key is missing".to_owned()))?, keys)?;
+        }
+        events.push(event);
     }
     Ok(events)
+}
+
+fn block(front: &Front, (keys, holes, bytes): Sealed) -> Option<Block> {
+    let keys = keys.into_iter().map(|place| front.keys.get(place as usize).copied()).collect::<Option<Vec<KeyName>>>()?;
+    Some(Block { keys, holes, bytes })
 }
 
 fn whole(front: &Front, seq: u64, row: RowIn) -> Option<Event> {
@@ -225,6 +267,8 @@ fn whole(front: &Front, seq: u64, row: RowIn) -> Option<Event> {
         plan_format,
         policy,
         semantics: front.semantics,
+        subjects: Arc::default(),
+        erased: false,
     };
     Some(Event { header, kind: row.kind, used: row.used, cost: row.cost })
 }

@@ -4,6 +4,7 @@
 
 mod archive;
 mod budgets;
+mod forget;
 mod fork;
 mod inlet;
 mod listed;
@@ -36,6 +37,7 @@ pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, Steer
 pub use crate::trigger::typed_record;
 pub use archive::{ExportError, RebuildError};
 pub use budgets::BudgetState;
+pub use forget::{Affected, ForgetError, Forgotten};
 pub use fork::{ForkError, PlannedFork};
 pub use inlet::{Address, Answer, ReceiveError};
 pub use steer::{Adoption, SteerError};
@@ -234,6 +236,7 @@ impl Engine {
         // Whoever only looks appends nothing, and takes the shard from nobody.
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
         let (mut books, events, hash) = from(&*config.log, config.shard, image, &active).await?;
+        books.keys = config.log.keys();
         let mut reader = Reader::behind(&*config.log, config.shard, events, hash);
         recover::fold(&mut reader, &mut books, &active).await?;
         // Where a person went back from it, what they went back to stays.
@@ -288,7 +291,7 @@ impl Engine {
 
     /// As [`Engine::submit`]; where the flow names no key, the run's is what the caller knows it by, else the digest of its input.
     async fn hand_in(&self, flow: &str, input: Value, actor: &str, known_by: Option<Arc<str>>) -> Result<Submitted, StartError> {
-        let (start, answer) = StartRequest::new(&self.active(), flow, input, actor.into(), known_by)?;
+        let (start, answer) = StartRequest::new(&self.active(), flow, input, actor.into(), known_by, self.shared.log.keys().as_deref())?;
         let submitted = Submitted { answer, refused: start.refused.clone(), stopped: self.shared.stopped.clone() };
         match self.outside.send(Message::Start(start)).await {
             Ok(()) => Ok(submitted),
@@ -478,7 +481,7 @@ impl Engine {
     }
 
     async fn between(&self, from: u64, until: u64, limit: usize, run: Option<&str>) -> Result<Vec<Event>, StoreError> {
-        let mut found = Vec::new();
+        let (mut found, keys) = (Vec::new(), self.shared.log.keys());
         // A segment that begins before `from` may still reach it, and holds at most so many events.
         let mut next = recover::reach(&*self.shared.log, self.shared.shard, from);
         loop {
@@ -486,7 +489,7 @@ impl Engine {
             let Some(last) = segments.last() else { return Ok(found) };
             next = last.first + u64::from(last.count);
             for segment in segments.iter().filter(|segment| segment.first + u64::from(segment.count) > from) {
-                for event in events_of(segment)? {
+                for event in events_of(keys.as_deref(), segment)? {
                     let seq = event.header.seq;
                     if seq >= until || found.len() >= limit {
                         return Ok(found);
@@ -522,7 +525,7 @@ impl Engine {
 
 /// The books to begin with, and where they stand in the log.
 async fn from(log: &dyn LogStore, shard: u32, image: Option<&[u8]>, active: &Pinned) -> Result<(Books<Live>, u64, Digest), StoreError> {
-    if let Some(image) = image.and_then(Image::from_bytes) {
+    if let Some(image) = image.and_then(|image| Image::opened(image, log.keys().as_deref())) {
         let (events, head) = (image.events, image.head);
         if let Some(mut books) = recover::from_image::<Live>(log, shard, image).await? {
             // The project's name of now: it goes into what is logged from now on.

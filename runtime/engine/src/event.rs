@@ -17,6 +17,7 @@ use crate::fork::{Forked, Inherited, Kept};
 use crate::frozen::Scope;
 use crate::guard::Claim;
 use crate::question::{Answered, Called, Label, Looked, Purpose, Question};
+use crate::seal::KeyName;
 use crate::undo::Reversal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
 /// The format of event bodies; counted up when an older binary could not read a newer one.
-pub const EVENT_FORMAT: u16 = 1;
+pub const EVENT_FORMAT: u16 = 2;
 
 /// The version of the rules by which [`crate::decide`] decides; a log names it, so that a replay uses the same.
 pub const SEMANTICS: u32 = 1;
@@ -70,6 +71,10 @@ pub struct Header {
     pub policy: Digest,
     /// [`SEMANTICS`] of its writer.
     pub semantics: u32,
+    /// The keys with which what it says of people is sealed.
+    pub subjects: Arc<[KeyName]>,
+    /// Whether some of that cannot be read any more, as somebody was forgotten.
+    pub erased: bool,
 }
 
 /// An event.
@@ -252,6 +257,11 @@ pub enum EventKind {
         scope: Scope,
         /// For people.
         reason: Arc<str>,
+    },
+    /// Somebody's personal data are gone: the keys are destroyed when this is durable. Who wants it is the event's actor.
+    SubjectForgotten {
+        /// The keys.
+        keys: Vec<KeyName>,
     },
     /// A run began.
     RunStarted {
@@ -540,6 +550,7 @@ impl EventKind {
             Self::PlanAdopted { .. } => "plan-adopted",
             Self::EffectsFrozen { .. } => "effects-frozen",
             Self::EffectsThawed { .. } => "effects-thawed",
+            Self::SubjectForgotten { .. } => "subject-forgotten",
             Self::RunStarted { .. } => "run-started",
             Self::RunAdmitted => "run-admitted",
             Self::RunPaused => "run-paused",

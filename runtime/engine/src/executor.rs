@@ -15,6 +15,7 @@ mod receive;
 mod steer;
 mod strike;
 mod timers;
+mod write;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};

@@ -52,7 +52,7 @@ pub(crate) async fn with_output(log: &dyn LogStore, shard: u32, summary: RunSumm
         let Some(last) = segments.last() else { return Ok(summary) };
         next = last.first + u64::from(last.count);
         let Some(segment) = segments.iter().find(|segment| summary.last < segment.first + u64::from(segment.count)) else { continue };
-        let output = events_of(segment)?.into_iter().find_map(|event| match event.kind {
+        let output = events_of(log.keys().as_deref(), segment)?.into_iter().find_map(|event| match event.kind {
             EventKind::RunCompleted { output } if event.header.seq == summary.last => Some(output),
             _ => None,
         });
@@ -127,14 +127,14 @@ impl Effects {
 /// # Errors
 /// The log cannot be read.
 pub async fn effects(log: &dyn LogStore, shard: u32, from: u64, which: &Which, failed: bool) -> Result<Vec<Done>, StoreError> {
-    let mut found = Effects::default();
+    let (mut found, keys) = (Effects::default(), log.keys());
     let mut next = reach(log, shard, from);
     loop {
         let segments = log.scan(shard, next, PAGE).await?;
         let Some(last) = segments.last() else { break };
         next = last.first + u64::from(last.count);
         for segment in &segments {
-            events_of(segment)?.iter().for_each(|event| found.take(which, event));
+            events_of(keys.as_deref(), segment)?.iter().for_each(|event| found.take(which, event));
         }
     }
     let Effects { wanted, back, .. } = found;

@@ -12,7 +12,9 @@ use crate::kept::Answers;
 use crate::memory::Memories;
 use crate::past::{Kept, Past};
 use crate::pinned::Pinned;
+use crate::ports::StoreError;
 use crate::schedules::Schedules;
+use crate::seal::{self, KeyName, Keyring};
 use crate::summary::RunSummary;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// The version of what an image holds. It changes with every change of that, however small: one of another version is not read.
-const IMAGE_FORMAT: u32 = 1;
+const IMAGE_FORMAT: u32 = 2;
 /// Bytes of the digest in front.
 const DIGEST: usize = 32;
 
@@ -78,6 +80,7 @@ pub(crate) struct Image {
     pub(crate) live: BTreeMap<Arc<str>, Vec<u64>>,
     recent: Vec<RunSummary>,
     past: Kept,
+    forgotten: BTreeSet<KeyName>,
 }
 
 impl Image {
@@ -114,6 +117,7 @@ impl Image {
             live: books.touched.iter().map(|(run, segments)| (run.clone(), segments.clone())).collect(),
             recent: recent.collect(),
             past: books.past.keep(),
+            forgotten: books.forgotten.iter().copied().collect(),
         }
     }
 
@@ -122,6 +126,16 @@ impl Image {
         let body = rmp_serde::to_vec(self).unwrap_or_default();
         let digest = Digest::of(&body);
         [&digest.0[..], &body].concat()
+    }
+
+    /// As bytes that say nothing of people to whoever has no keys. Its key goes when the next person is forgotten.
+    pub(crate) fn sealed(&self, keys: Option<&dyn Keyring>) -> Result<Vec<u8>, StoreError> {
+        seal::close_image(self.to_bytes(), self.forgotten.len(), keys)
+    }
+
+    /// From such bytes.
+    pub(crate) fn opened(bytes: &[u8], keys: Option<&dyn Keyring>) -> Option<Self> {
+        Self::from_bytes(&seal::open_image(bytes, keys)?)
     }
 
     /// From bytes; none where they are no image of this version, or not whole.
@@ -152,6 +166,7 @@ impl Image {
             books.runs.insert(summary.id.clone(), Entry::Ended(Arc::new(summary)));
         }
         books.past = Past::of(self.past);
+        books.forgotten = self.forgotten.into_iter().collect();
         (books, self.live)
     }
 

@@ -43,6 +43,7 @@ pub mod replay;
 pub mod schedule;
 mod schedules;
 mod scope;
+pub mod seal;
 pub mod segment;
 pub mod state;
 pub mod summary;

@@ -1,5 +1,6 @@
 //! Facts by memory and subject: an index in memory, folded from the log. It ranks nothing and forgets by rule only.
 
+use crate::seal::{KeyName, Keyring, has_hole};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct Fact {
     pub seq: u64,
     /// When it was remembered.
     pub at: i64,
+    /// The keys with which its event is sealed.
+    pub keys: Arc<[KeyName]>,
     /// The record.
     pub fields: Value,
 }
@@ -34,6 +37,34 @@ impl Memories {
         }
     }
 
+    /// Drops the facts of somebody whose keys are gone, and every other fact that was sealed with one of them. A memory that says
+    /// `on-forget redact` keeps what its type does not mark as personal.
+    pub(crate) fn forget(&mut self, plan: Option<&Plan>, keys: &[KeyName], ring: Option<&dyn Keyring>) {
+        for (memory, subjects) in &mut self.facts {
+            let declared = plan.and_then(|plan| plan.memories.get(&**memory));
+            let redacts = declared.is_some_and(|declared| declared.terms.forget_redacts);
+            let record = declared.and_then(|declared| plan?.types.records.get(&declared.record));
+            let fields = record.iter().flat_map(|record| &record.fields).filter(|field| field.marks.pii || field.marks.secret);
+            let marked: Vec<&str> = fields.map(|field| &*field.name).collect();
+            subjects.retain(|subject, facts| {
+                let is_his = ring.is_some_and(|ring| keys.iter().any(|name| ring.is_of(*name, subject)));
+                let is_gone = |fact: &Fact| is_his || fact.keys.iter().any(|name| keys.contains(name));
+                match redacts {
+                    true => facts.iter_mut().filter(|fact| is_gone(fact)).for_each(|fact| redact(&mut fact.fields, &marked)),
+                    false => facts.retain(|fact| !is_gone(fact)),
+                }
+                !facts.is_empty()
+            });
+        }
+    }
+
+    /// How many facts of a subject would be dropped, or lose something, if he were forgotten.
+    pub(crate) fn count(&self, plan: &Plan, subject: &str) -> usize {
+        let redacts = |memory: &Arc<str>| plan.memories.get(&**memory).is_some_and(|memory| memory.terms.forget_redacts);
+        let of = self.facts.iter().filter_map(|(memory, subjects)| Some((redacts(memory), subjects.get(subject)?)));
+        of.map(|(redacts, facts)| facts.iter().filter(|fact| !redacts || !fact.keys.is_empty() && !has_hole(&fact.fields)).count()).sum()
+    }
+
     /// The newest facts that are still to be kept at `now`, newest last.
     #[must_use]
     pub fn recall(&self, plan: &Plan, memory: &str, subject: &str, last: usize, now: i64) -> Vec<Fact> {
@@ -43,5 +74,14 @@ impl Memories {
         let mut newest: Vec<Fact> = facts.iter().rev().take_while(|fact| fact.at > oldest).take(last).cloned().collect();
         newest.reverse();
         newest
+    }
+}
+
+fn redact(fields: &mut Value, marked: &[&str]) {
+    let Value::Record(record) = fields else { return };
+    for (name, value) in &mut Arc::make_mut(record).0 {
+        if marked.contains(&&**name) && *value != Value::Null {
+            *value = Value::Erased;
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::child::Parent;
 use crate::event::Blob;
 use crate::failure::Failure;
 use crate::key::hexadecimal;
+use crate::seal::KeyName;
 use crate::summary::{RunStatus, RunSummary};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
@@ -71,6 +72,8 @@ struct More {
     parent: Option<Parent>,
     /// The run that it was forked from, and from which step on.
     forked: Option<(Arc<str>, Option<Arc<str>>)>,
+    subjects: Vec<KeyName>,
+    erased: bool,
 }
 
 /// Ended runs as they were at a moment: for a snapshot, and for whoever looks at all of them beside the loop.
@@ -131,6 +134,15 @@ impl Past {
 
     /// Takes a run that has ended; whether it could be packed. One whose name is none of ours is left to the caller.
     pub(crate) fn take(&mut self, run: &RunSummary) -> bool {
+        self.pack(run, false)
+    }
+
+    /// The same of one whose answer is left in the log.
+    fn take_left(&mut self, run: &RunSummary) {
+        self.pack(run, true);
+    }
+
+    fn pack(&mut self, run: &RunSummary, is_left: bool) -> bool {
         let Some(name) = name_of(&run.id) else { return false };
         let more = More {
             failure: run.failure.clone(),
@@ -140,8 +152,10 @@ impl Past {
             waited: run.waited,
             parent: run.parent.clone(),
             forked: run.forked.clone(),
+            subjects: run.subjects.to_vec(),
+            erased: run.erased,
         };
-        let short = rmp_serde::to_vec(&run.output).is_ok_and(|bytes| bytes.len() <= LONGEST_OUTPUT);
+        let short = !is_left && rmp_serde::to_vec(&run.output).is_ok_and(|bytes| bytes.len() <= LONGEST_OUTPUT);
         let packed = Packed {
             name,
             flow: place_in(&mut self.shared.flows, run.flow.clone()),
@@ -194,6 +208,29 @@ impl Past {
         Kept { chunks, shared: self.shared.clone() }
     }
 
+    /// Drops what runs say that met somebody whose keys are gone.
+    pub(crate) fn erase(&mut self, keys: &[KeyName]) {
+        let met = |run: &RunSummary| run.subjects.iter().any(|name| keys.contains(name));
+        let kept = self.keep();
+        if !kept.all().any(|(run, _)| met(&run)) {
+            return;
+        }
+        let mut anew = Self::default();
+        for (mut run, is_left) in kept.all() {
+            if met(&run) {
+                run.erase();
+                if is_left {
+                    run.output = Value::Erased;
+                }
+            } else if is_left {
+                anew.take_left(&run);
+                continue;
+            }
+            anew.take(&run);
+        }
+        *self = anew;
+    }
+
     /// From a snapshot.
     pub(crate) fn of(kept: Kept) -> Self {
         let Kept { chunks: mut full, shared } = kept;
@@ -239,6 +276,8 @@ impl Shared {
             waited: more.waited,
             parent: more.parent,
             forked: more.forked,
+            subjects: more.subjects.into(),
+            erased: more.erased,
             payload: packed.payload,
             plan: self.plans.get(packed.plan as usize).copied().unwrap_or_default(),
             first: packed.first,
@@ -274,6 +313,8 @@ mod tests {
             waited: 0,
             parent: None,
             forked: None,
+            subjects: Vec::new().into(),
+            erased: false,
             payload: Digest::of(&number.to_be_bytes()),
             plan: Digest::of(b"plan"),
             first: 1 + number * 12,

@@ -124,6 +124,8 @@ pub struct FlowGraph {
     pub top: u32,
     /// The `each` whose body this is; its other steps are none of this graph.
     pub body: Option<StepId>,
+    /// Whether its runs may meet personal data.
+    pub personal: bool,
     bodies: HashMap<StepId, Arc<FlowGraph>>,
     on_failure: Option<Arc<FlowGraph>>,
     places: HashMap<String, StepId>,
@@ -177,10 +179,11 @@ impl FlowGraph {
             }
         }
         let name = flow.name.as_str().into();
+        let personal = crate::seal::is_personal(plan, flow);
         let reads = plan.operations.values().filter(|operation| operation.effect == EffectKind::Read);
         let talks = flow.steps.iter().any(|step| matches!(step.kind, StepKind::Agent(_)));
         let reads = Arc::new(reads.filter(|_| talks).map(|operation| operation.name.clone()).collect());
-        Self { flow: flow.clone(), name, nodes, top, body, bodies: HashMap::new(), on_failure: None, places, reads }
+        Self { flow: flow.clone(), name, nodes, top, body, personal, bodies: HashMap::new(), on_failure: None, places, reads }
     }
 
     /// The graph of the body of an `each`.

@@ -5,6 +5,7 @@
 
 use crate::anchor::Anchor;
 use crate::question::{Answer, Prompt, Silence};
+use crate::seal::Keyring;
 use crate::segment::Segment;
 use std::future::Future;
 use std::pin::Pin;
@@ -37,6 +38,8 @@ pub enum StoreError {
     Older(String),
     /// Its settings do not make commits durable.
     NotDurable(String),
+    /// The keys of personal data cannot be used, or one is lost.
+    Keys(String),
     /// Something else; the text says what.
     Other(String),
 }
@@ -65,6 +68,11 @@ pub trait LogStore: Send + Sync + 'static {
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         let _ = (shard, epoch);
         Box::pin(std::future::ready(true))
+    }
+    /// The keys with which personal data are sealed before they come here. Without them an engine writes none, and whoever reads sees
+    /// them as erased.
+    fn keys(&self) -> Option<Arc<dyn Keyring>> {
+        None
     }
     /// The parts of a shard's log that are archived, in order. [`LogStore::scan`] reads them where they are.
     fn anchors(&self, shard: u32) -> Vec<Anchor> {

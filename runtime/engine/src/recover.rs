@@ -8,9 +8,11 @@ use crate::executor::LONGEST_SEGMENT;
 use crate::image::Image;
 use crate::pinned::Pinned;
 use crate::ports::{LogStore, StoreError};
+use crate::seal::Keyring;
 use crate::segment::Segment;
 use crate::summary::LogReport;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// How many segments are read at once.
@@ -19,6 +21,7 @@ const PAGE: usize = 256;
 /// Reads a shard's log in order and checks its chain.
 pub(crate) struct Reader<'a> {
     log: &'a dyn LogStore,
+    keys: Option<Arc<dyn Keyring>>,
     shard: u32,
     next: u64,
     hash: Digest,
@@ -32,7 +35,7 @@ impl<'a> Reader<'a> {
 
     /// Behind an event that ends a segment of this hash.
     pub(crate) fn behind(log: &'a dyn LogStore, shard: u32, events: u64, hash: Digest) -> Self {
-        Self { log, shard, next: events + 1, hash, segments: 0 }
+        Self { log, keys: log.keys(), shard, next: events + 1, hash, segments: 0 }
     }
 
     /// The next segments, checked; none at the end.
@@ -64,6 +67,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The events of one of its segments.
+    pub(crate) fn events(&self, segment: &Segment) -> Result<Vec<Event>, StoreError> {
+        events_of(self.keys.as_deref(), segment)
+    }
+
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
@@ -77,13 +85,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The events of a segment.
+/// The events of a segment; without keys, with what is personal in them as if it were erased.
 ///
 /// # Errors
-/// Damaged, or written by a newer version.
-pub fn events_of(segment: &Segment) -> Result<Vec<Event>, StoreError> {
-    codec::decode(segment.first, segment.count, &segment.body)
-        .map_err(|error| if error.contains("this version reads up to") { StoreError::Newer(error) } else { StoreError::Damaged(error) })
+/// Damaged, written by a newer version, or sealed with a key that is lost.
+pub fn events_of(keys: Option<&dyn Keyring>, segment: &Segment) -> Result<Vec<Event>, StoreError> {
+    codec::decode(segment.first, segment.count, &segment.body, keys)
 }
 
 /// Folds a log, from where the reader stands to its end, into the books of a shard.
@@ -111,7 +118,7 @@ pub(crate) async fn fold_until<L: Holds>(
             // What a memory keeps is what the plan of then says.
             let adopted = books.adopted.and_then(|digest| books.plans.get(&digest)).cloned();
             let active = adopted.as_deref().unwrap_or(active);
-            for event in &events_of(segment)? {
+            for event in &reader.events(segment)? {
                 let damaged = |message: String| StoreError::Damaged(format!("event {}: {message}", event.header.seq));
                 books.apply(active, event).map_err(damaged)?;
             }
@@ -134,7 +141,7 @@ pub(crate) async fn from_image<L: Holds>(log: &dyn LogStore, shard: u32, image: 
             if !segment.is_intact() {
                 return Ok(None);
             }
-            for event in &events_of(segment)? {
+            for event in &events_of(log.keys().as_deref(), segment)? {
                 let Some(run) = event.header.run.as_ref().filter(|run| live.contains_key(*run)) else { continue };
                 if books.fold_again(run, event).is_err() {
                     return Ok(None);
@@ -162,7 +169,7 @@ pub async fn last_plan(log: &dyn LogStore, shard: u32) -> Result<Option<Plan>, S
             break;
         }
         for segment in &segments {
-            for event in events_of(segment)? {
+            for event in reader.events(segment)? {
                 let EventKind::PlanAdopted { digest, bytes, .. } = event.kind else { continue };
                 last = Some(digest);
                 if let Some(bytes) = bytes {
@@ -201,7 +208,7 @@ pub async fn verify_against(log: &dyn LogStore, shard: u32, standing: Vec<Checkp
         }
         for segment in &segments {
             witness.see(segment).map_err(StoreError::Older)?;
-            let events = events_of(segment)?;
+            let events = reader.events(segment)?;
             if let Some(event) = events.iter().find(|event| event.header.shard != segment.shard) {
                 return Err(StoreError::Damaged(format!("event {} belongs to another shard", event.header.seq)));
             }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::pinned::Pinned;
 use crate::ports::{CallFailure, CallOutcome, Classification, LogStore, StoreError};
 use crate::question::{Kept, Looked};
-use crate::recover::{Reader, events_of};
+use crate::recover::Reader;
 use crate::state::{Phase, RESTART, RunState};
 use std::sync::Arc;
 use tradewind_lang::plan::{Rung, StepId, StepKind};
@@ -25,6 +25,9 @@ pub struct ReplayReport {
     pub decisions: u64,
     /// Events compared.
     pub events: u64,
+    /// Decisions that were not made again, as somebody's data that they rest on were erased. Their hashes were checked, and what
+    /// they came to was taken from the log.
+    pub erased: u64,
     /// Decisions among them that used more than the log takes, and were not made again.
     pub too_large: u64,
 }
@@ -89,7 +92,7 @@ pub async fn replay_run(log: &dyn LogStore, shard: u32, run: Option<&str>) -> Re
             return Ok(report);
         }
         for segment in &segments {
-            replay_segment(&mut books, &events_of(segment)?, run, &mut report)?;
+            replay_segment(&mut books, &reader.events(segment)?, run, &mut report)?;
         }
     }
 }
@@ -123,15 +126,18 @@ fn replay_segment(
         };
         state.frozen = frozen;
         if wanted.is_none_or(|wanted| *wanted == **run) {
-            // What was too large for the log is not in it: nothing to decide from.
-            if first.used == Used::TooLarge {
+            let is_erased = state.erased || decision.iter().any(|event| event.header.erased);
+            // What was too large for the log is not in it, and what was erased is not any more: nothing to decide from.
+            if is_erased {
+                report.erased += 1;
+            } else if first.used == Used::TooLarge {
                 report.too_large += 1;
             } else {
                 let decided = decide_again(active, state, first, decision);
                 compare(decision, &decided)?;
                 decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
             }
-            report.decisions += 1;
+            report.decisions += u64::from(!is_erased);
             report.events += decision.len() as u64;
         }
         for event in decision {

@@ -19,6 +19,7 @@ use crate::fork::Forked;
 use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
+use crate::seal::KeyName;
 use crate::undo::{AGAIN, Reversal, UNDO, of_input};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -100,6 +101,10 @@ pub struct RunState {
     pub takes_back: bool,
     /// Effects that cannot be taken back, and why.
     pub left: Vec<Arc<Reversal>>,
+    /// Everybody whose data it has met.
+    pub subjects: Vec<KeyName>,
+    /// Whether some of what it met was erased.
+    pub erased: bool,
     /// What is frozen as it decides. Folded beside it, as it is the same for all runs.
     pub frozen: Arc<Frozen>,
     /// Time that does not count, up to `stopped_since`: waits for people, and pauses.
@@ -148,6 +153,8 @@ impl RunState {
             paused: false,
             takes_back: false,
             left: Vec::new(),
+            subjects: Vec::new(),
+            erased: false,
             frozen: Arc::default(),
             stopped: 0,
             stopped_since: None,
@@ -160,6 +167,12 @@ impl RunState {
     /// Folds an event of this run.
     pub fn apply(&mut self, event: &Event) {
         let header = &event.header;
+        self.erased |= header.erased;
+        for name in header.subjects.iter() {
+            if !self.subjects.contains(name) {
+                self.subjects.push(*name);
+            }
+        }
         self.fold(header.step.as_ref().map(|step| step.id), &event.kind, event.cost, Some(&header.actor), header.at, header.seq);
         if let (Used::Said(label), Some(step)) = (&event.used, &header.step) {
             self.note_label(step.id, label);
@@ -391,6 +404,7 @@ impl RunState {
             }
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
+            | EventKind::SubjectForgotten { .. }
             | EventKind::EventReceived(_)
             | EventKind::EventRefused(_)
             | EventKind::EventsGathered { .. }

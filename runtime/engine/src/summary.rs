@@ -3,6 +3,7 @@
 use crate::child::{Parent, Part};
 use crate::failure::Failure;
 use crate::ports::StoreError;
+use crate::seal::{ERASED, FORGOTTEN, KeyName};
 use crate::state::{Phase, RunState, Standing};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -93,7 +94,11 @@ pub struct RunSummary {
     pub parent: Option<Parent>,
     /// The run that it was forked from, and from which step on.
     pub forked: Option<(Arc<str>, Option<Arc<str>>)>,
-    /// Digest of its input.
+    /// The keys of everybody whose data it has met.
+    pub subjects: Arc<[KeyName]>,
+    /// Whether some of what it met was erased.
+    pub erased: bool,
+    /// Digest of its input; zeros where that was erased.
     pub payload: Digest,
     /// Digest of the plan it follows.
     pub plan: Digest,
@@ -144,6 +149,8 @@ impl RunSummary {
             waited: state.stopped(),
             parent: state.parent.clone(),
             forked: state.fork.as_ref().filter(|_| state.parent.is_none()).map(|fork| (fork.of.clone(), fork.from.clone())),
+            subjects: state.subjects.as_slice().into(),
+            erased: state.erased,
             payload: state.payload,
             plan: state.pinned.digest,
             first: state.first,
@@ -153,6 +160,21 @@ impl RunSummary {
 }
 
 impl RunSummary {
+    /// Drops what it says of people: somebody whose data it met was forgotten.
+    pub(crate) fn erase(&mut self) {
+        self.erased = true;
+        if self.output != Value::Null {
+            self.output = Value::Erased;
+        }
+        self.payload = Digest::default();
+        if let Some(failure) = &mut self.failure {
+            ERASED.clone_into(&mut failure.message);
+        }
+        if let Some(reason) = self.cancelled.as_mut().filter(|reason| ***reason != *FORGOTTEN) {
+            *reason = ERASED.into();
+        }
+    }
+
     /// Whether it is only a part of another run: an item of an `each`, or what follows a failure.
     #[must_use]
     pub fn is_part(&self) -> bool {

@@ -23,6 +23,7 @@ mod random;
 mod reflections;
 mod reload;
 mod schedules;
+mod seal;
 mod seeds;
 mod simulation;
 mod site;

@@ -2,10 +2,12 @@
 
 mod clock;
 mod connectors;
+mod keys;
 mod log;
 mod models;
 
 pub use clock::ManualClock;
 pub use connectors::{Reply, Request, ScriptedConnectors};
+pub use keys::MemoryKeys;
 pub use log::{Fault, MemoryLog};
 pub use models::ScriptedModels;

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("runtime/engine", "tradewind-engine", &["tradewind-lang"]),
     // Adapters perform, they do not decide: ports of the engine, the plan of `lang`, never each other.
     ("runtime/store", "tradewind-store", &["tradewind-engine"]),
+    ("runtime/vault", "tradewind-vault", &["tradewind-engine"]),
     ("runtime/models", "tradewind-models", &["tradewind-engine", "tradewind-lang"]),
     ("runtime/connectors", "tradewind-connectors", &["tradewind-engine", "tradewind-lang"]),
     // Whoever serves answers through a trait of its own, so that it needs to know nobody.
@@ -22,8 +23,15 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("bench", "tradewind-bench", EVERYTHING),
 ];
 
-const EVERYTHING: &[&str] =
-    &["tradewind-lang", "tradewind-stdlib", "tradewind-engine", "tradewind-store", "tradewind-models", "tradewind-connectors"];
+const EVERYTHING: &[&str] = &[
+    "tradewind-lang",
+    "tradewind-stdlib",
+    "tradewind-engine",
+    "tradewind-store",
+    "tradewind-vault",
+    "tradewind-models",
+    "tradewind-connectors",
+];
 
 const WITH_HARNESSES: &[&str] = &[
     "tradewind-lang",
@@ -33,6 +41,7 @@ const WITH_HARNESSES: &[&str] = &[
     "tradewind-models",
     "tradewind-connectors",
     "tradewind-server",
+    "tradewind-vault",
     "tradewind-source",
     "tradewind-tests",
 ];

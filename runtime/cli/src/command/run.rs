@@ -40,6 +40,7 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     crate::lacking::check(&compiled, &plan, flow)?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
     let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan), &repository.root)?;
+    let rejects = rejects.of(tradewind_engine::seal::is_personal(&plan, flow));
     super::block_on(work(&repository, plan, options, lines, rejects))?
 }
 

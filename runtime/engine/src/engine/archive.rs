@@ -142,7 +142,7 @@ impl Engine {
             }
             for segment in &segments {
                 let end = segment.first + u64::from(segment.count);
-                let is_old = events_of(segment)?.last().is_some_and(|event| event.header.at < before);
+                let is_old = events_of(None, segment)?.last().is_some_and(|event| event.header.at < before);
                 if end > until || !is_old {
                     break 'log;
                 }
@@ -194,8 +194,9 @@ impl Engine {
         let image = self.take_image().await?;
         let events = image.events;
         // A large one takes a while.
-        let bytes = tokio::task::spawn_blocking(move || image.to_bytes()).await;
-        bytes.map(|bytes| (bytes, events)).map_err(|error| StoreError::Other(error.to_string()))
+        let keys = self.shared.log.keys();
+        let bytes = tokio::task::spawn_blocking(move || image.sealed(keys.as_deref())).await;
+        Ok((bytes.map_err(|error| StoreError::Other(error.to_string()))??, events))
     }
 
     /// Folds the whole log again and compares everything that is told of it with what this engine holds; returns an image of that.
@@ -207,12 +208,13 @@ impl Engine {
         let image = self.take_image().await?;
         let (log, shard) = (&*self.shared.log, self.shared.shard);
         let mut books: Books<Folded> = Books::new(self.active().tenant.clone());
+        books.keys = log.keys();
         let mut reader = Reader::new(log, shard);
         recover::fold_until(&mut reader, &mut books, &self.active(), image.events).await?;
         let folded = Image::of(&books, image.events, image.head);
         match image.differs_from(&folded) {
             Some(part) => Err(RebuildError::Differs(part)),
-            None => Ok((folded.to_bytes(), folded.events)),
+            None => Ok((folded.sealed(log.keys().as_deref())?, folded.events)),
         }
     }
 

@@ -5,7 +5,9 @@ use crate::arrival::within_bounds;
 use crate::fit;
 use crate::key::{digest_of, run_id, text_of};
 use crate::pinned::{FlowGraph, Pinned};
+use crate::ports::StoreError;
 use crate::scope::Names;
+use crate::seal::Keyring;
 use crate::trigger;
 use std::sync::Arc;
 use tradewind_lang::plan::Digest;
@@ -24,13 +26,27 @@ pub(crate) struct Prepared {
 
 /// Asks a plan whether a flow can be started with an input, and as which run: by the flow's key, else by what the caller knows it by,
 /// else by its input.
-pub(crate) fn prepare(active: &Pinned, flow: &str, input: &Value, known_by: Option<&Arc<str>>) -> Result<Prepared, StartError> {
+pub(crate) fn prepare(
+    active: &Pinned,
+    flow: &str,
+    input: &Value,
+    known_by: Option<&Arc<str>>,
+    keys: Option<&dyn Keyring>,
+) -> Result<Prepared, StartError> {
     let graph = active.flow(flow).ok_or_else(|| StartError::UnknownFlow(flow.to_owned()))?;
     fit::value(&Ty::Record(graph.flow.input.clone()), input, &active.plan.types).map_err(StartError::Input)?;
     within_bounds(input).map_err(StartError::Input)?;
     let payload = digest_of(input);
     let declared = trigger::key(graph, input).map_err(StartError::Key)?;
-    let key = declared.or_else(|| known_by.cloned()).unwrap_or_else(|| payload.to_string().into());
+    let key = match declared.or_else(|| known_by.cloned()) {
+        Some(key) => key,
+        // Nobody may find out by trying whose input it was.
+        None if graph.personal => match keys {
+            Some(keys) => keys.digest(&payload.0).map_err(StartError::Store)?.to_string().into(),
+            None => return Err(StartError::Store(StoreError::Keys("the log was opened without keys".to_owned()))),
+        },
+        None => payload.to_string().into(),
+    };
     let concurrency_key = concurrency_key(graph, input).map_err(StartError::Key)?;
     let (run, trace) = run_id(&active.tenant, flow, &key);
     Ok(Prepared { run, trace, flow: graph.name.clone(), key, payload, concurrency_key })

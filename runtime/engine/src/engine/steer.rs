@@ -141,6 +141,6 @@ impl Engine {
 fn adopted(done: Steered) -> Option<Adopted> {
     match done {
         Steered::Adopted(adopted) => Some(adopted),
-        Steered::Frozen | Steered::Already => None,
+        Steered::Frozen | Steered::Forgotten | Steered::Already => None,
     }
 }

@@ -64,6 +64,8 @@ impl Event {
             ("policy", text(header.policy.to_string())),
             ("semantics", number(u64::from(header.semantics))),
             ("format", number(u64::from(header.format))),
+            ("subjects", Value::list(header.subjects.iter().map(|name| text(name.to_string())))),
+            ("erased", Value::Bool(header.erased)),
         ])
     }
 
@@ -90,6 +92,7 @@ impl EventKind {
             Self::EffectsFrozen { scope, reason } | Self::EffectsThawed { scope, reason } => {
                 vec![("scope", text(scope.to_string())), ("reason", text(reason.clone()))]
             }
+            Self::SubjectForgotten { keys } => vec![("keys", Value::list(keys.iter().map(|name| text(name.to_string()))))],
             Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent, fork } => vec![
                 ("flow", text(flow.clone())),
                 ("key", text(key.clone())),

@@ -5,6 +5,7 @@ use crate::arrivals::Arrived;
 use crate::decide::{Input, Turn, Wish};
 use crate::event::EventKind;
 use crate::planted::{Bug, planted};
+use crate::seal::{FORGOTTEN, KeyName};
 use crate::state::{RunState, Standing};
 use crate::summary::RunSummary;
 use std::collections::VecDeque;
@@ -59,6 +60,12 @@ impl Shard {
             self.switch_to(active, by, None, None);
         }
         self.books.plans.insert(self.active.digest, self.active.clone());
+        // Keys that are gone by the list, which the log does not know yet: a crash, or a backup from before.
+        let gone = self.ports.log.keys().map(|keys| keys.gone()).unwrap_or_default();
+        let untold: Vec<KeyName> = gone.into_iter().filter(|name| !self.books.forgotten.contains(name)).collect();
+        if !untold.is_empty() {
+            self.log_of_engine(EventKind::SubjectForgotten { keys: untold }, None, None);
+        }
         let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();
         for (id, entry) in &self.books.runs {
             if let Entry::Live(live) = entry {
@@ -72,6 +79,13 @@ impl Shard {
             if live.state.standing == Standing::Held {
                 live.standing = Counted::Held;
                 self.held += 1;
+                continue;
+            }
+            let is_erased = live.state.erased;
+            // What it would go on with is gone.
+            if is_erased {
+                let wish = Wish::Cancel(FORGOTTEN.into());
+                self.push(&id, Input::Control { by: self.engine_actor.clone(), wish }, None);
                 continue;
             }
             // A run that waits for a person only needs its clocks.
@@ -176,7 +190,7 @@ impl Shard {
     fn start(&mut self, start: StartRequest) {
         let Some(start) = self.asked_again(start) else { return };
         if let Some(ended) = self.books.ended(&start.run) {
-            let _ = start.reply.send(known(&start.run, ended.payload != start.payload));
+            let _ = start.reply.send(known(&start.run, !ended.erased && ended.payload != start.payload));
             return;
         }
         match self.books.runs.get_mut(&start.run) {

@@ -2,6 +2,7 @@
 //!
 //! Guards are asked here, in the order of the log, so that two runs never share the last of a limit.
 
+use super::write::settled;
 use super::{Entry, Inside, Pending, Reply, Shard, Started, perform};
 use crate::approval::AnswerRefusal;
 use crate::codec::Writer;
@@ -46,7 +47,8 @@ impl Shard {
         let mut items = Vec::new();
         let first = self.head.next;
         if let Some(item) = self.carried.take() {
-            items.push(self.seat(item, first, &mut writer));
+            let item = self.seat(item, first, &mut writer);
+            items.push(item);
         }
         while writer.count() < MOST_EVENTS && writer.len() < MOST_BYTES {
             let Some(pending) = self.pending.pop_front() else { break };
@@ -71,7 +73,11 @@ impl Shard {
                 self.committing = Some(Batch { items, first, next: first + u64::from(count), hash: segment.hash });
                 // In a task of its own: nothing that is dropped can leave half a write.
                 tokio::spawn(async move {
-                    let result = log.append(epoch, segment).await;
+                    // A key is durable before anything that is sealed with it.
+                    let result = match settled(&log).await {
+                        Ok(()) => log.append(epoch, segment).await,
+                        Err(error) => Err(error),
+                    };
                     let _ = inside.send(Inside::Committed(result));
                 });
             }
@@ -122,18 +128,19 @@ impl Shard {
         }
         let lead = first + u64::from(writer.count());
         let (mut events, from) = (Vec::with_capacity(decision.events.len()), writer.len());
+        let mut subjects = self.subjects_of(run.as_ref());
         let mut drafts = std::mem::take(&mut decision.events).into_iter();
         while let Some(draft) = drafts.next() {
             let mark = writer.mark();
-            let event = self.event((run.as_ref(), &active), draft, now, first + u64::from(writer.count()), lead);
-            self.write(writer, &event);
+            let mut event = self.event((run.as_ref(), &active), draft, now, first + u64::from(writer.count()), lead);
+            self.write(writer, &mut event, &active, &mut subjects);
             if let Some(run) = run.as_ref().filter(|_| writer.len() - from > MOST_ALONE) {
                 writer.back_to(mark);
                 let rest = std::iter::once(event.kind.clone()).chain(drafts.map(|draft| draft.kind)).collect();
                 decision.effects = self.cut(run, rest, decision.effects);
                 if events.is_empty() {
-                    let event = self.reduced(run, event);
-                    self.write(writer, &event);
+                    let mut event = self.reduced(run, event);
+                    self.write(writer, &mut event, &active, &mut subjects);
                     events.push(event);
                 }
                 break;
@@ -141,13 +148,6 @@ impl Shard {
             events.push(event);
         }
         Some(Item { run, events, effects: decision.effects, reply, active, refused })
-    }
-
-    fn write(&mut self, writer: &mut Writer, event: &Event) {
-        if let Err(error) = writer.push(event) {
-            tracing::error!(error, "an event cannot be written");
-            let _ = self.inside.send(Inside::Committed(Err(StoreError::Other(error))));
-        }
     }
 
     /// Gives an item that was carried over its places at the head of this commit.
@@ -159,7 +159,10 @@ impl Shard {
                 event.header.causation = first;
             }
         }
-        item.events.iter().for_each(|event| self.write(writer, event));
+        let mut subjects = self.subjects_of(item.run.as_ref());
+        for event in &mut item.events {
+            self.write(writer, event, &item.active, &mut subjects);
+        }
         item
     }
 
@@ -232,6 +235,8 @@ impl Shard {
             plan_format,
             policy: active.policy_digest,
             semantics: SEMANTICS,
+            subjects: Arc::default(),
+            erased: false,
         };
         Event { header, kind: draft.kind, used: draft.used, cost: draft.cost }
     }

@@ -11,6 +11,7 @@ use crate::event::EventKind;
 use crate::key::run_id;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::schedules::Clock;
+use crate::seal::Keyring;
 use crate::trigger::{self, Happening};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
@@ -61,8 +62,9 @@ impl StartRequest {
         input: Value,
         actor: Arc<str>,
         known_by: Option<Arc<str>>,
+        keys: Option<&dyn Keyring>,
     ) -> Result<(Self, oneshot::Receiver<Started>), StartError> {
-        let Prepared { run, trace, flow, key, payload, concurrency_key } = prepare(active, flow, &input, known_by.as_ref())?;
+        let Prepared { run, trace, flow, key, payload, concurrency_key } = prepare(active, flow, &input, known_by.as_ref(), keys)?;
         let ((reply, answer), refused, active) = (oneshot::channel(), Arc::new(OnceLock::new()), active.clone());
         Ok((Self { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by, fork: None }, answer))
     }
@@ -195,7 +197,7 @@ impl Shard {
     /// Hands a start in, and hears of it when it is durable.
     pub(super) fn begin_start(&mut self, graph: &FlowGraph, (key, input, actor): (Arc<str>, Value, Arc<str>), of: Origin) {
         let flow = graph.name.clone();
-        match StartRequest::new(&self.active, &flow, input, actor, Some(key)) {
+        match StartRequest::new(&self.active, &flow, input, actor, Some(key), self.ports.log.keys().as_deref()) {
             Ok((start, answer)) => {
                 let (inside, refused) = (self.inside.clone(), start.refused.clone());
                 tokio::spawn(async move {

@@ -17,7 +17,7 @@ impl Shard {
         let Some(Entry::Live(live)) = self.books.runs.get(run) else { return };
         let state = &live.state;
         let found = self.books.arrivals.after(event, whole(state).first).find(|arrived| {
-            let Arrived { seq, at, arrival } = arrived;
+            let Arrived { seq, at, arrival, .. } = arrived;
             takes(state, step, (*seq, *at), &arrival.payload)
         });
         if let Some(arrived) = found.cloned() {

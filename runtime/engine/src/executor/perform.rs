@@ -3,8 +3,9 @@
 use super::{Entry, Inside, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
-use crate::ports::{Call, CallOutcome};
+use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
+use crate::seal::has_hole;
 use crate::state::RunState;
 use crate::summary::RunSummary;
 use crate::undo::reversal;
@@ -93,6 +94,12 @@ impl Shard {
 
     fn call(&mut self, run: &Arc<str>, call: Call, between: (i64, i64), answer: impl Fn(CallOutcome) -> Input + Send + 'static) {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
+        if has_hole(&call.request) {
+            // Nobody is sent a word that stands for what was erased.
+            let (code, message) = ("erased".to_owned(), "what it would say was erased".to_owned());
+            let failure = CallFailure { code, message, retry: false, retry_after: None };
+            return promise.keep(answer(CallOutcome::Failed(failure)));
+        }
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
         let ((not_before, not_after), ended) = (between, self.ended.clone());
         let gate = self.gate_of(run, &call);

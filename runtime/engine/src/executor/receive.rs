@@ -86,7 +86,8 @@ impl Shard {
     pub(super) fn heard(&mut self, event: &Event) {
         match &event.kind {
             EventKind::EventReceived(arrival) | EventKind::EventEmitted(arrival) => {
-                let arrived = Arrived { seq: event.header.seq, at: event.header.at, arrival: arrival.clone() };
+                let (seq, at, keys) = (event.header.seq, event.header.at, event.header.subjects.clone());
+                let arrived = Arrived { seq, at, arrival: arrival.clone(), keys };
                 self.tell_listeners(&arrived);
                 self.dispatch(&arrived);
             }

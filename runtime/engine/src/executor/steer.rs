@@ -8,6 +8,7 @@ use crate::event::{Blob, EventKind};
 use crate::frozen::{Frozen, Note, Scope};
 use crate::pinned::Pinned;
 use crate::ports::Call;
+use crate::seal::KeyName;
 use crate::state::Standing;
 use crate::undo::{AGAIN, UNDO};
 use std::fmt;
@@ -21,6 +22,7 @@ pub(crate) enum Steer {
     RollBack { to: Option<String>, by: Arc<str>, reply: SteerReply },
     Freeze { scope: Scope, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
     Thaw { scope: Scope, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
+    Forget { keys: Vec<KeyName>, by: Arc<str>, reply: SteerReply },
 }
 
 pub(crate) type SteerReply = oneshot::Sender<Result<Steered, SteerRefusal>>;
@@ -43,6 +45,8 @@ pub(crate) enum Steered {
     Adopted(Adopted),
     /// Something is frozen or thawed.
     Frozen,
+    /// Somebody is forgotten.
+    Forgotten,
     /// It was so already, and nothing was logged.
     Already,
 }
@@ -93,6 +97,9 @@ impl Shard {
                 let frozen = self.frozen.with(&scope, note);
                 self.log_of_engine(EventKind::EffectsFrozen { scope, reason }, Some(by), Some(Reply::Steer(reply, Steered::Frozen)));
                 self.set_frozen(frozen);
+            }
+            Steer::Forget { keys, by, reply } => {
+                self.log_of_engine(EventKind::SubjectForgotten { keys }, Some(by), Some(Reply::Steer(reply, Steered::Forgotten)));
             }
             Steer::Freeze { scope, reply, .. } => drop(reply.send(Err(SteerRefusal::UnknownScope(scope)))),
             Steer::Thaw { scope, by, reason, reply } => {
@@ -145,7 +152,7 @@ impl Shard {
         self.log_of_engine(kind, by, reply.map(|reply| Reply::Steer(reply, Steered::Adopted(adopted))));
     }
 
-    fn log_of_engine(&mut self, kind: EventKind, actor: Option<Arc<str>>, reply: Option<Reply>) {
+    pub(super) fn log_of_engine(&mut self, kind: EventKind, actor: Option<Arc<str>>, reply: Option<Reply>) {
         self.write_down(kind, actor, 0, reply);
     }
 
@@ -216,7 +223,7 @@ impl Shard {
             let _ = start.refused.set(StartError::Input("another plan was adopted in the same moment: fork it again".to_owned()));
             return None;
         }
-        match prepare(&self.active, &start.flow, &start.input, start.known_by.as_ref()) {
+        match prepare(&self.active, &start.flow, &start.input, start.known_by.as_ref(), self.ports.log.keys().as_deref()) {
             Ok(again) => Some(StartRequest {
                 run: again.run,
                 trace: again.trace,

@@ -261,7 +261,7 @@ pub fn verify<R: Read>(from: R, key: Option<PublicKey>) -> Result<Report, Damage
         let Frame::Segment(segment) = frame else { continue };
         let part = format!("the segment that begins with event {}", segment.first);
         let damage = |what: String| Damage { from: before, until: reading.at, part: part.clone(), what };
-        let events = events_of(&segment).map_err(|error| damage(format!("{error:?}")))?;
+        let events = events_of(None, &segment).map_err(|error| damage(format!("{error:?}")))?;
         if events.iter().any(|event| event.header.shard != segment.shard) {
             return Err(damage("an event of another log is in it".to_owned()));
         }

@@ -91,7 +91,7 @@ async fn starts_handed_in_ahead_begin_in_their_order_and_share_commits() {
 }
 
 fn holds_a_start(segment: &Segment) -> bool {
-    events_of(segment).unwrap().iter().any(|event| matches!(event.kind, EventKind::RunStarted { .. }))
+    events_of(None, segment).unwrap().iter().any(|event| matches!(event.kind, EventKind::RunStarted { .. }))
 }
 
 #[tokio::test]

@@ -173,6 +173,9 @@ impl LogStore for Unfenced {
     ) -> crate::ports::BoxFuture<'_, Result<Vec<crate::segment::Segment>, crate::ports::StoreError>> {
         self.0.scan(shard, from, limit)
     }
+    fn keys(&self) -> Option<Arc<dyn crate::seal::Keyring>> {
+        self.0.keys()
+    }
     fn durable(&self) -> bool {
         false
     }

@@ -1,9 +1,11 @@
 //! A log in memory. It keeps the contract of a real one, durability aside, and fails on demand.
 
+use super::MemoryKeys;
 use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
+use crate::seal::Keyring;
 use crate::segment::Segment;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A failure to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,7 @@ struct Inner {
 #[derive(Debug, Default)]
 pub struct MemoryLog {
     inner: Mutex<Inner>,
+    keys: Arc<MemoryKeys>,
 }
 
 impl MemoryLog {
@@ -36,6 +39,12 @@ impl MemoryLog {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The keys of its personal data.
+    #[must_use]
+    pub fn vault(&self) -> &MemoryKeys {
+        &self.keys
     }
 
     /// Sets a failure, or none; appends are counted anew, and a dead log lives again.
@@ -137,6 +146,10 @@ impl LogStore for MemoryLog {
 
     fn holds(&self, shard: u32, epoch: u64) -> BoxFuture<'_, bool> {
         Box::pin(async move { self.lock().epochs.get(&shard) == Some(&epoch) })
+    }
+
+    fn keys(&self) -> Option<Arc<dyn Keyring>> {
+        Some(self.keys.clone())
     }
 
     fn durable(&self) -> bool {

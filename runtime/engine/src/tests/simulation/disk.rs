@@ -4,7 +4,9 @@ use super::judge::Judge;
 use super::quiet::Activity;
 use crate::planted::{Bug, planted};
 use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
+use crate::seal::Keyring;
 use crate::segment::Segment;
+use crate::twin::MemoryKeys;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,11 +21,12 @@ struct Inner {
 pub(super) struct Disk {
     inner: Mutex<Inner>,
     judge: Arc<Mutex<Judge>>,
+    keys: Arc<MemoryKeys>,
 }
 
 impl Disk {
     pub(super) fn new(judge: Arc<Mutex<Judge>>) -> Self {
-        Self { inner: Mutex::default(), judge }
+        Self { inner: Mutex::default(), judge, keys: Arc::default() }
     }
 
     pub(super) fn segments(&self) -> Vec<Segment> {
@@ -165,6 +168,10 @@ impl LogStore for Process {
 
     fn holds(&self, _: u32, epoch: u64) -> BoxFuture<'_, bool> {
         Box::pin(async move { self.disk.inner.lock().unwrap().epoch == epoch || planted(Bug::ZombieSends) })
+    }
+
+    fn keys(&self) -> Option<Arc<dyn Keyring>> {
+        Some(self.disk.keys.clone())
     }
 
     fn durable(&self) -> bool {

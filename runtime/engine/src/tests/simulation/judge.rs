@@ -16,6 +16,7 @@ use crate::event::{Event, EventKind, Intent, Outcome};
 use crate::ports::Call;
 use crate::recover::events_of;
 use crate::segment::Segment;
+use crate::twin::MemoryKeys;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -104,7 +105,7 @@ impl Judge {
         if segment.first != next {
             self.violated("I7", format!("a segment begins at {}, and {next} is next", segment.first));
         }
-        match events_of(segment) {
+        match events_of(Some(&MemoryKeys::default()), segment) {
             Ok(events) => events.into_iter().for_each(|event| self.event(event)),
             Err(error) => self.violated("I7", format!("{error:?}")),
         }

@@ -1,0 +1,170 @@
+//! The handle's part in forgetting somebody: who is affected, then the runs end, the log says so, and the keys are destroyed.
+//!
+//! What is wanted is noted apart from log and vault before anything is done, so that a process that dies, or a backup that is restored,
+//! forgets the same. What was sent outside is settled before its run ends, as long as that does not take too long; what is not settled
+//! by then goes on without the data.
+
+use super::Engine;
+use crate::books::Entry;
+use crate::decide::Wish;
+use crate::executor::{Live, Message, Steer};
+use crate::ports::StoreError;
+use crate::seal::{FORGOTTEN, KeyName, Keyring, image_key, keys_with};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// How long runs may take to settle what they sent, before their data go all the same.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether they have.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Whom forgetting somebody affects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Affected {
+    /// The keys that go.
+    pub keys: Vec<KeyName>,
+    /// Runs that have not ended and that met his data, outermost first.
+    pub open: Vec<Arc<str>>,
+    /// How many runs that met his data have ended.
+    pub ended: usize,
+    /// Facts about him.
+    pub facts: usize,
+    /// Events that carry his data and are still kept to be looked back at.
+    pub events: usize,
+}
+
+impl Affected {
+    /// Whether nothing is known of him.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.keys.is_empty() && self.facts == 0
+    }
+}
+
+/// What forgetting somebody came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Whom it affected.
+    pub affected: Affected,
+    /// Runs that had not settled what they sent in time: they go on without the data.
+    pub unsettled: Vec<Arc<str>>,
+}
+
+/// Why nobody was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForgetError {
+    /// Nothing is known of him.
+    Nobody,
+    /// The log or the vault failed. What was noted is done when they are opened again.
+    Store(StoreError),
+    /// The engine was shut down, or only looks.
+    Stopped,
+}
+
+impl From<StoreError> for ForgetError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Engine {
+    /// Whom forgetting a subject would affect. Changes nothing.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn foresee_forget(&self, subject: &str) -> Result<Affected, StoreError> {
+        let Some(ring) = self.shared.log.keys() else { return Ok(Affected::default()) };
+        let (subject, known) = (subject.to_owned(), ring.known(subject));
+        self.ask(move |shard| {
+            let books = &shard.books;
+            let facts = books.memories.count(&shard.active.plan, &subject);
+            let Some(name) = known else { return Affected { facts, ..Affected::default() } };
+            let past: Vec<_> = books.past.keep().all().map(|(run, _)| (run.id, run.subjects)).collect();
+            let packed = || past.iter().map(|(run, subjects)| (run, (&**subjects, None)));
+            let runs = || books.runs.iter().map(|(run, entry)| (run, met(entry))).chain(packed());
+            let mut keys = BTreeSet::new();
+            keys_with(name, runs().map(|(run, (subjects, _))| (run, subjects)), &mut keys);
+            let (mut open, mut ended) = (Vec::new(), 0);
+            for (run, (subjects, first)) in runs() {
+                match first {
+                    _ if !subjects.iter().any(|name| keys.contains(name)) => {}
+                    Some(first) => open.push((first, run.clone())),
+                    None => ended += 1,
+                }
+            }
+            open.sort_unstable();
+            let open = open.into_iter().map(|(_, run)| run).collect();
+            let keys: Vec<KeyName> = keys.into_iter().collect();
+            Affected { open, ended, facts, events: books.arrivals.carrying(&keys), keys }
+        })
+        .await
+    }
+
+    /// Forgets a subject: his runs end, what is kept of him in memory is dropped, the log says so, and his keys are destroyed.
+    ///
+    /// # Errors
+    /// Nothing is known of him, the log or the vault failed, or the engine only looks.
+    pub async fn forget(&self, subject: &str, by: &str) -> Result<Forgotten, ForgetError> {
+        let ring = self.shared.log.keys().ok_or(ForgetError::Nobody)?;
+        let mut affected = self.foresee_forget(subject).await?;
+        if affected.is_nobody() {
+            return Err(ForgetError::Nobody);
+        }
+        if affected.keys.is_empty() {
+            // Facts that hold nothing personal are his all the same: they go by the name that his key would have.
+            affected.keys.push(ring.of_subject(subject)?);
+            let settling = ring.clone();
+            on_disk(move || settling.settle()).await?;
+        }
+        // What was known of everybody, in the image that is there now.
+        let gone = self.ask(|shard| shard.books.forgotten.len()).await?;
+        affected.keys.push(image_key(gone));
+        self.want_gone(&ring, &affected.keys, by).await?;
+        let until = Instant::now() + PATIENCE;
+        let mut unsettled = affected.open.clone();
+        for run in &affected.open {
+            // One that ended meanwhile, or ends with the run around it, is what was wanted.
+            let _ = self.control(run, by, Wish::Cancel(FORGOTTEN.into())).await;
+        }
+        while !unsettled.is_empty() && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+            unsettled = self.foresee_forget(subject).await?.open;
+        }
+        // What the runs wrote as they ended may have brought another key.
+        let last = self.foresee_forget(subject).await?.keys;
+        let new: Vec<KeyName> = last.into_iter().filter(|name| !affected.keys.contains(name)).collect();
+        if !new.is_empty() {
+            self.want_gone(&ring, &new, by).await?;
+            affected.keys.extend(new);
+        }
+        let (reply, answer) = oneshot::channel();
+        let steer = Steer::Forget { keys: affected.keys.clone(), by: by.into(), reply };
+        let stopped = || self.stopped().map_or(ForgetError::Stopped, ForgetError::Store);
+        self.outside.send(Message::Steer(steer)).await.map_err(|_| stopped())?;
+        // Nothing is refused here: the answer comes when the event is durable.
+        let _ = answer.await.map_err(|_| stopped())?;
+        let keys = affected.keys.clone();
+        on_disk(move || ring.destroy(&keys)).await?;
+        Ok(Forgotten { affected, unsettled })
+    }
+
+    async fn want_gone(&self, ring: &Arc<dyn Keyring>, keys: &[KeyName], by: &str) -> Result<(), StoreError> {
+        let (ring, keys, by, at) = (ring.clone(), keys.to_vec(), by.to_owned(), self.shared.clock.now());
+        on_disk(move || ring.want_gone(&keys, &by, at)).await
+    }
+}
+
+/// Work that may wait for a disk.
+async fn on_disk(work: impl FnOnce() -> Result<(), StoreError> + Send + 'static) -> Result<(), StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Keys(format!("the vault was not written: {error}")))?
+}
+
+/// Whose data a run has met, and since when it goes on; none where it has ended.
+fn met(entry: &Entry<Live>) -> (&[KeyName], Option<u64>) {
+    match entry {
+        Entry::Live(live) => (&live.state.subjects, Some(live.state.first)),
+        Entry::Ended(summary) => (&summary.subjects, None),
+    }
+}

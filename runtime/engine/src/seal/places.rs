@@ -1,0 +1,198 @@
+//! Every place of an event where something may be said of a person. A new kind of event does not compile before it is said here.
+//!
+//! The order is part of the format: sealed parts are named by the place they had in it.
+
+use super::FORGOTTEN;
+use crate::approval::{Approval, Verdict};
+use crate::event::{EventKind, Intent, Outcome, Used};
+use crate::failure::Failure;
+use crate::question::{Answer, Answered, Question, Turn};
+use crate::undo::{Back, NotBack, Reversal};
+use std::sync::Arc;
+use tradewind_lang::plan::Digest;
+use tradewind_lang::value::Value;
+
+/// One place.
+pub(super) enum Slot<'a> {
+    /// A value, and by what its parts are known.
+    Value(&'a mut Value, Says<'a>),
+    /// A text for people.
+    Text(&'a mut String),
+    /// The same, shared.
+    Name(&'a mut Arc<str>),
+    /// A digest of something personal.
+    Digest(&'a mut Digest),
+}
+
+/// By what the parts of a value are known.
+#[derive(Clone, Copy)]
+pub(super) enum Says<'a> {
+    /// The input of the run.
+    Input,
+    /// An item that the step picked.
+    Item,
+    /// The input of the flow that the step begins.
+    Begun,
+    /// What the step is: a declared type where it reads, derived otherwise.
+    Step,
+    /// The request of an operation.
+    Request(&'a str),
+    /// A fact of a memory.
+    Fact(&'a str),
+    /// What an event of this name carries.
+    Payload(&'a str),
+    /// Made of whatever the run had met.
+    Derived,
+}
+
+type See<'s> = dyn FnMut(Slot<'_>) + 's;
+
+/// Shows every place of an event, in order.
+pub(super) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
+    of_kind(kind, see);
+    match used {
+        Used::Answer { failures: texts, .. } | Used::Model { refused: texts, .. } => {
+            texts.iter_mut().for_each(|text| see(Slot::Text(text)))
+        }
+        Used::Said(label) => label.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
+        Used::NothingKept(looked) => looked.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
+        Used::Lookup { found } => derived(found, see),
+        Used::Guard { refused: Some((_, message)), .. } => see(Slot::Text(message)),
+        Used::Guard { refused: None, .. } | Used::State | Used::Facts { .. } | Used::Clock | Used::Restart | Used::TooLarge => {}
+    }
+}
+
+fn derived(value: &mut Value, see: &mut See<'_>) {
+    see(Slot::Value(value, Says::Derived));
+}
+
+fn failed(failure: &mut Failure, see: &mut See<'_>) {
+    see(Slot::Text(&mut failure.message));
+}
+
+fn outcome(outcome: &mut Outcome, see: &mut See<'_>) {
+    match outcome {
+        Outcome::Done(value) => derived(value, see),
+        Outcome::Failed(failure) => failed(failure, see),
+    }
+}
+
+fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
+    match kind {
+        EventKind::RunStarted { input, payload, .. } => {
+            see(Slot::Value(input, Says::Input));
+            see(Slot::Digest(payload));
+        }
+        // That somebody was forgotten is said of nobody.
+        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } if **reason == *FORGOTTEN => {}
+        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => see(Slot::Name(reason)),
+        EventKind::ItemsPicked { items } => items.iter_mut().for_each(|item| see(Slot::Value(&mut item.value, Says::Item))),
+        EventKind::FlowBegun { input } => see(Slot::Value(input, Says::Begun)),
+        EventKind::FailureHandled { failure, .. }
+        | EventKind::StepOverdue { failure }
+        | EventKind::StepFailed { failure, .. }
+        | EventKind::RunFailed { failure } => failed(failure, see),
+        EventKind::ChildEnded { outcome: of, .. }
+        | EventKind::PreImageRead { outcome: of }
+        | EventKind::EffectSettled { outcome: of, .. } => {
+            outcome(of, see);
+        }
+        EventKind::StepCompleted { value } | EventKind::EventTaken { value, .. } => see(Slot::Value(value, Says::Step)),
+        EventKind::UndoPlanned { reversals } => reversals.iter_mut().for_each(|of| reversal(Arc::make_mut(of), see)),
+        EventKind::IntentRecorded(of) => intent(Arc::make_mut(of), see),
+        EventKind::EffectAttempted { message, .. } | EventKind::EffectDenied { message, .. } => see(Slot::Text(message)),
+        EventKind::ApprovalRequested(of) => approval(Arc::make_mut(of), see),
+        EventKind::ApprovalAnswered { verdict, edited, .. } => {
+            match verdict {
+                Verdict::Approve { edits: said } | Verdict::Answer(said) => derived(said, see),
+                Verdict::Deny { reason } => see(Slot::Text(reason)),
+            }
+            edited.iter_mut().for_each(|edited| derived(edited, see));
+        }
+        EventKind::EventEmitted(of) | EventKind::EventReceived(of) => {
+            let arrival = Arc::make_mut(of);
+            see(Slot::Value(&mut arrival.payload, Says::Payload(&arrival.name)));
+        }
+        EventKind::EventDispatched { failed, .. } => failed.iter_mut().for_each(|(_, why)| see(Slot::Text(why))),
+        EventKind::FactRemembered { memory, fields, .. } => see(Slot::Value(fields, Says::Fact(memory))),
+        EventKind::FactsRemembered { memory, facts, .. } => facts.iter_mut().for_each(|fact| see(Slot::Value(fact, Says::Fact(memory)))),
+        EventKind::ModelAsked(of) => question(Arc::make_mut(of), see),
+        EventKind::ModelAnswered(of) => answered(Arc::make_mut(of), see),
+        EventKind::AnswerTaken(_, value) => derived(value, see),
+        EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| match &mut called.call {
+            Ok((operation, request)) => see(Slot::Value(request, Says::Request(operation))),
+            Err(why) => see(Slot::Text(why)),
+        }),
+        EventKind::RunCompleted { output } => derived(output, see),
+        // Names, times and numbers; what is refused is told by its place alone, and is not kept.
+        EventKind::PlanAdopted { .. }
+        | EventKind::EffectsFrozen { .. }
+        | EventKind::EffectsThawed { .. }
+        | EventKind::SubjectForgotten { .. }
+        | EventKind::RunAdmitted
+        | EventKind::RunPaused
+        | EventKind::RunResumed
+        | EventKind::ArmTaken { .. }
+        | EventKind::ItemsCompleted
+        | EventKind::StepSkipped { .. }
+        | EventKind::ApprovalExpired { .. }
+        | EventKind::ApprovalWithdrawn { .. }
+        | EventKind::WaitBegun { .. }
+        | EventKind::WaitEnded { .. }
+        | EventKind::EventRefused(_)
+        | EventKind::EventsGathered { .. }
+        | EventKind::ScheduleFired { .. } => {}
+    }
+}
+
+fn question(of: &mut Question, see: &mut See<'_>) {
+    of.says.iter_mut().for_each(|said| turn(said, see));
+    of.same.iter_mut().for_each(|same| see(Slot::Digest(same)));
+    of.passed.iter_mut().for_each(|why| see(Slot::Text(why)));
+}
+
+fn turn(said: &mut Turn, see: &mut See<'_>) {
+    match said {
+        Turn::System(text) | Turn::User(text) | Turn::Model(text) | Turn::Tool { text, .. } => see(Slot::Name(text)),
+        Turn::Calls(calls) => calls.iter_mut().for_each(|call| see(Slot::Name(&mut call.arguments))),
+    }
+}
+
+fn answered(of: &mut Answered, see: &mut See<'_>) {
+    match &mut of.answer {
+        Answer::Said(reply) => {
+            see(Slot::Name(&mut reply.text));
+            reply.calls.iter_mut().for_each(|call| see(Slot::Name(&mut call.arguments)));
+        }
+        Answer::Silent(silence) => see(Slot::Text(&mut silence.message)),
+    }
+}
+
+fn reversal(of: &mut Reversal, see: &mut See<'_>) {
+    derived(&mut of.effect, see);
+    derived(&mut of.evidence, see);
+    match &mut of.back {
+        Back::By { request, .. } => derived(request, see),
+        Back::Not(NotBack::NoValue(why)) => see(Slot::Text(why)),
+        Back::Not(_) => {}
+    }
+}
+
+fn intent(of: &mut Intent, see: &mut See<'_>) {
+    see(Slot::Value(&mut of.request, Says::Request(&of.operation)));
+    derived(&mut of.evidence, see);
+    of.before.iter_mut().for_each(|before| derived(before, see));
+    see(Slot::Digest(&mut of.digest));
+}
+
+fn approval(of: &mut Approval, see: &mut See<'_>) {
+    see(Slot::Text(&mut of.question));
+    of.shown.iter_mut().for_each(|(_, value)| derived(value, see));
+    match &of.operation {
+        Some(operation) => see(Slot::Value(&mut of.request, Says::Request(operation))),
+        None => derived(&mut of.request, see),
+    }
+    derived(&mut of.evidence, see);
+    of.before.iter_mut().for_each(|before| derived(before, see));
+    see(Slot::Digest(&mut of.digest));
+}
