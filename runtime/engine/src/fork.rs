@@ -130,6 +130,8 @@ pub(crate) struct Family {
     arms: HashMap<(Arc<str>, Arc<str>), u16>,
     /// Whether the beginning of the first of them was read.
     pub(crate) is_whole: bool,
+    /// Whether something of what they did was erased.
+    pub(crate) is_erased: bool,
     /// Forks, and whether each has ended.
     pub(crate) forks: BTreeMap<Arc<str>, bool>,
 }
@@ -142,13 +144,13 @@ impl Family {
     pub(crate) async fn read(log: &dyn LogStore, shard: u32, from: u64, origin: &Arc<str>) -> Result<Self, StoreError> {
         let mut family = Self::default();
         family.members.insert(origin.clone(), origin.clone());
-        let mut next = from.saturating_sub(crate::executor::LONGEST_SEGMENT);
+        let (mut next, keys) = (from.saturating_sub(crate::executor::LONGEST_SEGMENT), log.keys());
         loop {
             let segments = log.scan(shard, next, PAGE).await?;
             let Some(last) = segments.last() else { return Ok(family) };
             next = last.first + u64::from(last.count);
             for segment in &segments {
-                events_of(segment)?.iter().for_each(|event| family.take(origin, event));
+                events_of(keys.as_deref(), segment)?.iter().for_each(|event| family.take(origin, event));
             }
         }
     }
@@ -181,6 +183,7 @@ impl Family {
     fn of_step(&mut self, run: &Arc<str>, event: &Event) {
         let Some(step) = &event.header.step else { return };
         let member = self.members.get(run).cloned();
+        self.is_erased |= event.header.erased && member.is_some();
         match &event.kind {
             EventKind::IntentRecorded(intent) => {
                 let own = member.as_ref().filter(|_| intent.undoes.is_none()).map(|place| (place.clone(), step.name.clone()));

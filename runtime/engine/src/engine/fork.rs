@@ -28,7 +28,7 @@ pub enum ForkError {
     NotEnded(Arc<str>),
     /// It is a part of this run.
     Part(Arc<str>),
-    /// What it did is archived.
+    /// What it did is archived, or erased.
     Archived,
     /// It takes back, or does again what failed.
     BuiltIn,
@@ -48,7 +48,7 @@ impl fmt::Display for ForkError {
             Self::Unknown => write!(out, "there is no such run"),
             Self::NotEnded(run) => write!(out, "run {run} has not ended"),
             Self::Part(run) => write!(out, "it is a part of run {run}"),
-            Self::Archived => write!(out, "what it did is archived, and nothing says any more what a fork must not do again"),
+            Self::Archived => write!(out, "what it did is archived or erased, and nothing says any more what a fork must not do again"),
             Self::BuiltIn => write!(out, "a run that takes back, or does again what failed, has nothing to fork"),
             Self::UnknownStep(step, _) => write!(out, "the flow has no step `{step}` outside of its loops"),
             Self::Misfit(step, why) => write!(out, "what step `{step}` came to does not fit the plan of today: {why}"),
@@ -106,7 +106,7 @@ impl Engine {
         };
         let family = Family::read(&*self.shared.log, self.shared.shard, first.first, &origin).await?;
         // What is not in the store any more could be done again.
-        if !family.is_whole {
+        if !family.is_whole || family.is_erased {
             return Err(ForkError::Archived);
         }
         if let Some(fork) = family.under_way() {
@@ -125,7 +125,7 @@ impl Engine {
             return Err(ForkError::TooLarge);
         }
         let input = input.unwrap_or(state.input);
-        prepare(&active, &summary.flow, &input, Some(&key)).map_err(ForkError::Start)?;
+        prepare(&active, &summary.flow, &input, Some(&key), self.shared.log.keys().as_deref()).map_err(ForkError::Start)?;
         Ok(PlannedFork { flow: summary.flow.clone(), key, input, forked: Arc::new(forked), active })
     }
 
@@ -135,7 +135,7 @@ impl Engine {
     /// Another fork of the run was started in the same moment, another plan was adopted, the store failed, or the engine was shut down.
     pub async fn fork(&self, planned: PlannedFork, by: &str) -> Result<Started, ForkError> {
         let PlannedFork { flow, key, input, forked, active } = planned;
-        let prepared = prepare(&active, &flow, &input, Some(&key)).map_err(ForkError::Start)?;
+        let prepared = prepare(&active, &flow, &input, Some(&key), self.shared.log.keys().as_deref()).map_err(ForkError::Start)?;
         let Prepared { payload, concurrency_key, flow, .. } = prepared;
         // Its key is that of the run that it was forked from, and its number: an input with the flow's own key is another run.
         let (run, trace) = run_id(&active.tenant, &flow, &key);
