@@ -226,7 +226,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 8] = [
+const USAGE: [&str; 9] = [
     run::USAGE.id,
     run::UNKNOWN_STEP.id,
     run::UNKNOWN_RUN.id,
