@@ -61,11 +61,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::ApprovalExpired { .. }
         | EventKind::ApprovalRaised(_)
         | EventKind::ApprovalWithdrawn { .. } => question(kind),
-        EventKind::StepInherited(kept) => format!("as in run {}", kept.of.chars().take(12).collect::<String>()),
-        EventKind::EffectInherited(done) => {
-            let (run, key): (String, String) = (done.run.chars().take(12).collect(), done.key.chars().take(12).collect());
-            format!("{} {} was done by run {run}, key {key}", done.operation, shortened(&to_json(&done.request)))
-        }
+        EventKind::StepInherited(_) | EventKind::EffectInherited(_) => taken_over(kind),
         EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
         EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
         EventKind::RunCompleted { output } => shortened(&to_json(output)),
@@ -78,6 +74,18 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::EventsGathered { .. }
         | EventKind::EventDispatched { .. }
         | EventKind::ScheduleFired { .. } => arrival(kind),
+    }
+}
+
+/// What a fork takes over.
+fn taken_over(kind: &EventKind) -> String {
+    match kind {
+        EventKind::StepInherited(kept) => format!("as in run {}", kept.of.chars().take(12).collect::<String>()),
+        EventKind::EffectInherited(done) => {
+            let (run, key): (String, String) = (done.run.chars().take(12).collect(), done.key.chars().take(12).collect());
+            format!("{} {} was done by run {run}, key {key}", done.operation, shortened(&to_json(&done.request)))
+        }
+        _ => String::new(),
     }
 }
 

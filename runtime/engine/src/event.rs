@@ -4,10 +4,12 @@
 
 mod blob;
 mod describe;
+mod settled;
 mod talk;
 
 pub use blob::Blob;
 pub(crate) use describe::Fields;
+pub use settled::SettledBy;
 
 use crate::approval::{Approval, Raised, Verdict};
 use crate::arrival::{Arrival, Refusal};
@@ -141,29 +143,6 @@ pub enum Used {
     Restart,
     /// More than the log takes: the event says no more than what happened, and cannot be decided again.
     TooLarge,
-}
-
-/// Who settled an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SettledBy {
-    /// The provider's answer.
-    Answer,
-    /// The operation's declared lookup.
-    Lookup,
-    /// A person.
-    Person,
-}
-
-impl SettledBy {
-    /// As `steps.NAME.settled_by` says it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Answer => "answer",
-            Self::Lookup => "lookup",
-            Self::Person => "person",
-        }
-    }
 }
 
 /// What became of an effect.

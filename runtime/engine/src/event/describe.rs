@@ -103,7 +103,6 @@ impl EventKind {
                 ("parent", optional(parent.as_ref(), |parent| text(parent.run.clone()))),
                 ("part", optional(parent.as_ref(), |parent| text(part(parent.part)))),
                 ("forked_from", optional(fork.as_ref(), |fork| text(fork.of.clone()))),
-                ("from_step", optional(fork.as_ref().and_then(|fork| fork.from.clone()), Value::String)),
             ],
             Self::StepInherited(kept) => kept.fields(),
             Self::EffectInherited(done) => done.fields(),

@@ -3,7 +3,7 @@
 //! A start is named by the event or by the flow's key, so that it can be handed in again; an event counts as dispatched when all
 //! its starts are durable.
 
-use super::{Inside, Shard, StartRequest, Started};
+use super::{Inside, Shard, Started};
 use crate::arrivals::Arrived;
 use crate::engine::StartError;
 use crate::engine::prepare::{Prepared, prepare};
@@ -49,6 +49,28 @@ pub(super) struct Gathered {
     key: Option<Arc<str>>,
     input: Value,
     actor: Arc<str>,
+}
+
+/// A start that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct StartRequest {
+    pub(crate) run: Arc<str>,
+    pub(crate) trace: [u8; 16],
+    pub(crate) flow: Arc<str>,
+    pub(crate) key: Arc<str>,
+    pub(crate) input: Value,
+    pub(crate) payload: Digest,
+    pub(crate) actor: Arc<str>,
+    pub(crate) concurrency_key: Option<Arc<str>>,
+    pub(crate) reply: oneshot::Sender<Started>,
+    /// The plan that was asked whether it can be started; another may be active when its turn comes.
+    pub(crate) active: Arc<Pinned>,
+    /// Why the plan of then refuses it.
+    pub(crate) refused: Arc<OnceLock<StartError>>,
+    /// Its key, where its flow names none.
+    pub(crate) known_by: Option<Arc<str>>,
+    /// What it takes over, where it is a fork.
+    pub(crate) fork: Option<Arc<Forked>>,
 }
 
 impl StartRequest {

@@ -6,7 +6,7 @@ use super::FORGOTTEN;
 use crate::approval::{Approval, Verdict};
 use crate::event::{EventKind, Intent, Outcome, Used};
 use crate::failure::Failure;
-use crate::fork::{CameTo, Inherited, Kept};
+use crate::fork::{CameTo, Forked, Inherited, Kept};
 use crate::question::{Answer, Answered, Question, Turn};
 use crate::undo::{Back, NotBack, Reversal};
 use std::sync::Arc;
@@ -83,16 +83,11 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::RunStarted { input, payload, fork, .. } => {
             see(Slot::Value(input, Says::Input));
             see(Slot::Digest(payload));
-            if let Some(fork) = fork.as_mut().map(Arc::make_mut) {
-                fork.kept.iter_mut().for_each(|of| kept(Arc::make_mut(of), see));
-                fork.effects.iter_mut().for_each(|of| done(Arc::make_mut(of), see));
-            }
+            fork.iter_mut().for_each(|of| forked(Arc::make_mut(of), see));
         }
         EventKind::StepInherited(of) => kept(Arc::make_mut(of), see),
         EventKind::EffectInherited(of) => done(Arc::make_mut(of), see),
-        // That somebody was forgotten is said of nobody.
-        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } if **reason == *FORGOTTEN => {}
-        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => see(Slot::Name(reason)),
+        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => ended(reason, see),
         EventKind::ItemsPicked { items } => items.iter_mut().for_each(|item| see(Slot::Value(&mut item.value, Says::Item))),
         EventKind::FlowBegun { input } => see(Slot::Value(input, Says::Begun)),
         EventKind::FailureHandled { failure, .. }
@@ -152,6 +147,18 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::EventsGathered { .. }
         | EventKind::ScheduleFired { .. } => {}
     }
+}
+
+/// That somebody was forgotten is said of nobody.
+fn ended(reason: &mut Arc<str>, see: &mut See<'_>) {
+    if **reason != *FORGOTTEN {
+        see(Slot::Name(reason));
+    }
+}
+
+fn forked(of: &mut Forked, see: &mut See<'_>) {
+    of.kept.iter_mut().for_each(|of| kept(Arc::make_mut(of), see));
+    of.effects.iter_mut().for_each(|of| done(Arc::make_mut(of), see));
 }
 
 fn kept(of: &mut Kept, see: &mut See<'_>) {
