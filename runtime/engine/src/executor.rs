@@ -21,8 +21,6 @@ use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
-use crate::engine::StartError;
-use crate::fork::Forked;
 use crate::frozen::Frozen;
 use crate::key::short_digest;
 use crate::pinned::Pinned;
@@ -38,7 +36,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tradewind_lang::plan::{Digest, StepId};
-use tradewind_lang::value::Value;
 
 use admit::Starts;
 pub(crate) use commit::Batch;

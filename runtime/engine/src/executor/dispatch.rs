@@ -8,6 +8,7 @@ use crate::arrivals::Arrived;
 use crate::engine::StartError;
 use crate::engine::prepare::{Prepared, prepare};
 use crate::event::EventKind;
+use crate::fork::Forked;
 use crate::key::run_id;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::schedules::Clock;
@@ -15,6 +16,7 @@ use crate::seal::Keyring;
 use crate::trigger::{self, Happening};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
+use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 /// Most events that start one run together.
