@@ -9,6 +9,7 @@ mod drafts;
 mod evaluate;
 mod events;
 mod fixes;
+mod forks;
 mod graphs;
 mod interrupt;
 mod layout;

@@ -272,10 +272,12 @@ impl<L: Holds> Books<L> {
             }
             _ => return Err(nothing()),
         };
+        let fork = around.fork.clone();
         let mut state = RunState::new(run.clone(), trace, around.pinned.clone(), graph);
         state.subjects = inherited(&around.subjects, &around.id);
         state.erased = around.erased;
         state.outer = outer;
+        state.fork.clone_from(&fork);
         state.frozen = self.frozen.clone();
         Ok(state)
     }

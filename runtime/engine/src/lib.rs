@@ -22,6 +22,7 @@ mod executor;
 pub mod export;
 pub mod failure;
 mod fit;
+pub mod fork;
 pub mod frozen;
 mod grounded;
 pub mod guard;

@@ -301,6 +301,9 @@ impl Shard {
             self.was_led_over(&run);
         }
         item.events.iter().for_each(|event| self.cascade(&run, &event.kind));
+        if item.events.iter().any(|event| matches!(&event.kind, EventKind::ApprovalRequested(approval) if approval.batch.is_some())) {
+            self.asks_in_batch(&run);
+        }
         if let (Some(summary), Some(standing)) = (ended, standing) {
             self.ended(standing, summary);
             return Ok(());
