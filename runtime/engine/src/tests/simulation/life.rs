@@ -282,7 +282,7 @@ impl Life {
                 self.judge.lock().unwrap().violated("recovery", "a start from an image knows something else than the log says".to_owned());
             }
         }
-        self.image = engine.take_image().await.ok().map(|image| image.to_bytes());
+        self.image = engine.image().await.ok().map(|(image, _)| image);
     }
 }
 
