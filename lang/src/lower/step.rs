@@ -393,7 +393,7 @@ impl Context<'_> {
         };
         let required = self.requires(node, &place.scope);
         place.reads.extend(required.reads);
-        if !go_on && !planted(Hole::Reflect) {
+        if !go_on {
             place.control.extend(required.control);
         }
         let (requires, marks) = (required.requires, required.marks);

@@ -48,9 +48,10 @@ impl Context<'_> {
         self.check_personal_call(call, &operation, &bound);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
-        let sent = bound.iter().filter(|_| !planted(Hole::Request)).fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let given = |checked: &Checked| if planted(Hole::Request) { Marks::default() } else { checked.marks };
+        let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(given(checked)));
         for field in &operation.request {
-            let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| checked.marks);
+            let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| given(checked));
             place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
         }
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
