@@ -210,9 +210,9 @@ impl Context<'_> {
             );
             diagnostic = diagnostic.label("irreversible");
             self.report(match stage {
-                Some((span, _)) => {
-                    diagnostic.also(span, "a person looks only where its `when` holds").help(format!("{help}, or leave out the `when` of the stage"))
-                }
+                Some((span, _)) => diagnostic
+                    .also(span, "a person looks only where its `when` holds")
+                    .help(format!("{help}, or leave out the `when` of the stage")),
                 None => diagnostic.help(format!("{help}, or `stage` it")),
             });
         }
