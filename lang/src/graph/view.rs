@@ -202,7 +202,10 @@ pub(crate) fn guards(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
         EffectKind::Irreversible => "irreversible",
     });
     let policies = plan.policies.values().filter(|policy| policy.covers(operation, &flow.name)).flat_map(|policy| rules(policy));
-    let staged = stage.iter().map(|stage| format!("staged to {}", waits(&stage.escalation)));
+    let staged = stage.iter().map(|stage| {
+        let when = stage.when.as_ref().map(|when| format!("where {}, ", when.source)).unwrap_or_default();
+        format!("{when}staged to {}", waits(&stage.escalation))
+    });
     endorsed.chain(kind.map(str::to_owned)).chain(policies).chain(staged).collect()
 }
 

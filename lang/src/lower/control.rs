@@ -98,7 +98,7 @@ impl Context<'_> {
     /// Whether nothing bounds it however often it is reached, and no person sees every one; and if so, why the limits that cover it do not.
     /// `chosen`: the parameters that outside text chose.
     pub(crate) fn uncapped(&self, operation: &Operation, stage: Option<&Stage>, flow: &str, chosen: &BTreeSet<String>) -> Option<String> {
-        let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(|stage| stage.when.is_none());
+        let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(Stage::always);
         self.loose_limits(operation, flow, chosen).filter(|_| !looked_at).map(|loose| loose.join("; "))
     }
 

@@ -152,6 +152,7 @@ impl Context<'_> {
                 let value = node.argument(1)?.clone();
                 let checked = self.value(&value, &place.scope, None)?;
                 let checked = place.note(checked);
+                self.check_secret_kept(&checked, value.span, "a step's value");
                 let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
             }
@@ -266,6 +267,8 @@ impl Context<'_> {
                 continue;
             };
             let (when, value) = (place.note(when), place.note(value));
+            let span = rule.setting("value").map_or(rule.span, |value| value.span);
+            self.check_secret_kept(&value, span, "a step's value");
             spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
             marks = marks.with(value.marks).with(if planted(Hole::Rule) { Marks::default() } else { when.marks.choosing() });
@@ -280,8 +283,9 @@ impl Context<'_> {
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise value=…` after the rules"));
             return None;
         };
-        let otherwise = self.value(&otherwise, &place.scope, ty.as_ref())?;
-        let otherwise = place.note(otherwise);
+        let checked = self.value(&otherwise, &place.scope, ty.as_ref())?;
+        self.check_secret_kept(&checked, otherwise.span, "a step's value");
+        let otherwise = place.note(checked);
         let value = ty.unwrap_or_else(|| otherwise.expr.ty.clone());
         let ty = Ty::Object(vec![("value".to_owned(), value), ("rule".to_owned(), Ty::String)]);
         complete.then_some((StepKind::Rules { rules, otherwise: otherwise.expr }, ty, marks.with(otherwise.marks)))

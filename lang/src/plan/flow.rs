@@ -4,10 +4,15 @@ use super::{
     Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo,
     Wait,
 };
-use crate::expr::Expr;
+use crate::expr::{Expr, Tree};
 use crate::money::Money;
 use crate::template::Template;
+<<<<<<< HEAD
 use crate::ty::{Marks, Ty};
+=======
+use crate::ty::Ty;
+use crate::value::Value;
+>>>>>>> main
 use serde::{Deserialize, Serialize};
 
 /// A `flow` node.
@@ -255,6 +260,14 @@ pub struct Stage {
     pub when: Option<Expr>,
     /// Request fields the approver may change.
     pub editable: Vec<String>,
+}
+
+impl Stage {
+    /// Whether a person looks at every one, so that it is a guard.
+    #[must_use]
+    pub fn always(&self) -> bool {
+        self.when.as_ref().is_none_or(|when| matches!(when.root, Tree::Constant(Value::Bool(true))))
+    }
 }
 
 /// An arm of a `choose`.

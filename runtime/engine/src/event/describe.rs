@@ -121,10 +121,8 @@ impl EventKind {
             Self::ModelAsked(_) | Self::ModelAnswered(_) | Self::AnswerTaken(..) | Self::ToolsCalled(_) => talk::fields(self),
             Self::ApprovalRequested(approval) => approval.fields(),
             Self::ApprovalAnswered { approval, verdict, closes, edited } => {
-                let mut fields = vec![("approval", text(approval.clone()))];
-                fields.extend(said(verdict));
-                fields.extend([("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))]);
-                fields
+                let end = [("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))];
+                [vec![("approval", text(approval.clone()))], said(verdict), end.to_vec()].concat()
             }
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalRaised(raised) => raised.fields(),

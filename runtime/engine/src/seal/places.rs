@@ -7,7 +7,7 @@ use crate::approval::{Approval, Verdict};
 use crate::event::{EventKind, Intent, Outcome, Used};
 use crate::failure::Failure;
 use crate::fork::{CameTo, Forked, Inherited, Kept};
-use crate::question::{Answer, Answered, Question, Turn};
+use crate::question::{Answer, Answered, Called, Question, Turn};
 use crate::undo::{Back, NotBack, Reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::Digest;
@@ -121,10 +121,7 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::ModelAsked(of) => question(Arc::make_mut(of), see),
         EventKind::ModelAnswered(of) => answered(Arc::make_mut(of), see),
         EventKind::AnswerTaken(_, value) => derived(value, see),
-        EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| match &mut called.call {
-            Ok((operation, request)) => see(Slot::Value(request, Says::Request(operation))),
-            Err(why) => see(Slot::Text(why)),
-        }),
+        EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| tool(called, see)),
         EventKind::RunMigrated(of) => Arc::make_mut(of).filled.iter_mut().for_each(|(_, value)| derived(value, see)),
         EventKind::RunCompleted { output } => derived(output, see),
         // Names, times and numbers; what is refused is told by its place alone, and is not kept.
@@ -178,6 +175,13 @@ fn done(of: &mut Inherited, see: &mut See<'_>) {
         false => see(Slot::Value(&mut of.request, Says::Request(&of.operation))),
     }
     of.answer.iter_mut().for_each(|answer| derived(answer, see));
+}
+
+fn tool(called: &mut Called, see: &mut See<'_>) {
+    match &mut called.call {
+        Ok((operation, request)) => see(Slot::Value(request, Says::Request(operation))),
+        Err(why) => see(Slot::Text(why)),
+    }
 }
 
 fn question(of: &mut Question, see: &mut See<'_>) {
