@@ -7,12 +7,8 @@ use super::{
 use crate::expr::{Expr, Tree};
 use crate::money::Money;
 use crate::template::Template;
-<<<<<<< HEAD
 use crate::ty::{Marks, Ty};
-=======
-use crate::ty::Ty;
 use crate::value::Value;
->>>>>>> main
 use serde::{Deserialize, Serialize};
 
 /// A `flow` node.
