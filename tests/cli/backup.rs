@@ -2,6 +2,7 @@
 
 use crate::{RUN, with_messages};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use tradewind_connectors::twin::effects;
 use tradewind_tests::process::Running;
 use tradewind_tests::serving::Serving;
@@ -60,6 +61,7 @@ fn what_is_no_whole_backup_is_refused_and_leaves_nothing() {
     let stage = with_messages(&["303_27"]);
     let _ = stage.run(RUN).exits(0);
     let _ = stage.run(["backup", "kept"]).exits(0);
+    let keys = ["store.vault", "store.vault-key"].map(|name| (format!("{STATE}/{name}"), fs::read(stage.path(STATE).join(name)).unwrap()));
     fs::remove_dir_all(stage.path(STATE)).unwrap();
     let _ = stage.run(["restore", "nowhere"]).exits(1).says("TW0565");
     let page = stage.read("kept/backup.json");
@@ -82,6 +84,12 @@ fn what_is_no_whole_backup_is_refused_and_leaves_nothing() {
     fs::remove_file(stage.path("kept/backup.json")).unwrap();
     let _ = stage.run(["restore", "kept"]).exits(1).says("TW0565");
     stage.write("kept/backup.json", &page);
-    let _ = stage.run(["restore", "kept"]).exits(0);
+    let _ = stage.run(["restore", "kept"]).exits(0).says("store.vault");
+    // The keys of personal data are backed up apart: without them nothing works on, and with them everything does.
+    let _ = stage.run(["log", "verify"]).exits(1).says("TW0575");
+    for (name, bytes) in keys {
+        fs::write(stage.path(&name), bytes).unwrap();
+        fs::set_permissions(stage.path(&name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let _ = stage.run(["log", "verify"]).exits(0);
 }

@@ -144,6 +144,10 @@ pub(crate) fn restore(place: &Place, options: &Restore) -> Outcome {
     }
     super::block_on(fill(&repository, &folder, &store, report.header.shard))??;
     say!("restored {} events, head {}", page.events, page.head);
+    let keys = tradewind_vault::Paths::beside(&store).vault;
+    if !keys.exists() {
+        tell!("the keys of personal data are in no backup: put `{}` and its key back from their own, before anything else", keys.display());
+    }
     match checkpoints.known()?.standing().last() {
         Some(last) if last.events > report.last => {
             tell!("the store that was here went further, to {}: what happened since then is not in the backup", checkpoints::told(last));
