@@ -9,6 +9,7 @@ pub(crate) mod api;
 pub(crate) mod batch;
 pub(crate) mod called;
 pub(crate) mod cap;
+pub(crate) mod concealed;
 pub(crate) mod connector;
 pub(crate) mod context;
 pub(crate) mod contract;

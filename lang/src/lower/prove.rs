@@ -52,7 +52,7 @@ impl Context<'_> {
         if matches!(rule.when.root, Tree::Constant(Value::Bool(false))) {
             let message = format!("the condition of {} never holds", rule.name);
             let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, rule.span, message).label("always false");
-            self.report(diagnostic.help("remove the rule, or write when it holds"));
+            self.report(diagnostic.help("remove it, or write when it holds"));
         }
     }
 

@@ -107,7 +107,6 @@ fn what_only_a_run_can_meet_is_an_error_with_a_sentence() {
     for (text, sentence) in [
         ("1 / (status - 503)", "division by zero"),
         ("1 % (status - 503)", "division by zero"),
-        ("order.paid / '0 USD'", "division by zero"),
         ("9223372036854775807 + status", "a number is beyond its range"),
         ("-9223372036854775808 / (status - 504)", "a number is beyond its range"),
         ("-(status - 503 - 9223372036854775807 - 1)", "a number is beyond its range"),
