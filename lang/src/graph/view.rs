@@ -234,7 +234,8 @@ fn rules(policy: &Policy) -> Vec<String> {
 /// `support-leads within 4h, else deny`.
 fn waits(escalation: &Escalation) -> String {
     let quorum = if escalation.quorum > 1 { format!("{} of ", escalation.quorum) } else { String::new() };
-    format!("{quorum}{} within {}, else {}", escalation.to, span(escalation.within), silence(escalation.on_timeout))
+    let then: String = escalation.then.iter().map(|level| format!(", then {} within {}", level.to, span(level.within))).collect();
+    format!("{quorum}{} within {}{then}, else {}", escalation.to, span(escalation.within), silence(escalation.on_timeout))
 }
 
 fn silence(on_timeout: OnTimeout) -> &'static str {

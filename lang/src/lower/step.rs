@@ -11,7 +11,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Endorsed, Scope};
-use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
+use crate::plan::{EffectKind, OnError, Origin, Route, Rule, Rung, Step, StepKind};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
@@ -125,11 +125,12 @@ impl Context<'_> {
             && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
         let tried = Marks { steered: tried.steered || decided, ..tried };
         let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
-        let parts = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
+        let parts: Vec<(String, Marks)> = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
-        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
+        let origin = Some(Origin { value: marks, told, parts: Vec::clone(&parts), steered: !place.control.is_empty() });
+        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         let (control, chosen) = (place.control, place.chosen);
         Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing })
