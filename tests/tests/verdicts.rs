@@ -135,6 +135,14 @@ fn an_endorsement_stands_in_the_plan_and_in_the_picture() {
 }
 
 #[test]
+fn a_stage_stands_in_the_picture_with_its_condition() {
+    let text = "flow \"f\" {\n    input \"mail\"\n    act \"note\" { call \"desk.note\" ticket=\"=input.id\" body=\"Hello\"; stage to=\"support\" within=\"1h\" on-timeout=deny when=\"input.id == 'vip'\" }\n}\n";
+    let plan = compiled("f.kdl", text).plan.unwrap();
+    let drawn = tradewind_lang::graph::text(&plan, plan.flows.get("f").unwrap());
+    assert!(drawn.contains("where input.id == 'vip', staged to"), "{drawn}");
+}
+
+#[test]
 fn what_leaves_with_private_data_is_shown_with_both_sources() {
     let text = "flow \"f\" {\n    input \"mail\"\n    decide \"reply\" {\n        draft \"answer\" route=\"ask\" {\n            system \"He is at {{ input.email }}.\"\n            user \"{{ input.words }}\"\n        }\n    }\n    act \"send\" { call \"desk.note\" ticket=\"=input.id\" body=\"=reply.text\" }\n}\n";
     let compiled = compiled("f.kdl", text);
