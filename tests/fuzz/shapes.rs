@@ -48,10 +48,6 @@ fn files() -> Vec<(&'static str, String)> {
         ("nested nodes", format!("{}{}", "a {\n".repeat(deep), "}\n".repeat(deep))),
         ("nested and unclosed", "flow \"f\" {\n".repeat(deep)),
         ("nested choices", format!("{}{}", "choose \"c\" { when \"true\" {\n".repeat(of(2_000)), "} }\n".repeat(of(2_000)))),
-        (
-            "nested loops",
-            flow(&format!("{}let \"q\" \"=1\"{}", "each \"e\" in=\"=[1]\" max=2 { ".repeat(of(1_000)), " }".repeat(of(1_000)))),
-        ),
         ("rules that can fail in two ways", flow(&rules(of(2_000)))),
         ("flows that start the next one three times", starting(of(1_000))),
         ("teams", named("team \"t#\" { member \"a@example.com\" }")),
