@@ -4,6 +4,7 @@ use super::called::Bare;
 use super::emitted::Emitted;
 use super::kept::Kept;
 use crate::ast::Node;
+use crate::money::Currency;
 use crate::ty::{Marks, Ty};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,10 @@ pub(crate) struct Known {
     pub(crate) scenario_at: i64,
     /// Types and files of seeds that were looked at.
     pub(crate) seeds: BTreeSet<(String, String)>,
+    /// Currencies that exchanges and accounts name, in whichever environment.
+    pub(crate) currencies: BTreeSet<Currency>,
+    /// Policies with a limit or an escalation that could not be read: what it would hold is not known.
+    pub(crate) unread: BTreeSet<String>,
     /// Part and digest of every base that something replaces.
     pub(crate) lock: Vec<(String, String)>,
 }
