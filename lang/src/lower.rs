@@ -11,6 +11,7 @@ pub(crate) mod around;
 pub(crate) mod batch;
 pub(crate) mod called;
 pub(crate) mod cap;
+pub(crate) mod concealed;
 pub(crate) mod connector;
 pub(crate) mod context;
 pub(crate) mod contract;

@@ -12,8 +12,6 @@ pub(crate) enum Hole {
     Arm,
     /// The condition of a rule.
     Rule,
-    /// A reflection that stops.
-    Reflect,
     /// The choice of `? :`.
     Conditional,
     /// The value that `among` held to a list.
@@ -22,14 +20,14 @@ pub(crate) enum Hole {
     LookUp,
     /// The label of a class.
     Label,
-    /// An item of a loop.
-    Item,
     /// The list that a loop goes over.
     Items,
     /// The `where` of a loop.
     Picked,
     /// What a step failed over that is then left out.
     Skipped,
+    /// What a step, or the item that it is of, is left out over.
+    LeftOut,
     /// What a flow failed over, in `on-failure`.
     Failure,
     /// What became of a step.
@@ -93,15 +91,14 @@ const HOLES: &[Hole] = &[
     Hole::When,
     Hole::Arm,
     Hole::Rule,
-    Hole::Reflect,
     Hole::Conditional,
     Hole::Among,
     Hole::LookUp,
     Hole::Label,
-    Hole::Item,
     Hole::Items,
     Hole::Picked,
     Hole::Skipped,
+    Hole::LeftOut,
     Hole::Failure,
     Hole::State,
     Hole::Target,

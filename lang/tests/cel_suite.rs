@@ -173,7 +173,8 @@ fn run(case: &Json, deduced: Option<&String>) -> Outcome {
 
 fn type_of(value: &Value) -> Ty {
     match value {
-        Value::Null => Ty::Null,
+        // An erased value has no type that anybody could name.
+        Value::Null | Value::Erased => Ty::Null,
         Value::Bool(_) => Ty::Bool,
         Value::Int(_) => Ty::Int,
         Value::UInt(_) => Ty::UInt,

@@ -7,4 +7,6 @@ mod appends;
 mod moments;
 mod provider;
 mod reloads;
+mod served;
+mod stalls;
 mod workload;

@@ -80,6 +80,11 @@ impl Serving {
         }
     }
 
+    /// Sends it a signal, such as `STOP`, that does not end it.
+    pub fn signal(&self, signal: &str) {
+        self.0.signal(signal);
+    }
+
     /// Sends it a signal, and returns how it ended.
     #[must_use]
     pub fn end(self, signal: &str) -> Ended {

@@ -6,7 +6,7 @@ use crate::plan::{Escalation, LimitElse, Micros, Plan, Rung, Stage};
 /// A stage without a condition is always asked, so it alone says the longest.
 pub(super) fn of_effect(plan: &Plan, flow: &str, operation: &str, stage: Option<&Stage>) -> Micros {
     if let Some(stage) = stage.filter(|stage| stage.when.is_none()) {
-        return stage.escalation.within;
+        return stage.escalation.longest();
     }
     let covering = plan.policies.values().filter(|policy| policy.covers(operation, flow));
     let asked = covering.flat_map(|policy| {
@@ -23,11 +23,11 @@ pub(super) fn of_effect(plan: &Plan, flow: &str, operation: &str, stage: Option<
 pub(super) fn of_route(plan: &Plan, route: &str) -> Micros {
     let rungs = plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default();
     rungs.iter().fold(0, |sum: Micros, rung| match rung {
-        Rung::Person { escalation } => sum.saturating_add(escalation.within),
+        Rung::Person { escalation } => sum.saturating_add(escalation.longest()),
         _ => sum,
     })
 }
 
 fn longest<'a>(escalations: impl Iterator<Item = &'a Escalation>) -> Micros {
-    escalations.map(|escalation| escalation.within).max().unwrap_or(0)
+    escalations.map(Escalation::longest).max().unwrap_or(0)
 }

@@ -176,7 +176,7 @@ impl Clock<'_> {
             StepKind::Split(split) => split.arms.iter().map(|(_, decision)| self.decision(decision)).fold(Took::default(), Took::or),
             StepKind::Revise(revise) => self.revise(revise),
             StepKind::Agent(acting) => self.agent(acting),
-            StepKind::Ask { escalation, .. } => Took::default().people(escalation.within),
+            StepKind::Ask { escalation, .. } => Took::default().people(escalation.longest()),
             StepKind::Wait(wait) => match &wait.until {
                 Until::Event { within, .. } => Took::waiting(*within),
                 Until::Span(span) => match range::longest_span(names, items, &span.root) {
@@ -246,7 +246,7 @@ impl Clock<'_> {
         let drafts = revise.of.iter().filter_map(|of| self.steps.iter().find(|step| step.name == *of));
         let drafted = drafts.map(|step| self.draft(step)).fold(Took::default(), Took::then);
         let asked = match &revise.otherwise {
-            Unaccepted::Escalate(escalation) => escalation.within,
+            Unaccepted::Escalate(escalation) => escalation.longest(),
             Unaccepted::Continue | Unaccepted::Stop => 0,
         };
         let judged = judged.times(revise.max_revisions.saturating_add(1));

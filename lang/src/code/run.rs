@@ -1,4 +1,4 @@
-//! Codes: refusals at run time: repositories, inputs, stores, effects (TW05xx).
+//! Codes: refusals at run time: repositories, inputs, stores, effects (TW05xx, TW06xx).
 
 codes! {
     NO_REPOSITORY = "TW0501", Error, "there is no repository here";
@@ -53,5 +53,9 @@ codes! {
     COMMIT_UNSIGNED = "TW0593", Error, "a commit that nobody known has signed";
     COMMIT_UNFIT = "TW0594", Error, "a commit that cannot be taken";
     NOTHING_TAKEN = "TW0595", Error, "nothing was taken from the source yet";
+    NOT_FORKABLE = "TW0605", Error, "a run that cannot be forked";
+    UNKNOWN_STEP = "TW0606", Error, "the flow has no such step";
+    KEPT_MISFIT = "TW0607", Error, "what a step came to does not fit the plan of today";
+    BATCH_CHANGED = "TW0608", Error, "a batch that nobody looked at as it is";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

@@ -202,7 +202,10 @@ pub(crate) fn guards(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
         EffectKind::Irreversible => "irreversible",
     });
     let policies = plan.policies.values().filter(|policy| policy.covers(operation, &flow.name)).flat_map(|policy| rules(policy));
-    let staged = stage.iter().map(|stage| format!("staged to {}", waits(&stage.escalation)));
+    let staged = stage.iter().map(|stage| {
+        let when = stage.when.as_ref().map(|when| format!("where {}, ", when.source)).unwrap_or_default();
+        format!("{when}staged to {}", waits(&stage.escalation))
+    });
     endorsed.chain(kind.map(str::to_owned)).chain(policies).chain(staged).collect()
 }
 
@@ -231,7 +234,8 @@ fn rules(policy: &Policy) -> Vec<String> {
 /// `support-leads within 4h, else deny`.
 fn waits(escalation: &Escalation) -> String {
     let quorum = if escalation.quorum > 1 { format!("{} of ", escalation.quorum) } else { String::new() };
-    format!("{quorum}{} within {}, else {}", escalation.to, span(escalation.within), silence(escalation.on_timeout))
+    let then: String = escalation.then.iter().map(|level| format!(", then {} within {}", level.to, span(level.within))).collect();
+    format!("{quorum}{} within {}{then}, else {}", escalation.to, span(escalation.within), silence(escalation.on_timeout))
 }
 
 fn silence(on_timeout: OnTimeout) -> &'static str {

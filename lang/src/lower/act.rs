@@ -8,7 +8,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
-use crate::plan::{Begin, Bindings, EffectKind, Emit, StepKind, Undo};
+use crate::plan::{Begin, Bindings, EffectKind, Emit, Stage, StepKind, Undo};
 use crate::planted::{Hole, planted};
 use crate::shape::{Shaped, given};
 use crate::ty::{Marks, Ty};
@@ -114,7 +114,8 @@ impl Context<'_> {
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &back, place));
         // It is judged as an effect of the flow that did what is taken back.
         let evidence = self.lower_evidence(node, &back, &flow, place);
-        self.check_guards(&step, &back, stage.is_some(), &flow);
+        let guard = node.first("stage").zip(stage.as_ref()).map(|(node, stage)| (node.name.span, stage.as_ref().is_none_or(Stage::always)));
+        self.check_guards(&step, &back, guard, &flow);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,

@@ -4,7 +4,7 @@
 
 use super::called::is_grave;
 use super::context::Context;
-use super::failing::failing;
+use super::failing::{failing, left_out};
 use super::flow::FlowDraft;
 use super::step::Place;
 use crate::ast::Node;
@@ -104,7 +104,7 @@ impl Context<'_> {
         if self.plan.policies.values().any(|policy| unread(&policy)) {
             return None;
         }
-        let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(|stage| stage.when.is_none());
+        let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(Stage::always);
         self.loose_limits(operation, flow, chosen).filter(|_| !looked_at).map(|loose| loose.join("; "))
     }
 
@@ -138,7 +138,8 @@ fn stops(kind: &StepKind) -> bool {
     }
 }
 
-/// Where outside text decides whether a step is done: its own condition, the arms around it, and reflections that stop before it.
+/// Where outside text decides whether a step is done: its own condition, the arms around it, reflections that stop before it, and what
+/// it, or its item, is left out over.
 pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
     let mut steering = draft.reached.clone();
     let mut add = |of: usize| {
@@ -161,9 +162,14 @@ pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
             add(before);
         }
     }
-    for (choose, _) in around {
-        add(choose);
+    for (choose, _) in &around {
+        add(*choose);
     }
     add(at);
+    for found in left_out(draft, at, &around) {
+        if !steering.contains(&found) {
+            steering.push(found);
+        }
+    }
     steering
 }

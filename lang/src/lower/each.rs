@@ -61,7 +61,7 @@ impl Context<'_> {
                     Ty::List(item) => *item,
                     _ => Ty::Unknown,
                 };
-                (item, if planted(Hole::Item) { Marks::default() } else { checked.own }, checked.reads)
+                (item, checked.own, checked.reads)
             }
             None => (Ty::Unknown, Marks::default(), Vec::new()),
         };

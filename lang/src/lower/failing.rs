@@ -5,9 +5,11 @@ use super::context::Context;
 use super::control::{Steering, leading_to};
 use super::flow::FlowDraft;
 use super::step::Place;
+use crate::ast::Node;
 use crate::expr::Checked;
 use crate::plan::{OnError, StepKind};
 use crate::planted::{Hole, planted};
+use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Field, Marks, Record, Ty};
 
@@ -16,6 +18,8 @@ use crate::ty::{Field, Marks, Record, Ty};
 pub(crate) struct Failing {
     /// Outside text over which it may fail.
     pub(crate) over: Vec<Steering>,
+    /// The same before anybody is told anything.
+    alone: Vec<Steering>,
     /// Outside text that it reads at all.
     outside: Vec<Steering>,
     /// Whether it may fail over anything.
@@ -52,6 +56,7 @@ impl Failing {
 
     /// What is said of the whole step. Whoever is called may refuse what he is told, and a model may write what fits nothing.
     pub(crate) fn of(mut self, kind: &StepKind, marks: Marks, span: Span) -> Self {
+        self.alone.clone_from(&self.over);
         if matches!(kind, StepKind::Let { .. } | StepKind::Rules { .. } | StepKind::Choose { .. } | StepKind::Each(_)) {
             return self;
         }
@@ -130,6 +135,41 @@ pub(crate) fn failing(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
         found.extend(leading_to(draft, at));
     }
     found
+}
+
+/// Outside text over which a step is left out while its run goes on: it fails itself, or another step of its item does. `around`: the arms
+/// that it stands in.
+pub(crate) fn left_out(draft: &FlowDraft<'_>, at: usize, around: &[(usize, u16)]) -> Vec<Steering> {
+    let skips = |of: usize| draft.drafts.get(of).is_some_and(|step| skips(step.node));
+    let is_loop = |of: usize| draft.drafts.get(of).is_some_and(|step| step.node.name.text == "each");
+    // Of a loop, items are left out. What fails in an arm fails the run, whatever the arm says.
+    let item = around.iter().map(|(outer, _)| *outer).find(|outer| is_loop(*outer) && skips(*outer));
+    let mut found = Vec::new();
+    if planted(Hole::LeftOut) {
+        return found;
+    }
+    if (item.is_some() || skips(at)) && !is_loop(at) {
+        found.extend(draft.lowered.get(&at).map(|lowered| lowered.failing.alone.clone()).unwrap_or_default());
+    }
+    let Some(item) = item else { return found };
+    // A list that is too long, or two items of one key, and the whole loop is left out.
+    found.extend(draft.lowered.get(&item).map(|lowered| lowered.failing.over.clone()).unwrap_or_default());
+    for other in (item + 1..draft.end_of(item)).filter(|other| *other != at && !skips(*other)) {
+        let Some(lowered) = draft.lowered.get(&other) else { continue };
+        found.extend(lowered.failing.over.iter().cloned());
+        let within = draft.drafts.get(other).and_then(|step| step.within);
+        let inner = draft.arms(within).into_iter().map(|(outer, _)| outer).skip_while(|outer| *outer <= item);
+        for of in inner.chain([other]).filter(|_| lowered.failing.possible) {
+            found.extend(draft.lowered.get(&of).map(|lowered| lowered.control.clone()).unwrap_or_default());
+        }
+    }
+    found
+}
+
+/// Whether a step says that it is left out where it fails.
+fn skips(node: &Node) -> bool {
+    let word = node.property("on-error").or_else(|| node.setting("on-error"));
+    word.is_some_and(|word| word.text() == Some("skip"))
 }
 
 /// Outside text over which a flow may fail.

@@ -316,7 +316,7 @@ impl Context<'_> {
             let (ty, marks) = draft.lowered.get(&at).map_or((Ty::Unknown, plain), |lowered| (lowered.seen.clone(), lowered.marks));
             let steered = draft.lowered.get(&at).is_some_and(|lowered| !lowered.control.is_empty());
             let told = draft.lowered.get(&at).map_or(plain, |lowered| lowered.told);
-            let own = told.choosing().with(Marks { steered, ..plain });
+            let own = if planted(Hole::State) { plain } else { told.choosing().with(Marks { steered, ..plain }) };
             known = known.with(own);
             scope = scope.part(format!("steps.{}", step.name), own);
             let parts = draft.lowered.get(&at).map(|lowered| lowered.parts.as_slice()).unwrap_or_default();
@@ -326,7 +326,7 @@ impl Context<'_> {
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));
         }
-        scope.with("steps", Ty::Object(states), if planted(Hole::State) { plain } else { known })
+        scope.with("steps", Ty::Object(states), known)
     }
 
     pub(crate) fn report_cycles(&mut self, draft: &FlowDraft<'_>, depends: &[BTreeSet<usize>]) -> bool {

@@ -15,11 +15,14 @@ impl Context<'_> {
             let model = node.first("embed").and_then(|embed| embed.property("model")).cloned();
             let model = model.and_then(|model| self.text(&model, "a model"));
             let field = self.text_field(&value, fields);
+            self.check_secret_indexed(&value, fields, field.as_deref());
             self.check_embedded(&value, fields.iter().find(|own| Some(&own.name) == field.as_ref()), model.as_deref());
             terms.embed = field.map(|field| (field, model));
         }
         for value in node.list("fulltext").into_iter().cloned().collect::<Vec<_>>() {
-            terms.fulltext.extend(self.text_field(&value, fields));
+            let field = self.text_field(&value, fields);
+            self.check_secret_indexed(&value, fields, field.as_deref());
+            terms.fulltext.extend(field);
         }
         let beside = |child: &str, setting: &str| node.first(child).and_then(|child| child.property(setting)).cloned();
         if let Some(word) = beside("retention", "after").and_then(|value| self.word(&value, "`after`", &["last-write", "write"])) {

@@ -76,7 +76,7 @@ impl Context<'_> {
             return None;
         };
         self.word(&word, "`on-timeout`", &["fail"])?;
-        Some(crate::plan::Escalation { to: to?, within: within?, on_timeout: OnTimeout::Stop, quorum: 1, batch: false })
+        Some(crate::plan::Escalation { to: to?, within: within?, on_timeout: OnTimeout::Stop, quorum: 1, batch: false, then: Vec::new() })
     }
 
     /// `cached max-age="30d"`.

@@ -6,14 +6,19 @@ use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::expr::{Expr, Scope, Tree};
-use crate::plan::{Deny, EffectKind, Escalate, Escalation, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window};
+use crate::plan::{
+    Deny, EffectKind, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window,
+};
 use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Most teams that are asked after the first.
+const MOST_LEVELS: usize = 4;
 
 /// The type of `run` in flows and policies.
 pub(crate) fn run_type() -> Ty {
@@ -309,10 +314,10 @@ impl Context<'_> {
     /// What says how people are asked stands only where they are.
     fn refuse_unasked(&mut self, node: &Node) {
         let escalates = node.setting("else").and_then(Literal::text) == Some("escalate");
-        for unused in
-            ["to", "within", "on-timeout", "quorum", "batch"].into_iter().filter(|name| !escalates && node.setting(name).is_some())
-        {
-            let span = node.setting(unused).map_or(node.span, |value| value.span);
+        let settings = ["to", "within", "on-timeout", "quorum", "batch"].into_iter().filter(|name| node.setting(name).is_some());
+        for unused in settings.chain(node.first("then").map(|_| "then")).filter(|_| !escalates) {
+            let named = node.setting(unused).map(|value| value.span).or_else(|| node.first(unused).map(|child| child.name.span));
+            let span = named.unwrap_or(node.span);
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{unused}` says nothing in a limit that denies"));
             self.report(diagnostic.label("not used").help("write `else=escalate` to ask people, or leave it out"));
         }
@@ -336,20 +341,59 @@ impl Context<'_> {
             }
         };
         let on_timeout = self.on_timeout(node, on);
-        let members = to.as_ref().and_then(|to| self.plan.teams.get(to)).map_or(0, |team| team.members.len());
-        let quorum = if node.setting("quorum").is_some() { self.count(node, "quorum", 1, 100)? } else { 1 };
-        if to.is_some() && members > 0 && usize::try_from(quorum).unwrap_or(usize::MAX) > members {
-            let span = node.setting("quorum").map_or(node.name.span, |value| value.span);
-            let diagnostic =
-                Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but the team has {members}"));
-            let diagnostic = diagnostic.label("can never be reached").help("lower it, or add members to the team");
-            self.report(diagnostic.proposal(format!("write {members}"), span, members.to_string()));
-        }
+        let quorum = self.quorum(node, 1, to.as_deref().into_iter())?;
         let batch = match node.setting("batch").cloned() {
             Some(word) => self.word(&word, "`batch`", &["run"]).is_some(),
             None => false,
         };
-        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum, batch })
+        let mut asked: Vec<String> = to.iter().cloned().collect();
+        let (mut then, mut before) = (Vec::new(), quorum);
+        for child in node.children.iter().filter(|child| child.name.text == "then") {
+            let level = self.level(child, before, &mut asked);
+            before = level.as_ref().map_or(before, |level| level.quorum);
+            then.push(level);
+        }
+        let then: Option<Vec<Level>> = then.into_iter().collect();
+        if let Some(child) = node.children.iter().filter(|child| child.name.text == "then").nth(MOST_LEVELS) {
+            let message = format!("more than {MOST_LEVELS} teams would be asked after the first");
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, child.name.span, message).label("one too many");
+            self.report(diagnostic.help("leave some of them out, or ask one team of all these people"));
+        }
+        Some(Escalation { to: to?, within: within?, on_timeout: on_timeout?, quorum, batch, then: then? })
+    }
+
+    /// `then to= within= quorum=`: who is asked when those before let their time pass.
+    fn level(&mut self, node: &Node, before: u32, asked: &mut Vec<String>) -> Option<Level> {
+        let to = self.setting_reference(node, "to", "team");
+        let within = match node.setting("within") {
+            Some(_) => self.span_of_time(node, "within"),
+            None => {
+                self.missing(node, "within", "write `within=\"1d\"`: how long they have, from the moment they are asked");
+                None
+            }
+        };
+        asked.extend(to.clone());
+        let quorum = self.quorum(node, before, asked.iter().map(String::as_str))?;
+        Some(Level { to: to?, within: within?, quorum })
+    }
+
+    /// How many distinct people must agree: never more than the teams have that are asked until then.
+    fn quorum<'n>(&mut self, node: &Node, otherwise: u32, teams: impl Iterator<Item = &'n str>) -> Option<u32> {
+        let known: Vec<_> = teams.map(|team| self.plan.teams.get(team).cloned()).collect();
+        let people: BTreeSet<String> = known.iter().flatten().flat_map(|team| &team.members).map(|one| one.to_lowercase()).collect();
+        let Some(span) = node.setting("quorum").map(|value| value.span) else { return Some(otherwise) };
+        let quorum = self.count(node, "quorum", 1, 100)?;
+        // A team that has no members, or is not declared, is told of elsewhere.
+        let is_known = !known.is_empty() && known.iter().all(|team| team.as_ref().is_some_and(|team| !team.members.is_empty()));
+        if is_known && usize::try_from(quorum).unwrap_or(usize::MAX) > people.len() {
+            let members = people.len();
+            let whose = if known.len() > 1 { "these teams have" } else { "the team has" };
+            let diagnostic =
+                Diagnostic::new(&meaning::QUORUM_TOO_LARGE, span, format!("{quorum} people must agree, but {whose} {members}"));
+            let diagnostic = diagnostic.label("can never be reached").help("lower it, or add members to the team");
+            self.report(diagnostic.proposal(format!("write {members}"), span, members.to_string()));
+        }
+        Some(quorum)
     }
 
     fn on_timeout(&mut self, node: &Node, on: &[String]) -> Option<OnTimeout> {

@@ -30,6 +30,9 @@ impl Context<'_> {
             if setting == "subject" {
                 context.check_personal(&checked, Some(&value), super::personal::SUBJECT);
             }
+            if setting == "query" {
+                context.check_secret_told(checked.marks, checked.closed, value.span, "what a memory is searched for");
+            }
             Some(place.note(checked).expr)
         };
         let subject = part(self, "subject", Ty::String, place);

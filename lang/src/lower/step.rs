@@ -11,7 +11,7 @@ use crate::ast::{Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Endorsed, Scope};
-use crate::plan::{EffectKind, OnError, Route, Rule, Rung, Step, StepKind};
+use crate::plan::{EffectKind, OnError, Origin, Route, Rule, Rung, Step, StepKind};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
@@ -125,11 +125,12 @@ impl Context<'_> {
             && (!failing.over.is_empty() || failing.possible && !place.control.is_empty() || place.items_fail());
         let tried = Marks { steered: tried.steered || decided, ..tried };
         let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
-        let parts = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
+        let parts: Vec<(String, Marks)> = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
         let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
-        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty };
+        let origin = Some(Origin { value: marks, told, parts: Vec::clone(&parts), steered: !place.control.is_empty() });
+        let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         let (control, chosen) = (place.control, place.chosen);
         Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing })
@@ -156,6 +157,7 @@ impl Context<'_> {
                     self.report(diagnostic.label("nothing").help("write a value, or remove the step"));
                 }
                 let checked = place.note(checked);
+                self.check_secret_kept(&checked, value.span, "a step's value");
                 let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
             }
@@ -270,6 +272,8 @@ impl Context<'_> {
                 continue;
             };
             let (when, value) = (place.note(when), place.note(value));
+            let span = rule.setting("value").map_or(rule.span, |value| value.span);
+            self.check_secret_kept(&value, span, "a step's value");
             spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
             marks = marks.with(value.marks).with(if planted(Hole::Rule) { Marks::default() } else { when.marks.choosing() });
@@ -284,8 +288,9 @@ impl Context<'_> {
             self.report(diagnostic.label("no `otherwise`").help("write `otherwise value=…` after the rules"));
             return None;
         };
-        let otherwise = self.value(&otherwise, &place.scope, ty.as_ref())?;
-        let otherwise = place.note(otherwise);
+        let checked = self.value(&otherwise, &place.scope, ty.as_ref())?;
+        self.check_secret_kept(&checked, otherwise.span, "a step's value");
+        let otherwise = place.note(checked);
         let value = ty.unwrap_or_else(|| otherwise.expr.ty.clone());
         let ty = Ty::Object(vec![("value".to_owned(), value), ("rule".to_owned(), Ty::String)]);
         complete.then_some((StepKind::Rules { rules, otherwise: otherwise.expr }, ty, marks.with(otherwise.marks)))
@@ -394,7 +399,7 @@ impl Context<'_> {
         };
         let required = self.requires(node, &place.scope);
         place.reads.extend(required.reads);
-        if !go_on && !planted(Hole::Reflect) {
+        if !go_on {
             place.control.extend(required.control);
         }
         let (requires, marks) = (required.requires, required.marks);

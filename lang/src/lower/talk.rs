@@ -165,6 +165,7 @@ impl Context<'_> {
                     let (checked, found) = template::check(text, literal, &place.scope, &self.plan.types);
                     found.into_iter().for_each(|diagnostic| self.report(diagnostic));
                     let checked = checked?;
+                    self.check_secret_told(checked.marks, false, literal.span, "a template of a route");
                     place.reads.extend(checked.reads);
                     *marks = marks.with(checked.marks);
                     rungs.push(Rung::Template { template: checked.template });

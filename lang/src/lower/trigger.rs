@@ -241,6 +241,10 @@ impl Context<'_> {
         let Some(others) = carried.fields else { return };
         let fits = |other: &&Field| other.name == field.name && (other.ty == field.ty || other.ty.clone().optional() == field.ty);
         let same = others.iter().find(fits);
+        if same.is_some_and(|other| other.marks.secret && !field.marks.secret) {
+            self.report_secret_field(field, node.name.span);
+            return;
+        }
         let lost = same.is_some_and(|other| (other.marks.untrusted && !field.marks.untrusted) || (other.marks.pii && !field.marks.pii));
         if lost {
             let message = format!("`{}` of the event is marked, and that field of {} is not", field.name, carried.of);
@@ -255,6 +259,9 @@ impl Context<'_> {
 
     /// Text from outside, and personal text, goes into fields that are marked so.
     pub(crate) fn check_labels(&mut self, checked: &Checked, field: &Field, at: Span) {
+        if self.check_secret_field(checked, field, at) {
+            return;
+        }
         let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
             (true, _) => "untrusted",
             (_, true) => "pii",

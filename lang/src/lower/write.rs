@@ -48,15 +48,17 @@ impl Context<'_> {
         self.check_personal_call(call, &operation, &bound);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
-        let sent = bound.iter().filter(|_| !planted(Hole::Request)).fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
+        let given = |checked: &Checked| if planted(Hole::Request) { Marks::default() } else { checked.marks };
+        let sent = bound.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(given(checked)));
         for field in &operation.request {
-            let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| checked.marks);
+            let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| given(checked));
             place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
         }
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
         let evidence = self.lower_evidence(node, &operation, &place.draft.name, place);
-        self.check_guards(&value, &operation, stage.is_some(), &place.draft.name);
+        let guard = node.first("stage").zip(stage.as_ref()).map(|(node, stage)| (node.name.span, stage.as_ref().is_none_or(Stage::always)));
+        self.check_guards(&value, &operation, guard, &place.draft.name);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,
@@ -102,6 +104,8 @@ impl Context<'_> {
                 let checked = self.condition(&when, &place.scope)?;
                 // Whether a person looks first.
                 place.steer(&checked, when.span);
+                let written = Written { name: "the stage".to_owned(), span: when.span, when: &checked.expr };
+                self.prove_possible(&place.scope, &written);
                 Some(place.note(checked).expr)
             }
             None => None,
@@ -173,6 +177,7 @@ impl Context<'_> {
                         diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
                     );
                 }
+                self.check_secret_told(checked.marks, checked.closed, value.span(), "evidence");
                 bound.push((name.text.clone(), place.note(checked).expr));
             }
             names.push(name.text.clone());
@@ -187,7 +192,8 @@ impl Context<'_> {
     }
 
     /// Money and what cannot be taken back must be covered by a policy, or staged.
-    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, staged: bool, flow: &str) {
+    /// `stage`: where it is staged, and whether a person then always looks; one who sometimes looks guards nothing.
+    pub(crate) fn check_guards(&mut self, at: &Literal, operation: &Operation, stage: Option<(Span, bool)>, flow: &str) {
         let covered = self.plan.policies.values().any(|policy| policy.covers(&operation.name, flow));
         let money = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
         let help = format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name);
@@ -195,13 +201,19 @@ impl Context<'_> {
             let diagnostic =
                 Diagnostic::new(&meaning::UNCOVERED_MONEY, at.span, format!("`{}` moves money and no policy covers it", operation.name));
             self.report(diagnostic.label("nothing holds it").help(help));
-        } else if operation.effect == EffectKind::Irreversible && !covered && !staged {
-            let diagnostic = Diagnostic::new(
+        } else if operation.effect == EffectKind::Irreversible && !covered && !stage.is_some_and(|(_, always)| always) {
+            let mut diagnostic = Diagnostic::new(
                 &meaning::UNGUARDED,
                 at.span,
                 format!("`{}` cannot be taken back, and neither a policy nor a person guards it", operation.name),
             );
-            self.report(diagnostic.label("irreversible").help(format!("{help}, or `stage` it")));
+            diagnostic = diagnostic.label("irreversible");
+            self.report(match stage {
+                Some((span, _)) => diagnostic
+                    .also(span, "a person looks only where its `when` holds")
+                    .help(format!("{help}, or leave out the `when` of the stage")),
+                None => diagnostic.help(format!("{help}, or `stage` it")),
+            });
         }
     }
 
@@ -228,8 +240,9 @@ impl Context<'_> {
         };
         let mut show = Vec::new();
         for value in node.list("show") {
-            let checked = self.value(value, &place.scope, None);
-            show.extend(checked.map(|checked| place.note(checked).expr));
+            let Some(checked) = self.value(value, &place.scope, None) else { continue };
+            self.check_secret_told(checked.marks, checked.closed, value.span, "what a person is shown");
+            show.push(place.note(checked).expr);
         }
         let answer = match node.first("answer").and_then(|answer| answer.argument(0)).cloned() {
             Some(value) => self.reference(&value, "type"),
@@ -251,6 +264,7 @@ impl Context<'_> {
         let (checked, found) = crate::template::check(&text, value, &place.scope, &self.plan.types);
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         let checked = checked?;
+        self.check_secret_told(checked.marks, false, value.span, "what a person is asked");
         place.reads.extend(checked.reads);
         Some(checked.template)
     }
@@ -287,6 +301,9 @@ impl Context<'_> {
         self.note_kept(record, fields, bound);
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
+            if self.check_secret_field(checked, field, given::place(node, name)) {
+                continue;
+            }
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
                 (true, _) => "untrusted",
                 (_, true) if carries_text(&field.ty) => "pii",
@@ -372,7 +389,9 @@ impl Context<'_> {
         for output in node.all("output").collect::<Vec<_>>() {
             for (name, value) in given::all(output) {
                 self.snake_case(&name.text, name.span, "an output");
-                bound.extend(self.given_value(&name.text, value, scope, None).map(|checked| (name.text.clone(), checked)));
+                let Some(checked) = self.given_value(&name.text, value, scope, None) else { continue };
+                self.check_secret_told(checked.marks, checked.closed, value.span(), "an output");
+                bound.push((name.text.clone(), checked));
             }
         }
         bound

@@ -4,10 +4,11 @@ use super::{
     Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo,
     Wait,
 };
-use crate::expr::Expr;
+use crate::expr::{Expr, Tree};
 use crate::money::Money;
 use crate::template::Template;
-use crate::ty::Ty;
+use crate::ty::{Marks, Ty};
+use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
 /// A `flow` node.
@@ -74,6 +75,23 @@ pub struct Step {
     pub kind: StepKind,
     /// The type of its value where it ran.
     pub ty: Ty,
+    /// What the compiler found of where its value comes from, so that a run which is led over to another flow takes nothing from outside
+    /// for that flow's own. None in plans that were made before this was written down.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+}
+
+/// Where a step's value comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// What is said of the whole value.
+    pub value: Marks,
+    /// What is said of what becomes of the step.
+    pub told: Marks,
+    /// Fields whose marks are their own.
+    pub parts: Vec<(String, Marks)>,
+    /// Whether text from outside decides if it is done.
+    pub steered: bool,
 }
 
 /// What happens when a step fails.
@@ -238,6 +256,14 @@ pub struct Stage {
     pub when: Option<Expr>,
     /// Request fields the approver may change.
     pub editable: Vec<String>,
+}
+
+impl Stage {
+    /// Whether a person looks at every one, so that it is a guard.
+    #[must_use]
+    pub fn always(&self) -> bool {
+        self.when.as_ref().is_none_or(|when| matches!(when.root, Tree::Constant(Value::Bool(true))))
+    }
 }
 
 /// An arm of a `choose`.

@@ -87,6 +87,28 @@ pub struct Escalation {
     /// What one run asks of a team is one item of the inbox.
     #[serde(default)]
     pub batch: bool,
+    /// Who is asked after them, one after the other, before silence counts.
+    #[serde(default)]
+    pub then: Vec<Level>,
+}
+
+impl Escalation {
+    /// How long people may take as a whole, one team after the other.
+    #[must_use]
+    pub fn longest(&self) -> Micros {
+        self.then.iter().fold(self.within, |sum, level| sum.saturating_add(level.within))
+    }
+}
+
+/// Who is asked when nobody answered, with a time of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// Team.
+    pub to: String,
+    /// How long they have.
+    pub within: Micros,
+    /// How many distinct people must agree, with those who agreed before.
+    pub quorum: u32,
 }
 
 /// What happens when nobody answered.

@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, LimitElse, Plan, Rung, Step, StepKind, Talk, Unaccepted};
+use super::{Decision, Flow, Plan, Rung, Step, StepKind, Talk, Unaccepted};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -37,35 +37,13 @@ impl Plan {
             for what in self.lacks(step) {
                 add(format!("flow:{}.{}", flow.name, step.name), &what);
             }
-            match &step.kind {
-                StepKind::Act { operation, .. } => self.policies_lack(operation, &flow.name, &mut add),
-                // The policies of the flow whose effects are taken back hold.
-                StepKind::Undo(undo) => self.policies_lack(&undo.by, &undo.flow, &mut add),
-                // Flows that call each other in a circle are refused by the compiler.
-                StepKind::Begin(begin) => {
-                    let begun = self.flows.get(&begin.flow).map(|flow| self.not_runnable(flow)).unwrap_or_default();
-                    begun.into_iter().for_each(|lacking| add(lacking.place, &lacking.what));
-                }
-                _ => {}
+            // Flows that call each other in a circle are refused by the compiler.
+            if let StepKind::Begin(begin) = &step.kind {
+                let begun = self.flows.get(&begin.flow).map(|flow| self.not_runnable(flow)).unwrap_or_default();
+                begun.into_iter().for_each(|lacking| add(lacking.place, &lacking.what));
             }
         }
         found.into_iter().collect()
-    }
-
-    fn policies_lack(&self, operation: &str, flow: &str, add: &mut impl FnMut(String, &str)) {
-        for policy in self.policies.values().filter(|policy| policy.covers(operation, flow)) {
-            let place = format!("policy:{}", policy.name);
-            for rule in &policy.escalates {
-                if rule.escalation.batch {
-                    add(format!("{place}.{}", rule.name), "`batch`");
-                }
-            }
-            for limit in &policy.limits {
-                if matches!(&limit.otherwise, LimitElse::Escalate(escalation) if escalation.batch) {
-                    add(format!("{place}.{}", limit.name), "`batch`");
-                }
-            }
-        }
     }
 
     fn lacks(&self, step: &Step) -> Vec<String> {
@@ -80,8 +58,9 @@ impl Plan {
                 found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
             }
             StepKind::Undo(undo) => {
+                // What is taken back goes one after the other: there is never more than one of them to ask about.
                 if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
-                    add("`batch`");
+                    add("`batch` of what is taken back");
                 }
                 found.extend(self.operation_lacks(&undo.by));
             }
@@ -118,14 +97,7 @@ impl Plan {
             StepKind::Search(_) => add("`recall` by meaning, condition or time"),
             StepKind::Recall { memory, .. } | StepKind::Remember { memory, .. } => found.extend(self.memory_lacks(memory)),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
-            StepKind::Call { operation, .. } => found.extend(self.operation_lacks(operation)),
-            StepKind::Act { operation, stage, .. } => {
-                if stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
-                    add("`batch`");
-                }
-                found.extend(self.operation_lacks(operation));
-            }
-            StepKind::Ask { escalation, .. } if escalation.batch => add("`batch`"),
+            StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
             StepKind::Let { .. }
             | StepKind::Rules { .. }
             | StepKind::Reflect { .. }

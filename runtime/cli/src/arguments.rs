@@ -1,10 +1,12 @@
 //! The command line. It does nothing but describe it.
 
+mod deciding;
 pub(crate) mod events;
 mod forget;
 pub(crate) mod log;
 mod serving;
 
+pub(crate) use deciding::{Fork, Which};
 pub(crate) use forget::Forget;
 pub(crate) use serving::{Freeze, PlanOf, Rollback, Scope, Serve, Status};
 
@@ -331,6 +333,9 @@ pub(crate) enum RunsCommand {
     Pause(Wanted),
     /// Let a paused run go on.
     Resume(Wanted),
+    /// Run today's flow in the place of a run that has ended: what it did is taken over, and never done again unasked.
+    #[command(after_help = "Example:\n  tradewind runs fork 3f2a91 --from answer --by lead1@northfield.example")]
+    Fork(Fork),
 }
 
 /// Something that is wanted of a run.
@@ -369,6 +374,8 @@ pub(crate) enum ApprovalsCommand {
         /// A changed request field, where the item allows it.
         #[arg(long, value_name = "FIELD=VALUE")]
         edit: Vec<String>,
+        #[command(flatten)]
+        which: Which,
     },
     /// Refuse an effect.
     ///
@@ -382,6 +389,8 @@ pub(crate) enum ApprovalsCommand {
         /// Why, for the log.
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        which: Which,
     },
     /// Answer a question.
     ///
@@ -395,6 +404,8 @@ pub(crate) enum ApprovalsCommand {
         /// The fields of the answer.
         #[arg(value_name = "FIELD=VALUE", required = true)]
         field: Vec<String>,
+        #[command(flatten)]
+        which: Which,
     },
 }
 

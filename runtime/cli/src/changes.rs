@@ -4,6 +4,8 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tradewind_engine::engine::Engine;
+use tradewind_engine::migrate::Leads;
+use tradewind_engine::pinned::Pinned;
 use tradewind_engine::ports::StoreError;
 use tradewind_engine::summary::{RunStatus, RunSummary};
 use tradewind_lang::plan::{Plan, StepKind};
@@ -26,12 +28,13 @@ pub(crate) async fn of(engine: &Engine, active: Option<Arc<Plan>>, next: Arc<Pla
             changes.push(json!({ "section": section, "name": name, "change": what }));
         }
     }
+    let pinned = Arc::new(Pinned::new(next.clone()));
     let mut runs = Vec::new();
     let is_same = active.as_ref().is_some_and(|active| active.digest() == next.digest());
     for run in engine.live().await?.iter().filter(|_| !is_same) {
         runs.push(json!({
             "id": &*run.id, "flow": &*run.flow, "key": &*run.key, "status": run.status.as_str(), "plan": run.plan.to_string(),
-            "verdict": verdict(engine, run, active.as_deref(), &next).await?,
+            "verdict": verdict(engine, run, active.as_deref(), &pinned).await?,
         }));
     }
     Ok(json!({
@@ -77,8 +80,17 @@ fn parts(plan: &Plan) -> std::collections::BTreeMap<String, Map<String, Json>> {
 }
 
 /// What a reload would mean for a run.
-async fn verdict(engine: &Engine, run: &RunSummary, active: Option<&Plan>, next: &Plan) -> Result<Vec<String>, StoreError> {
-    let mut verdict = vec![format!("keeps the steps, types and prompts of plan {}", run.plan.short())];
+async fn verdict(engine: &Engine, run: &RunSummary, active: Option<&Plan>, pinned: &Arc<Pinned>) -> Result<Vec<String>, StoreError> {
+    let next = &*pinned.plan;
+    let mut verdict = match engine.lead(&run.id, pinned.clone()).await? {
+        Leads::Over(_) => return Ok(vec![format!("goes on by plan {}, as a migration says", pinned.digest.short())]),
+        Leads::Nowhere => vec![format!("keeps the steps, types and prompts of plan {}", run.plan.short())],
+        Leads::Later(why) => vec![format!("keeps plan {} for now, as {why}; a migration may lead it over when it waits", run.plan.short())],
+        Leads::Not(why) => {
+            let why = why.into_iter().map(|why| format!("is not led over: {why}"));
+            std::iter::once(format!("keeps the steps, types and prompts of plan {}", run.plan.short())).chain(why).collect()
+        }
+    };
     if !next.flows.contains_key(&*run.flow) {
         verdict.push("its flow ends with it: no new run of it begins".to_owned());
     }

@@ -32,6 +32,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
         },
         EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {} facts", facts.len()),
         EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
+        EventKind::RunMigrated(moved) => format!("from plan {} to {}", moved.from.short(), moved.to.short()),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
         EventKind::PreImageRead { outcome: Outcome::Done(value) } => format!("before: {}", shortened(&to_json(value))),
         EventKind::PreImageRead { outcome: Outcome::Failed(failure) } => format!("what was there cannot be read: {failure}"),
@@ -56,12 +57,13 @@ pub(crate) fn event(kind: &EventKind) -> String {
         },
         EventKind::EffectDenied { rule, message, .. } => format!("{rule}: {message}"),
         EventKind::ModelAsked(_) | EventKind::ModelAnswered(_) | EventKind::AnswerTaken(..) | EventKind::ToolsCalled(_) => talk(kind),
-        EventKind::ApprovalRequested(approval) => {
-            format!("{} of {}: {}", approval.id, approval.to.join(", "), approval.rules.join(" and "))
-        }
-        EventKind::ApprovalAnswered { approval, verdict, .. } => format!("{approval}: {}", verdict_of(verdict)),
-        EventKind::ApprovalExpired { approval, .. } => format!("{approval}: nobody answered in time"),
-        EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
+        EventKind::ApprovalRequested(_)
+        | EventKind::ApprovalAnswered { .. }
+        | EventKind::ApprovalExpired { .. }
+        | EventKind::ApprovalRaised(_)
+        | EventKind::ApprovalWithdrawn { .. } => question(kind),
+        EventKind::StepInherited(_) | EventKind::EffectInherited(_) => taken_over(kind),
+        EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
         EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
         EventKind::RunCompleted { output } => shortened(&to_json(output)),
         EventKind::WaitBegun { .. }
@@ -73,6 +75,39 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::EventsGathered { .. }
         | EventKind::EventDispatched { .. }
         | EventKind::ScheduleFired { .. } => arrival(kind),
+    }
+}
+
+/// What a fork takes over.
+fn taken_over(kind: &EventKind) -> String {
+    match kind {
+        EventKind::StepInherited(kept) => format!("as in run {}", kept.of.chars().take(12).collect::<String>()),
+        EventKind::EffectInherited(done) => {
+            let (run, key): (String, String) = (done.run.chars().take(12).collect(), done.key.chars().take(12).collect());
+            format!("{} {} was done by run {run}, key {key}", done.operation, shortened(&to_json(&done.request)))
+        }
+        _ => String::new(),
+    }
+}
+
+/// What an event of a question to people says.
+fn question(kind: &EventKind) -> String {
+    match kind {
+        EventKind::ApprovalRequested(approval) => {
+            format!("{} of {}: {}", approval.id, approval.to.join(", "), approval.rules.join(" and "))
+        }
+        EventKind::ApprovalAnswered { approval, verdict, .. } => format!("{approval}: {}", verdict_of(verdict)),
+        EventKind::ApprovalExpired { approval, .. } => format!("{approval}: nobody answered in time"),
+        EventKind::ApprovalRaised(raised) => {
+            format!(
+                "{}: nobody answered in time; {} is asked until {}",
+                raised.approval,
+                raised.to.join(", "),
+                timestamp_text(raised.deadline)
+            )
+        }
+        EventKind::ApprovalWithdrawn { approval } => format!("{approval}: no longer needed"),
+        _ => String::new(),
     }
 }
 

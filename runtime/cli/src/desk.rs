@@ -1,13 +1,16 @@
 //! What commands ask of the process that holds the store, as JSON. The same desk answers locally and on the socket.
 
 mod archive;
+mod batch;
 mod budgets;
 mod events;
 mod forgetting;
+mod fork;
 mod handing;
 mod steering;
 pub(crate) mod undo;
 
+pub(crate) use batch::Which;
 pub(crate) use steering::hex;
 
 use crate::became::{self, UNDER_WAY};
@@ -71,7 +74,9 @@ pub(crate) enum Request {
     /// Tells which effects failed for good, and does one again where somebody wants it.
     DeadLetters { effect: Option<String>, will: Option<undo::Will> },
     /// Decides one of them.
-    Answer { id: String, by: String, decision: Decision },
+    Answer { id: String, by: String, decision: Decision, which: Which },
+    /// A run of today's plan in the place of one that has ended.
+    Fork { id: String, from: Option<String>, input: Option<Json>, by: String },
     /// Tells of an event.
     Emit { event: String, data: Json, by: String, id: String },
     /// Events that came, newest first.
@@ -118,6 +123,7 @@ impl Request {
                 | Self::Undo { will: Some(_), .. }
                 | Self::DeadLetters { will: Some(_), .. }
                 | Self::Start { .. }
+                | Self::Fork { .. }
                 | Self::Emit { .. }
         )
     }
@@ -220,8 +226,9 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 8] = [
+const USAGE: [&str; 9] = [
     run::USAGE.id,
+    run::UNKNOWN_STEP.id,
     run::UNKNOWN_RUN.id,
     run::UNKNOWN_APPROVAL.id,
     run::UNKNOWN_PLAN.id,
@@ -269,14 +276,12 @@ impl Desk {
             Request::Prune { anchor } => self.prune(anchor).await,
             Request::Rebuild { image } => self.rebuild(&image).await,
             Request::Replay { run } => self.replay(run.as_deref()).await,
-            Request::Approvals => {
-                let items: Vec<Json> = self.engine.approvals().await?.iter().map(pending_as_json).collect();
-                Ok(json!({ "version": 1, "approvals": items }))
-            }
+            Request::Approvals => self.approvals().await,
+            Request::Fork { id, from, input, by } => self.fork(&id, from.as_deref(), input.as_ref(), &by).await,
             Request::Undo { wanted, will } => self.undo(&wanted, will.as_ref()).await,
             Request::DeadLetters { effect, will } => self.dead_letters(effect.as_deref(), will.as_ref()).await,
             Request::Control { id, by, wanted } => self.control(&id, &by, wanted).await,
-            Request::Answer { id, by, decision } => self.decide(&id, &by, &decision).await,
+            Request::Answer { id, by, decision, which } => self.decide(&id, &by, &decision, &which).await,
             Request::Emit { event, data, by, id } => self.emit(&event, &data, &by, &id).await,
             Request::Events { limit } => self.listed_events(limit).await,
             Request::Budgets => self.budgets().await,
@@ -332,9 +337,10 @@ impl Desk {
             .steps
             .iter()
             .map(|step| json!({ "name": &*step.name, "status": step.status, "note": step.note, "value": conform::to_json(&step.value) }));
-        Ok(
-            json!({ "version": 1, "run": summary_as_json(&details.summary), "input": conform::to_json(&details.input), "steps": steps.collect::<Vec<_>>(), "parts": parts }),
-        )
+        let forks = self.forks_of(&summary.id).await?;
+        let (run, input) = (summary_as_json(&details.summary), conform::to_json(&details.input));
+        let steps: Vec<Json> = steps.collect();
+        Ok(json!({ "version": 1, "run": run, "input": input, "steps": steps, "parts": parts, "forks": forks }))
     }
 
     async fn control(&self, id: &str, by: &str, wanted: Wanted) -> Result<Json, Problem> {
@@ -367,7 +373,11 @@ impl Desk {
     pub(crate) async fn foresee(&self, request: &Request) -> Result<Foreseen, Problem> {
         let mut deadline = None;
         match request {
-            Request::Answer { id, decision, .. } => deadline = self.verdict(id, decision).await?.0.approval.deadline,
+            Request::Answer { id, decision, which, .. } => match self.batch(id).await? {
+                Some(batch) => drop(self.verdict_of_batch(&batch, decision, which).await?),
+                None => deadline = self.verdict(id, decision).await?.0.approval.deadline,
+            },
+            Request::Fork { id, from, input, .. } => drop(self.plan_fork(id, from.as_deref(), input.as_ref()).await?),
             Request::Undo { wanted, .. } => drop(self.undo(wanted, None).await?),
             Request::Forget { subject, .. } => drop(self.forget(subject, None).await?),
             Request::DeadLetters { effect, .. } => drop(self.dead_letters(effect.as_deref(), None).await?),
@@ -415,7 +425,13 @@ impl Desk {
         Ok((item, verdict))
     }
 
-    async fn decide(&self, id: &str, by: &str, decision: &Decision) -> Result<Json, Problem> {
+    async fn decide(&self, id: &str, by: &str, decision: &Decision, which: &Which) -> Result<Json, Problem> {
+        if let Some(batch) = self.batch(id).await? {
+            return self.decide_batch(&batch, by, decision, which).await;
+        }
+        if which.is_given() {
+            return Err(Problem::usage(format!("`{id}` is no batch: there is nothing to choose from in it")).refused());
+        }
         let (item, verdict) = self.verdict(id, decision).await?;
         self.engine.answer(&item.approval.id, by, verdict).await.map_err(|error| match error {
             AnswerError::Refused(AnswerRefusal::Expired) => out_of_time(item.approval.deadline),
@@ -507,6 +523,8 @@ fn summary_as_json(run: &RunSummary) -> Json {
         "cancelled": run.cancelled.as_deref(),
         "concurrency_key": run.concurrency_key.as_deref(),
         "parent": run.parent.as_ref().map(|parent| &*parent.run),
+        "forked_from": run.forked.as_ref().map(|(of, _)| &**of),
+        "from_step": run.forked.as_ref().and_then(|(_, from)| from.as_deref()),
         "cost": run.cost.map(|cost| cost.to_string()),
         "erased": run.erased,
         "plan": run.plan.to_string(),
@@ -525,6 +543,7 @@ fn pending_as_json(item: &PendingApproval) -> Json {
         "deadline": approval.deadline.map(timestamp_text),
         "on_timeout": format!("{:?}", approval.on_timeout).to_lowercase(),
         "quorum": approval.quorum,
+        "then": approval.then.iter().map(|later| later.asks.iter().map(|(team, _)| team.as_str()).collect::<Vec<_>>().join(", ")).collect::<Vec<_>>(),
         "overdue": item.is_overdue,
         "would_be_denied": item.would_be_denied.as_ref().map(|(rule, message)| json!({ "rule": rule, "message": message })),
         "approved_by": item.agreed.iter().map(|by| &**by).collect::<Vec<_>>(),

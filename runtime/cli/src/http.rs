@@ -1,6 +1,6 @@
 //! The desk as the office of the HTTP server: the same answers as on the socket, and what a refusal is for HTTP.
 
-use crate::desk::{Decision, Desk, Problem, Request};
+use crate::desk::{Decision, Desk, Problem, Request, Which};
 use crate::exit::{Exit, Failure};
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Office for Desk {
                         Verdict::Deny(reason) => Decision::Deny { reason },
                         Verdict::Answer(fields) => Decision::Fields(fields),
                     };
-                    self.answer(Request::Answer { id, by, decision }).await
+                    self.answer(Request::Answer { id, by, decision, which: Which::default() }).await
                 }
                 Wanted::Status => self.answer(Request::Status).await,
             };

@@ -74,6 +74,16 @@ pub(crate) fn store_folder(root: &Path, plan: &Plan) -> PathBuf {
     }
 }
 
+/// The twin, where effects happen on one.
+async fn twin_of(repository: &Repository, plan: &Arc<Plan>, options: Options, folder: &Path) -> Result<Option<TwinProcess>, Failure> {
+    if !options.perform || !plan.project.twins {
+        return Ok(None);
+    }
+    // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
+    let ledger = if options.ephemeral { forgotten_ledger() } else { folder.join("twin.jsonl") };
+    TwinProcess::start(plan, repository.at_work(), &ledger, options.ephemeral).await.map(Some)
+}
+
 impl Session {
     /// Opens the store and everything that works on it.
     pub(crate) async fn open(repository: &Repository, plan: impl Into<Arc<Plan>>, options: Options) -> Result<Self, Failure> {
@@ -107,14 +117,7 @@ impl Session {
         };
         let place = checkpoints::place(&repository.root, &plan).filter(|_| !options.ephemeral);
         let known = admitted(place.as_ref(), &store, options).await?;
-        let twin = match options.perform && plan.project.twins {
-            true => {
-                // A log that is forgotten needs a twin that is: the repository's own ledger stays as it is.
-                let ledger = if options.ephemeral { forgotten_ledger() } else { folder.join("twin.jsonl") };
-                Some(TwinProcess::start(&plan, repository.at_work(), &ledger, options.ephemeral).await?)
-            }
-            false => None,
-        };
+        let twin = twin_of(repository, &plan, options, &folder).await?;
         let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let keys = Keys::of(&plan);

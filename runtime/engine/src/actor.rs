@@ -40,7 +40,7 @@ fn select(of: &str, field: &str, ty: Ty) -> Expr {
 
 fn step(name: &str, depends: Vec<StepId>, kind: StepKind, ty: Ty) -> Step {
     let (bounds, name) = (Bounds::default(), name.to_owned());
-    Step { name, within: None, when: None, depends, on_error: OnError::Fail, skip_denied: false, bounds, kind, ty }
+    Step { name, within: None, when: None, depends, on_error: OnError::Fail, skip_denied: false, bounds, kind, ty, origin: None }
 }
 
 /// The flow of an agent.

@@ -1,9 +1,13 @@
 //! What people are asked, and what they answer. Who may answer is decided in `decide`, not here.
 
+mod batch;
+
+pub use batch::{Batch, batches};
+
 use crate::guard::Claim;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tradewind_lang::plan::{Digest, OnTimeout};
+use tradewind_lang::plan::{Digest, Micros, OnTimeout};
 use tradewind_lang::value::Value;
 
 /// What a person is asked for.
@@ -61,6 +65,36 @@ pub struct Approval {
     /// What was there before the effect when it was asked; none where nothing is read, or could be.
     #[serde(default)]
     pub before: Option<Value>,
+    /// Who is asked after those of now, one after the other.
+    #[serde(default)]
+    pub then: Vec<Later>,
+    /// What makes it one item of the inbox with others: everything that one run asks of the same people for the same reasons.
+    #[serde(default)]
+    pub batch: Option<Arc<str>>,
+}
+
+/// Who is asked when those before let their time pass.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Later {
+    /// Every team of which a member must agree, and how long it has from the moment it is asked.
+    pub asks: Vec<(String, Micros)>,
+    /// How many distinct people must agree, with those who agreed before.
+    pub quorum: u32,
+}
+
+/// The next team gets an item, with a time of its own. Who agreed before counts on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Raised {
+    /// The approval.
+    pub approval: Arc<str>,
+    /// Every team of which a member must agree from now on.
+    pub to: Vec<String>,
+    /// Answers count before this instant.
+    pub deadline: i64,
+    /// How many distinct people must agree.
+    pub quorum: u32,
+    /// Who is asked after them.
+    pub then: Vec<Later>,
 }
 
 impl Approval {

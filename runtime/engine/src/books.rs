@@ -9,6 +9,7 @@ use crate::guard::Guards;
 use crate::kept::Answers;
 use crate::key::short_digest;
 use crate::memory::{Fact, Memories};
+use crate::migrate::Moved;
 use crate::past::Past;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
@@ -173,9 +174,7 @@ impl<L: Holds> Books<L> {
             let state = self.begun(event, run, flow)?;
             self.runs.insert(run.clone(), Entry::Live(Box::new(L::holding(state))));
         }
-        let Some(live) = self.live(run) else { return Err(format!("run {run} has no beginning in the log")) };
-        let state = live.state_mut();
-        state.apply(event);
+        let state = self.fold_state(run, event)?;
         let ended = state.has_ended().then(|| RunSummary::of(state));
         self.touch(run);
         let Some(mut summary) = ended else { return Ok(None) };
@@ -199,15 +198,35 @@ impl<L: Holds> Books<L> {
         Ok(Some(summary))
     }
 
+    /// Folds an event into its run, which another plan may lead from now on.
+    fn fold_state(&mut self, run: &Arc<str>, event: &Event) -> Result<&RunState, String> {
+        let led_to = match &event.kind {
+            EventKind::RunMigrated(moved) => Some((moved, self.plan_of_move(run, moved)?)),
+            _ => None,
+        };
+        let live = self.live(run).ok_or_else(|| format!("run {run} has no beginning in the log"))?;
+        let state = live.state_mut();
+        state.apply(event);
+        if let Some((moved, pinned)) = led_to {
+            let flow = state.graph.name.clone();
+            let graph = pinned.flow(&flow).ok_or_else(|| format!("run {run} is led over to a plan without its flow `{flow}`"))?.clone();
+            state.move_to(&pinned, &graph, moved);
+        }
+        Ok(state)
+    }
+
+    fn plan_of_move(&self, run: &str, moved: &Moved) -> Result<Arc<Pinned>, String> {
+        let pinned = self.plans.get(&moved.to).cloned();
+        pinned.ok_or_else(|| format!("run {run} is led over to plan {}, which the log does not hold", moved.to.short()))
+    }
+
     /// Folds an event of a run that an image knows and does not hold: what it did to everything else is in the image.
     pub(crate) fn fold_again(&mut self, run: &Arc<str>, event: &Event) -> Result<(), String> {
         if let EventKind::RunStarted { flow, .. } = &event.kind {
             let state = self.begun(event, run, flow)?;
             self.runs.insert(run.clone(), Entry::Live(Box::new(L::holding(state))));
         }
-        let live = self.live(run).ok_or_else(|| format!("run {run} has no beginning in the log"))?;
-        live.state_mut().apply(event);
-        Ok(())
+        self.fold_state(run, event).map(drop)
     }
 
     /// Notes that the segment that is being folded holds an event of a run.
@@ -253,10 +272,12 @@ impl<L: Holds> Books<L> {
             }
             _ => return Err(nothing()),
         };
+        let fork = around.fork.clone();
         let mut state = RunState::new(run.clone(), trace, around.pinned.clone(), graph);
         state.subjects = inherited(&around.subjects, &around.id);
         state.erased = around.erased;
         state.outer = outer;
+        state.fork.clone_from(&fork);
         state.frozen = self.frozen.clone();
         Ok(state)
     }

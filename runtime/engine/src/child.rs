@@ -44,6 +44,9 @@ pub struct Parent {
     pub due: Option<i64>,
     /// What it had cost by then.
     pub spent: Option<Money>,
+    /// Within a fork: the inner run of the first of its family that it stands for.
+    #[serde(default)]
+    pub place: Option<Arc<str>>,
 }
 
 /// An inner run that is to begin.

@@ -1,7 +1,6 @@
 //! Deciding: state and input in, events and effects out. Pure: time, answers and chance arrive as inputs.
 //!
-//! One call records what its input says and advances one wave: every step that may start now.
-//! It performs nothing, appends nothing, and never looks at a clock.
+//! One call records what its input says and advances one wave: every step that may start now. It performs and appends nothing.
 
 mod act;
 mod advance;
@@ -16,6 +15,8 @@ mod control;
 mod draft;
 mod due;
 mod effect;
+pub(crate) mod inherit;
+mod migrate;
 mod model;
 mod person;
 mod question;
@@ -31,6 +32,7 @@ use crate::backoff::{UNREACHABLE_FOR, Unreached};
 use crate::child::{Child, ChildEnd, Parent};
 use crate::event::{EventKind, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
+use crate::fork::Forked;
 use crate::pinned::Pinned;
 use crate::ports::{Call, CallOutcome, Classification};
 use crate::question::{Answer, Kept, Looked, Prompt};
@@ -43,8 +45,7 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Bindings, Connector, Digest, Micros, Model, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
 
-pub(crate) use budget::{cap_of, is_budget, rule_of};
-pub(crate) use wait::takes;
+pub(crate) use self::{budget::cap_of, budget::is_budget, budget::rule_of, wait::takes};
 
 /// The instant of a decision: all it may know of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +106,18 @@ pub enum Input {
         turn: Turn,
         /// The run within which it runs.
         parent: Option<Parent>,
+        /// What it takes over, where it is a fork.
+        fork: Option<Arc<Forked>>,
     },
     /// A run within it has ended.
     ChildEnded(ChildEnd),
+    /// An item of an `each` waits for people as one of a batch.
+    ItemAsks {
+        /// The step.
+        step: StepId,
+        /// The item's place.
+        place: u32,
+    },
     /// Its concurrency key is free.
     Admit,
     /// Somebody, or the engine, wants something of the whole run.
@@ -117,6 +127,8 @@ pub enum Input {
         /// What.
         wish: Wish,
     },
+    /// The active plan may say how it goes on by that.
+    Migrate,
     /// Its last events are durable: it may go on.
     Advance,
     /// It was found unfinished in the log: what was under way is taken up.
@@ -415,10 +427,11 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         decision: Decision::default(),
     };
     match input {
-        Input::Start { key, input, actor, concurrency_key, turn, parent } => {
-            start::begin(&mut round, (key, input), actor, (concurrency_key.as_ref(), turn), parent.as_ref());
+        Input::Start { key, input, actor, concurrency_key, turn, parent, fork } => {
+            start::begin(&mut round, (key, input), actor, (concurrency_key.as_ref(), turn), (parent.as_ref(), fork.as_ref()));
         }
         Input::ChildEnded(end) => children::ended(&mut round, end),
+        Input::ItemAsks { step, place } => children::asks(&mut round, *step, *place),
         Input::Admit => start::admit(&mut round),
         Input::Control { by, wish } => control::wish(&mut round, by, wish),
         Input::Advance => {}
@@ -438,6 +451,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::Answered { approval, by, verdict } => answered::answer(&mut round, approval, by, verdict),
         Input::Arrived { step, event, received_at, payload } => wait::arrived(&mut round, *step, (*event, *received_at), payload),
         Input::Due { timer } => due::ran_out(&mut round, timer),
+        Input::Migrate => migrate::lead_over(&mut round),
         Input::ClaimRefused { step, refused, over } => claimed::refused(&mut round, *step, refused.as_ref(), over),
     }
     if round.decision.refusal.is_none() {

@@ -5,6 +5,7 @@
 mod archive;
 mod budgets;
 mod forget;
+mod fork;
 mod inlet;
 mod listed;
 pub(crate) mod prepare;
@@ -15,7 +16,7 @@ use crate::approval::{AnswerRefusal, PendingApproval, Verdict};
 use crate::arrival::within_bounds;
 use crate::books::{Books, Entry};
 use crate::decide::Wish;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::image::Image;
 use crate::key::run_id;
@@ -37,6 +38,7 @@ pub use crate::trigger::typed_record;
 pub use archive::{ExportError, RebuildError};
 pub use budgets::BudgetState;
 pub use forget::{Affected, ForgetError, Forgotten};
+pub use fork::{ForkError, PlannedFork};
 pub use inlet::{Address, Answer, ReceiveError};
 pub use steer::{Adoption, SteerError};
 
@@ -310,6 +312,31 @@ impl Engine {
         answer.await.map_err(|_| stopped())?.map_err(AnswerError::Refused)
     }
 
+    /// Gives several items of the inbox the same answer, handed in together; returns when each is durable or refused. One that is not
+    /// taken keeps none of the others from it.
+    pub async fn answer_all(&self, approvals: &[Arc<str>], by: &str, verdict: Verdict) -> Vec<(Arc<str>, Result<(), AnswerError>)> {
+        let mut answers = Vec::with_capacity(approvals.len());
+        let mut waiting = Vec::with_capacity(approvals.len());
+        if let Err(why) = within_bounds(&verdict) {
+            let refusal = AnswerError::Refused(AnswerRefusal::BadValue(why));
+            return approvals.iter().map(|approval| (approval.clone(), Err(refusal.clone()))).collect();
+        }
+        let stopped = || self.stopped().map_or(AnswerError::Stopped, AnswerError::Store);
+        for approval in approvals {
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Answer { approval: approval.clone(), by: by.into(), verdict: verdict.clone(), reply };
+            waiting.push((approval.clone(), self.outside.send(message).await.is_ok().then_some(answer)));
+        }
+        for (approval, answer) in waiting {
+            let answer = match answer {
+                Some(answer) => answer.await.map_err(|_| stopped()).and_then(|answer| answer.map_err(AnswerError::Refused)),
+                None => Err(stopped()),
+            };
+            answers.push((approval, answer));
+        }
+        answers
+    }
+
     /// Wants something of a run as a whole; returns when that is durable. What is under way outside is settled first.
     ///
     /// # Errors
@@ -358,7 +385,7 @@ impl Engine {
         enum Found {
             Nothing,
             Live(Box<RunDetails>),
-            Ended(Arc<RunSummary>, Option<(Arc<Pinned>, Arc<FlowGraph>)>),
+            Ended(Arc<RunSummary>),
         }
         let wanted: Arc<str> = id.into();
         let found = self
@@ -367,27 +394,52 @@ impl Engine {
                     let summary = shard.summary_of(&live.state);
                     Found::Live(Box::new(RunDetails { summary, ..RunDetails::of(&live.state) }))
                 }
-                _ => match shard.books.ended(&wanted) {
-                    None => Found::Nothing,
-                    Some(summary) => {
-                        let pinned = shard.books.plans.get(&summary.plan).cloned();
-                        let graph = shard.books.graph_of(&summary);
-                        Found::Ended(summary, pinned.zip(graph))
-                    }
-                },
+                _ => shard.books.ended(&wanted).map_or(Found::Nothing, Found::Ended),
             })
             .await?;
-        let (summary, pinned) = match found {
-            Found::Nothing => return Ok(None),
-            Found::Live(details) => return Ok(Some(*details)),
-            Found::Ended(summary, pinned) => (summary, pinned),
-        };
+        match found {
+            Found::Nothing => Ok(None),
+            Found::Live(details) => Ok(Some(*details)),
+            Found::Ended(summary) => Ok(self.folded(&summary).await?.map(|state| RunDetails::of(&state))),
+        }
+    }
+
+    /// The state of a run that has ended, folded from the log again.
+    async fn folded(&self, summary: &Arc<RunSummary>) -> Result<Option<RunState>, StoreError> {
+        let of = summary.clone();
+        let pinned = self.ask(move |shard| shard.books.plans.get(&of.plan).cloned().zip(shard.books.graph_of(&of))).await?;
         let Some((pinned, graph)) = pinned else { return Ok(None) };
         let (_, trace) = run_id(&self.active().tenant, &summary.flow, &summary.key);
+        let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(&summary.id)).await?;
+        let led_over = |event: &Event| match &event.kind {
+            EventKind::RunMigrated(moved) => Some(moved.clone()),
+            _ => None,
+        };
+        // It began by the plan before the first of which it was led to another.
+        let (pinned, graph) = match events.iter().find_map(led_over) {
+            Some(moved) => self.flow_of(moved.from, &summary.flow).await?.unwrap_or((pinned, graph)),
+            None => (pinned, graph),
+        };
         let mut state = RunState::new(summary.id.clone(), trace, pinned, graph);
-        let events = self.between(summary.first, summary.last + 1, usize::MAX, Some(id)).await?;
-        events.iter().for_each(|event| state.apply(event));
-        Ok(Some(RunDetails::of(&state)))
+        for event in &events {
+            state.apply(event);
+            if let Some(moved) = led_over(event)
+                && let Some((pinned, graph)) = self.flow_of(moved.to, &summary.flow).await?
+            {
+                state.move_to(&pinned, &graph, &moved);
+            }
+        }
+        Ok(Some(state))
+    }
+
+    async fn flow_of(&self, plan: Digest, flow: &str) -> Result<Option<(Arc<Pinned>, Arc<FlowGraph>)>, StoreError> {
+        let flow = flow.to_owned();
+        self.ask(move |shard| {
+            let pinned = shard.books.plans.get(&plan)?.clone();
+            let graph = pinned.flow(&flow)?.clone();
+            Some((pinned, graph))
+        })
+        .await
     }
 
     /// The inbox, oldest first.

@@ -4,17 +4,21 @@
 
 mod blob;
 mod describe;
+mod settled;
 mod talk;
 
 pub use blob::Blob;
 pub(crate) use describe::Fields;
+pub use settled::SettledBy;
 
-use crate::approval::{Approval, Verdict};
+use crate::approval::{Approval, Raised, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::child::{Parent, Part, Picked};
 use crate::failure::Failure;
+use crate::fork::{Forked, Inherited, Kept};
 use crate::frozen::Scope;
 use crate::guard::Claim;
+use crate::migrate::Moved;
 use crate::question::{Answered, Called, Label, Looked, Purpose, Question};
 use crate::seal::KeyName;
 use crate::undo::Reversal;
@@ -142,29 +146,6 @@ pub enum Used {
     TooLarge,
 }
 
-/// Who settled an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SettledBy {
-    /// The provider's answer.
-    Answer,
-    /// The operation's declared lookup.
-    Lookup,
-    /// A person.
-    Person,
-}
-
-impl SettledBy {
-    /// As `steps.NAME.settled_by` says it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Answer => "answer",
-            Self::Lookup => "lookup",
-            Self::Person => "person",
-        }
-    }
-}
-
 /// What became of an effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -225,6 +206,9 @@ pub struct Intent {
     /// The key of the effect that it takes back.
     #[serde(default)]
     pub undoes: Option<Arc<str>>,
+    /// The key of the effect in whose place it is done: another one of the run that this was forked from.
+    #[serde(default)]
+    pub instead_of: Option<Arc<str>>,
 }
 
 /// What happened.
@@ -278,6 +262,9 @@ pub enum EventKind {
         /// The run within which it runs.
         #[serde(default)]
         parent: Option<Parent>,
+        /// What it takes over, where it is a fork.
+        #[serde(default)]
+        fork: Option<Arc<Forked>>,
     },
     /// Its concurrency key is free: a run that was held begins.
     RunAdmitted,
@@ -285,6 +272,8 @@ pub enum EventKind {
     RunPaused,
     /// A person let a run go on.
     RunResumed,
+    /// A run goes on by the plan that is active, as a migration of that plan says.
+    RunMigrated(Arc<Moved>),
     /// A run is to end before its work is done; who wants it is the event's actor.
     CancelRequested {
         /// For people.
@@ -299,6 +288,11 @@ pub enum EventKind {
     ItemsPicked {
         /// In the order of their places.
         items: Vec<Picked>,
+    },
+    /// An item waits for people as one of a batch: another one may be at work beside it.
+    ItemSetAside {
+        /// Its place in the list.
+        place: u32,
     },
     /// Another flow begins, as a run within this one.
     FlowBegun {
@@ -347,6 +341,10 @@ pub enum EventKind {
         /// Whether the run goes on without it.
         goes_on: bool,
     },
+    /// A step came to what it had come to before the fork.
+    StepInherited(Arc<Kept>),
+    /// An effect had been done before the fork, and is not done again.
+    EffectInherited(Arc<Inherited>),
     /// What is there before an effect was read, or could not be.
     PreImageRead {
         /// What.
@@ -420,6 +418,8 @@ pub enum EventKind {
         /// What follows.
         then: OnTimeout,
     },
+    /// Nobody answered in time, and the next team gets it.
+    ApprovalRaised(Arc<Raised>),
     /// The question has no object any more.
     ApprovalWithdrawn {
         /// The approval.
@@ -537,9 +537,11 @@ impl EventKind {
             Self::RunAdmitted => "run-admitted",
             Self::RunPaused => "run-paused",
             Self::RunResumed => "run-resumed",
+            Self::RunMigrated(_) => "run-migrated",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::ArmTaken { .. } => "arm-taken",
             Self::ItemsPicked { .. } => "items-picked",
+            Self::ItemSetAside { .. } => "item-set-aside",
             Self::FlowBegun { .. } => "flow-begun",
             Self::FailureHandled { .. } => "failure-handled",
             Self::ChildEnded { .. } => "child-ended",
@@ -548,6 +550,8 @@ impl EventKind {
             Self::StepCompleted { .. } => "step-completed",
             Self::StepSkipped { .. } => "step-skipped",
             Self::StepFailed { .. } => "step-failed",
+            Self::StepInherited(_) => "step-inherited",
+            Self::EffectInherited(_) => "effect-inherited",
             Self::PreImageRead { .. } => "pre-image-read",
             Self::UndoPlanned { .. } => "undo-planned",
             Self::IntentRecorded(_) => "intent-recorded",
@@ -561,6 +565,7 @@ impl EventKind {
             Self::ApprovalRequested(_) => "approval-requested",
             Self::ApprovalAnswered { .. } => "approval-answered",
             Self::ApprovalExpired { .. } => "approval-expired",
+            Self::ApprovalRaised(_) => "approval-raised",
             Self::ApprovalWithdrawn { .. } => "approval-withdrawn",
             Self::WaitBegun { .. } => "wait-begun",
             Self::WaitEnded { .. } => "wait-ended",

@@ -1,7 +1,6 @@
 //! The executor: one loop owns a shard. It takes inputs, has them decided, commits, and only then performs.
 //!
-//! It decides nothing itself. While a commit is under way it gathers the next one; after an error of the store
-//! it stops, and nothing that was not durable has happened.
+//! It decides nothing. While a commit is under way it gathers the next one; after an error of the store it stops.
 
 mod admit;
 mod children;
@@ -10,6 +9,7 @@ mod cut;
 mod dispatch;
 mod imaging;
 mod listen;
+mod migrate;
 mod perform;
 mod receive;
 mod steer;
@@ -21,7 +21,6 @@ use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
-use crate::engine::StartError;
 use crate::frozen::Frozen;
 use crate::key::short_digest;
 use crate::pinned::Pinned;
@@ -37,11 +36,11 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tradewind_lang::plan::{Digest, StepId};
-use tradewind_lang::value::Value;
 
 use admit::Starts;
 pub(crate) use commit::Batch;
 use commit::Item;
+pub(crate) use dispatch::StartRequest;
 use dispatch::{Dispatching, Gathered, Origin};
 pub(crate) use perform::mark;
 pub(crate) use receive::ReceiveReply;
@@ -62,26 +61,6 @@ pub struct Started {
     pub is_new: bool,
     /// Whether a run with the same key but another input exists; that one is `run_id`, and nothing was started.
     pub conflict: bool,
-}
-
-/// A start that waits for its turn.
-#[derive(Debug)]
-pub(crate) struct StartRequest {
-    pub(crate) run: Arc<str>,
-    pub(crate) trace: [u8; 16],
-    pub(crate) flow: Arc<str>,
-    pub(crate) key: Arc<str>,
-    pub(crate) input: Value,
-    pub(crate) payload: Digest,
-    pub(crate) actor: Arc<str>,
-    pub(crate) concurrency_key: Option<Arc<str>>,
-    pub(crate) reply: oneshot::Sender<Started>,
-    /// The plan that was asked whether it can be started; another may be active when its turn comes.
-    pub(crate) active: Arc<Pinned>,
-    /// Why the plan of then refuses it.
-    pub(crate) refused: Arc<OnceLock<StartError>>,
-    /// Its key, where its flow names none.
-    pub(crate) known_by: Option<Arc<str>>,
 }
 
 /// A question to the loop, answered from its state.
@@ -275,7 +254,6 @@ pub(crate) struct Shard {
     /// Clocks whose run is being started.
     striking: BTreeSet<ClockName>,
     pub(crate) schedules: bool,
-    /// Who wants the plan with which the log is opened.
     pub(crate) wanted_by: Option<Arc<str>>,
     closing: bool,
     look_only: bool,
@@ -521,6 +499,7 @@ impl Shard {
             }
         }
         issued.into_iter().for_each(|effect| self.perform(run, effect));
+        self.lead_over(run);
         self.count(run);
     }
 

@@ -71,6 +71,13 @@ pub fn approval_id(run: &str, step: &str, before: u16) -> Arc<str> {
     hexadecimal(digest.get(..8).unwrap_or(&digest))
 }
 
+/// What the questions of a run have in common that are one item of the inbox: its step, why it asks, and whom.
+#[must_use]
+pub fn batch_id(run: &str, step: &str, rules: &[String], teams: &[String]) -> Arc<str> {
+    let digest = digest(&["batch", run, step, &rules.join(" and "), &teams.join(", ")]);
+    hexadecimal(digest.get(..8).unwrap_or(&digest))
+}
+
 /// The name of a question to a model: of run, step and number.
 #[must_use]
 pub fn question_key(run: &str, step: &str, number: u32) -> Arc<str> {

@@ -70,6 +70,8 @@ struct More {
     cost: Option<Money>,
     waited: i64,
     parent: Option<Parent>,
+    /// The run that it was forked from, and from which step on.
+    forked: Option<(Arc<str>, Option<Arc<str>>)>,
     subjects: Vec<KeyName>,
     erased: bool,
 }
@@ -149,6 +151,7 @@ impl Past {
             cost: run.cost,
             waited: run.waited,
             parent: run.parent.clone(),
+            forked: run.forked.clone(),
             subjects: run.subjects.to_vec(),
             erased: run.erased,
         };
@@ -272,6 +275,7 @@ impl Shared {
             cost: more.cost,
             waited: more.waited,
             parent: more.parent,
+            forked: more.forked,
             subjects: more.subjects.into(),
             erased: more.erased,
             payload: packed.payload,
@@ -308,6 +312,7 @@ mod tests {
             cost: None,
             waited: 0,
             parent: None,
+            forked: None,
             subjects: Vec::new().into(),
             erased: false,
             payload: Digest::of(&number.to_be_bytes()),

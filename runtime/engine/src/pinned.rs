@@ -246,6 +246,7 @@ impl FlowGraph {
                 bounds: Bounds::default(),
                 kind: StepKind::Act { operation: operation.to_string(), request: Vec::new(), evidence: Vec::new(), stage: stage.clone() },
                 ty: Ty::Null,
+                origin: None,
             });
             graph.nodes.push(Node {
                 name: name.as_str().into(),
@@ -311,6 +312,7 @@ impl FlowGraph {
                 bounds,
                 kind,
                 ty: Ty::Json,
+                origin: None,
             });
             let (name, labels) = (Arc::<str>::from(name), Arc::from([]));
             if let Some(last) = added.last().and_then(|last| graph.nodes.get_mut(usize::from(last.0))) {

@@ -37,6 +37,18 @@ pub(crate) enum Bug {
     AnybodyMayAnswer,
     /// An approval of one request is taken for every request of its step.
     ApprovalCoversAll,
+    /// A fork does again what was done before it.
+    ForkRepeats,
+    /// Nobody is asked about what a fork does in the place of something else.
+    ForkAsksNobody,
+    /// The team that is to be asked next never is.
+    NextTeamForgotten,
+    /// What is frozen is begun all the same.
+    FreezeIgnored,
+    /// What takes back has another key each time, and nobody keeps it from being done twice.
+    TakenBackTwice,
+    /// What was there before is not read again after a person was asked.
+    PreImageKept,
     /// A wait ends a microsecond early.
     WaitEarly,
     /// Waits are not taken up after a restart.

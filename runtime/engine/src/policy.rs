@@ -3,6 +3,7 @@
 //! Pure. Deny comes before limit, limit before escalate; all escalations add up; an error denies in `deny`
 //! and `limit` and escalates in `escalate`. Whether a limit is exhausted is the guards' business.
 
+use crate::approval::Later;
 use crate::guard::{Amount, Claim, Span};
 use crate::key::text_of;
 use crate::pinned::Pinned;
@@ -10,7 +11,7 @@ use crate::scope::Names;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
-use tradewind_lang::plan::{Escalation, Limit, LimitElse, Measure, MoneyDirection, OnTimeout, Operation, Policy, Window};
+use tradewind_lang::plan::{Escalation, Limit, LimitElse, Measure, Micros, MoneyDirection, OnTimeout, Operation, Policy, Window};
 use tradewind_lang::value::{Record, Value};
 
 /// The project's time zone, for calendar days.
@@ -108,8 +109,28 @@ pub fn merge(escalations: &[(String, Escalation)]) -> Option<(Vec<String>, Escal
         merged.within = merged.within.min(escalation.within);
         merged.on_timeout = stricter(merged.on_timeout, escalation.on_timeout);
         merged.quorum = merged.quorum.max(escalation.quorum);
+        merged.batch |= escalation.batch;
     }
     Some((teams, merged))
+}
+
+/// Who is asked after the first, where every rule that asks goes on: the silence of one that does not counts when its time is over.
+#[must_use]
+pub fn later<'a>(escalations: impl Iterator<Item = &'a Escalation> + Clone) -> Vec<Later> {
+    let levels = escalations.clone().map(|escalation| escalation.then.len()).min().unwrap_or(0);
+    let at = |place: usize| {
+        let mut asks: Vec<(String, Micros)> = Vec::new();
+        let mut quorum = 1;
+        for level in escalations.clone().filter_map(|escalation| escalation.then.get(place)) {
+            quorum = quorum.max(level.quorum);
+            match asks.iter_mut().find(|(team, _)| *team == level.to) {
+                Some((_, within)) => *within = level.within.min(*within),
+                None => asks.push((level.to.clone(), level.within)),
+            }
+        }
+        Later { asks, quorum }
+    };
+    (0..levels).map(at).collect()
 }
 
 fn stricter(one: OnTimeout, two: OnTimeout) -> OnTimeout {

@@ -208,6 +208,7 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         (EventKind::ApprovalAnswered { approval, verdict, .. }, _) => {
             Input::Answered { approval: approval.clone(), by: event.header.actor.clone(), verdict: Verdict::clone(verdict) }
         }
+        (EventKind::ApprovalRaised(raised), _) => Input::Due { timer: Timer::Approval(raised.approval.clone()) },
         (EventKind::ApprovalExpired { approval, .. }, _) => Input::Due { timer: Timer::Approval(approval.clone()) },
         (EventKind::EffectAttempted { code, .. }, _) if code == RESTART => Input::Resume,
         (EventKind::EffectAttempted { attempt, .. } | EventKind::EffectSettled { attempt, .. }, Used::Lookup { found }) => {
@@ -283,6 +284,7 @@ fn of_talk(event: &Event, step: StepId) -> Option<Input> {
 fn of_whole_or_wait(event: &Event, step: StepId) -> Option<Input> {
     Some(match (&event.kind, &event.used) {
         (EventKind::RunAdmitted, _) => Input::Admit,
+        (EventKind::ItemSetAside { place }, _) => Input::ItemAsks { step, place: *place },
         (EventKind::StepOverdue { .. } | EventKind::StepFailed { .. }, Used::Clock) => Input::Due { timer: Timer::Step(step) },
         (EventKind::ChildEnded { child, part, outcome, waited }, _) => {
             let outcome = match outcome {
@@ -295,6 +297,7 @@ fn of_whole_or_wait(event: &Event, step: StepId) -> Option<Input> {
         (EventKind::CancelRequested { reason }, _) => control(event, Wish::Cancel(reason.clone())),
         (EventKind::RunPaused, _) => control(event, Wish::Pause),
         (EventKind::RunResumed, _) => control(event, Wish::Resume),
+        (EventKind::RunMigrated(_), _) => Input::Migrate,
         (EventKind::WaitEnded { .. }, _) => Input::Due { timer: Timer::Wait(step) },
         (EventKind::EventTaken { event, received_at, value }, _) => {
             Input::Arrived { step, event: *event, received_at: *received_at, payload: value.clone() }
@@ -310,14 +313,14 @@ fn control(event: &Event, wish: Wish) -> Input {
 /// How a run was started; a second event of the same decision says that it never began.
 fn started(events: &[Event]) -> Option<Input> {
     let first = events.first()?;
-    let EventKind::RunStarted { key, input, concurrency_key, held, parent, .. } = &first.kind else { return None };
+    let EventKind::RunStarted { key, input, concurrency_key, held, parent, fork, .. } = &first.kind else { return None };
     let turn = match events.get(1).map(|event| &event.kind) {
         Some(EventKind::RunCancelled { reason }) => Turn::Never(reason.clone()),
         _ if *held => Turn::Later,
         _ => Turn::Now,
     };
     let (actor, concurrency_key) = (first.header.actor.clone(), concurrency_key.clone());
-    Some(Input::Start { key: key.clone(), input: input.clone(), actor, concurrency_key, turn, parent: parent.clone() })
+    Some(Input::Start { key: key.clone(), input: input.clone(), actor, concurrency_key, turn, parent: parent.clone(), fork: fork.clone() })
 }
 
 fn call_failure(code: &str, message: &str, retry: bool, retry_after: Option<i64>) -> CallFailure {

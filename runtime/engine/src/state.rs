@@ -5,6 +5,8 @@
 
 mod children;
 mod effects;
+mod inherit;
+mod migrate;
 mod phase;
 mod settle;
 mod sleep;
@@ -14,6 +16,7 @@ mod undo;
 use crate::child::Parent;
 use crate::event::{Event, EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
+use crate::fork::Forked;
 use crate::frozen::Frozen;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
@@ -79,6 +82,8 @@ pub struct RunState {
     pub parent: Option<Parent>,
     /// That run as it stood when this one began, for an item of an `each` and for what follows a failure.
     pub outer: Option<Arc<RunState>>,
+    /// What it takes over, where it is a fork or runs within one.
+    pub fork: Option<Arc<Forked>>,
     /// Runs within it that have not ended.
     pub children: u32,
     /// Whether what follows its failure has been done.
@@ -139,6 +144,7 @@ impl RunState {
             asking: 0,
             parent: None,
             outer: None,
+            fork: None,
             children: 0,
             handled: Handled::No,
             failure: Value::Null,
@@ -304,8 +310,9 @@ impl RunState {
             self.cost = self.cost.map_or(Some(cost), |sum| sum.plus(cost).or(Some(sum)));
         }
         match (kind, step) {
-            (EventKind::RunStarted { key, input, payload, concurrency_key, held, parent, .. }, _) => {
+            (EventKind::RunStarted { key, input, payload, concurrency_key, held, parent, fork, .. }, _) => {
                 self.parent.clone_from(parent);
+                self.fork = fork.clone().or_else(|| self.fork.take());
                 (self.key, self.input, self.payload) = (key.clone(), input.clone(), *payload);
                 self.starter = actor.cloned().unwrap_or_else(|| "".into());
                 (self.concurrency_key, self.started_at, self.first) = (concurrency_key.clone(), at, seq);
@@ -318,15 +325,8 @@ impl RunState {
                 }
             }
             (EventKind::RunAdmitted, _) if self.standing == Standing::Held => self.begin(at),
-            (EventKind::RunPaused, _) if !self.paused => {
-                self.paused = true;
-                self.stop_clock(at);
-            }
-            (EventKind::RunResumed, _) if self.paused => {
-                self.paused = false;
-                self.start_clock(at);
-                self.advance_all_items();
-            }
+            (EventKind::RunPaused, _) if !self.paused => self.pause(at),
+            (EventKind::RunResumed, _) if self.paused => self.resume(at),
             (EventKind::CancelRequested { reason }, _) if matches!(self.standing, Standing::Held | Standing::Running) => {
                 self.standing = Standing::Cancelling(reason.clone());
             }
@@ -368,17 +368,16 @@ impl RunState {
                 self.settle(id, Phase::Completed(None), Value::Record(Arc::default()), at);
             }
             EventKind::ArmTaken { arm } => self.take_arm(id, *arm),
-            EventKind::StepCompleted { value } => self.settle(id, Phase::Completed(None), value.clone(), at),
-            EventKind::FactRemembered { fields, .. } => self.settle(id, Phase::Completed(None), fields.clone(), at),
+            EventKind::StepCompleted { value } | EventKind::FactRemembered { fields: value, .. } => {
+                self.settle(id, Phase::Completed(None), value.clone(), at);
+            }
             EventKind::StepSkipped { why } => {
                 self.settle(id, Phase::Skipped(why.clone()), Value::Null, at);
                 self.skip_arms(id, None);
             }
-            EventKind::StepFailed { failure, goes_on } => {
-                self.settle(id, Phase::Failed(Arc::new(failure.clone())), Value::Null, at);
-                self.skip_arms(id, None);
-                self.fail_unless(*goes_on, failure);
-            }
+            EventKind::StepFailed { failure, goes_on } => self.step_failed(id, failure, *goes_on, at),
+            EventKind::StepInherited(kept) => self.keep(id, kept, at),
+            EventKind::EffectInherited(done) => self.inherit(id, done, at),
             EventKind::PreImageRead { outcome } => self.seen(id, outcome, at),
             EventKind::IntentRecorded(intent) => self.open_effect(id, intent, at, seq),
             EventKind::EffectAttempted { attempt, doubt, code, next, .. } => self.attempted(id, (*attempt, *doubt), code, *next, at),
@@ -392,6 +391,8 @@ impl RunState {
             }
             EventKind::ApprovalRequested(approval) => self.ask(id, approval, at, seq),
             EventKind::ApprovalAnswered { verdict, closes, edited, .. } => self.answered(id, actor, verdict, *closes, edited.as_ref(), at),
+            EventKind::ApprovalRaised(raised) => self.raise(id, raised),
+            EventKind::ItemSetAside { place } => self.set_aside(id, *place),
             EventKind::ApprovalExpired { then, .. } => {
                 if matches!(then, OnTimeout::Approve) {
                     self.approve(id, at);
@@ -417,6 +418,7 @@ impl RunState {
             | EventKind::RunAdmitted
             | EventKind::RunPaused
             | EventKind::RunResumed
+            | EventKind::RunMigrated(_)
             | EventKind::CancelRequested { .. }
             | EventKind::FailureHandled { .. }
             | EventKind::ChildEnded { .. }
@@ -425,6 +427,23 @@ impl RunState {
             | EventKind::RunFailed { .. }
             | EventKind::RunCancelled { .. } => {}
         }
+    }
+
+    fn step_failed(&mut self, id: StepId, failure: &Failure, goes_on: bool, at: i64) {
+        self.settle(id, Phase::Failed(Arc::new(failure.clone())), Value::Null, at);
+        self.skip_arms(id, None);
+        self.fail_unless(goes_on, failure);
+    }
+
+    fn pause(&mut self, at: i64) {
+        self.paused = true;
+        self.stop_clock(at);
+    }
+
+    fn resume(&mut self, at: i64) {
+        self.paused = false;
+        self.start_clock(at);
+        self.advance_all_items();
     }
 
     /// Its turn has come: the steps that wait for nothing may start.

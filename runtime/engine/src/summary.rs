@@ -92,6 +92,8 @@ pub struct RunSummary {
     pub waited: i64,
     /// The run within which it runs.
     pub parent: Option<Parent>,
+    /// The run that it was forked from, and from which step on.
+    pub forked: Option<(Arc<str>, Option<Arc<str>>)>,
     /// The keys of everybody whose data it has met.
     pub subjects: Arc<[KeyName]>,
     /// Whether some of what it met was erased.
@@ -146,6 +148,7 @@ impl RunSummary {
             cost: state.cost,
             waited: state.stopped(),
             parent: state.parent.clone(),
+            forked: state.fork.as_ref().filter(|_| state.parent.is_none()).map(|fork| (fork.of.clone(), fork.from.clone())),
             subjects: state.subjects.as_slice().into(),
             erased: state.erased,
             payload: state.payload,
@@ -210,7 +213,8 @@ impl RunDetails {
         let members = state.graph.nodes.iter().zip(&state.steps).filter(|(node, _)| node.is_member);
         let steps = members.map(|(node, step)| {
             let (status, note) = phase(&step.phase);
-            let note = note.or_else(|| step.label.as_ref().map(|label| label.to_string()));
+            let inherited = step.inherited.as_ref().map(|run| format!("inherited from {}", run.get(..12).unwrap_or(run)));
+            let note = inherited.or(note).or_else(|| step.label.as_ref().map(|label| label.to_string()));
             StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
         });
         Self { summary: RunSummary::of(state), input: state.input.clone(), steps: steps.collect() }

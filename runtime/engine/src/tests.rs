@@ -2,6 +2,7 @@
 
 mod agents;
 mod answers;
+mod batches;
 mod before;
 mod bounds;
 mod control;
@@ -10,10 +11,13 @@ mod doubt;
 mod drafts;
 mod events;
 mod exports;
+mod forks;
 mod images;
 mod interference;
+mod levels;
 mod limits;
 mod longest;
+mod migrate;
 mod parts;
 mod policies;
 mod random;

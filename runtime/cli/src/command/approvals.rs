@@ -1,16 +1,16 @@
 //! `approvals`: what waits for people, and deciding it.
 
-use super::runs::text;
+use super::runs::{items, text};
 use crate::arguments::{Approvals, ApprovalsCommand, Format, Place};
 use crate::became::{UNDER_WAY, WAITS};
-use crate::desk::{Decision, Request};
+use crate::desk::{Decision, Request, Which};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{printable, say, tell};
 use serde_json::Value as Json;
 use tradewind_lang::code::run as code;
 
 pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
-    let (id, by, decision) = match &options.command {
+    let (id, by, which, decision) = match &options.command {
         None => {
             let answer = super::ask(place, Request::Approvals, false)?;
             match options.format {
@@ -19,12 +19,18 @@ pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
             }
             return Ok(Exit::Fine);
         }
-        Some(ApprovalsCommand::Approve { id, by, edit }) => (id, by, Decision::Approve { edits: fields(edit)? }),
-        Some(ApprovalsCommand::Deny { id, by, reason }) => (id, by, Decision::Deny { reason: reason.clone().unwrap_or_default() }),
-        Some(ApprovalsCommand::Answer { id, by, field }) => (id, by, Decision::Fields(fields(field)?)),
+        Some(ApprovalsCommand::Approve { id, by, edit, which }) => (id, by, which, Decision::Approve { edits: fields(edit)? }),
+        Some(ApprovalsCommand::Deny { id, by, reason, which }) => {
+            (id, by, which, Decision::Deny { reason: reason.clone().unwrap_or_default() })
+        }
+        Some(ApprovalsCommand::Answer { id, by, field, which }) => (id, by, which, Decision::Fields(fields(field)?)),
     };
     let agrees = !matches!(decision, Decision::Deny { .. });
-    let answer = super::ask(place, Request::Answer { id: id.clone(), by: by.clone(), decision }, true)?;
+    let which = Which { seen: which.seen.clone(), only: which.only.clone(), except: which.except.clone() };
+    let answer = super::ask(place, Request::Answer { id: id.clone(), by: by.clone(), decision, which }, true)?;
+    if answer.get("batch").is_some() {
+        return decided_batch(&answer, options.format);
+    }
     match options.format {
         Format::Json => say!("{answer}"),
         Format::Human => {
@@ -38,6 +44,24 @@ pub(crate) fn run(place: &Place, options: &Approvals) -> Outcome {
         "failed" if agrees => Exit::Tool,
         _ => Exit::Fine,
     })
+}
+
+/// How many items of a batch are decided, and which are not and why.
+fn decided_batch(answer: &Json, format: Format) -> Outcome {
+    let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
+    let refused = items(answer, "refused");
+    match format {
+        Format::Json => say!("{answer}"),
+        Format::Human => {
+            say!("decided {} of batch {}; {} wait on", number("taken"), text(answer, "batch"), number("left"));
+            refused.iter().for_each(|one| say!("  {} is not decided: {}", text(one, "approval"), text(one, "why")));
+        }
+    }
+    match refused.first() {
+        None => Ok(Exit::Fine),
+        Some(one) => Err(Failure::new(Exit::Refused, &code::NOT_ALL_DONE, format!("not every item was decided: {}", text(one, "why")))
+            .help("`tradewind approvals` lists those that still wait")),
+    }
 }
 
 /// What became of the step that was decided.
@@ -75,12 +99,12 @@ fn fields(pairs: &[String]) -> Result<Json, Failure> {
 }
 
 fn print_items(answer: &Json) {
-    let items = answer.get("approvals").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let alone = items(answer, "approvals");
     let words = |item: &Json, name: &str| -> String {
         let words = item.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
         printable(&words.collect::<Vec<_>>().join(", ")).into_owned()
     };
-    for item in items {
+    for item in alone {
         let until = if text(item, "deadline").is_empty() {
             String::new()
         } else {
@@ -117,5 +141,33 @@ fn print_items(answer: &Json) {
             );
         }
     }
-    tell!("{} waiting", items.len());
+    let batches = items(answer, "batches");
+    batches.iter().for_each(print_batch);
+    tell!("{} waiting", alone.len() + batches.len());
+}
+
+/// A batch and its items, one a line.
+fn print_batch(batch: &Json) {
+    let words = |name: &str| -> String {
+        let words = batch.get(name).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        printable(&words.collect::<Vec<_>>().join(", ")).into_owned()
+    };
+    let (id, held) = (text(batch, "id"), items(batch, "items"));
+    say!(
+        "{id}  {} {}  {} items because of {}; asks {}, until {}, then {}",
+        text(batch, "flow"),
+        text(batch, "step"),
+        held.len(),
+        words("rules"),
+        words("to"),
+        text(batch, "deadline"),
+        text(batch, "on_timeout")
+    );
+    for item in held {
+        let denial = item.get("would_be_denied").filter(|denial| !denial.is_null());
+        let denial = denial.map(|denial| format!("  would be denied: {}", text(denial, "message"))).unwrap_or_default();
+        let asked = if text(item, "operation").is_empty() { text(item, "question") } else { text(item, "operation") };
+        say!("    {}  {asked} {}{denial}", text(item, "id"), item.get("request").cloned().unwrap_or_default());
+    }
+    say!("    all of these: --seen {}; some: --only ITEM; the others: --except ITEM", text(batch, "seen"));
 }

@@ -6,6 +6,8 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{printable, say, tell};
 use serde_json::{Value as Json, json};
 use std::borrow::Cow;
+use std::path::Path;
+use tradewind_lang::code::run as code;
 
 pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
     match &options.command {
@@ -18,6 +20,7 @@ pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
         }
         Some(RunsCommand::Cancel(wanted)) => control(place, options.format, wanted, Wanted::Cancel { reason: wanted.reason.clone() })?,
         Some(RunsCommand::Pause(wanted)) => control(place, options.format, wanted, Wanted::Pause)?,
+        Some(RunsCommand::Fork(wanted)) => return fork(place, options.format, wanted),
         Some(RunsCommand::Resume(wanted)) => control(place, options.format, wanted, Wanted::Resume)?,
         None => {
             let request = Request::Runs { flow: options.flow.clone(), status: options.status.clone(), limit: options.limit };
@@ -40,6 +43,42 @@ fn control(place: &Place, format: Format, asked: &arguments::Wanted, wanted: Wan
         Format::Human => print_runs(&json!({ "runs": [answer.get("run")] })),
     }
     Ok(())
+}
+
+/// Starts a fork, and says how it stands when it has ended or waits.
+fn fork(place: &Place, format: Format, asked: &arguments::Fork) -> Outcome {
+    let input = asked.input.as_deref().map(read).transpose()?;
+    let request = Request::Fork { id: asked.id.clone(), from: asked.from.clone(), input, by: asked.by.clone() };
+    let answer = super::ask(place, request, true)?;
+    let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
+    match format {
+        Format::Json => say!("{answer}"),
+        Format::Human => {
+            print_runs(&json!({ "runs": [answer.get("run")] }));
+            tell!("it takes over {} effects, and {} steps keep what they came to", number("takes_over"), number("keeps"));
+        }
+    }
+    let run = answer.get("run").cloned().unwrap_or_default();
+    match &*text(&run, "status") {
+        "failed" | "cancelled" => {
+            Err(Failure::new(Exit::Refused, &code::NOT_ALL_DONE, format!("the fork failed: {}", text(&run, "failure")))
+                .help("mend the reason, and fork the run again: what the fork did is taken over, too"))
+        }
+        _ => Ok(Exit::Fine),
+    }
+}
+
+/// A file with one JSON object.
+fn read(path: &Path) -> Result<Json, Failure> {
+    let failure =
+        |code, why: String| Failure::new(Exit::Usage, code, format!("`{}` {why}", path.display())).help("name a file with one JSON object");
+    let bytes = std::fs::read(path).map_err(|error| failure(&code::CANNOT_READ, format!("cannot be read: {error}")))?;
+    tradewind_lang::json_keys::check(&bytes).map_err(|why| failure(&code::BAD_INPUT, format!("holds no input: {why}")))?;
+    match serde_json::from_slice(&bytes) {
+        Ok(Json::Object(object)) => Ok(Json::Object(object)),
+        Ok(_) => Err(failure(&code::BAD_INPUT, "holds no JSON object".to_owned())),
+        Err(error) => Err(failure(&code::BAD_INPUT, format!("holds no JSON: {error}"))),
+    }
 }
 
 /// The text of a member, fit for a line, or nothing.
@@ -75,6 +114,15 @@ fn print_run(answer: &Json) {
         let value = step.get("value").filter(|value| !value.is_null()).map(ToString::to_string).unwrap_or_default();
         let note = if text(step, "note").is_empty() { String::new() } else { format!(" ({})", text(step, "note")) };
         say!("  {:<16} {:<8}{note}  {value}", text(step, "name"), text(step, "status"));
+    }
+    if !text(&run, "forked_from").is_empty() {
+        let of: String = text(&run, "forked_from").chars().take(12).collect();
+        let from = text(&run, "from_step");
+        say!("  forked from {of}{}", if from.is_empty() { String::new() } else { format!(", from step {from} on") });
+    }
+    for fork in items(answer, "forks") {
+        let id: String = text(fork, "id").chars().take(12).collect();
+        say!("  forked into: {id}  {:<9}  {}", text(fork, "status"), text(fork, "key"));
     }
     for part in items(answer, "parts") {
         let id: String = text(part, "id").chars().take(12).collect();

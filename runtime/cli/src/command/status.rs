@@ -53,6 +53,10 @@ fn print(status: &Json) {
             }
         }
     }
+    for kept in items(status, "kept_back") {
+        let why: Vec<&str> = items(kept, "why").iter().filter_map(Json::as_str).collect();
+        say!("  run {} of {} keeps plan {}: {}", text(kept, "key"), text(kept, "flow"), short(kept, "plan"), why.join("; "));
+    }
     print_source(part("source"));
     for lacking in items(status, "not_runnable") {
         say!("  flow {} is checked, and cannot be run by this version: it needs {}", text(lacking, "flow"), text(lacking, "lacks"));

@@ -6,9 +6,13 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::engine::{Adopted, SteerError, SteerRefusal};
 use tradewind_engine::frozen::Scope;
+use tradewind_engine::migrate::Leads;
 use tradewind_lang::code::run;
 use tradewind_lang::literal::timestamp_text;
 use tradewind_lang::plan::Plan;
+
+/// Most runs that `status` names because a migration cannot lead them over.
+const MOST_KEPT_BACK: usize = 20;
 
 impl From<Whose> for Scope {
     fn from(whose: Whose) -> Self {
@@ -83,6 +87,7 @@ impl Desk {
             runs.insert(run.status.as_str().to_owned(), json!(count + 1));
         }
         let adoptions = self.engine.adoptions().await?;
+        let kept_back = self.kept_back().await?;
         let plan = self.plan();
         let mut status = json!({
             "version": 1,
@@ -96,6 +101,7 @@ impl Desk {
                 "held": self.engine.held().await?.map(|held| held.to_string()),
             },
             "frozen": self.frozen().await?,
+            "kept_back": kept_back,
             "runs": runs,
             "queues": { "waiting_for_their_turn": progress.queued, "in_flight": progress.running, "parked": progress.waiting },
             "events": progress.events,
@@ -108,6 +114,24 @@ impl Desk {
             fields.extend(more);
         }
         Ok(status)
+    }
+
+    /// Runs that a migration of the active plan cannot lead over, and why.
+    async fn kept_back(&self) -> Result<Vec<Json>, Problem> {
+        let active = self.engine.active();
+        let mut found = Vec::new();
+        if active.plan.migrations.is_empty() {
+            return Ok(found);
+        }
+        for run in self.engine.live().await? {
+            if let Leads::Not(why) = self.engine.lead(&run.id, active.clone()).await? {
+                found.push(json!({ "run": &*run.id, "flow": &*run.flow, "key": &*run.key, "plan": run.plan.to_string(), "why": why }));
+                if found.len() == MOST_KEPT_BACK {
+                    break;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// What another plan would change.

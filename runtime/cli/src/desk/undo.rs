@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tradewind_engine::engine::{StartError, Started};
+use tradewind_engine::engine::{Engine, StartError, Started};
 use tradewind_engine::event::Outcome;
 use tradewind_engine::history::Which;
 use tradewind_engine::summary::{RunStatus, RunSummary};
@@ -78,7 +78,7 @@ impl Desk {
         // More than one run can hold goes on where the one before it stopped.
         while next.iter().any(|reversal| reversal.is_possible()) {
             let started = self.engine.undo(&next, &will.by, &will.reason).await.map_err(not_started)?;
-            let ended = self.ended(&started).await?;
+            let ended = ended(&self.engine, &started).await?;
             let goes_on = ended.as_ref().is_some_and(|run| run.status == RunStatus::Completed);
             runs.extend(ended.map(|run| summary_as_json(&run)));
             if !goes_on {
@@ -112,23 +112,11 @@ impl Desk {
         let Some(will) = will else { return Ok(answer) };
         let again: Vec<Arc<Reversal>> = letters.into_iter().map(|(_, again)| again).collect();
         let started = self.engine.do_again(&again, &will.by, &will.reason).await.map_err(not_started)?;
-        let ended = self.ended(&started).await?;
+        let ended = ended(&self.engine, &started).await?;
         if let Some(fields) = answer.as_object_mut() {
             fields.insert("runs".to_owned(), json!(ended.iter().map(summary_as_json).collect::<Vec<_>>()));
         }
         Ok(answer)
-    }
-
-    /// The run when it has ended or waits for a person; as far as it is, where that takes too long.
-    async fn ended(&self, started: &Started) -> Result<Option<RunSummary>, Problem> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let summary = self.engine.run(&started.run_id).await?.map(|details| details.summary);
-            match &summary {
-                Some(run) if run.status == RunStatus::Running && Instant::now() < until => tokio::time::sleep(LOOK).await,
-                _ => return Ok(summary),
-            }
-        }
     }
 
     /// Those for which the condition is true, which is read by the request of each operation.
@@ -173,6 +161,18 @@ impl Desk {
             Problem::usage(format!("the condition cannot be read for `{operation}`: {why}"))
                 .help("it sees `effect`, the request of the operation that was done")
         })
+    }
+}
+
+/// The run when it has ended or waits for a person; as far as it is, where that takes too long.
+pub(super) async fn ended(engine: &Engine, started: &Started) -> Result<Option<RunSummary>, Problem> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let summary = engine.run(&started.run_id).await?.map(|details| details.summary);
+        match &summary {
+            Some(run) if run.status == RunStatus::Running && Instant::now() < until => tokio::time::sleep(LOOK).await,
+            _ => return Ok(summary),
+        }
     }
 }
 

@@ -1,24 +1,26 @@
 //! Acts: from a step to an intent, through policies, stage and approval. Nothing leaves before the intent is durable.
 
 use super::before::{self, Seen};
+use super::inherit::{self, Place};
 use super::{Effect, Round};
 use crate::actor::agent_of;
 use crate::approval::{Approval, ApprovalKind};
 use crate::backoff::Unreached;
 use crate::event::{EventKind, Intent, Used};
 use crate::fit;
+use crate::fork::FORK;
 use crate::guard::Claim;
 use crate::hours::Hours;
-use crate::key::{approval_id, digest_of, effect_key, text_of, undo_key};
+use crate::key::{approval_id, batch_id, digest_of, effect_key, text_of, undo_key};
 use crate::pinned::Node;
 use crate::planted::{Bug, planted};
-use crate::policy::{Action, Judgement, escalation_of_limit, judge, merge};
+use crate::policy::{Action, Judgement, escalation_of_limit, judge, later, merge};
 use crate::ports::Call;
-use crate::scope::{Names, run_value};
+use crate::scope::{Names, run_value, whole};
 use crate::state::{Asked, Phase};
 use crate::undo::{AGAIN, Back, DONE_AGAIN, TAKEN_BACK};
 use std::sync::Arc;
-use tradewind_lang::plan::{Digest, Escalation, Operation, Stage, StepId, StepKind};
+use tradewind_lang::plan::{Digest, Escalation, Micros, Operation, Stage, StepId, StepKind};
 use tradewind_lang::value::Value;
 
 /// The compiler saw to it that a person is asked; the policies of now may have changed.
@@ -32,12 +34,29 @@ struct Wanted {
     stage: Option<Stage>,
 }
 
+impl Wanted {
+    /// What it acts on, as its operation says.
+    fn target(&self) -> Option<Arc<str>> {
+        let scope = [("request", self.request.clone())];
+        let target = self.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&scope)).ok());
+        target.map(|target| text_of(&target))
+    }
+}
+
 /// The step's turn has come; `over` are limits the guards found above their cap.
 pub(super) fn start(round: &mut Round<'_>, id: StepId, over: &[String]) {
     match wanted(round, id, None) {
         Ok(wanted) => judge_and_go(round, id, &wanted, over, None),
         Err(message) => round.fail_rule(id, message),
     }
+}
+
+/// Whether the step's effect was done before the run was forked, so that nothing of it is to be waited for.
+pub(super) fn is_done(round: &mut Round<'_>, id: StepId) -> bool {
+    if round.state.fork.is_none() {
+        return false;
+    }
+    wanted(round, id, None).is_ok_and(|wanted| inherit::is_done(round, id, &wanted.operation.name, &wanted.request))
 }
 
 /// A person agreed, or a clock did: the action is judged again by the policies of now.
@@ -120,6 +139,7 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
 }
 
 fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
+    let Some(place) = inherit::place(round, id, &wanted.operation.name, &wanted.request) else { return };
     let graph = round.state.graph.clone();
     let Some(step) = graph.node(id) else { return };
     let flow = &flow_of(round, id);
@@ -142,9 +162,10 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         Judgement::Denied { rule, message } => return round.deny(id, rule, message, Used::State),
         Judgement::Allowed { claims, escalations, money } => (claims, escalations, money),
     };
-    if let Some(reversal) = &step.reverses {
-        let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
-        claims.push(Claim::Unique { operation: what.into(), key: reversal.of.clone() });
+    claims.extend(kept_apart(round, step).into_iter().chain(place.claim.clone()));
+    match inherit::asks(round, id, &wanted.operation.name, &place) {
+        Ok(asks) => escalations.extend(asks),
+        Err(message) => return round.deny(id, FORK.to_owned(), message, Used::State),
     }
     for rule in over {
         match escalation_of_limit(round.active, &wanted.operation.name, flow, rule) {
@@ -152,9 +173,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
             None => return round.deny(id, rule.clone(), "the limit is reached".to_owned(), guard(over)),
         }
     }
-    if let Some(stage) = &wanted.stage {
-        escalations.push(("stage".to_owned(), stage.escalation.clone()));
-    }
+    escalations.extend(wanted.stage.iter().map(|stage| ("stage".to_owned(), stage.escalation.clone())));
     if step.steered && escalations.is_empty() {
         return round.deny(id, "agent".to_owned(), UNSEEN.to_owned(), guard(over));
     }
@@ -162,19 +181,17 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));
     let allowed = escalations.is_empty() || asked.is_some_and(|asked| covers(asked, &escalations, policy));
     if !allowed {
+        let shown = place.instead_of.iter().map(|done| inherit::shown(done)).collect();
         let approval = approval(round, id, wanted, claims, over, (&escalations, digest));
-        return approval
-            .into_iter()
-            .for_each(|approval| super::person::request(round, id, Approval { before: before.clone(), ..approval }, guard(over)));
+        let approval = approval.map(|approval| Approval { before: before.clone(), shown, ..approval });
+        return approval.into_iter().for_each(|approval| super::person::request(round, id, approval, guard(over)));
     }
-    let request_scope = [("request", wanted.request.clone())];
-    let target = wanted.operation.target.as_ref().and_then(|target| target.evaluate(&Names(&request_scope)).ok());
     let intent = Arc::new(Intent {
-        key: key_of(round, step),
+        key: key_of(round, step, &place),
         operation: wanted.operation.name.as_str().into(),
         request: wanted.request.clone(),
         evidence: wanted.evidence.clone(),
-        target: target.map(|target| text_of(&target)),
+        target: wanted.target(),
         money,
         claims,
         forced: if asked.is_some() { over.to_vec() } else { Vec::new() },
@@ -182,6 +199,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         digest,
         before,
         undoes: step.reverses.as_ref().filter(|_| !is_again(round)).map(|reversal| reversal.of.clone()),
+        instead_of: place.instead_of.map(|done| done.key.clone()),
     });
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
@@ -190,12 +208,25 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     round.perform(effect);
 }
 
+/// What keeps everybody else from taking back, or doing again, the same effect.
+fn kept_apart(round: &Round<'_>, step: &Node) -> Option<Claim> {
+    let reversal = step.reverses.as_ref()?;
+    let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
+    let key = if planted(Bug::TakenBackTwice) { round.state.id.clone() } else { reversal.of.clone() };
+    Some(Claim::Unique { operation: what.into(), key })
+}
+
 /// The key of a step's effect. What takes another effect back has one that follows from that one's; what is done again keeps its own.
-fn key_of(round: &Round<'_>, step: &Node) -> Arc<str> {
-    match &step.reverses {
-        Some(reversal) if is_again(round) => reversal.of.clone(),
-        Some(reversal) => undo_key(&reversal.of),
-        None => effect_key(&round.state.pinned.tenant, &round.state.id, &step.name),
+/// A fork has the keys of the run that it was forked from, but for what that one had done otherwise.
+fn key_of(round: &Round<'_>, step: &Node, place: &Place) -> Arc<str> {
+    let (state, tenant) = (&round.state, &round.state.pinned.tenant);
+    match (&step.reverses, &place.key) {
+        (Some(reversal), _) if is_again(round) => reversal.of.clone(),
+        (Some(_), _) if planted(Bug::TakenBackTwice) => effect_key(tenant, &state.id, &step.name),
+        (Some(reversal), _) => undo_key(&reversal.of),
+        (None, Some(key)) => key.clone(),
+        (None, None) if place.is_apart => effect_key(tenant, &state.id, &step.name),
+        (None, None) => effect_key(tenant, state.place(), &step.name),
     }
 }
 
@@ -211,12 +242,17 @@ fn covers(asked: &Asked, escalations: &[(String, Escalation)], policy: Digest) -
 
 /// Until when people have time: the shortest of what is declared, each counted in the working hours of its team.
 pub(super) fn deadline<'a>(round: &Round<'_>, escalations: impl Iterator<Item = &'a Escalation>) -> i64 {
-    let until = escalations.map(|escalation| {
-        let team = round.active.plan.teams.get(&escalation.to);
+    until(round, escalations.map(|escalation| (&escalation.to, escalation.within)))
+}
+
+/// The same for teams and their times.
+pub(super) fn until<'a>(round: &Round<'_>, asks: impl Iterator<Item = (&'a String, Micros)>) -> i64 {
+    let until = asks.map(|(team, within)| {
+        let team = round.active.plan.teams.get(team);
         let hours = team.and_then(|team| team.hours.as_deref()).and_then(Hours::read);
         match hours {
-            Some(hours) => hours.after(&round.active.zone, round.now, escalation.within),
-            None => round.now.saturating_add(escalation.within),
+            Some(hours) => hours.after(&round.active.zone, round.now, within),
+            None => round.now.saturating_add(within),
         }
     });
     until.min().unwrap_or(round.now)
@@ -243,6 +279,8 @@ fn approval(
 ) -> Option<Approval> {
     let (to, merged) = merge(escalations)?;
     let (node, state) = (round.state.graph.node(id)?, round.state.step(id)?);
+    let rules: Vec<String> = escalations.iter().map(|(rule, _)| rule.clone()).collect();
+    let batch = merged.batch.then(|| batch_id(&whole(&round.state).id, &node.name, &rules, &to));
     Some(Approval {
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Act,
@@ -250,7 +288,9 @@ fn approval(
         deadline: Some(deadline(round, escalations.iter().map(|(_, escalation)| escalation))),
         on_timeout: merged.on_timeout,
         quorum: merged.quorum.max(1),
-        rules: escalations.iter().map(|(rule, _)| rule.clone()).collect(),
+        then: later(escalations.iter().map(|(_, escalation)| escalation)),
+        rules,
+        batch,
         over: over.to_vec(),
         question: format!("May `{}` be done?", wanted.operation.name),
         shown: Vec::new(),

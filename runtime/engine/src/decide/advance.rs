@@ -8,7 +8,7 @@ use crate::key::text_of;
 use crate::planted::{Bug, planted};
 use crate::state::{Phase, Standing};
 use std::sync::Arc;
-use tradewind_lang::plan::{Arm, Facts, Require, Rule, Step, StepId, StepKind};
+use tradewind_lang::plan::{Arm, Bindings, Facts, Require, Rule, Step, StepId, StepKind};
 use tradewind_lang::value::{Record, Value};
 
 /// Most steps of one wave, so that a decision always fits a segment.
@@ -95,12 +95,16 @@ fn start(round: &mut Round<'_>, id: StepId) {
     {
         return undo::leave(round, id);
     }
+    if super::inherit::keeps(round, id) {
+        return;
+    }
     match step.when.as_ref().map(|when| round.holds(when)) {
         None | Some(Ok(true)) => {}
         Some(Ok(false)) => return round.emit(Some(id), EventKind::StepSkipped { why: SkipReason::Condition }, Used::State, None),
         Some(Err(message)) => return round.fail_rule(id, message),
     }
     match &step.kind {
+        StepKind::Act { .. } if act::is_done(round, id) => {}
         _ if super::wait::is_put_off(round, id) => {}
         StepKind::Let { value } => match round.evaluate(value) {
             Ok(value) => round.complete(id, value, Used::State, None),
@@ -121,16 +125,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
         StepKind::Undo(step) => undo::start(round, id, step),
-        StepKind::Remember { memory, subject, fields } => {
-            let fact = round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?)));
-            match fact {
-                Ok((subject, fields)) => {
-                    let kind = EventKind::FactRemembered { memory: memory.as_str().into(), subject, fields };
-                    round.emit(Some(id), kind, Used::State, None);
-                }
-                Err(message) => round.fail_rule(id, message),
-            }
-        }
+        StepKind::Remember { memory, subject, fields } => remember_one(round, id, memory, (subject, fields)),
         StepKind::Facts(facts) => remember(round, id, facts),
         StepKind::Each(each) => children::start(round, id, each),
         StepKind::Begin(begin) => children::begin_flow(round, id, begin),
@@ -142,6 +137,16 @@ fn start(round: &mut Round<'_>, id: StepId) {
             let does = tradewind_lang::graph::verb(&step.kind);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
+    }
+}
+
+fn remember_one(round: &mut Round<'_>, id: StepId, memory: &str, (subject, fields): (&tradewind_lang::expr::Expr, &Bindings)) {
+    match round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?))) {
+        Ok((subject, fields)) => {
+            let kind = EventKind::FactRemembered { memory: memory.into(), subject, fields };
+            round.emit(Some(id), kind, Used::State, None);
+        }
+        Err(message) => round.fail_rule(id, message),
     }
 }
 
@@ -228,17 +233,22 @@ fn choose(round: &mut Round<'_>, id: StepId, arms: &[Arm]) {
             Some(Ok(false)) => {}
             Some(Err(message)) => return round.fail_rule(id, message),
             None | Some(Ok(true)) => {
-                let taken = u16::try_from(place).unwrap_or(u16::MAX);
-                round.emit(Some(id), EventKind::ArmTaken { arm: taken }, Used::State, None);
-                // An arm without steps is through at once.
-                if matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Arm { left: 0, .. })) {
-                    answer_arm(round, id, &arm.output);
-                }
-                return;
+                return take_arm(round, id, u16::try_from(place).unwrap_or(u16::MAX));
             }
         }
     }
     round.fail_rule(id, "no arm holds".to_owned());
+}
+
+/// A `choose` takes an arm; one without steps is through at once.
+pub(super) fn take_arm(round: &mut Round<'_>, id: StepId, arm: u16) {
+    round.emit(Some(id), EventKind::ArmTaken { arm }, Used::State, None);
+    let graph = round.state.graph.clone();
+    if let Some(step) = graph.step(id)
+        && matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Arm { left: 0, .. }))
+    {
+        leave(round, id, step, arm);
+    }
 }
 
 fn leave(round: &mut Round<'_>, id: StepId, step: &Step, arm: u16) {

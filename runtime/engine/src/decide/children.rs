@@ -108,7 +108,8 @@ fn child(round: &Round<'_>, step: Option<StepId>, part: Part, key: Arc<str>, inp
     let (run, trace) = child_id(&state.id, name, &key);
     // What follows a failure has a time of its own: that of the run may have run out.
     let due = if part == Part::OnFailure { None } else { state.due() };
-    Child { run, trace, key, input, parent: Parent { run: state.id.clone(), step, part, due, spent: state.spent() } }
+    let place = state.fork.as_ref().map(|_| child_id(state.place(), name, &key).0);
+    Child { run, trace, key, input, parent: Parent { run: state.id.clone(), step, part, due, spent: state.spent(), place } }
 }
 
 /// `act { flow }`.
@@ -200,6 +201,14 @@ pub(super) fn ended(round: &mut Round<'_>, end: &ChildEnd) {
             round.perform(Effect::EndChildren { step: Some(id), reason: "another item failed".into() });
         }
         (Part::Item(_) | Part::OnFailure, _) => {}
+    }
+}
+
+/// An item waits for people as one of a batch, so that others may wait beside it.
+pub(super) fn asks(round: &mut Round<'_>, id: StepId, place: u32) {
+    let Some(Phase::Items(items)) = round.state.step(id).map(|step| &step.phase) else { return };
+    if items.is_open(place) && !items.aside.contains(&place) {
+        round.emit(Some(id), EventKind::ItemSetAside { place }, Used::State, None);
     }
 }
 

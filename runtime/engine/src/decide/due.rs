@@ -44,6 +44,9 @@ fn expire(round: &mut Round<'_>, approval: &Arc<str>) {
     if asked.approval.deadline.is_none_or(|deadline| round.now < deadline) {
         return;
     }
+    if person::raise(round, id, &asked).is_some() {
+        return;
+    }
     // A question cannot be answered by silence.
     let then = match (asked.approval.kind, asked.approval.on_timeout) {
         (ApprovalKind::Ask, OnTimeout::Approve) => OnTimeout::Skip,

@@ -1,10 +1,13 @@
 //! Questions to people: how they are put. What they answer is in `answered`.
 
-use super::{Effect, Round, Timer, model};
-use crate::approval::{Approval, ApprovalKind};
+use super::{Cause, Effect, Round, Timer, model};
+use crate::approval::{Approval, ApprovalKind, Raised};
 use crate::event::{EventKind, Used};
-use crate::key::{approval_id, digest_of};
-use crate::state::OpenEffect;
+use crate::key::{approval_id, batch_id, digest_of};
+use crate::planted::{Bug, planted};
+use crate::policy::later;
+use crate::scope::whole;
+use crate::state::{Asked, OpenEffect};
 use tradewind_lang::expr::Expr;
 use tradewind_lang::plan::{Escalation, LimitElse, OnTimeout, StepId};
 use tradewind_lang::template::Template;
@@ -52,6 +55,10 @@ pub(super) fn ask_for(
         answer,
         policy,
         before: None,
+        then: later(std::iter::once(escalation)),
+        batch: escalation
+            .batch
+            .then(|| batch_id(&whole(&round.state).id, &node.name, &["ask".to_owned()], std::slice::from_ref(&escalation.to))),
     };
     request(round, id, approval, used);
 }
@@ -82,6 +89,8 @@ pub(super) fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why
         digest: effect.intent.digest,
         policy: round.active.policy_digest,
         before: effect.intent.before.clone(),
+        then: Vec::new(),
+        batch: None,
     };
     request(round, id, approval, Used::State);
 }
@@ -104,6 +113,23 @@ pub(super) fn settlers(round: &Round<'_>, id: StepId, operation: &str) -> Vec<St
         })
     };
     owner.or_else(asked).cloned().into_iter().collect()
+}
+
+/// Nobody answered in time: the next team gets it, with a time of its own from now on. None where there is no such team.
+pub(super) fn raise(round: &mut Round<'_>, id: StepId, asked: &Asked) -> Option<()> {
+    let (next, rest) = asked.approval.then.split_first().filter(|_| !planted(Bug::NextTeamForgotten))?;
+    let deadline = super::act::until(round, next.asks.iter().map(|(team, within)| (team, *within)));
+    let raised = Raised {
+        approval: asked.approval.id.clone(),
+        to: next.asks.iter().map(|(team, _)| team.clone()).collect(),
+        deadline,
+        quorum: next.quorum,
+        then: rest.to_vec(),
+    };
+    let timer = Effect::Timer { timer: Timer::Approval(raised.approval.clone()), at: deadline };
+    round.emit_as(Some(id), EventKind::ApprovalRaised(std::sync::Arc::new(raised)), Used::Clock, None, None, Cause::Seq(asked.seq));
+    round.perform(timer);
+    Some(())
 }
 
 pub(super) fn request(round: &mut Round<'_>, id: StepId, approval: Approval, used: Used) {

@@ -3,6 +3,7 @@
 use super::{Cause, Effect, Round, Timer, Turn};
 use crate::child::Parent;
 use crate::event::{EventKind, Used};
+use crate::fork::Forked;
 use crate::key::digest_of;
 use crate::state::Standing;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ pub(super) fn begin(
     (key, input): (&Arc<str>, &Value),
     actor: &Arc<str>,
     (concurrency_key, turn): (Option<&Arc<str>>, &Turn),
-    parent: Option<&Parent>,
+    (parent, fork): (Option<&Parent>, Option<&Arc<Forked>>),
 ) {
     if round.state.standing != Standing::New {
         return;
@@ -26,6 +27,7 @@ pub(super) fn begin(
         concurrency_key: concurrency_key.cloned(),
         held: *turn != Turn::Now,
         parent: parent.cloned(),
+        fork: fork.cloned(),
     };
     round.emit_as(None, kind, Used::State, None, Some(actor.clone()), Cause::Seq(0));
     match turn {

@@ -139,6 +139,7 @@ pub(super) fn emit(round: &mut Round<'_>, id: StepId, emit: &Emit) {
         Ok(payload)
     });
     match payload {
+        Ok(payload) if super::inherit::is_told(round, id, &emit.event, &payload) => {}
         Ok(payload) => {
             let name = round.state.graph.node(id).map_or_else(|| "".into(), |node| node.name.clone());
             let arrival = Arrival {

@@ -4,6 +4,7 @@ use super::{Engine, Message};
 use crate::books::Entry;
 use crate::executor::{Adopted, Steer, SteerRefusal, SteerReply, Steered};
 use crate::frozen::{Frozen, Scope};
+use crate::migrate::Leads;
 use crate::pinned::Pinned;
 use crate::ports::StoreError;
 use crate::summary::RunSummary;
@@ -128,6 +129,15 @@ impl Engine {
     /// The engine stopped.
     pub async fn unsettled(&self, runs: BTreeSet<Arc<str>>) -> Result<BTreeSet<Arc<str>>, StoreError> {
         self.ask(move |shard| runs.into_iter().filter(|run| shard.goes_on_by_itself(run)).collect()).await
+    }
+
+    /// What a plan would mean for a run as it stands now: whether a migration of it leads the run over.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn lead(&self, run: &str, next: Arc<Pinned>) -> Result<Leads, StoreError> {
+        let run: Arc<str> = run.into();
+        self.ask(move |shard| shard.lead_of(&run, &next)).await
     }
 
     async fn steer(&self, wanted: impl FnOnce(SteerReply) -> Steer) -> Result<Steered, SteerError> {

@@ -71,8 +71,8 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         let payload = digest_of(&input);
         let (flow, actor, concurrency_key) = (flow.into(), by.into(), None);
-        let (known_by, refused) = (None, Arc::default());
-        let start = StartRequest { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by };
+        let (known_by, refused, fork) = (None, Arc::default(), None);
+        let start = StartRequest { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by, fork };
         let stopped = || self.stopped().map_or(StartError::Stopped, StartError::Store);
         self.outside.send(Message::Start(start)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())

@@ -1,9 +1,10 @@
 //! An event as named values, for those who print it. It leaves nothing out but the bytes of plans.
 
 use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used, talk};
-use crate::approval::{Approval, ApprovalKind, Verdict};
+use crate::approval::{Approval, ApprovalKind, Later, Raised, Verdict};
 use crate::child::{Part, Picked};
 use crate::failure::Failure;
+use crate::fork::{CameTo, Inherited, Kept};
 use crate::guard::Claim;
 use crate::undo::{Back, Reversal};
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl EventKind {
                 vec![("scope", text(scope.to_string())), ("reason", text(reason.clone()))]
             }
             Self::SubjectForgotten { keys } => vec![("keys", Value::list(keys.iter().map(|name| text(name.to_string()))))],
-            Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent } => vec![
+            Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent, fork } => vec![
                 ("flow", text(flow.clone())),
                 ("key", text(key.clone())),
                 ("input", input.clone()),
@@ -101,8 +102,12 @@ impl EventKind {
                 ("held", Value::Bool(*held)),
                 ("parent", optional(parent.as_ref(), |parent| text(parent.run.clone()))),
                 ("part", optional(parent.as_ref(), |parent| text(part(parent.part)))),
+                ("forked_from", optional(fork.as_ref(), |fork| text(fork.of.clone()))),
             ],
+            Self::StepInherited(kept) => kept.fields(),
+            Self::EffectInherited(done) => done.fields(),
             Self::RunAdmitted | Self::RunPaused | Self::RunResumed => Vec::new(),
+            Self::RunMigrated(moved) => moved.fields(),
             Self::CancelRequested { reason } | Self::RunCancelled { reason } => vec![("reason", text(reason.clone()))],
             Self::ArmTaken { arm } => vec![("arm", number(u64::from(*arm)))],
             Self::StepCompleted { value } => vec![("value", value.clone())],
@@ -116,12 +121,11 @@ impl EventKind {
             Self::ModelAsked(_) | Self::ModelAnswered(_) | Self::AnswerTaken(..) | Self::ToolsCalled(_) => talk::fields(self),
             Self::ApprovalRequested(approval) => approval.fields(),
             Self::ApprovalAnswered { approval, verdict, closes, edited } => {
-                let mut fields = vec![("approval", text(approval.clone()))];
-                fields.extend(said(verdict));
-                fields.extend([("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))]);
-                fields
+                let end = [("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))];
+                [vec![("approval", text(approval.clone()))], said(verdict), end.to_vec()].concat()
             }
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
+            Self::ApprovalRaised(raised) => raised.fields(),
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
             Self::FactRemembered { memory, subject, fields } => {
                 vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
@@ -129,6 +133,7 @@ impl EventKind {
             Self::RunCompleted { output } => vec![("output", output.clone())],
             Self::RunFailed { failure: why } => failure(why),
             Self::ItemsPicked { .. }
+            | Self::ItemSetAside { .. }
             | Self::FlowBegun { .. }
             | Self::FailureHandled { .. }
             | Self::ChildEnded { .. }
@@ -180,6 +185,7 @@ impl EventKind {
                 let record = |item: &Picked| Value::record([("key", text(item.key.clone())), ("item", item.value.clone())]);
                 vec![("items", Value::list(items.iter().map(record)))]
             }
+            Self::ItemSetAside { place } => vec![("place", number(u64::from(*place)))],
             Self::FlowBegun { input } => vec![("input", input.clone())],
             Self::FailureHandled { step, failure: why } => [vec![("failed_step", text(step.clone()))], failure(why)].concat(),
             Self::ChildEnded { child, part: was, outcome, waited } => {
@@ -290,6 +296,34 @@ impl Intent {
             ("approval", optional(self.approval.clone(), Value::String)),
             ("action", text(self.digest.to_string())),
             ("undoes", optional(self.undoes.clone(), Value::String)),
+            ("instead_of", optional(self.instead_of.clone(), Value::String)),
+        ]
+    }
+}
+
+impl Kept {
+    fn fields(&self) -> Fields {
+        let mut fields = vec![("of", text(self.of.clone()))];
+        match &self.came_to {
+            CameTo::Value(value, _) => fields.push(("value", value.clone())),
+            CameTo::Skipped(why) => fields.push(("why", text(skip(why)))),
+            CameTo::Denied(rule, message) => fields.extend([("rule", text(rule.clone())), ("message", text(message.clone()))]),
+            CameTo::Failed(why) => fields.extend(failure(why)),
+            CameTo::Arm(arm) => fields.push(("arm", number(u64::from(*arm)))),
+        }
+        fields
+    }
+}
+
+impl Inherited {
+    fn fields(&self) -> Fields {
+        vec![
+            ("of", text(self.run.clone())),
+            ("key", text(self.key.clone())),
+            ("operation", text(self.operation.clone())),
+            ("request", self.request.clone()),
+            ("answer", self.answer.clone().unwrap_or(Value::Null)),
+            ("settled_by", text(self.by.as_str())),
         ]
     }
 }
@@ -339,8 +373,27 @@ impl Approval {
             ("editable", texts(&self.editable)),
             ("answer", optional(self.answer.as_deref(), text)),
             ("action", text(self.digest.to_string())),
+            ("then", Value::list(self.then.iter().map(later))),
+            ("batch", optional(self.batch.clone(), Value::String)),
         ]
     }
+}
+
+impl Raised {
+    fn fields(&self) -> Fields {
+        vec![
+            ("approval", text(self.approval.clone())),
+            ("to", texts(&self.to)),
+            ("deadline", Value::Timestamp(self.deadline)),
+            ("quorum", number(u64::from(self.quorum))),
+            ("then", Value::list(self.then.iter().map(later))),
+        ]
+    }
+}
+
+fn later(later: &Later) -> Value {
+    let asks = later.asks.iter().map(|(team, within)| Value::record([("to", text(team.as_str())), ("within", Value::Duration(*within))]));
+    Value::record([("asks", Value::list(asks)), ("quorum", number(u64::from(later.quorum)))])
 }
 
 fn claim(claim: &Claim) -> Value {

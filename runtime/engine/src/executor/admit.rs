@@ -97,6 +97,10 @@ impl Shard {
                 self.resumes.push_back(id);
             }
         }
+        // Where the process ended before the run around an item heard that it waits.
+        let mut asking: Vec<Arc<str>> = self.books.inbox.values().cloned().collect();
+        asking.sort_unstable();
+        asking.iter().for_each(|run| self.asks_in_batch(run));
         let undispatched: Vec<Arrived> = self.books.arrivals.undispatched().cloned().collect();
         undispatched.into_iter().filter(|_| !planted(Bug::DispatchForgottenAtRestart)).for_each(|arrived| self.dispatch(&arrived));
         self.starts_are_due();
@@ -207,8 +211,8 @@ impl Shard {
                 state.frozen = self.frozen.clone();
                 let mut live = Live::holding(state);
                 self.count_in(&mut live, &turn);
-                let StartRequest { run, key, input, actor, concurrency_key, reply, .. } = start;
-                let input = Input::Start { key, input, actor, concurrency_key, turn, parent: None };
+                let StartRequest { run, key, input, actor, concurrency_key, reply, fork, .. } = start;
+                let input = Input::Start { key, input, actor, concurrency_key, turn, parent: None, fork };
                 self.enter(run, live, &input, Some(Reply::Start(reply)));
             }
         }

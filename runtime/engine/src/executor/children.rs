@@ -1,7 +1,7 @@
 //! Runs within runs: they begin without waiting for a place among those in flight, as their parents hold one or wait for them.
 
 use super::{Counted, Entry, Holds, Live, Pending, Reply, Shard, Turn};
-use crate::child::{Child, ChildEnd};
+use crate::child::{Child, ChildEnd, Parent, Part};
 use crate::decide::children::end_of;
 use crate::decide::{Input, Moment, Wish, decide};
 use crate::engine::prepare::concurrency_key;
@@ -42,7 +42,7 @@ impl Shard {
         let turn = self.turn_of(&run, concurrency_key.as_ref(), busy);
         self.count_in(&mut live, &turn);
         let actor = "run".into();
-        let input = Input::Start { key, input, actor, concurrency_key, turn, parent: Some(parent) };
+        let input = Input::Start { key, input, actor, concurrency_key, turn, parent: Some(parent), fork: None };
         self.enter(run, live, &input, None);
     }
 
@@ -86,6 +86,17 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Tells the run around an item that it waits for people as one of a batch.
+    pub(super) fn asks_in_batch(&mut self, run: &Arc<str>) {
+        let Some(live) = self.books.live(run) else { return };
+        let waits = live.state.inbox().any(|(_, asked)| asked.approval.batch.is_some());
+        let Some(Parent { run: around, step: Some(step), part: Part::Item(place), .. }) = live.state.parent.clone().filter(|_| waits)
+        else {
+            return;
+        };
+        self.push(&around, Input::ItemAsks { step, place }, None);
     }
 
     /// What a run is told as a whole goes for the runs within it.

@@ -297,7 +297,13 @@ impl Shard {
             self.set_gate();
             return Ok(());
         };
+        if item.events.iter().any(|event| matches!(event.kind, EventKind::RunMigrated(_))) {
+            self.was_led_over(&run);
+        }
         item.events.iter().for_each(|event| self.cascade(&run, &event.kind));
+        if item.events.iter().any(|event| matches!(&event.kind, EventKind::ApprovalRequested(approval) if approval.batch.is_some())) {
+            self.asks_in_batch(&run);
+        }
         if let (Some(summary), Some(standing)) = (ended, standing) {
             self.ended(standing, summary);
             return Ok(());

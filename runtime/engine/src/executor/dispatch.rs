@@ -3,11 +3,12 @@
 //! A start is named by the event or by the flow's key, so that it can be handed in again; an event counts as dispatched when all
 //! its starts are durable.
 
-use super::{Inside, Shard, StartRequest, Started};
+use super::{Inside, Shard, Started};
 use crate::arrivals::Arrived;
 use crate::engine::StartError;
 use crate::engine::prepare::{Prepared, prepare};
 use crate::event::EventKind;
+use crate::fork::Forked;
 use crate::key::run_id;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::schedules::Clock;
@@ -15,6 +16,7 @@ use crate::seal::Keyring;
 use crate::trigger::{self, Happening};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
+use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 /// Most events that start one run together.
@@ -51,6 +53,28 @@ pub(super) struct Gathered {
     actor: Arc<str>,
 }
 
+/// A start that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct StartRequest {
+    pub(crate) run: Arc<str>,
+    pub(crate) trace: [u8; 16],
+    pub(crate) flow: Arc<str>,
+    pub(crate) key: Arc<str>,
+    pub(crate) input: Value,
+    pub(crate) payload: Digest,
+    pub(crate) actor: Arc<str>,
+    pub(crate) concurrency_key: Option<Arc<str>>,
+    pub(crate) reply: oneshot::Sender<Started>,
+    /// The plan that was asked whether it can be started; another may be active when its turn comes.
+    pub(crate) active: Arc<Pinned>,
+    /// Why the plan of then refuses it.
+    pub(crate) refused: Arc<OnceLock<StartError>>,
+    /// Its key, where its flow names none.
+    pub(crate) known_by: Option<Arc<str>>,
+    /// What it takes over, where it is a fork.
+    pub(crate) fork: Option<Arc<Forked>>,
+}
+
 impl StartRequest {
     /// A start, and where its answer comes.
     ///
@@ -66,7 +90,7 @@ impl StartRequest {
     ) -> Result<(Self, oneshot::Receiver<Started>), StartError> {
         let Prepared { run, trace, flow, key, payload, concurrency_key } = prepare(active, flow, &input, known_by.as_ref(), keys)?;
         let ((reply, answer), refused, active) = (oneshot::channel(), Arc::new(OnceLock::new()), active.clone());
-        Ok((Self { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by }, answer))
+        Ok((Self { run, trace, flow, key, input, payload, actor, concurrency_key, reply, active, refused, known_by, fork: None }, answer))
     }
 }
 

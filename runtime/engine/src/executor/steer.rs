@@ -2,6 +2,7 @@
 //! decided after it is queued comes after it in the log: a replay then knows which plan and which freeze a decision was made under.
 
 use super::{Entry, Reply, Shard, StartRequest};
+use crate::engine::StartError;
 use crate::engine::prepare::prepare;
 use crate::event::{Blob, EventKind};
 use crate::frozen::{Frozen, Note, Scope};
@@ -149,6 +150,7 @@ impl Shard {
         self.outlets.active.send_replace(plan);
         let kind = EventKind::PlanAdopted { digest: adopted.digest, bytes, instead_of };
         self.log_of_engine(kind, by, reply.map(|reply| Reply::Steer(reply, Steered::Adopted(adopted))));
+        self.look_at_all();
     }
 
     pub(super) fn log_of_engine(&mut self, kind: EventKind, actor: Option<Arc<str>>, reply: Option<Reply>) {
@@ -216,6 +218,11 @@ impl Shard {
         // What takes back, or does again, was worked out by what the log says, and is judged by the policies of now.
         if start.active.digest == self.active.digest || [UNDO, AGAIN].contains(&&*start.flow) {
             return Some(start);
+        }
+        if start.fork.is_some() {
+            // What it keeps was held against the plan of then.
+            let _ = start.refused.set(StartError::Input("another plan was adopted in the same moment: fork it again".to_owned()));
+            return None;
         }
         match prepare(&self.active, &start.flow, &start.input, start.known_by.as_ref(), self.ports.log.keys().as_deref()) {
             Ok(again) => Some(StartRequest {

@@ -29,7 +29,7 @@ impl Shard {
         }
     }
 
-    /// Whose data an event brings from other runs: those that it takes back or does again, or that it tells the end of.
+    /// Whose data an event brings from other runs: those that it takes back, does again or takes over from, or that it tells the end of.
     fn met_by(&self, event: &Event, subjects: &mut Vec<KeyName>) {
         let mut meet = |run: &Arc<str>| {
             let met = seal::inherited(&self.subjects_of(Some(run)), run);
@@ -38,6 +38,10 @@ impl Shard {
         match &event.kind {
             EventKind::RunStarted { flow, input, .. } if [UNDO, AGAIN].contains(&&**flow) => {
                 of_input(input).iter().for_each(|reversal| meet(&reversal.run));
+            }
+            EventKind::RunStarted { fork: Some(fork), .. } => {
+                let runs = fork.kept.iter().map(|kept| &kept.of).chain(fork.effects.iter().map(|done| &done.run));
+                runs.chain([&fork.of]).for_each(meet);
             }
             EventKind::UndoPlanned { reversals } => reversals.iter().for_each(|reversal| meet(&reversal.run)),
             EventKind::ChildEnded { child, .. } => meet(child),

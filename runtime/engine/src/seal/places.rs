@@ -6,7 +6,8 @@ use super::FORGOTTEN;
 use crate::approval::{Approval, Verdict};
 use crate::event::{EventKind, Intent, Outcome, Used};
 use crate::failure::Failure;
-use crate::question::{Answer, Answered, Question, Turn};
+use crate::fork::{CameTo, Forked, Inherited, Kept};
+use crate::question::{Answer, Answered, Called, Question, Turn};
 use crate::undo::{Back, NotBack, Reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::Digest;
@@ -79,13 +80,14 @@ fn outcome(outcome: &mut Outcome, see: &mut See<'_>) {
 
 fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
     match kind {
-        EventKind::RunStarted { input, payload, .. } => {
+        EventKind::RunStarted { input, payload, fork, .. } => {
             see(Slot::Value(input, Says::Input));
             see(Slot::Digest(payload));
+            fork.iter_mut().for_each(|of| forked(Arc::make_mut(of), see));
         }
-        // That somebody was forgotten is said of nobody.
-        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } if **reason == *FORGOTTEN => {}
-        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => see(Slot::Name(reason)),
+        EventKind::StepInherited(of) => kept(Arc::make_mut(of), see),
+        EventKind::EffectInherited(of) => done(Arc::make_mut(of), see),
+        EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => ended(reason, see),
         EventKind::ItemsPicked { items } => items.iter_mut().for_each(|item| see(Slot::Value(&mut item.value, Says::Item))),
         EventKind::FlowBegun { input } => see(Slot::Value(input, Says::Begun)),
         EventKind::FailureHandled { failure, .. }
@@ -119,10 +121,8 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::ModelAsked(of) => question(Arc::make_mut(of), see),
         EventKind::ModelAnswered(of) => answered(Arc::make_mut(of), see),
         EventKind::AnswerTaken(_, value) => derived(value, see),
-        EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| match &mut called.call {
-            Ok((operation, request)) => see(Slot::Value(request, Says::Request(operation))),
-            Err(why) => see(Slot::Text(why)),
-        }),
+        EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| tool(called, see)),
+        EventKind::RunMigrated(of) => Arc::make_mut(of).filled.iter_mut().for_each(|(_, value)| derived(value, see)),
         EventKind::RunCompleted { output } => derived(output, see),
         // Names, times and numbers; what is refused is told by its place alone, and is not kept.
         EventKind::PlanAdopted { .. }
@@ -133,6 +133,8 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::RunPaused
         | EventKind::RunResumed
         | EventKind::ArmTaken { .. }
+        | EventKind::ItemSetAside { .. }
+        | EventKind::ApprovalRaised(_)
         | EventKind::ItemsCompleted
         | EventKind::StepSkipped { .. }
         | EventKind::ApprovalExpired { .. }
@@ -142,6 +144,43 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::EventRefused(_)
         | EventKind::EventsGathered { .. }
         | EventKind::ScheduleFired { .. } => {}
+    }
+}
+
+/// That somebody was forgotten is said of nobody.
+fn ended(reason: &mut Arc<str>, see: &mut See<'_>) {
+    if **reason != *FORGOTTEN {
+        see(Slot::Name(reason));
+    }
+}
+
+fn forked(of: &mut Forked, see: &mut See<'_>) {
+    of.kept.iter_mut().for_each(|of| kept(Arc::make_mut(of), see));
+    of.effects.iter_mut().for_each(|of| done(Arc::make_mut(of), see));
+}
+
+fn kept(of: &mut Kept, see: &mut See<'_>) {
+    match &mut of.came_to {
+        CameTo::Value(value, _) => derived(value, see),
+        CameTo::Denied(_, message) => see(Slot::Name(message)),
+        CameTo::Failed(failure) => failed(failure, see),
+        CameTo::Skipped(_) | CameTo::Arm(_) => {}
+    }
+}
+
+fn done(of: &mut Inherited, see: &mut See<'_>) {
+    // What an event carries was made of what its run had met.
+    match of.operation.starts_with("emit ") {
+        true => derived(&mut of.request, see),
+        false => see(Slot::Value(&mut of.request, Says::Request(&of.operation))),
+    }
+    of.answer.iter_mut().for_each(|answer| derived(answer, see));
+}
+
+fn tool(called: &mut Called, see: &mut See<'_>) {
+    match &mut called.call {
+        Ok((operation, request)) => see(Slot::Value(request, Says::Request(operation))),
+        Err(why) => see(Slot::Text(why)),
     }
 }
 

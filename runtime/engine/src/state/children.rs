@@ -7,6 +7,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::key::child_id;
 use crate::pinned::FlowGraph;
 use crate::planted::{Bug, planted};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tradewind_lang::plan::{OnError, StepId, StepKind};
 use tradewind_lang::value::Value;
@@ -22,6 +23,8 @@ pub struct Items {
     pub issued: usize,
     /// How many have ended.
     pub ended: usize,
+    /// Places of those that wait for people as one of a batch, or have done so, and have not ended: others are at work beside them.
+    pub aside: BTreeSet<u32>,
     /// What each ended with.
     outputs: Outputs,
     /// When they were picked.
@@ -67,7 +70,7 @@ impl Outputs {
 
 impl PartialEq for Items {
     fn eq(&self, other: &Self) -> bool {
-        (self.begun, self.ended, &self.failed) == (other.begun, other.ended, &other.failed)
+        (self.begun, self.ended, &self.failed, &self.aside) == (other.begun, other.ended, &other.failed, &other.aside)
             && self.items == other.items
             && self.outputs == other.outputs
     }
@@ -160,7 +163,8 @@ impl RunState {
     pub(super) fn pick(&mut self, id: StepId, items: &[Picked], since: i64) {
         let outer = Arc::new(self.clone());
         let outputs = Outputs::new(items.len());
-        let items = Items { items: items.into(), begun: 0, issued: 0, ended: 0, outputs, since, failed: None, outer };
+        let items =
+            Items { items: items.into(), begun: 0, issued: 0, ended: 0, aside: BTreeSet::new(), outputs, since, failed: None, outer };
         self.set_phase(id, Phase::Items(Arc::new(items)));
         self.looping.push(id);
         self.advance_items(id);
@@ -172,7 +176,7 @@ impl RunState {
         let parallel = (each.parallel as usize).max(1) + usize::from(planted(Bug::ParallelOffByOne));
         let may_begin = !self.paused && self.standing == Standing::Running;
         let Some(Phase::Items(items)) = self.steps.get_mut(usize::from(id.0)).map(|step| &mut step.phase) else { return };
-        let begun = items.items.len().min(items.ended + parallel);
+        let begun = items.items.len().min(items.ended + items.aside.len() + parallel);
         if may_begin && items.failed.is_none() && begun > items.begun {
             self.children += u32::try_from(begun - items.begun).unwrap_or(u32::MAX);
             Arc::make_mut(items).begun = begun;
@@ -212,6 +216,7 @@ impl RunState {
         let Some(at) = items.at(place).filter(|_| items.is_open(place)) else { return };
         let items = Arc::make_mut(items);
         items.ended += 1;
+        items.aside.remove(&place);
         let output = match outcome {
             Outcome::Done(value) => Output::Given(value.clone()),
             Outcome::Failed(failure) => {
@@ -223,6 +228,14 @@ impl RunState {
         };
         items.outputs.set(at, output);
         self.advance_items(id);
+    }
+
+    pub(super) fn set_aside(&mut self, id: StepId, place: u32) {
+        let Some(Phase::Items(items)) = self.steps.get_mut(usize::from(id.0)).map(|step| &mut step.phase) else { return };
+        if items.is_open(place) {
+            Arc::make_mut(items).aside.insert(place);
+            self.advance_items(id);
+        }
     }
 
     pub(super) fn overdue(&mut self, id: StepId, failure: &Failure) {

@@ -1,7 +1,7 @@
 //! Folding what happens to effects and to questions put to people.
 
 use super::{Asked, DoneEffect, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, RunState};
-use crate::approval::{Approval, Verdict};
+use crate::approval::{Approval, Raised, Verdict};
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy};
 use crate::planted::{Bug, planted};
@@ -95,7 +95,7 @@ impl RunState {
         self.set_phase(id, phase);
         if let Some(step) = self.steps.get_mut(usize::from(id.0)) {
             step.asked = step.asked.saturating_add(1);
-            step.before = None;
+            step.before = step.before.take().filter(|_| planted(Bug::PreImageKept));
         }
         self.approvals += 1;
         if !self.graph.flow.terms.people_count {
@@ -126,6 +126,20 @@ impl RunState {
         }
     }
 
+    /// The next team has it. Who agreed before agreed to the same thing.
+    pub(super) fn raise(&mut self, id: StepId, raised: &Raised) {
+        let Some(Phase::Approval(asked)) = self.step(id).map(|step| &step.phase) else { return };
+        let mut asked = Asked::clone(asked);
+        asked.approval = Arc::new(Approval {
+            to: raised.to.clone(),
+            deadline: Some(raised.deadline),
+            quorum: raised.quorum,
+            then: raised.then.clone(),
+            ..Approval::clone(&asked.approval)
+        });
+        self.set_phase(id, Phase::Approval(Arc::new(asked)));
+    }
+
     pub(super) fn approve(&mut self, id: StepId, at: i64) {
         let Some(Phase::Approval(asked)) = self.step(id).map(|step| &step.phase) else { return };
         let asked = asked.clone();
@@ -140,7 +154,7 @@ impl RunState {
 }
 
 /// The value of an `act`: the response's fields, and `request`.
-fn value_of_act(answer: &Value, request: &Value) -> Value {
+pub(super) fn value_of_act(answer: &Value, request: &Value) -> Value {
     let mut record = match answer {
         Value::Record(record) => tradewind_lang::value::Record::clone(record),
         _ => tradewind_lang::value::Record::default(),

@@ -216,6 +216,8 @@ pub struct StepState {
     pub before: Option<Arc<PreImage>>,
     /// The effect that it did.
     pub done: Option<Arc<DoneEffect>>,
+    /// The run that it has this from: it was forked from it.
+    pub inherited: Option<Arc<str>>,
     /// What it says to models, and what they say.
     pub talk: Option<Arc<Talk>>,
     /// Who answered what a model was to say.

@@ -56,6 +56,7 @@ impl StepState {
             slept: false,
             before: None,
             done: None,
+            inherited: None,
             talk: None,
             label: None,
         }

@@ -32,8 +32,12 @@ impl Draft<'_> {
         let words = self.line_of(name);
         if self.one_in(3) {
             self.uses("act that cannot be taken back");
-            let text = if self.one_in(2) { "'look'".to_owned() } else { self.text(stray) };
-            line(out, &format!("act \"{name}\"{settings} {{ call \"desk.page\" text=\"={text}\" }}"));
+            let text = match self.below(3) {
+                0 => "='look'".to_owned(),
+                1 => format!("={}", self.text(stray)),
+                _ => self.own_filled(stray),
+            };
+            line(out, &format!("act \"{name}\"{settings} {{ call \"desk.page\" text=\"{text}\" }}"));
         } else {
             self.uses("act that moves money");
             let (order, amount) = (self.text(stray), self.amount(stray));
@@ -85,8 +89,8 @@ impl Draft<'_> {
             }
             _ => {
                 self.uses("message with outside text");
-                let raw = self.outside();
-                line(out, &format!("act \"{name}\"{settings} {{ call \"desk.reply\" message_id=\"=input.id\" words=\"={raw}\" }}"));
+                let words = self.told();
+                line(out, &format!("act \"{name}\"{settings} {{ call \"desk.reply\" message_id=\"=input.id\" words=\"{words}\" }}"));
                 stray = true;
             }
         }
@@ -96,11 +100,11 @@ impl Draft<'_> {
     pub(super) fn emit(&mut self, out: &mut String) {
         let (name, stray) = (self.name('m'), self.one_in(8));
         let when = if self.one_in(3) { format!(" when=\"{}\"", self.condition(stray)) } else { String::new() };
-        let (order, amount, raw, id) = (self.text(stray), self.amount(stray), self.outside(), self.line_of(&name));
+        let (order, amount, raw, id) = (self.text(stray), self.amount(stray), self.told(), self.line_of(&name));
         self.uses("emit");
         line(
             out,
-            &format!("act \"{name}\"{when} {{ emit \"told\" id=\"={id}\" order_id=\"={order}\" amount=\"={amount}\" words=\"={raw}\" }}"),
+            &format!("act \"{name}\"{when} {{ emit \"told\" id=\"={id}\" order_id=\"={order}\" amount=\"={amount}\" words=\"{raw}\" }}"),
         );
     }
 
@@ -110,12 +114,12 @@ impl Draft<'_> {
         let subject = if stray { "(input.text.contains('x') ? 'c1' : 'c2')" } else { "'c1'" };
         if self.one_in(2) {
             self.uses("remember");
-            let (order, amount, raw) = (self.text(stray), self.amount(stray), self.outside());
+            let (order, amount, raw) = (self.text(stray), self.amount(stray), self.told());
             if self.one_in(4) {
                 self.uses("row that is remembered or not");
                 let strays = self.strays();
                 let when = self.condition(strays);
-                let row = format!("customer_id=\"=input.id\" order_id=\"={order}\" amount=\"={amount}\" words=\"={raw}\"");
+                let row = format!("customer_id=\"=input.id\" order_id=\"={order}\" amount=\"={amount}\" words=\"{raw}\"");
                 line(out, &format!("remember \"{name}\"{after} in=\"facts\" subject=\"='c1'\" {{\n- when=\"{when}\" {row}\n}}"));
                 self.memory = Some(name);
                 return;
@@ -123,7 +127,7 @@ impl Draft<'_> {
             line(
                 out,
                 &format!(
-                    "remember \"{name}\"{after} in=\"facts\" subject=\"={subject}\" {{ customer_id \"={subject}\"; order_id \"={order}\"; amount \"={amount}\"; words \"={raw}\" }}"
+                    "remember \"{name}\"{after} in=\"facts\" subject=\"={subject}\" {{ customer_id \"={subject}\"; order_id \"={order}\"; amount \"={amount}\"; words \"{raw}\" }}"
                 ),
             );
         } else {

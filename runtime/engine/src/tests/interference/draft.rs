@@ -148,6 +148,34 @@ impl<'r> Draft<'r> {
         self.pick(&raw)
     }
 
+    /// Outside text as a value: an expression, or text with holes.
+    pub(super) fn told(&mut self) -> String {
+        if self.one_in(3) {
+            self.uses("text with holes");
+            return self.filled();
+        }
+        format!("={}", self.outside())
+    }
+
+    /// Text with outside text in its holes.
+    pub(super) fn filled(&mut self) -> String {
+        let plain: Vec<String> = self.raw.iter().filter(|word| is_plain(word)).cloned().collect();
+        let raw = self.pick(&plain);
+        match self.below(3) {
+            0 => format!("{{% if {raw} == 'o1' %}}Yes{{% else %}}{{{{ {raw} }}}}{{% endif %}}"),
+            1 => format!("{{{{ {raw} | trim }}}} of {{{{ input.id }}}}"),
+            _ => format!("Dear {{{{ {raw} }}}}"),
+        }
+    }
+
+    /// Text with holes for what it takes for its own, or for what outside text chose.
+    pub(super) fn own_filled(&mut self, stray: bool) -> String {
+        self.uses("text with holes");
+        let pool = if stray { &self.any } else { &self.own };
+        let plain: Vec<String> = pool.texts.iter().filter(|word| is_plain(word)).cloned().collect();
+        if plain.is_empty() { "Look at {{ input.id }}".to_owned() } else { format!("Look at {{{{ {} }}}}", self.pick(&plain)) }
+    }
+
     /// Where a value goes whose origin the draft knows; now and then it takes what is strange for its own, which the compiler must see.
     pub(super) fn pool(&mut self, stray: bool) -> &mut Pool {
         let bound = if self.daring { 2 } else { 12 };
@@ -300,6 +328,11 @@ fn chosen_by(words: &str) -> Pool {
         ]),
         amounts: fill(&["(OUT == 'o1' ? money('5 USD') : money('4 USD'))", "between(money(OUT), money('1 USD'), money('9 USD'))"]),
     }
+}
+
+/// Whether an expression may stand in a hole of a text.
+pub(super) fn is_plain(word: &str) -> bool {
+    !word.contains(['(', '\'', '['])
 }
 
 /// Appends a line.

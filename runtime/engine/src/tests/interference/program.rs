@@ -2,6 +2,7 @@
 
 use super::super::random::Random;
 use super::draft::{Draft, Flow, Used, line};
+use super::shapes::{Parts, SHAPES};
 
 /// What expressions say, and by which words it is known.
 const SAID: &[(&str, &str)] = &[
@@ -21,63 +22,119 @@ pub(super) struct Program {
     pub(super) used: Used,
 }
 
+/// One of so many seeds has a shape.
+const SHAPED: u64 = 6;
+
+/// The shape of a seed, if it has one.
+pub(super) fn shape(seed: u64) -> Option<&'static str> {
+    let at = usize::try_from(seed / SHAPED).unwrap() % SHAPES.len();
+    (seed % SHAPED == SHAPED - 1).then(|| SHAPES[at].0)
+}
+
 /// The program of a seed.
 pub(super) fn program(seed: u64) -> Program {
+    match shape(seed) {
+        Some(shape) => shaped(shape, seed),
+        None => free(seed),
+    }
+}
+
+/// A program of a shape, behind steps of any kind.
+pub(super) fn shaped(shape: &str, seed: u64) -> Program {
+    let (mut random, mut used) = (Random(seed), Used::new());
+    let mut main = Draft::of(Flow::Main, false, &mut random, &mut used);
+    let mut before = String::new();
+    let count = main.below(3);
+    main.steps(count, &mut before);
+    let write = SHAPES.iter().find(|(of, _)| *of == shape).unwrap().1;
+    let mut parts = write(&mut main);
+    parts.steps = before + &parts.steps;
+    let mut routes = std::mem::take(&mut main.routes);
+    if parts.begun.is_none() && parts.says("{ flow \"s\"") {
+        let (steps, output, own_routes) = inner(false, &mut random, &mut used);
+        parts.begun = Some((steps, output));
+        routes += &own_routes;
+    }
+    if parts.told.is_none() && parts.says("{ emit \"told\"") {
+        let (terms, steps, own_routes) = told(false, &mut random, &mut used);
+        parts.told = Some((terms, steps));
+        routes += &own_routes;
+    }
+    finished(&parts, &routes, ("input.amount", "input.order_id"), used)
+}
+
+/// A program of any steps.
+fn free(seed: u64) -> Program {
     let (mut random, mut used, daring) = (Random(seed), Used::new(), seed % 3 == 0);
-    let (mut text, mut routes) = (String::new(), String::new());
+    let mut parts = Parts::default();
     let mut main = Draft::of(Flow::Main, daring, &mut random, &mut used);
-    let mut steps = String::new();
     let count = 2 + main.below(5);
-    main.steps(count, &mut steps);
+    main.steps(count, &mut parts.steps);
     let (amount, order) = (main.amount(false), main.text(false));
     let survives = main.one_in(3);
-    routes += &main.routes;
-    let mut after = String::new();
+    let mut routes = std::mem::take(&mut main.routes);
     if survives {
         let mut draft = Draft::of(Flow::After, daring, &mut random, &mut used);
         draft.uses("on-failure");
         let count = 1 + draft.below(2);
-        draft.steps(count, &mut after);
+        draft.steps(count, &mut parts.after);
         routes += &draft.routes;
-        after = format!("on-failure {{\n{after}}}\n");
     }
+    if parts.says("{ flow \"s\"") {
+        let (steps, output, own_routes) = inner(daring, &mut random, &mut used);
+        parts.begun = Some((steps, output));
+        routes += &own_routes;
+    }
+    if parts.says("{ emit \"told\"") {
+        let (terms, steps, own_routes) = told(daring, &mut random, &mut used);
+        parts.told = Some((terms, steps));
+        routes += &own_routes;
+    }
+    finished(&parts, &routes, (&amount, &order), used)
+}
+
+impl Parts {
+    fn says(&self, what: &str) -> bool {
+        let begun = self.begun.as_ref().is_some_and(|(steps, _)| steps.contains(what));
+        begun || self.steps.contains(what) || self.after.contains(what)
+    }
+}
+
+/// The flows of a program, and what it answers.
+fn finished(parts: &Parts, routes: &str, (amount, order): (&str, &str), mut used: Used) -> Program {
+    let mut text = routes.to_owned();
+    let steps = &parts.steps;
+    let after = if parts.after.is_empty() { String::new() } else { format!("on-failure {{\n{}}}\n", parts.after) };
     line(
         &mut text,
         &format!(
             "flow \"f\" {{\ninput \"message\"\nkey \"=input.id\"\ndeadline \"48h\"\n{steps}output {{ v \"={amount}\"; t \"={order}\" }}\n{after}}}"
         ),
     );
-    let said = |what: &str| steps.contains(what) || after.contains(what);
-    let (begins, mut emits) = (said("{ flow \"s\""), said("{ emit \"told\""));
-    if begins {
-        let (flow, own_routes) = inner(daring, &mut random, &mut used);
-        emits |= flow.contains("{ emit \"told\"");
-        text += &flow;
-        routes += &own_routes;
+    if let Some((steps, output)) = &parts.begun {
+        let input = "input { field \"id\" string; field \"order_id\" string; field \"amount\" money; field \"loud\" bool; field \"words\" string untrusted }";
+        line(&mut text, &format!("flow \"s\" {{\n{input}\n{steps}\n{output}\n}}"));
     }
-    if emits {
-        let (flow, own_routes) = told(daring, &mut random, &mut used);
-        text += &flow;
-        routes += &own_routes;
+    if let Some((terms, steps)) = &parts.told {
+        line(&mut text, &format!("flow \"t\" {{\ninput \"told\"\n{terms}\n{steps}\n}}"));
     }
-    let text = routes + &text;
     used.extend(SAID.iter().filter(|(_, mark)| text.contains(mark)).map(|(what, _)| (*what, 1)));
     Program { text, used }
 }
 
-fn inner(daring: bool, random: &mut Random, used: &mut Used) -> (String, String) {
+/// Steps of the flow that others begin, its answer, and its routes.
+fn inner(daring: bool, random: &mut Random, used: &mut Used) -> (String, String, String) {
     let mut draft = Draft::of(Flow::Inner, daring, random, used);
     let mut steps = String::new();
     let count = 1 + draft.below(3);
     draft.steps(count, &mut steps);
     let stray = draft.strays();
     let (amount, text) = (draft.amount(stray), draft.text(stray));
-    let input = "input { field \"id\" string; field \"order_id\" string; field \"amount\" money; field \"loud\" bool; field \"words\" string untrusted }";
-    let flow = format!("flow \"s\" {{\n{input}\n{steps}output {{ v \"={amount}\"; t \"={text}\" }}\n}}\n");
-    (flow, std::mem::take(&mut draft.routes))
+    (steps, format!("output {{ v \"={amount}\"; t \"={text}\" }}"), std::mem::take(&mut draft.routes))
 }
 
-fn told(daring: bool, random: &mut Random, used: &mut Used) -> (String, String) {
+/// Terms and steps of the flow that an event starts, and its routes.
+fn told(daring: bool, random: &mut Random, used: &mut Used) -> (String, String, String) {
     let mut draft = Draft::of(Flow::Told, daring, random, used);
     draft.uses("flow that an event starts");
     let mut steps = String::new();
@@ -93,6 +150,5 @@ fn told(daring: bool, random: &mut Random, used: &mut Used) -> (String, String) 
         1 | 2 => "key \"=input.id\"\n",
         _ => "",
     };
-    let flow = format!("flow \"t\" {{\ninput \"told\"\n{key}trigger event=\"told\"{only}\n{steps}}}\n");
-    (flow, std::mem::take(&mut draft.routes))
+    (format!("{key}trigger event=\"told\"{only}"), steps, std::mem::take(&mut draft.routes))
 }

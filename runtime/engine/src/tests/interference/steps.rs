@@ -1,6 +1,6 @@
 //! The steps of generated flows, one verb each.
 
-use super::draft::{Draft, Flow, line};
+use super::draft::{Draft, Flow, is_plain, line};
 
 impl Draft<'_> {
     pub(super) fn steps(&mut self, count: usize, out: &mut String) {
@@ -36,8 +36,16 @@ impl Draft<'_> {
     fn value(&mut self, out: &mut String) {
         let (name, stray) = (self.name('l'), self.strays());
         self.uses("let");
-        let (text, amount) = match self.below(4) {
+        let (text, amount) = match self.below(6) {
             0 => (Vec::new(), vec![self.amount(stray)]),
+            4 => {
+                self.uses("text with holes");
+                let filled = self.filled();
+                line(out, &format!("let \"{name}\" \"{filled}\""));
+                self.raw.push(name.clone());
+                self.any.conditions.push(format!("{name}.contains('x')"));
+                return;
+            }
             1 => {
                 let raw = self.outside();
                 line(out, &format!("let \"{name}\" \"=({raw}).lowerAscii()\""));
@@ -126,8 +134,7 @@ impl Draft<'_> {
     fn words(&mut self, out: &mut String) {
         let (name, raw) = (self.name('w'), self.outside());
         let own = self.text(false);
-        let plain = |word: &String| !word.contains(['(', '\'', '[']);
-        let holes: Vec<String> = [own, raw].into_iter().filter(plain).map(|word| format!("{{{{ {word} }}}}")).collect();
+        let holes: Vec<String> = [own, raw].into_iter().filter(|word| is_plain(word)).map(|word| format!("{{{{ {word} }}}}")).collect();
         self.uses("template");
         let ending = "{% if input.order_id %}Yours{% endif %}";
         self.routes += &format!("route \"r-{name}\" needs=text {{ template \"Dear {}, {ending}\" }}\n", holes.join(", "));
@@ -156,11 +163,17 @@ impl Draft<'_> {
             let count = 1 + self.below(2);
             self.inside(&name, count, out);
             let (amount, text) = (self.amount(stray), self.text(stray));
-            line(out, &format!("output {{ v \"={amount}\"; t \"={text}\" }} }}"));
+            line(out, &format!("output {{ v \"={amount}\"; t \"={text}\"; l \"={text}\" \"o1\"; m {{ a \"={amount}\" }} }} }}"));
             self.forget(kept.clone());
         }
-        line(out, "otherwise { output { v \"=money('9 USD')\"; t \"='o2'\" } } }");
-        self.gives(stray, absent, &[format!("{name}.t")], &[format!("{name}.v")]);
+        self.uses("written list and map");
+        line(out, "otherwise { output { v \"=money('9 USD')\"; t \"='o2'\"; l \"o2\" \"o1\"; m { a \"=money('9 USD')\" } } } }");
+        // What is written out gives its parts; where it may be absent, its fields are enough.
+        if absent {
+            self.gives(stray, true, &[format!("{name}.t")], &[format!("{name}.v")]);
+        } else {
+            self.gives(stray, false, &[format!("{name}.t"), format!("{name}.l[0]")], &[format!("{name}.v"), format!("{name}.m.a")]);
+        }
         self.became(&name, stray, &["ran", "failed"]);
     }
 

@@ -6,6 +6,7 @@ use super::script::{KINDS, verdict, work};
 use crate::decide::Wish;
 use crate::event::{EventKind, Outcome};
 use crate::failure::FailureKind;
+use crate::frozen::Scope;
 use crate::ports::Clock;
 use crate::ports::LogStore;
 use crate::recover::verify;
@@ -34,6 +35,7 @@ pub(super) async fn end(life: &mut Life) -> Share {
     // The clock is set right again, where it was set back.
     let newest = life.judge.lock().unwrap().events.last().map_or(0, |event| event.header.at);
     life.clock.set(newest.max(life.clock.now()));
+    life.freeze(Scope::All, true).await;
     life.rest().await;
     let before: BTreeSet<Arc<str>> =
         life.judge.lock().unwrap().runs.iter().filter(|(_, run)| run.ended.is_some()).map(|(id, _)| id.clone()).collect();
@@ -135,6 +137,8 @@ fn share(life: &Life, before: &BTreeSet<Arc<str>>) -> Share {
     for (id, run) in judge.runs.iter().filter(|(id, run)| !before.contains(*id) && !run.is_part) {
         let _ = id;
         match &run.ended {
+            // What was taken back before, or cannot be, is left: that is said as a failure.
+            Some(EventKind::RunFailed { .. }) if &*run.flow == crate::undo::UNDO => continue,
             Some(EventKind::RunCancelled { .. }) => continue,
             Some(EventKind::RunFailed { failure })
                 if matches!(failure.kind, FailureKind::Policy | FailureKind::Person | FailureKind::Budget) =>

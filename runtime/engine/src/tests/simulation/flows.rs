@@ -16,6 +16,62 @@ type "paid" { field "order_id" string; field "amount" int; field "note" string d
 type "shipped" { field "order_id" string }
 type "parcel" { field "order_id" string; field "weight" int }
 type "seen" { field "page" string }
+type "stock.held" { field "id" string; field "order_id" string }
+type "stock.level" { field "id" string; field "count" int }
+connector "stock" version="1" {
+    base-url "http://127.0.0.1:1/stock"
+    timeout connect="2s" total="10s"
+    retry max=3 from="100ms" to="5s" { when "status == 503" }
+    operation "hold" effect=compensable {
+        request { field "order_id" string; field "part" string }
+        http POST "/holds" { body { order_id "=request.order_id" } }
+        response "stock.held" at="=body.hold"
+        target "=request.order_id"
+        idempotent key="=effect.key" for="24h"
+        before { call "stock.level" id="=request.order_id" }
+        undo { call "stock.release" id="=response.id" }
+        lookup { call "stock.find" key="=effect.key"; done when="size(found) > 0" result="=found[0]" }
+    }
+    operation "release" effect=irreversible {
+        request { field "id" string }
+        http POST "/releases" { body { id "=request.id" } }
+        response "desk.sent" at="=body.release"
+        idempotent key="=effect.key" for="24h"
+    }
+    operation "level" effect=read {
+        request { field "id" string }
+        http GET "/levels/{id}"
+        response "stock.level" at="=body.level"
+    }
+    operation "find" effect=read {
+        request { field "key" string }
+        http GET "/holds" { query { key "=request.key" } }
+        response list<stock.held> at="=body.holds"
+    }
+}
+policy "stock" owner="leads" {
+    on "stock.hold"
+    limit "flood" count=10000 per=day
+    escalate "odd" when="before.count > 100" to="leads" within="2h" on-timeout=deny
+}
+policy "releases" owner="leads" { on "stock.release"; limit "flood" count=10000 per=day }
+flow "reserve" {
+    summary "Hold two parts and say so, or neither"
+    input "wish"
+    key "=input.id"
+    deadline "5h"
+    act "hold" { call "stock.hold" order_id="=input.order" part="=input.id + '-one'" }
+    act "more" on-error=undo { call "stock.hold" order_id="=input.order" part="=input.id + '-two'" }
+    act "tell" on-error=undo { call "desk.reply" message_id="=input.id" words="Held" }
+    output { held "=steps.more.ran" }
+}
+flow "revert" {
+    summary "Take back what was held last for an order"
+    input "wish"
+    key "=input.id"
+    act "back" on-error=skip { undo flow="reserve" step="hold" where="effect.order_id == input.order" last=2 since="14d" }
+    output { ran "=steps.back.ran" }
+}
 flow "credits" {
     summary "Credit the lines of an order"
     input "claim"
@@ -125,6 +181,20 @@ flow "sift" {
     }
     output { count "=size(all)" }
 }
+flow "letters" {
+    summary "Tell several what somebody has read"
+    input "texts"
+    key "=input.id"
+    deadline "9h"
+    each "all" in="=input.all" as="text" key="=text.id" max=20 max-parallel=2 {
+        act "tell" on-denied="skip" on-error=skip {
+            call "desk.reply" message_id="=text.id" words="=text.one"
+            stage to="leads" within="6h" on-timeout=deny batch=run { then to="finance" within="2h" }
+        }
+        output { ran "=steps.tell.ran" }
+    }
+    output { count "=size(all)" }
+}
 flow "ship" {
     summary "Ship what is paid"
     input { field "order_id" string; field "amount" int }
@@ -180,7 +250,10 @@ policy "credits" owner="leads" {
     on "pay.credit"
     deny "huge" when="effect.amount > '1000 USD'"
     limit "daily" sum="=effect.amount" max="900 USD" per=day
-    escalate "large" when="effect.amount > '200 USD'" to="leads" within="6h" on-timeout=deny
+    escalate "large" when="effect.amount > '200 USD'" to="leads" within="6h" on-timeout=deny {
+        then to="finance" within="3h"
+        then to="leads" within="1h"
+    }
 }
 policy "pages" owner="leads" {
     on "desk.page"
@@ -188,7 +261,25 @@ policy "pages" owner="leads" {
 }
 "#;
 
-/// Every flow of the simulation, compiled.
-pub(super) fn shop() -> Arc<Plan> {
-    plan(&[PROJECT, TRIAGE, OTHERS])
+/// The plans of the simulation.
+pub(super) struct Plans {
+    /// Every flow of it.
+    pub(super) shop: Arc<Plan>,
+    /// What a reload brings.
+    pub(super) reloaded: Arc<Plan>,
 }
+
+/// Every flow of the simulation, compiled; twice, as a reload brings another plan.
+pub(super) fn plans() -> Plans {
+    Plans { shop: plan(&[PROJECT, TRIAGE, OTHERS]), reloaded: plan(&[PROJECT, TRIAGE, OTHERS, MORE]) }
+}
+
+/// What a reload brings: one flow more, and nothing that the judge holds a run against.
+const MORE: &str = r#"
+flow "spare" {
+    summary "Nobody starts it"
+    input "wish"
+    let "order" "=input.order"
+    output { order "=order" }
+}
+"#;

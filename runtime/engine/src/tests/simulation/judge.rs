@@ -3,8 +3,11 @@
 //! It folds nothing with the engine's own code; what it knows it has from the events alone.
 
 mod asked;
+mod family;
+mod frozen;
 mod limits;
 mod order;
+mod taking;
 mod timely;
 
 pub(super) use timely::overdue as timely_overdue;
@@ -18,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Digest, Plan};
+use tradewind_lang::value::Value;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,7 @@ pub(super) struct Run {
     pub(super) is_part: bool,
     pub(super) parent: Option<Arc<str>>,
     pub(super) payload: Digest,
+    pub(super) input: Value,
     pub(super) ended: Option<EventKind>,
     pub(super) paused: bool,
     /// It goes on only to settle what it has under way.
@@ -60,6 +65,10 @@ pub(super) struct Judge {
     pub(super) timely: timely::Timely,
     order: order::Order,
     limits: limits::Limits,
+    families: family::Families,
+    taking: taking::Taking,
+    adopted: Option<Digest>,
+    frozen: frozen::Held,
     received: BTreeMap<[u8; 16], (u64, i64)>,
     dispatched: BTreeSet<u64>,
 }
@@ -77,6 +86,10 @@ impl Judge {
             timely: timely::Timely::default(),
             order: order::Order::default(),
             limits: limits::Limits::default(),
+            families: family::Families::default(),
+            taking: taking::Taking::default(),
+            adopted: None,
+            frozen: frozen::Held::default(),
             received: BTreeMap::new(),
             dispatched: BTreeSet::new(),
         }
@@ -120,24 +133,35 @@ impl Judge {
         asked::look(self, &event);
         timely::look(self, &event);
         order::look(self, &event);
+        family::look(self, &event);
+        taking::look(self, &event);
+        frozen::look(self, &event);
         self.events.push(event);
     }
 
     fn of_run(&mut self, event: &Event) {
+        if let EventKind::PlanAdopted { digest, .. } = &event.kind {
+            self.adopted = Some(*digest);
+        }
         let Some(run) = &event.header.run else { return };
-        if let EventKind::RunStarted { flow, payload, parent, .. } = &event.kind {
+        if let EventKind::RunStarted { flow, payload, parent, input, .. } = &event.kind {
             let is_part = parent.as_ref().is_some_and(|parent| parent.part != crate::child::Part::Flow);
             let begun = Run {
                 flow: flow.clone(),
                 is_part,
                 parent: parent.as_ref().map(|parent| parent.run.clone()),
                 payload: *payload,
+                input: input.clone(),
                 ended: None,
                 paused: false,
                 ending: false,
                 plan: event.header.plan,
                 cost: None,
             };
+            let wanted = parent.as_ref().map_or(self.adopted, |parent| self.runs.get(&parent.run).map(|around| around.plan));
+            if wanted != Some(event.header.plan) {
+                self.violated("I10", format!("run {run} follows another plan than the one of its moment"));
+            }
             if self.runs.insert(run.clone(), begun).is_some() {
                 self.violated("I12", format!("run {run} began twice"));
             }
@@ -199,7 +223,9 @@ impl Judge {
                     self.violated("pause", format!("paused run {run} means to do `{}`", intent.operation));
                 }
                 let meant = Meant { intent: intent.clone(), run: run.clone(), settled: None };
-                if self.meant.insert(intent.key.clone(), meant).is_some() {
+                // A fork does what had failed under the key that it had.
+                let before = self.meant.insert(intent.key.clone(), meant);
+                if before.is_some_and(|before| before.run == *run || !matches!(before.settled, Some(Outcome::Failed(_)))) {
                     self.violated("I2", format!("two intents have the key {}", intent.key));
                 }
                 self.open.insert(place, intent.key.clone());

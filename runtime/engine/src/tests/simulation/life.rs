@@ -4,6 +4,7 @@ use super::super::random::Random;
 use super::super::world::START;
 use super::clock::SimulatedClock;
 use super::disk::{Disk, Fate, Process};
+use super::flows;
 use super::judge::{Judge, timely_overdue};
 use super::provider::{Line, Provider, SimulatedModels};
 use super::quiet::Activity;
@@ -11,6 +12,8 @@ use crate::approval::Verdict;
 use crate::arrival::Arrival;
 use crate::decide::Wish;
 use crate::engine::{Config, Engine, RebuildError};
+use crate::frozen::Scope;
+use crate::history::Which;
 use crate::key::digest_of;
 use crate::ports::{Clock, StoreError};
 use crate::summary::{RunFilter, RunStatus, RunSummary};
@@ -33,6 +36,9 @@ pub(super) struct Life {
     pub(super) trace: Vec<String>,
     pub(super) calm: bool,
     plan: Arc<Plan>,
+    /// The plan of a reload.
+    other: Arc<Plan>,
+    is_reloaded: bool,
     activity: Arc<Activity>,
     up: Option<Up>,
     /// Processes that do not know yet that another one has the log.
@@ -43,7 +49,8 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(seed: u64, plan: Arc<Plan>) -> Self {
+    pub(super) fn new(seed: u64, plans: &flows::Plans) -> Self {
+        let (plan, other) = (plans.shop.clone(), plans.reloaded.clone());
         let mut random = Random(seed);
         let activity: Arc<Activity> = Arc::default();
         let judge = Arc::new(Mutex::new(Judge::new(plan.clone())));
@@ -62,6 +69,8 @@ impl Life {
             trace: Vec::new(),
             calm: false,
             plan,
+            other,
+            is_reloaded: false,
             activity,
             up: None,
             zombies: Vec::new(),
@@ -81,7 +90,7 @@ impl Life {
 
     fn config(&self, process: &Arc<Process>, look_only: bool, seed: u64) -> Config {
         Config {
-            plan: self.plan.clone(),
+            plan: self.plan(),
             log: process.clone(),
             connectors: Arc::new(Line(self.provider.clone(), process.clone())),
             models: Arc::new(SimulatedModels(Mutex::new(Random(seed)), self.activity.clone())),
@@ -225,6 +234,55 @@ impl Life {
         });
     }
 
+    pub(super) async fn fork(&mut self, run: Arc<str>, from: Option<String>, input: Option<Value>) {
+        self.note(format!("fork {run} from {from:?} with {input:?}"));
+        let (engine, judge) = (self.engine().await, self.judge.clone());
+        tokio::spawn(async move {
+            let Ok(planned) = engine.plan_fork(&run, from.as_deref(), input).await else { return };
+            let Ok(started) = engine.fork(planned, "caller").await else { return };
+            let mut judge = judge.lock().unwrap();
+            if !judge.runs.contains_key(&started.run_id) {
+                judge.violated("I4", format!("a fork of {run} was acknowledged and is not in the log"));
+            }
+        });
+    }
+
+    pub(super) async fn undo(&mut self, run: Arc<str>, times: u64) {
+        self.note(format!("take back {run}, {times} times"));
+        for _ in 0..times {
+            let (engine, which) = (self.engine().await, Which { run: Some(run.clone()), ..Which::default() });
+            tokio::spawn(async move {
+                let Ok(planned) = engine.plan_undo(&which).await else { return };
+                let _ = engine.undo(&planned, "ann@example.com", "a test").await;
+            });
+        }
+    }
+
+    pub(super) async fn freeze(&mut self, scope: Scope, thaws: bool) {
+        self.note(format!("{} {scope}", if thaws { "thaw" } else { "freeze" }));
+        let engine = self.engine().await;
+        tokio::spawn(async move {
+            let _ = match thaws {
+                true => engine.thaw(scope, "ann@example.com", "a test").await,
+                false => engine.freeze(scope, "ann@example.com", "a test").await.map(drop),
+            };
+        });
+    }
+
+    /// The operator's files are others from now on; whoever is up takes them up.
+    pub(super) async fn reload(&mut self) {
+        self.is_reloaded = !self.is_reloaded;
+        self.note("the plan is another one");
+        let (engine, plan) = (self.engine().await, self.plan());
+        tokio::spawn(async move {
+            let _ = engine.adopt(plan).await;
+        });
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        if self.is_reloaded { self.other.clone() } else { self.plan.clone() }
+    }
+
     pub(super) async fn control(&mut self, run: Arc<str>, wish: Wish) {
         self.note(format!("{wish:?} run {run}"));
         let engine = self.engine().await;
@@ -282,7 +340,7 @@ impl Life {
                 self.judge.lock().unwrap().violated("recovery", "a start from an image knows something else than the log says".to_owned());
             }
         }
-        self.image = engine.take_image().await.ok().map(|image| image.to_bytes());
+        self.image = engine.image().await.ok().map(|(image, _)| image);
     }
 }
 

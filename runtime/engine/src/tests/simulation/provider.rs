@@ -153,6 +153,10 @@ impl Provider {
             let order = [("id", field("id")), ("customer_id", Value::string("c1")), ("paid", money("500 USD"))];
             return CallOutcome::Answered(Value::record(order));
         }
+        if call.operation.name == "stock.level" {
+            let is_odd = self.time(&mut self.inner.lock().unwrap()) / SECOND % 4 == 0;
+            return CallOutcome::Answered(Value::record([("id", field("id")), ("count", Value::Int(if is_odd { 200 } else { 7 }))]));
+        }
         let mut inner = self.inner.lock().unwrap();
         let (key, now) = (field("key"), self.time(&mut inner));
         let lag = if inner.calm { 0 } else { LAG };
@@ -170,6 +174,7 @@ fn answer_of(call: &Call) -> Value {
     let id = Value::string(format!("p-{}", call.key));
     match call.operation.name.as_str() {
         "pay.refund" | "pay.credit" => Value::record([("id", id), ("order_id", field("order_id")), ("amount", field("amount"))]),
+        "stock.hold" => Value::record([("id", id), ("order_id", field("order_id"))]),
         _ => Value::record([("id", id)]),
     }
 }

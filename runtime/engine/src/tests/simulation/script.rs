@@ -5,6 +5,7 @@ use super::life::Life;
 use crate::approval::{ApprovalKind, PendingApproval, Verdict};
 use crate::arrival::Arrival;
 use crate::decide::Wish;
+use crate::frozen::Scope;
 use crate::ports::Clock;
 use std::future::Future;
 use std::sync::Arc;
@@ -65,12 +66,18 @@ pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'s
             ("sift", Value::record([("id", text(id)), ("all", Value::list(all))]))
         }
         13 => ("strict", wish(id, order, amount)),
+        14 => ("reserve", wish(id, order, amount)),
+        15 => ("revert", wish(id, order, amount)),
+        16 => {
+            let all: Vec<Value> = (0..5).map(|number| texts(life, &format!("{id}-{number}"))).collect();
+            ("letters", Value::record([("id", text(id)), ("all", Value::list(all))]))
+        }
         _ => ("ship", Value::record([("order_id", text(id)), ("amount", Value::Int(3))])),
     }
 }
 
 /// Kinds of [`work`].
-pub(super) const KINDS: usize = 15;
+pub(super) const KINDS: usize = 18;
 
 fn event(life: &mut Life) -> Arrival {
     let (number, order) = (life.one_of(12), ["o1", "o2", "o3"][life.one_of(3)]);
@@ -116,6 +123,15 @@ async fn people(life: &mut Life) {
         return;
     }
     let item = inbox[life.one_of(inbox.len())].clone();
+    // All of a batch at once, each with an answer of its own.
+    if item.approval.batch.is_some() && life.one_of(2) == 0 {
+        let by = PEOPLE[life.one_of(6)];
+        for item in inbox.iter().filter(|one| one.approval.batch == item.approval.batch) {
+            let Some(verdict) = verdict(life, item) else { return };
+            life.answer(item.approval.id.clone(), by, verdict).await;
+        }
+        return;
+    }
     // One or two actors, at once or one after the other.
     for _ in 0..1 + life.one_of(3) {
         let by = PEOPLE[life.one_of(6)];
@@ -151,6 +167,63 @@ async fn wishes(life: &mut Life) {
         _ => Wish::Resume,
     };
     life.control(run, wish).await;
+}
+
+/// A run that has ended is forked: as it was, or from a step on, or with another input.
+async fn forks(life: &mut Life) {
+    let ended = |judge: &super::judge::Judge| {
+        let ended = judge.runs.iter().filter(|(_, run)| run.ended.is_some() && run.parent.is_none());
+        ended.map(|(id, run)| (id.clone(), run.flow.clone(), run.input.clone())).collect::<Vec<_>>()
+    };
+    let ended = ended(&life.judge.lock().unwrap());
+    if ended.is_empty() {
+        return;
+    }
+    let (run, flow, input) = ended[life.one_of(ended.len())].clone();
+    let steps: Vec<String> = {
+        let judge = life.judge.lock().unwrap();
+        judge.plan.flows.get(&*flow).map(|flow| flow.steps.iter().map(|step| step.name.clone()).collect()).unwrap_or_default()
+    };
+    let from = (!steps.is_empty() && life.one_of(2) == 0).then(|| steps[life.one_of(steps.len())].clone());
+    let other = match &input {
+        Value::Record(record) if life.one_of(2) == 0 => {
+            let mut record = tradewind_lang::value::Record::clone(record);
+            match record.0.iter().any(|(name, _)| &**name == "amount") && &*flow != "ship" {
+                true => record.set("amount", money(AMOUNTS[life.one_of(6)])),
+                false if record.0.iter().any(|(name, _)| &**name == "one") => record.set("one", text("praise")),
+                false => {}
+            }
+            Some(Value::Record(Arc::new(record)))
+        }
+        _ => None,
+    };
+    life.fork(run, from, other).await;
+}
+
+/// What a run did is taken back; of two who want that at once, one does it.
+async fn undos(life: &mut Life) {
+    let runs: Vec<Arc<str>> = {
+        let judge = life.judge.lock().unwrap();
+        judge.runs.iter().filter(|(_, run)| &*run.flow == "reserve").map(|(id, _)| id.clone()).collect()
+    };
+    if !runs.is_empty() {
+        let run = runs[life.one_of(runs.len())].clone();
+        let times = 1 + life.random.below(2);
+        life.undo(run, times).await;
+    }
+}
+
+/// Effects are frozen, or thawed again.
+async fn freezes(life: &mut Life) {
+    let scope = match life.one_of(5) {
+        0 => Scope::All,
+        1 => Scope::Connector("desk".into()),
+        2 => Scope::Connector("pay".into()),
+        3 => Scope::Flow("queue".into()),
+        _ => Scope::Flow("credits".into()),
+    };
+    let thaws = life.one_of(3) > 0;
+    life.freeze(scope, thaws).await;
 }
 
 async fn clocks(life: &mut Life) {
@@ -213,6 +286,12 @@ pub(super) async fn step(life: &mut Life) {
             1 => life.crash(),
             2 => life.take_over().await,
             _ => life.compare().await,
+        },
+        22 => match life.one_of(5) {
+            0 | 1 => forks(life).await,
+            2 => undos(life).await,
+            3 => freezes(life).await,
+            _ => life.reload().await,
         },
         _ => life.rest().await,
     }

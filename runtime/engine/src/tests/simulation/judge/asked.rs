@@ -1,7 +1,7 @@
 //! What people are asked, and what may be done because of their answers (I4, I5, I6).
 
 use super::Judge;
-use crate::approval::{Approval, ApprovalKind, Verdict};
+use crate::approval::{Approval, ApprovalKind, Raised, Verdict};
 use crate::event::{Event, EventKind, Intent};
 use crate::key::digest_of;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,11 @@ pub(in super::super) struct Questions {
 impl Questions {
     pub(in super::super) fn has_answer(&self, approval: &str, by: &str) -> bool {
         self.answers.iter().any(|(one, other)| (&**one, &**other) == (approval, by))
+    }
+
+    /// Whether a rule asked a question.
+    pub(super) fn is_about(&self, approval: &str, rule: &str) -> bool {
+        self.all.get(approval).is_some_and(|question| question.approval.rules.iter().any(|one| one == rule))
     }
 
     /// Deadlines of open questions, with their runs.
@@ -63,11 +68,16 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         EventKind::ApprovalExpired { approval, then } => {
             let Some(question) = judge.questions.all.get_mut(approval) else { return };
             let (early, twice) = (question.approval.deadline.is_none_or(|deadline| event.header.at < deadline), question.closed.is_some());
+            let is_next = !question.approval.then.is_empty();
             question.closed = Some(*then == OnTimeout::Approve);
             if early || twice {
                 judge.violated("I18", format!("question {approval} ran out early, or twice"));
             }
+            if is_next {
+                judge.violated("I5", format!("silence counted for {approval} before the next team was asked"));
+            }
         }
+        EventKind::ApprovalRaised(raised) => raise(judge, event, raised),
         EventKind::ApprovalWithdrawn { approval } => {
             if let Some(question) = judge.questions.all.get_mut(approval) {
                 question.closed = Some(false);
@@ -75,6 +85,29 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         }
         EventKind::IntentRecorded(intent) => allowed(judge, run, event, intent),
         _ => {}
+    }
+}
+
+/// The next team has a question from now on, for as long as it declares; no team of the simulation has hours.
+fn raise(judge: &mut Judge, event: &Event, raised: &Raised) {
+    let (at, id) = (event.header.at, &raised.approval);
+    let Some(question) = judge.questions.all.get_mut(id) else { return judge.violated("I4", format!("{id} was raised and never asked")) };
+    let (before, is_closed) = (question.approval.clone(), question.closed.is_some());
+    question.approval = Arc::new(Approval {
+        to: raised.to.clone(),
+        deadline: Some(raised.deadline),
+        quorum: raised.quorum,
+        then: raised.then.clone(),
+        ..Approval::clone(&before)
+    });
+    let next = before.then.first();
+    let teams: Option<Vec<String>> = next.map(|next| next.asks.iter().map(|(team, _)| team.clone()).collect());
+    let until = next.and_then(|next| next.asks.iter().map(|(_, within)| at + within).min());
+    if is_closed || before.deadline.is_none_or(|deadline| at < deadline) {
+        judge.violated("I18", format!("question {id} was raised early, or after its end"));
+    }
+    if teams != Some(raised.to.clone()) || until != Some(raised.deadline) || next.map(|next| next.quorum) != Some(raised.quorum) {
+        judge.violated("I5", format!("question {id} was raised to {:?} until {}, and {next:?} is declared", raised.to, raised.deadline));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Judge;
 use crate::child::Part;
 use crate::event::{Event, EventKind};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::StepKind;
 
@@ -18,6 +18,8 @@ pub(super) struct Order {
     lanes: BTreeMap<Arc<str>, Lane>,
     lane_of: BTreeMap<Arc<str>, Arc<str>>,
     items: BTreeMap<(Arc<str>, u16), usize>,
+    /// Items that wait in a batch, or did, and have not ended.
+    aside: BTreeSet<(Arc<str>, u16, u32)>,
 }
 
 pub(super) fn look(judge: &mut Judge, event: &Event) {
@@ -42,9 +44,21 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
                 }
             }
         }
-        EventKind::ChildEnded { part: Part::Item(_), .. } => {
-            let place = event.header.step.as_ref().map(|step| (run.clone(), step.id.0));
-            if let Some(count) = place.and_then(|place| judge.order.items.get_mut(&place)) {
+        EventKind::ItemSetAside { place } => {
+            let Some(step) = &event.header.step else { return };
+            if let Some(count) = judge.order.items.get_mut(&(run.clone(), step.id.0)) {
+                *count = count.saturating_sub(1);
+            }
+            if !judge.order.aside.insert((run.clone(), step.id.0, *place)) {
+                judge.violated("max-parallel", format!("item {place} of run {run} is set aside twice"));
+            }
+        }
+        EventKind::ChildEnded { part: Part::Item(place), .. } => {
+            let Some(step) = &event.header.step else { return };
+            if judge.order.aside.remove(&(run.clone(), step.id.0, *place)) {
+                return;
+            }
+            if let Some(count) = judge.order.items.get_mut(&(run.clone(), step.id.0)) {
                 *count = count.saturating_sub(1);
             }
         }

@@ -1,0 +1,92 @@
+//! Runs and their forks: what was done in a place is not done again unasked, and nothing is taken over that was not done.
+
+use super::Judge;
+use crate::event::{Event, EventKind, Intent, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tradewind_lang::value::Value;
+
+type Place = (Arc<str>, Arc<str>);
+
+struct Done {
+    key: Arc<str>,
+    operation: String,
+    request: Value,
+}
+
+#[derive(Default)]
+pub(super) struct Families {
+    /// The place of each run, as the first of its family names it.
+    places: BTreeMap<Arc<str>, Arc<str>>,
+    /// The runs of a family, by the first of them.
+    members: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    done: BTreeMap<Place, Done>,
+    open: BTreeMap<(Arc<str>, u16), (Place, Arc<Intent>)>,
+}
+
+pub(super) fn look(judge: &mut Judge, event: &Event) {
+    let Some(run) = &event.header.run else { return };
+    if let EventKind::RunStarted { parent, fork, .. } = &event.kind {
+        let place = match (parent, fork) {
+            (Some(parent), _) => parent.place.as_ref(),
+            (None, fork) => fork.as_ref().map(|fork| &fork.origin),
+        };
+        judge.families.places.insert(run.clone(), place.unwrap_or(run).clone());
+        if let Some(fork) = fork {
+            let members = judge.families.members.entry(fork.origin.clone()).or_insert_with(|| BTreeSet::from([fork.origin.clone()]));
+            let beside = members.iter().find(|other| judge.runs.get(*other).is_some_and(|other| other.ended.is_none())).cloned();
+            members.insert(run.clone());
+            if let Some(other) = beside {
+                judge.violated("fork", format!("fork {run} works beside {other} of its family"));
+            }
+        }
+        return;
+    }
+    let Some(step) = &event.header.step else { return };
+    let Some(at) = judge.families.places.get(run).cloned() else { return };
+    let place = (at, step.name.clone());
+    match &event.kind {
+        EventKind::IntentRecorded(intent) if intent.undoes.is_none() => {
+            meant(judge, run, &place, intent);
+            judge.families.open.insert((run.clone(), step.id.0), (place, intent.clone()));
+        }
+        EventKind::EffectSettled { outcome, .. } => {
+            if let (Some((place, intent)), Outcome::Done(_)) = (judge.families.open.remove(&(run.clone(), step.id.0)), outcome) {
+                judge.families.done.insert(
+                    place,
+                    Done { key: intent.key.clone(), operation: intent.operation.to_string(), request: intent.request.clone() },
+                );
+            }
+        }
+        EventKind::EventEmitted(arrival) => {
+            let done = Done { key: arrival.id.clone(), operation: format!("emit {}", arrival.name), request: arrival.payload.clone() };
+            let is_again = |before: &Done| before.operation == done.operation && before.request == done.request;
+            if judge.families.done.get(&place).is_some_and(is_again) {
+                judge.violated("I12", format!("run {run} tells again of what was told of in its place"));
+            }
+            judge.families.done.insert(place, done);
+        }
+        EventKind::EffectInherited(inherited) => {
+            let is_known = judge.families.done.get(&place);
+            let is_known = is_known.is_some_and(|done| *done.operation == *inherited.operation && done.request == inherited.request);
+            if !is_known {
+                judge.violated("fork", format!("run {run} takes over `{}`, which was not done in its place", inherited.operation));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn meant(judge: &mut Judge, run: &Arc<str>, place: &Place, intent: &Intent) {
+    let Some(done) = judge.families.done.get(place) else { return };
+    let is_same = *done.operation == *intent.operation && done.request == intent.request;
+    // Somebody may be asked whether to do again what was taken back, or was about to be.
+    let key = done.key.clone();
+    if is_same && !judge.taking.was_tried(&key) {
+        return judge.violated("I2", format!("run {run} does `{}` again, which was done in its place", intent.operation));
+    }
+    let was_asked = intent.approval.as_ref().is_some_and(|approval| judge.questions.is_about(approval, crate::fork::FORK));
+    if !was_asked {
+        judge.violated("I5", format!("run {run} does `{}` in the place of something else, and nobody was asked", intent.operation));
+    }
+}

@@ -1,0 +1,27 @@
+//! What is frozen: no effect of it is meant until it is thawed.
+
+use super::Judge;
+use crate::event::{Event, EventKind};
+use crate::frozen::Scope;
+use std::collections::BTreeSet;
+
+#[derive(Default)]
+pub(super) struct Held(BTreeSet<Scope>);
+
+pub(super) fn look(judge: &mut Judge, event: &Event) {
+    match &event.kind {
+        EventKind::EffectsFrozen { scope, .. } => drop(judge.frozen.0.insert(scope.clone())),
+        EventKind::EffectsThawed { scope: Scope::All, .. } => judge.frozen.0.clear(),
+        EventKind::EffectsThawed { scope, .. } => drop(judge.frozen.0.remove(scope)),
+        EventKind::IntentRecorded(intent) => {
+            let connector = intent.operation.split('.').next().unwrap_or_default();
+            let flow = event.header.run.as_ref().and_then(|run| judge.runs.get(run)).map(|run| run.flow.clone()).unwrap_or_default();
+            let holds =
+                [Scope::All, Scope::Connector(connector.into()), Scope::Flow(flow)].iter().any(|scope| judge.frozen.0.contains(scope));
+            if holds {
+                judge.violated("freeze", format!("`{}` is meant to be done although it is frozen", intent.operation));
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,52 @@
+//! Taking back: only what was done, and once; and what was there before is read before each verdict.
+
+use super::Judge;
+use crate::event::{Event, EventKind, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+#[derive(Default)]
+pub(super) struct Taking {
+    /// Keys of effects that were taken back.
+    back: BTreeSet<Arc<str>>,
+    /// Reversals under way, by run and step.
+    open: BTreeMap<(Arc<str>, u16), Arc<str>>,
+    /// Steps whose pre-image was read since they began, or since a person was asked.
+    read: BTreeSet<(Arc<str>, u16)>,
+}
+
+impl Taking {
+    /// Whether an effect was taken back, or somebody tried to.
+    pub(super) fn was_tried(&self, key: &Arc<str>) -> bool {
+        self.back.contains(key) || self.open.values().any(|of| of == key)
+    }
+}
+
+pub(super) fn look(judge: &mut Judge, event: &Event) {
+    let (Some(run), Some(step)) = (&event.header.run, &event.header.step) else { return };
+    let place = (run.clone(), step.id.0);
+    match &event.kind {
+        EventKind::PreImageRead { .. } => drop(judge.taking.read.insert(place)),
+        EventKind::ApprovalRequested(_) => drop(judge.taking.read.remove(&place)),
+        EventKind::IntentRecorded(intent) => {
+            if &*intent.operation == "stock.hold" && !judge.taking.read.contains(&place) {
+                judge.violated("undo", format!("run {run} holds stock, and nobody looked before"));
+            }
+            let Some(of) = &intent.undoes else { return };
+            let was_done = judge.meant.get(of).is_some_and(|meant| matches!(meant.settled, Some(Outcome::Done(_))));
+            if !was_done {
+                judge.violated("undo", format!("run {run} takes back {of}, which was not done"));
+            }
+            if judge.taking.was_tried(of) {
+                judge.violated("undo", format!("run {run} takes back {of} beside another one, or again"));
+            }
+            judge.taking.open.insert(place, of.clone());
+        }
+        EventKind::EffectSettled { outcome, .. } => {
+            if let (Some(of), Outcome::Done(_)) = (judge.taking.open.remove(&place), outcome) {
+                judge.taking.back.insert(of);
+            }
+        }
+        _ => {}
+    }
+}
