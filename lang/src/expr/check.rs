@@ -5,6 +5,7 @@ mod affordable;
 mod build;
 mod call;
 mod cel;
+mod certain;
 mod constant;
 mod each;
 mod elsewhere;
@@ -222,6 +223,7 @@ impl Checker<'_> {
             return Typed { form: Form::Plain, ty, ..typed };
         }
         self.must_have_a_value(&typed, before);
+        self.must_not_always_fail(&typed, before);
         typed
     }
 

@@ -187,6 +187,7 @@ impl Context<'_> {
 
     /// Lowers every step, and once more where waits turn out to leave an event, or another one, for each other.
     pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
+        self.known.through.clear();
         let before = self.diagnostics.len();
         loop {
             self.lower_in_order(draft);

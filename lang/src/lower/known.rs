@@ -5,6 +5,7 @@ use super::emitted::Emitted;
 use super::kept::Kept;
 use crate::ast::Node;
 use crate::money::Currency;
+use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,8 @@ pub(crate) struct Known {
     pub(crate) led: Vec<Bare>,
     /// Critics whose model reads the draft, with the route as written.
     pub(crate) judges: BTreeMap<String, String>,
+    /// What of outside text is in the value of a `let`, by the name of the step, of the flow at hand.
+    pub(crate) through: BTreeMap<String, (String, Span)>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.

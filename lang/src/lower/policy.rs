@@ -171,11 +171,13 @@ impl Context<'_> {
         let before = denies.get(..MOST_EARLIER).unwrap_or(&denies);
         let (read, readings) = (self.readings(scope, before), self.readings(scope, &escalates));
         let before: Vec<_> = before.iter().zip(&read).collect();
+        let mut given_up = Vec::new();
         for (rule, reading) in escalates.iter().zip(&readings) {
-            if !self.prove_possible(scope, rule) {
-                self.prove_not_shadowed((rule, reading), &before, "denies it first");
+            if !self.prove_possible(scope, rule) && !self.prove_not_shadowed((rule, reading), &before, "denies it first") {
+                given_up.push(rule);
             }
         }
+        self.report_given_up(&given_up);
     }
 
     fn lower_need(&mut self, node: &Node) -> Option<Need> {

@@ -158,6 +158,9 @@ impl Context<'_> {
                 }
                 let checked = place.note(checked);
                 self.check_secret_kept(&checked, value.span, "a step's value");
+                if let (Some(step), Some(blamed)) = (place.draft.drafts.get(place.at), checked.blamed().filter(|_| checked.speaks())) {
+                    self.known.through.insert(step.name.clone(), blamed.clone());
+                }
                 let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
             }
