@@ -199,6 +199,15 @@ fn a_circle_of_flows_is_shown_all_the_way_round() {
 }
 
 #[test]
+fn text_that_comes_through_steps_is_shown_from_where_it_enters() {
+    let (found, shown) = only(
+        "flow \"f\" {\n    input \"mail\"\n    let \"size_of\" \"=size(input.words)\"\n    let \"named\" \"=string(size_of)\"\n    act \"tag\" { call \"desk.tag\" ticket=\"=named\" tag=\"x\" }\n}\n",
+    );
+    assert_eq!(found.code.id, "TW0134");
+    assert_eq!(shown, [(4, "`size_of` comes in here".to_owned()), (3, "`input.words` comes in here".to_owned())]);
+}
+
+#[test]
 fn flows_that_call_each_other_show_where() {
     let text = "flow \"a\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"b\" id=\"=input.id\" }\n}\nflow \"b\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"a\" id=\"=input.id\" }\n}\nflow \"c\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"a\" id=\"=input.id\" }\n}\n";
     let (found, shown) = only(text);

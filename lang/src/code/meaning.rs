@@ -44,6 +44,9 @@ codes! {
     SHADOWED = "TW0192", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
+    ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
+    ONE_RUN = "TW0174", Error, "a key that makes all runs one";
+    LOCK_BROKEN = "TW0175", Error, "a lock file that cannot be read";
     UNUSABLE_SEED = "TW0163", Error, "a seed that is no record of its type";
     UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
     NO_BOUND = "TW0150", Error, "something that could go on for ever";

@@ -37,7 +37,14 @@ impl Context<'_> {
     /// Reports a condition that no value makes true. Whether it did.
     pub(crate) fn prove_possible(&mut self, scope: &Scope, condition: &Written<'_>) -> bool {
         if is_literal(&condition.when.root) {
-            return false;
+            // Switched off, it would look like a guard, or like a step, and be none.
+            let off = matches!(condition.when.root, Tree::Constant(Value::Bool(false)));
+            if off {
+                let message = format!("the condition of {} never holds", condition.name);
+                let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, condition.span, message).label("always false");
+                self.report(diagnostic.help("remove what it guards, or write when it holds"));
+            }
+            return off;
         }
         let conflict = Conditions::of(scope, &self.plan.types).conflict(&[&condition.when.root], &[]);
         let Some(conflict) = conflict else { return false };
@@ -45,15 +52,6 @@ impl Context<'_> {
         let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, condition.span, message).label(why(&conflict));
         self.report(diagnostic.help("change one side of it, or remove what it guards"));
         true
-    }
-
-    /// Reports a rule of a policy that is switched off: it would look like a guard and hold nothing.
-    pub(crate) fn prove_acts(&mut self, rule: &Written<'_>) {
-        if matches!(rule.when.root, Tree::Constant(Value::Bool(false))) {
-            let message = format!("the condition of {} never holds", rule.name);
-            let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, rule.span, message).label("always false");
-            self.report(diagnostic.help("remove it, or write when it holds"));
-        }
     }
 
     /// Reports a condition that is true whatever the values are.
