@@ -1,9 +1,9 @@
 //! A condition as a formula: what must hold of which path for it to be true, or to be false. Negations are pushed to the leaves.
 
 use super::set::{Point, Relation, Set};
-use crate::expr::{Comparison, Scope, Tree};
+use crate::expr::{Comparison, Expr, Scope, Tree};
 use crate::ty::{Ty, TypeTable};
-use crate::value::Value;
+use crate::value::{Record, Value};
 use std::sync::Arc;
 
 /// What must hold.
@@ -112,7 +112,12 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
     let relation = if holds { relation(comparison) } else { relation(comparison).inverted() };
     let is_equality = matches!(comparison, Comparison::Equal | Comparison::Different);
     match (bare(one), bare(two)) {
-        (Tree::Constant(_), Tree::Constant(_)) => truth(whole, holds),
+        // What is the same in every run is known.
+        (Tree::Constant(_), Tree::Constant(_)) => match constant(whole) {
+            Some(truth) if truth == holds => Formula::All(Vec::new()),
+            Some(_) => Formula::Any(Vec::new()),
+            None => truth(whole, holds),
+        },
         (Tree::Constant(constant), other) => with_constant(other, constant, relation.turned(), is_equality, scope, types),
         (other, Tree::Constant(constant)) => with_constant(other, constant, relation, is_equality, scope, types),
         (one, two) => {
@@ -130,6 +135,15 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
         }
     }
     .and_whole_truth(whole, holds)
+}
+
+/// What a comparison of two constants comes to.
+fn constant(tree: &Tree) -> Option<bool> {
+    let expr = Expr { source: String::new(), ty: Ty::Bool, root: tree.clone() };
+    match expr.evaluate(&Record::default()) {
+        Ok(Value::Bool(truth)) => Some(truth),
+        _ => None,
+    }
 }
 
 fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: bool, scope: &Scope, types: &TypeTable) -> Formula {

@@ -171,3 +171,10 @@ fn a_choice_in_the_question_of_a_choice_is_read_as_far_as_it_has_a_size() {
     assert!(!never(&[&chained, &format!("!({chained})")]));
     assert_eq!(leave_something(&[chained]), None);
 }
+
+#[test]
+fn constants_compare_as_they_are() {
+    assert!(never(&["1 > 2"]) && never(&["r.n > 1 && 'a' == 'b'"]) && !never(&["1 < 2"]) && !never(&["r.n > 1 || 1 > 2"]));
+    // What never holds takes nothing from another.
+    assert_eq!(covered("r.n > 1", &["1 > 2"]), Vec::<usize>::new());
+}

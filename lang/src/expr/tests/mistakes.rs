@@ -303,3 +303,11 @@ fn random_text_never_panics() {
     }
     assert!(accepted > 0, "the pieces never made an expression");
 }
+
+#[test]
+fn a_pattern_that_is_too_large_is_not_said_to_be_badly_escaped() {
+    let (_, literal) = written("order.id.matches('(a{1000}){1000}')");
+    let (_, found) = check("order.id.matches('(a{1000}){1000}')", &literal, 1, &scope(), &types(), None);
+    let [found] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((found.code.id, found.message.as_str()), ("TW0215", "`(a{1000}){1000}` is too large a regular expression"));
+}
