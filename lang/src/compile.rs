@@ -21,6 +21,8 @@ use files::Files;
 pub use files::Generation;
 pub use garbled::Decoded;
 
+pub use crate::lower::layer::LOCK;
+
 /// A repository as texts.
 pub struct Repository<'a> {
     /// Every KDL file: path from the root, text.

@@ -3,8 +3,8 @@
 
 use crate::ast::{Literal, Scalar};
 use crate::diagnostic::Diagnostic;
-use crate::expr::{self, Checked, EvalError, Scope};
-use crate::plan::{Flow, Plan, Step};
+use crate::expr::{self, Checked, EvalError, Expr, Scope};
+use crate::plan::{Flow, Plan, Step, StepKind};
 use crate::source::{SourceId, Span};
 use crate::ty::{Marks, Ty, TypeTable};
 use crate::value::{Record, Value};
@@ -67,13 +67,29 @@ pub fn scope_of(plan: &Plan, flow: &Flow, at: Option<usize>) -> Scope {
         states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String)]).collect())));
     }
     let scope = scope.with("steps", Ty::Object(states), plain);
-    // The step runs only where its condition holds: what that proves is known in it.
-    let proves = own.and_then(|own| own.when.as_ref()).and_then(|when| {
-        let text = when.source.as_str();
-        let literal = literal_of(text, SourceId(0));
-        expr::check(text, &literal, 0, &scope, &plan.types, None).0.map(|checked| checked.proves)
-    });
-    scope.knowing(proves.unwrap_or_default())
+    // The step runs only where its condition holds, and those around it: what they prove is known in it.
+    let told = |scope: &Scope, when: &Expr, truth: bool| {
+        let literal = literal_of(&when.source, SourceId(0));
+        let checked = expr::check(&when.source, &literal, 0, scope, &plan.types, None).0;
+        checked.map(|checked| if truth { checked.proves } else { checked.refutes }).unwrap_or_default()
+    };
+    let mut scope = scope;
+    for (outer, arm) in around {
+        let Some(outer) = flow.steps.get(usize::from(outer)) else { continue };
+        let mut conditions: Vec<(&Expr, bool)> = outer.when.iter().map(|when| (when, true)).collect();
+        if let StepKind::Choose { arms } = &outer.kind {
+            let before = arms.iter().take(usize::from(arm)).filter_map(|earlier| earlier.when.as_ref());
+            conditions.extend(before.map(|when| (when, false)));
+            conditions.extend(arms.get(usize::from(arm)).and_then(|own| own.when.as_ref()).map(|when| (when, true)));
+        }
+        if let StepKind::Each(each) = &outer.kind {
+            conditions.extend(each.condition.iter().map(|condition| (condition, true)));
+        }
+        let known: Vec<String> = conditions.into_iter().flat_map(|(when, truth)| told(&scope, when, truth)).collect();
+        scope = scope.knowing(known);
+    }
+    let own = own.and_then(|own| own.when.as_ref()).map(|when| told(&scope, when, true));
+    scope.knowing(own.unwrap_or_default())
 }
 
 /// A text that stands alone in a source, as a literal.

@@ -73,6 +73,8 @@ impl Scope {
     /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: &str, ty: Ty, marks: Marks) -> Self {
+        // What was known of an earlier one of the name is not known of this.
+        self.present.retain(|path| path.split('.').next() != Some(name));
         self.variables.push(Variable { name: name.to_owned(), ty, marks });
         self
     }
@@ -147,6 +149,8 @@ pub struct Checked {
     pub outside: Option<(String, Span)>,
     /// Paths of optionals that have a value wherever this condition is true, for [`Scope::present`].
     pub proves: Vec<String>,
+    /// Paths of optionals that have a value wherever this condition is false.
+    pub refutes: Vec<String>,
     /// Whether it is one of what the operator listed: a value of an enum, or a truth, even where its place takes any text.
     pub closed: bool,
     /// What it endorses, in the order written.

@@ -78,6 +78,9 @@ pub fn read_scalar(literal: &Literal, ty: &Ty, types: &TypeTable, currency: Opti
         (Scalar::Double(_), Ty::Decimal) => {
             Err(wrong("a number with a point is no exact decimal".to_owned()).help("write it in quotes: `\"12.50\"`"))
         }
+        (Scalar::Double(number), _) if !number.is_finite() => {
+            Err(wrong("this is no number that can be counted with".to_owned()).help("write a finite number"))
+        }
         (Scalar::Double(number), Ty::Double | Ty::Json | Ty::Unknown) => Ok(Value::Double(*number)),
         (Scalar::Bool(truth), Ty::Bool | Ty::Json | Ty::Unknown) => Ok(Value::Bool(*truth)),
         (Scalar::Int(number), Ty::Money) => {

@@ -11,6 +11,7 @@ mod tests;
 use crate::expr::{Scope, Tree};
 use crate::ty::TypeTable;
 use formula::Formula;
+use satisfy::{Answer, MOST_WORK};
 
 /// Conditions of one place, which name the same things.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +43,17 @@ impl<'a> Conditions<'a> {
         let read = |condition: &&Tree, holds| formula::of(condition, holds, self.scope, self.types);
         let held = hold.iter().map(|condition| read(condition, true));
         let formulas: Vec<Formula> = held.chain(fail.iter().map(|condition| read(condition, false))).collect();
-        satisfy::conflict(formulas.iter().collect())
+        let mut budget = MOST_WORK;
+        match satisfy::ask(&formulas.iter().collect::<Vec<_>>(), &mut budget) {
+            Answer::Conflict(conflict) => Some(conflict),
+            Answer::May | Answer::GivenUp => None,
+        }
     }
 
     /// Which of the earlier conditions together hold wherever this one does; empty where there are none, or it is not known.
     pub(crate) fn covered_by(self, condition: &Tree, earlier: &[&Tree]) -> Vec<usize> {
         let earlier: Vec<Reading> = earlier.iter().map(|earlier| self.read(earlier)).collect();
-        self.read(condition).covered_by(&earlier.iter().collect::<Vec<_>>())
+        self.read(condition).covered_by(&earlier.iter().collect::<Vec<_>>()).by
     }
 }
 
@@ -59,24 +64,48 @@ pub(crate) struct Reading {
     fails: Formula,
 }
 
+/// Earlier conditions that leave nothing to a later one.
+#[derive(Debug, Default)]
+pub(crate) struct Covered {
+    /// Which together hold wherever the later one does; empty where there are none, or it is not known.
+    pub(crate) by: Vec<usize>,
+    /// Whether the question was given up, as there are too many ways in which the earlier ones may fail.
+    pub(crate) given_up: bool,
+}
+
 impl Reading {
-    /// Which of the earlier conditions together hold wherever this one does; empty where there are none, or it is not known.
-    pub(crate) fn covered_by(&self, earlier: &[&Self]) -> Vec<usize> {
+    /// Which of the earlier conditions together hold wherever this one does.
+    pub(crate) fn covered_by(&self, earlier: &[&Self]) -> Covered {
         // What holds comes last, and so narrows first: what is left of few values costs little to narrow further.
-        let covers = |places: &[usize]| {
+        let covers = |places: &[usize], work: &mut u32| {
             let fail = places.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
-            satisfy::conflict(fail.chain([&self.holds]).collect()).is_some()
+            satisfy::ask(&fail.chain([&self.holds]).collect::<Vec<_>>(), work)
         };
         let mut places: Vec<usize> = (0..earlier.len()).collect();
-        if places.is_empty() || !covers(&places) {
-            return Vec::new();
+        if places.is_empty() {
+            return Covered::default();
         }
-        for dropped in 0..earlier.len() {
-            let fewer: Vec<usize> = places.iter().copied().filter(|place| *place != dropped).collect();
-            if !fewer.is_empty() && covers(&fewer) {
-                places = fewer;
+        let mut work = MOST_WORK;
+        match covers(&places, &mut work) {
+            Answer::Conflict(_) => {}
+            answer => return Covered { by: Vec::new(), given_up: answer == Answer::GivenUp },
+        }
+        // Those that are not needed are left out of what is said, many at once and then fewer, as far as the work of one more question goes.
+        let mut work = MOST_WORK;
+        let mut size = places.len().next_power_of_two() / 2;
+        while size > 0 {
+            let mut at = 0;
+            while at < places.len() {
+                let end = at.saturating_add(size).min(places.len());
+                let fewer: Vec<usize> = places.iter().take(at).chain(places.iter().skip(end)).copied().collect();
+                if !fewer.is_empty() && matches!(covers(&fewer, &mut work), Answer::Conflict(_)) {
+                    places = fewer;
+                } else {
+                    at = end;
+                }
             }
+            size /= 2;
         }
-        places
+        Covered { by: places, given_up: false }
     }
 }

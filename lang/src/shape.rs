@@ -8,6 +8,7 @@ use crate::source::Span;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+mod annotation;
 pub(crate) mod given;
 
 /// The grammar as it is shipped.
@@ -85,26 +86,10 @@ pub fn rule_of(parent: &str, name: &str) -> Option<&'static Rule> {
 pub fn check(nodes: &[Node]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for node in nodes {
-        check_annotations(node, &mut found);
+        annotation::check(node, &mut found);
         check_child("document", rules().get("document"), node, &mut found);
     }
     found
-}
-
-/// What may stand in brackets before a value, and how it is then read.
-const ANNOTATIONS: &[&str] = &["str", "file", "secret", "money"];
-
-fn check_annotations(node: &Node, found: &mut Vec<Diagnostic>) {
-    let values = node.arguments.iter().chain(node.properties.iter().map(|property| &property.value));
-    for annotation in values.filter_map(|value| value.annotation.as_ref()).filter(|name| !ANNOTATIONS.contains(&name.text.as_str())) {
-        let message = format!("`({})` is no way to read a value", annotation.text);
-        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, annotation.span, message).label("unknown annotation");
-        found.push(match nearest(&annotation.text, ANNOTATIONS.iter().copied()) {
-            Some(near) => diagnostic.help(format!("did you mean `({near})`?")).fix(format!("write `{near}`"), annotation.span, near),
-            None => diagnostic.help("write `(file)` for a file's text, `(secret)` for a secret's name, `(str)` for text as it stands"),
-        });
-    }
-    node.children.iter().for_each(|child| check_annotations(child, found));
 }
 
 /// Children that say one thing of their node, wherever they may stand.
@@ -225,6 +210,7 @@ fn unknown_setting(setting: &str, span: Span, node: &str, known: &[&str]) -> Dia
 
 fn check_node(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnostic>) {
     check_arguments(name, rule, node, found);
+    annotation::check_names(rule, node, found);
     check_settings(name, rule, node, found);
     for child in &node.children {
         check_child(name, Some(rule), child, found);
@@ -351,7 +337,10 @@ fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnost
     let as_children = node.children.iter().filter(is_setting).map(|child| (&child.name, true));
     for (setting, is_child) in node.properties.iter().map(|property| (&property.name, false)).chain(as_children) {
         if !is_child && !rule.free_settings && !known.contains(&setting.text.as_str()) {
-            found.push(unknown_setting(&setting.text, setting.span, name, &known));
+            let as_child = rule.children.iter().any(|child| *child == setting.text);
+            let diagnostic = unknown_setting(&setting.text, setting.span, name, &known);
+            let help = format!("`{}` is a child here: write it in a block, as `{name} … {{ {} … }}`", setting.text, setting.text);
+            found.push(if as_child { Diagnostic { fixes: Vec::new(), ..diagnostic }.help(help) } else { diagnostic });
         } else if let Some(first) = seen.insert(&setting.text, setting.span) {
             found.push(twice(name, node, setting, first));
         }

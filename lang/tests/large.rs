@@ -85,3 +85,21 @@ fn two_thousand_rules_of_one_policy() {
     ));
     assert_eq!(compiled.diagnostics, []);
 }
+
+#[test]
+fn a_hundred_rules_that_can_each_fail_in_two_ways() {
+    let fields: String = (0..30).map(|number| format!("field \"a{number}\" int; ")).collect();
+    let rules: String = (0..100)
+        .map(|at| {
+            let (one, two, three) = (at % 30, at * 3 % 30, at * 7 % 30);
+            let when = format!("input.a{one} > {at} && input.a{two} != {} || input.a{three} < -{at}", at % 200);
+            format!("        rule \"r{at}\" when=\"{when}\" value={at}\n")
+        })
+        .collect();
+    let steps = format!("    decide \"d\" {{\n{rules}        otherwise value=-1\n    }}\n");
+    let compiled = compiled(flow(&steps, "d").replace("field \"id\" string", fields.trim_end_matches("; ")));
+    // Rules that the rules before take everything from are among them, and of one it may be left open.
+    let told = |code: &str| compiled.diagnostics.iter().filter(|found| found.code.id == code).count();
+    assert_eq!(told("TW0192") + told("TW0171"), compiled.diagnostics.len(), "{:?}", compiled.diagnostics.first());
+    assert!(told("TW0171") <= 1);
+}

@@ -48,6 +48,8 @@ fn files() -> Vec<(&'static str, String)> {
         ("nested nodes", format!("{}{}", "a {\n".repeat(deep), "}\n".repeat(deep))),
         ("nested and unclosed", "flow \"f\" {\n".repeat(deep)),
         ("nested choices", format!("{}{}", "choose \"c\" { when \"true\" {\n".repeat(of(2_000)), "} }\n".repeat(of(2_000)))),
+        ("rules that can fail in two ways", flow(&rules(of(2_000)))),
+        ("flows that start the next one three times", starting(of(1_000))),
         ("teams", named("team \"t#\" { member \"a@example.com\" }")),
         ("types", named("type \"t#\" { field \"id\" string; field \"of\" int }")),
         ("unknown nodes", named("taem \"t#\" colour=\"red\"")),
@@ -115,6 +117,22 @@ fn doubling() -> String {
 fn chained() -> String {
     (1..of(3_000)).fold("    let \"a0\" \"=input.id\"\n".to_owned(), |mut text, at| {
         let _ = writeln!(text, "    let \"a{at}\" \"=a{}\"", at - 1);
+        text
+    })
+}
+
+fn rules(count: usize) -> String {
+    let rules = (0..count).fold(String::new(), |mut text, at| {
+        let _ = writeln!(text, "rule \"r{at}\" when=\"input.n > {at} && input.id != '{}' || input.n < -{at}\" value=1", at % 7);
+        text
+    });
+    format!("    decide \"d\" {{\n{rules}otherwise value=2\n    }}\n")
+}
+
+fn starting(count: usize) -> String {
+    (1..count).fold("flow \"f0\" { input { field \"a\" int }; let \"z\" \"=input.a\" }\n".to_owned(), |mut text, at| {
+        let starts = |name: &str| format!("act \"{name}\" {{ flow \"f{}\" a=1 }}", at - 1);
+        let _ = writeln!(text, "flow \"f{at}\" {{ input {{ field \"a\" int }}; {}; {}; {} }}", starts("x"), starts("y"), starts("z"));
         text
     })
 }

@@ -80,7 +80,7 @@ fn a_reflect_inside_an_arm_gates_what_follows_the_choose() {
   beyond that, a provider out of reach holds a run for up to an hour before each attempt; one that asks to be left alone, for up to a day
   a doubt that nothing settles waits for a person without end: pay
   look: choose among 2
-    sure: reflect on 1 requirements, else stop [look arm 1]
+    sure: reflect on 1 requirement, else stop [look arm 1]
         not met: the flow stops
   pay: act payments.refund.create
       after look

@@ -135,6 +135,14 @@ fn an_endorsement_stands_in_the_plan_and_in_the_picture() {
 }
 
 #[test]
+fn a_stage_stands_in_the_picture_with_its_condition() {
+    let text = "flow \"f\" {\n    input \"mail\"\n    act \"note\" { call \"desk.note\" ticket=\"=input.id\" body=\"Hello\"; stage to=\"support\" within=\"1h\" on-timeout=deny when=\"input.id == 'vip'\" }\n}\n";
+    let plan = compiled("f.kdl", text).plan.unwrap();
+    let drawn = tradewind_lang::graph::text(&plan, plan.flows.get("f").unwrap());
+    assert!(drawn.contains("where input.id == 'vip', staged to"), "{drawn}");
+}
+
+#[test]
 fn what_leaves_with_private_data_is_shown_with_both_sources() {
     let text = "flow \"f\" {\n    input \"mail\"\n    decide \"reply\" {\n        draft \"answer\" route=\"ask\" {\n            system \"He is at {{ input.email }}.\"\n            user \"{{ input.words }}\"\n        }\n    }\n    act \"send\" { call \"desk.note\" ticket=\"=input.id\" body=\"=reply.text\" }\n}\n";
     let compiled = compiled("f.kdl", text);
@@ -188,6 +196,15 @@ fn a_circle_of_flows_is_shown_all_the_way_round() {
     let said: Vec<(usize, &str)> = shown.iter().map(|(line, text)| (*line, text.as_str())).collect();
     assert_eq!(said, [(10, "starts `b`"), (11, "starts `c`"), (15, "emits `one`"), (5, "starts `a`")]);
     assert_eq!(found.label, "emits `two`");
+}
+
+#[test]
+fn text_that_comes_through_steps_is_shown_from_where_it_enters() {
+    let (found, shown) = only(
+        "flow \"f\" {\n    input \"mail\"\n    let \"size_of\" \"=size(input.words)\"\n    let \"named\" \"=string(size_of)\"\n    act \"tag\" { call \"desk.tag\" ticket=\"=named\" tag=\"x\" }\n}\n",
+    );
+    assert_eq!(found.code.id, "TW0134");
+    assert_eq!(shown, [(4, "`size_of` comes in here".to_owned()), (3, "`input.words` comes in here".to_owned())]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! a choice is over when its longest arm is, a loop when its last round is. It knows no units.
 
 use crate::plan::{Each, Micros, Step, StepKind};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Rounds that are looked at one by one where what a round takes depends on its place.
@@ -66,6 +67,9 @@ struct Ways<'a> {
     /// The place of each step among the members of its body.
     places: Vec<usize>,
     weigh: &'a dyn Fn(usize, Items) -> Micros,
+    /// Loops that were gone through. All rounds of one take as long wherever it stands, and the loop around it is looked at twice
+    /// and more often: without this, loops in loops would double with every level.
+    gone: RefCell<BTreeMap<usize, Leg>>,
 }
 
 impl<'a> Ways<'a> {
@@ -86,7 +90,7 @@ impl<'a> Ways<'a> {
                 around = body.and_then(|holder| loops.get(holder).copied());
             }
         }
-        Self { steps, loops, bodies, places, weigh }
+        Self { steps, loops, bodies, places, weigh, gone: RefCell::default() }
     }
 }
 
@@ -201,6 +205,15 @@ impl Ways<'_> {
 
     /// All rounds of a loop, so many items at once in each.
     fn rounds(&self, at: usize, name: &str, each: &Each) -> Leg {
+        if let Some(gone) = self.gone.borrow().get(&at) {
+            return gone.clone();
+        }
+        let leg = self.each_round(at, name, each);
+        self.gone.borrow_mut().insert(at, leg.clone());
+        leg
+    }
+
+    fn each_round(&self, at: usize, name: &str, each: &Each) -> Leg {
         let (max, parallel) = (u64::from(each.max), u64::from(each.parallel.max(1)));
         let rounds = max.div_ceil(parallel);
         let place = |item: u64| i64::try_from(item).unwrap_or(i64::MAX);

@@ -20,6 +20,26 @@ pub(super) fn latest_instant(names: &Names<'_>, items: Items, tree: &Tree) -> Op
     instant(names, items, tree).map(|(_, most)| clamped(most))
 }
 
+/// Whether an instant is no later than one that is the same in every run, or than a span after now.
+pub(super) fn is_fixed(names: &Names<'_>, items: Items, tree: &Tree) -> bool {
+    let fixed = |tree: &Tree| is_fixed(names, items, tree);
+    match tree {
+        Tree::Constant(Value::Timestamp(_)) => true,
+        Tree::Select { .. } => {
+            matches!(names.tree(tree), Some(Named::Constant(Value::Timestamp(_)))) || instant(names, items, tree).is_some()
+        }
+        Tree::Arithmetic(Operation::Add, left, right) => {
+            fixed(left) && range(names, items, right).is_some() || fixed(right) && range(names, items, left).is_some()
+        }
+        Tree::Arithmetic(Operation::Subtract, left, right) => fixed(left) && range(names, items, right).is_some(),
+        Tree::Choose(_, one, other) | Tree::Default(one, other) => fixed(one) && fixed(other),
+        Tree::Call(Function::Between, arguments) => matches!(arguments.as_slice(), [_, _, most] if fixed(most)),
+        Tree::Call(Function::Least, arguments) => arguments.iter().any(fixed),
+        Tree::Call(Function::Greatest, arguments) => arguments.iter().all(fixed),
+        _ => false,
+    }
+}
+
 fn clamped(micros: i128) -> Micros {
     Micros::try_from(micros.max(0)).unwrap_or(Micros::MAX)
 }

@@ -6,10 +6,13 @@
 use super::names::Names;
 use super::path::{Items, Longest, longest};
 use super::{Bounds, Open, call, people, range};
+use crate::expr::{Expr, Tree};
+use crate::literal::timestamp_text;
 use crate::plan::{
     Acting, DEFAULT_REPAIRS, Decision, EffectKind, Flow, MODEL_TIMEOUT, Micros, OnError, Plan, Revise, Rung, Step, StepKind, Tool,
     Unaccepted, Until,
 };
+use crate::value::Value;
 
 /// How long a run takes at most.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,7 +25,9 @@ pub struct TimeBound {
     pub declared: Longest,
     /// Steps that nothing ends but the flow's deadline.
     pub open: Vec<Open>,
-    /// The same of the steps after a failure, which no deadline ends.
+    /// Steps that wait until an instant that is the same in every run. How far off it is, no figure holds.
+    pub fixed: Vec<Open>,
+    /// The same as `open` of the steps after a failure, which no deadline ends.
     pub open_after: Vec<Open>,
     /// How long what was begun when the deadline came may go on: an effect is never left half done.
     pub closing: Micros,
@@ -41,6 +46,8 @@ struct Took {
     declared: Micros,
     people: Micros,
     open: Option<String>,
+    /// The fixed instant until which it waits: it ends for certain, and how far off it is only a run knows.
+    fixed: Option<String>,
 }
 
 impl Took {
@@ -58,7 +65,7 @@ impl Took {
 
     fn times(self, count: u32) -> Self {
         let times = |span: Micros| span.saturating_mul(Micros::from(count));
-        Self { own: times(self.own), declared: times(self.declared), people: times(self.people), open: self.open }
+        Self { own: times(self.own), declared: times(self.declared), people: times(self.people), ..self }
     }
 
     fn then(self, next: Self) -> Self {
@@ -67,6 +74,7 @@ impl Took {
             declared: self.declared.saturating_add(next.declared),
             people: self.people.saturating_add(next.people),
             open: self.open.or(next.open),
+            fixed: self.fixed.or(next.fixed),
         }
     }
 
@@ -77,7 +85,21 @@ impl Took {
             declared: self.declared.max(other.declared),
             people: self.people.max(other.people),
             open: self.open.or(other.open),
+            fixed: self.fixed.or(other.fixed),
         }
+    }
+}
+
+/// How long something waits for an instant.
+fn until(names: &Names<'_>, items: Items, instant: &Expr, how: &str) -> Took {
+    let why = || match (&instant.root, instant.source.is_empty()) {
+        (Tree::Constant(Value::Timestamp(micros)), true) => format!("{how} `{}`", timestamp_text(*micros)),
+        _ => format!("{how} `{}`", instant.source),
+    };
+    match range::latest_instant(names, items, &instant.root) {
+        Some(micros) => Took::waiting(micros),
+        None if range::is_fixed(names, items, &instant.root) => Took { fixed: Some(why()), ..Took::default() },
+        None => Took { open: Some(why()), ..Took::default() },
     }
 }
 
@@ -91,8 +113,9 @@ pub(super) fn of(bounds: &Bounds<'_>, flow: &Flow) -> TimeBound {
         own: way(&|took| took.own),
         with_people: way(&|took| took.own.saturating_add(took.people)),
         declared: way(&|took| took.declared.saturating_add(if counted { took.people } else { 0 })),
-        open: clock.open(),
-        open_after: after.open(),
+        open: clock.told(|took| took.open),
+        fixed: clock.told(|took| took.fixed),
+        open_after: after.told(|took| took.open),
         closing: flow.steps.iter().map(|step| clock.closing(step)).max().unwrap_or(0),
         after_failure: clock.after_failure(),
         calls: flow.steps.iter().any(|step| clock.calls(step)),
@@ -124,13 +147,10 @@ struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    /// Steps that nothing in themselves ends.
-    fn open(&self) -> Vec<Open> {
-        let open = |(at, step): (usize, &Step)| {
-            let why = self.step(at, self.any_item(at)).open?;
-            Some(Open { step: step.name.clone(), why })
-        };
-        self.steps.iter().enumerate().filter_map(open).collect()
+    /// Steps of which there is something to tell.
+    fn told(&self, what: impl Fn(Took) -> Option<String>) -> Vec<Open> {
+        let told = |(at, step): (usize, &Step)| Some(Open { step: step.name.clone(), why: what(self.step(at, self.any_item(at)))? });
+        self.steps.iter().enumerate().filter_map(told).collect()
     }
 
     /// The places that an item of the loop around a step may have.
@@ -150,14 +170,11 @@ impl Clock<'_> {
         let names = Names { plan: self.plan, flow: Some(self.flow), at, own: None };
         let took = self.kind(step, &names, items);
         let took = match &step.bounds.not_before {
-            Some(instant) => match range::latest_instant(&names, items, &instant.root) {
-                Some(micros) => Took::waiting(micros).then(took),
-                None => Took { open: Some(format!("is not sent before `{}`", instant.source)), ..took },
-            },
+            Some(instant) => until(&names, items, instant, "is not sent before").then(took),
             None => took,
         };
         match step.bounds.deadline {
-            Some(deadline) => Took { own: took.own.min(deadline), declared: took.declared.min(deadline), open: None, ..took },
+            Some(deadline) => Took { own: took.own.min(deadline), declared: took.declared.min(deadline), open: None, fixed: None, ..took },
             None => took,
         }
     }
@@ -183,10 +200,7 @@ impl Clock<'_> {
                     Some(micros) => Took::waiting(micros),
                     None => Took { open: Some(format!("waits for `{}`", span.source)), ..Took::default() },
                 },
-                Until::Instant(instant) => match range::latest_instant(names, items, &instant.root) {
-                    Some(micros) => Took::waiting(micros),
-                    None => Took { open: Some(format!("waits until `{}`", instant.source)), ..Took::default() },
-                },
+                Until::Instant(instant) => until(names, items, instant, "waits until"),
             },
             StepKind::Begin(begin) => self.started(&begin.flow),
             StepKind::Search(search) => {
@@ -300,7 +314,8 @@ impl Clock<'_> {
         let open =
             time.open.first().filter(|_| deadline.is_none()).map(|open| format!("starts `{name}`, whose `{}` {}", open.step, open.why));
         let own = deadline.filter(|_| !time.open.is_empty()).map_or(own, |deadline| deadline.saturating_add(time.closing));
-        Took { own, declared: declared.min(own), people, open }
+        let fixed = time.fixed.first().map(|fixed| format!("starts `{name}`, whose `{}` {}", fixed.step, fixed.why));
+        Took { own, declared: declared.min(own), people, open, fixed }
     }
 
     /// How long an effect of a step goes on when the run is over its deadline.

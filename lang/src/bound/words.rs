@@ -76,6 +76,9 @@ impl Bound {
             let what = if flow.deadline.is_some() { "takes as long as its deadline lets it" } else { "no bound on how long it takes" };
             lines.push(format!("{what}: {}", opened(&time.open)));
         }
+        if !time.fixed.is_empty() {
+            lines.push(format!("until a fixed instant, which no figure holds: {}", opened(&time.fixed)));
+        }
         if time.own.micros == 0 && time.with_people.micros == 0 {
             return lines;
         }

@@ -44,6 +44,9 @@ codes! {
     SHADOWED = "TW0192", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
+    ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
+    ONE_RUN = "TW0174", Error, "a key that makes all runs one";
+    LOCK_BROKEN = "TW0175", Error, "a lock file that cannot be read";
     UNUSABLE_SEED = "TW0163", Error, "a seed that is no record of its type";
     UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
     NO_BOUND = "TW0150", Error, "something that could go on for ever";
@@ -62,6 +65,8 @@ codes! {
     CLOSED_LIMIT = "TW0165", Error, "a limit that lets nothing pass";
     ENDLESS_RUNS = "TW0166", Error, "flows that start each other without end";
     SECRET_SHOWN = "TW0167", Error, "a secret where it would be printed";
+    HOLLOW_KEY = "TW0168", Error, "a payment's key that holds nothing";
+    NOT_PROVED = "TW0171", Warning, "a condition of which too much would have to be tried";
     DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";
     NEVER_PAID = "TW0197", Error, "a model that a flow's cost cap can never pay";
     COST_UNBOUNDED = "TW0198", Error, "models that could cost any amount";

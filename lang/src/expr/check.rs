@@ -5,6 +5,7 @@ mod affordable;
 mod build;
 mod call;
 mod cel;
+mod certain;
 mod constant;
 mod each;
 mod elsewhere;
@@ -115,7 +116,8 @@ pub(super) fn check(
     };
     let (marks, own) = (checker.whole(&typed), typed.marks);
     checker.stays_inside(&typed);
-    let proves = checker.facts(&parsed.root, true).into_iter().filter(|path| scope.get(path::root(path)).is_some()).collect();
+    let facts = |truth: bool| checker.facts(&parsed.root, truth).into_iter().filter(|path| scope.get(path::root(path)).is_some()).collect();
+    let (proves, refutes) = (facts(true), facts(false));
     let mut root = typed.tree;
     cost::fold(&mut root);
     checker.affordable(&root, typed.range);
@@ -127,7 +129,7 @@ pub(super) fn check(
     // Of a list that is only counted, the fields say nothing of what came of it.
     let blamed = outside.iter().find(|(own, ..)| *own).or(outside.first());
     let outside = blamed.map(|(_, path, span)| (path.clone(), *span));
-    (Some(Checked { expr, marks, own, reads, outside, proves, closed, endorsed }), diagnostics)
+    (Some(Checked { expr, marks, own, reads, outside, proves, refutes, closed, endorsed }), diagnostics)
 }
 
 impl Typed {
@@ -221,6 +223,7 @@ impl Checker<'_> {
             return Typed { form: Form::Plain, ty, ..typed };
         }
         self.must_have_a_value(&typed, before);
+        self.must_not_always_fail(&typed, before);
         typed
     }
 

@@ -17,6 +17,11 @@ impl Pattern {
         Regex::new(text).ok().map(|regex| Self(Arc::new(regex)))
     }
 
+    /// Whether a text is a pattern that would take too much memory.
+    pub(super) fn is_too_large(text: &str) -> bool {
+        matches!(Regex::new(text), Err(regex::Error::CompiledTooBig(_)))
+    }
+
     /// Whether some part of a text fits.
     pub(super) fn fits(&self, text: &str) -> bool {
         self.0.is_match(text)

@@ -34,6 +34,14 @@ impl Tree {
         if plain(self) { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
     }
 
+    /// Every amount that is written in it.
+    pub(crate) fn amounts(&self) -> Vec<crate::money::Money> {
+        match self {
+            Self::Constant(crate::value::Value::Money(money)) => vec![*money],
+            _ => self.parts().into_iter().flat_map(Self::amounts).collect(),
+        }
+    }
+
     /// The same where a variable has another name.
     pub(crate) fn renamed(&self, from: &str, to: &str) -> Self {
         let mut tree = self.clone();

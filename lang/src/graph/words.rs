@@ -14,9 +14,9 @@ pub fn verb(kind: &StepKind) -> String {
         StepKind::Recall { memory, .. } => format!("recall {memory}"),
         StepKind::Classify { labels, route, .. } => format!("classify {labels} by route {route}"),
         StepKind::Draft { record, route, .. } => format!("draft {record} by route {route}"),
-        StepKind::Rules { rules, .. } => format!("decide by {} rules", rules.len()),
+        StepKind::Rules { rules, .. } => format!("decide by {}", counted(rules.len(), "rule")),
         StepKind::Reflect { requires, go_on } => {
-            format!("reflect on {} requirements, else {}", requires.len(), if *go_on { "continue" } else { "stop" })
+            format!("reflect on {}, else {}", counted(requires.len(), "requirement"), if *go_on { "continue" } else { "stop" })
         }
         StepKind::Ask { escalation, .. } => format!("ask {} within {}", escalation.to, span(escalation.within)),
         StepKind::Act { operation, .. } => format!("act {operation}"),
@@ -54,6 +54,12 @@ pub fn verb(kind: &StepKind) -> String {
     }
 }
 
+/// `1 rule`, `2 rules`.
+fn counted(number: impl TryInto<usize>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(usize::MAX);
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 fn listed(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -73,12 +79,13 @@ fn revision(revise: &Revise) -> String {
         Unaccepted::Stop => "stop".to_owned(),
         Unaccepted::Escalate(escalation) => format!("ask {} within {}", escalation.to, span(escalation.within)),
     };
-    format!("reflect on{of}, critics: {}, at most {} revisions, else {otherwise}", listed(&critics), revise.max_revisions)
+    format!("reflect on{of}, critics: {}, at most {}, else {otherwise}", listed(&critics), counted(revise.max_revisions, "revision"))
 }
 
 /// What starts a flow, how many run at once, and what follows a failure.
 pub(super) fn terms(flow: &Flow) -> Vec<String> {
     let mut lines: Vec<String> = flow.terms.triggers.iter().map(|trigger| format!("started by {}", cause(&trigger.cause))).collect();
+    lines.extend(flow.key.iter().map(|key| format!("one run for each {}", key.source)));
     if let Some(concurrency) = &flow.terms.concurrency {
         let key = concurrency.key.as_ref().map_or("one run", |key| key.source.as_str());
         let busy = match concurrency.busy {
@@ -99,12 +106,15 @@ fn cause(cause: &Cause) -> String {
         Cause::Request { path, reply_within, .. } => format!("request {path}, answered within {}", span(*reply_within)),
         Cause::Manual => "a person".to_owned(),
         Cause::Metric { metric, when, rearm } => format!("metric {metric} when {}, then quiet for {}", when.source, span(*rearm)),
-        Cause::Schedule { times, .. } => match times {
-            Times::Every(micros) => format!("a clock every {}", span(*micros)),
-            Times::Daily { at } => format!("a clock every day at {}", time(*at)),
-            Times::Weekly { day, at } => format!("a clock every week on day {day} at {}", time(*at)),
-            Times::Cron(line) => format!("a clock at {line}"),
-        },
+        Cause::Schedule { times, time_zone, .. } => {
+            let zone = time_zone.as_ref().map(|zone| format!(" in {zone}")).unwrap_or_default();
+            match times {
+                Times::Every(micros) => format!("a clock every {}{zone}", span(*micros)),
+                Times::Daily { at } => format!("a clock every day at {}{zone}", time(*at)),
+                Times::Weekly { day, at } => format!("a clock every week on day {day} at {}{zone}", time(*at)),
+                Times::Cron(line) => format!("a clock at {line}{zone}"),
+            }
+        }
     }
 }
 

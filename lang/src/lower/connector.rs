@@ -1,6 +1,7 @@
 //! Connectors and their operations: contracts with shops, payment providers and help desks.
 
 use super::context::{Context, name_of};
+use super::payment::WrittenKey;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -11,7 +12,7 @@ use crate::ty::{Field, Marks, Ty};
 use crate::value::Value;
 use std::sync::Arc;
 
-const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 
 /// Methods of HTTP that an operation may have.
 pub(crate) const METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -102,6 +103,7 @@ impl Context<'_> {
         }
         let scope = self.account_in(Scope::default().with("effect", effect_type(), Marks::default()));
         let headers = self.header_bindings(node, &scope);
+        self.check_wire(node, &base, &terms.account);
         let timeout = node.first("timeout");
         let connect_timeout = timeout.and_then(|timeout| self.span_of_time(timeout, "connect")).unwrap_or(2 * SECOND);
         let total_timeout = timeout.and_then(|timeout| self.span_of_time(timeout, "total")).unwrap_or(15 * SECOND);
@@ -146,6 +148,7 @@ impl Context<'_> {
 
     fn header_bindings(&mut self, node: &Node, scope: &Scope) -> Bindings {
         let mut bindings = Bindings::new();
+        self.check_headers(node, &self.known.account.clone());
         for header in node.all("header") {
             let (Some(name), Some(value)) = (header.argument(0).and_then(|name| name.text()), header.argument(1).cloned()) else {
                 continue;
@@ -198,9 +201,10 @@ impl Context<'_> {
         let target = target.map(|checked| note_fields(checked, &mut choosing));
         let money = node.first("money").and_then(|money| self.lower_money(money, &scope, &mut choosing));
         let unique: Vec<_> = node.list("unique").into_iter().cloned().collect();
-        let unique: Vec<Checked> = unique.iter().filter_map(|value| self.value(value, &scope, None)).collect();
-        unique.iter().for_each(|key| self.check_personal_request(&request, key, "a business key"));
-        let unique = unique.into_iter().map(|checked| note_fields(checked, &mut choosing)).collect();
+        let unique: Vec<WrittenKey> = unique.iter().filter_map(|value| Some((self.value(value, &scope, None)?, value.span))).collect();
+        unique.iter().for_each(|(key, _)| self.check_personal_request(&request, key, "a business key"));
+        self.check_business_key(&unique, &name);
+        let unique = unique.into_iter().map(|(checked, _)| note_fields(checked, &mut choosing)).collect();
         // The address says what is written to; and where no target is declared, any field may.
         choosing.extend(request.iter().map(|field| field.name.clone()).filter(|name| path.contains(&format!("{{{name}}}"))));
         let moves = money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
@@ -264,6 +268,7 @@ impl Context<'_> {
             }
             rest = next;
         }
+        self.check_path(&value, &path);
         Some(path)
     }
 
@@ -341,22 +346,6 @@ impl Context<'_> {
             .and_then(|when| self.condition(&when, &found))
             .map(|checked| checked.expr);
         Some(Lookup { operation: name, request, done: when, result, not_done })
-    }
-
-    /// Money that moves needs a story for repeats: an idempotency key and a business key.
-    fn check_money_story(&mut self, node: &Node, operation: &Operation) {
-        let moves = operation.money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
-        if !moves {
-            return;
-        }
-        let (lacks, help) = match (&operation.idempotent, operation.unique.is_empty()) {
-            (None, _) => ("idempotency story", "write `idempotent key=\"=effect.key\" for=\"24h\"`, as the provider documents it"),
-            (Some(_), true) => ("business key", "write `unique \"=request.order_id\"`: at most one effect for each value of it"),
-            (Some(_), false) => return,
-        };
-        let diagnostic =
-            Diagnostic::new(&meaning::MONEY_WITHOUT_KEY, node.name.span, format!("`{}` moves money and has no {lacks}", operation.name));
-        self.report(diagnostic.label("could pay twice").help(help));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every lowering step shares: sources, declared names, and how values, references and files are read.
 //! It lowers no node itself.
 
+use super::annotation::annotation;
 use super::found::Found;
 use super::given::constant_of;
 use crate::ast::{Literal, Name, Node, Scalar};
@@ -81,6 +82,14 @@ impl Context<'_> {
 
     /// The text of a literal; anything else is a mistake.
     pub(crate) fn text(&mut self, value: &Literal, what: &str) -> Option<String> {
+        if !self.is_plain(value) {
+            return None;
+        }
+        self.written_text(value, what)
+    }
+
+    /// The same, whatever stands in brackets before it.
+    pub(crate) fn written_text(&mut self, value: &Literal, what: &str) -> Option<String> {
         if let Scalar::String(text) = &value.scalar {
             return Some(text.clone());
         }
@@ -114,6 +123,9 @@ impl Context<'_> {
 
     /// A value typed by its place.
     pub(crate) fn typed(&mut self, value: &Literal, ty: &Ty) -> Option<Value> {
+        if !self.annotation_fits(value, ty) {
+            return None;
+        }
         match literal::read_scalar(value, ty, &self.plan.types, Some(self.currency())) {
             Ok(value) => Some(value),
             Err(diagnostic) => {
@@ -202,7 +214,7 @@ impl Context<'_> {
     /// Registers a declared name; a second declaration is a mistake.
     pub(crate) fn declare(&mut self, kind: &'static str, name: &str, span: Span) -> bool {
         if let Some(first) = self.declared.get(&(kind, name.to_owned())).copied() {
-            let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, span, format!("there are two {kind}s named `{name}`"));
+            let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, span, format!("there are two {} named `{name}`", several(kind)));
             self.report(diagnostic.label("again").also(first, "first here").help("rename one, or remove it"));
             return false;
         }
@@ -213,6 +225,10 @@ impl Context<'_> {
     /// CEL where a condition is expected: the text itself, or after `=`.
     pub(crate) fn condition(&mut self, value: &Literal, scope: &Scope) -> Option<Checked> {
         let text = self.text(value, "a condition")?;
+        if annotation(value) == Some("str") {
+            self.refuse_annotation(value, "this place wants a condition");
+            return None;
+        }
         let (text, offset) = text.strip_prefix('=').map_or((text.as_str(), 0), |rest| (rest, 1));
         let (checked, found) = expr::check(text, value, offset, scope, &self.plan.types, Some(&Ty::Bool));
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
@@ -231,12 +247,15 @@ impl Context<'_> {
             );
             return None;
         }
-        if value.annotation.as_ref().is_some_and(|annotation| annotation.text == "file") {
+        if annotation(value) == Some("money") {
+            return self.amount(value, expected);
+        }
+        if annotation(value) == Some("file") {
             let (text, _) = self.file_or_text(value)?;
             return self.filled(&text, value, (0, value.text().map_or(0, str::len)), scope, expected);
         }
         if let Scalar::String(text) = &value.scalar {
-            let as_written = value.annotation.as_ref().is_some_and(|annotation| annotation.text == "str");
+            let as_written = annotation(value) == Some("str");
             if let Some(source) = text.strip_prefix('=').filter(|_| !as_written) {
                 let (checked, found) = expr::check(source, value, 1, scope, &self.plan.types, expected);
                 found.into_iter().for_each(|diagnostic| self.report(diagnostic));
@@ -280,7 +299,17 @@ impl Context<'_> {
         let checked = checked?;
         let expr = Expr { source: text.to_owned(), ty: Ty::String, root: Tree::Text(Box::new(checked.template)) };
         let (marks, reads, outside) = (checked.marks, checked.reads, checked.outside);
-        Some(Checked { expr, marks, own: marks, reads, outside, proves: Vec::new(), closed: false, endorsed: Vec::new() })
+        Some(Checked {
+            expr,
+            marks,
+            own: marks,
+            reads,
+            outside,
+            proves: Vec::new(),
+            refutes: Vec::new(),
+            closed: false,
+            endorsed: Vec::new(),
+        })
     }
 
     /// Words that are said as they stand: a person would read the braces.
@@ -311,10 +340,10 @@ impl Context<'_> {
 
     /// The text of a literal, or of the file that it names with `(file)`; the path too, in that case.
     pub(crate) fn file_or_text(&mut self, value: &Literal) -> Option<(String, Option<String>)> {
-        let text = self.text(value, "this")?;
-        if value.annotation.as_ref().is_none_or(|annotation| annotation.text != "file") {
-            return Some((text, None));
+        if annotation(value) != Some("file") {
+            return Some((self.text(value, "this")?, None));
         }
+        let text = value.text()?.to_owned();
         let read = self.repository_file(&text, value.span)?;
         Some((read, Some(text)))
     }
@@ -383,12 +412,22 @@ fn listed<'k>(mut names: impl Iterator<Item = &'k str> + Clone) -> String {
     listed.join(", ")
 }
 
+/// A kind of node in the plural.
+fn several(kind: &str) -> String {
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if kind == "series" => kind.to_owned(),
+        None => format!("{kind}s"),
+    }
+}
+
 /// How many names a line of help lists.
 const LISTED: usize = 20;
 
 /// Whether a setting seems to be given under a misspelt name: that was reported, and is not missing too.
 pub(crate) fn mistyped(node: &Node, name: &str) -> bool {
-    let known = crate::shape::rule_of("", &node.name.text).map(|rule| rule.settings.as_slice()).unwrap_or_default();
+    let rule = crate::shape::rule_of("", &node.name.text);
+    let known: Vec<&String> = rule.iter().flat_map(|rule| rule.settings.iter().chain(&rule.children)).collect();
     let given = node.properties.iter().map(|property| &property.name.text).chain(node.children.iter().map(|child| &child.name.text));
     given.filter(|given| !known.contains(given)).any(|given| nearest(given, [name]).is_some())
 }

@@ -11,12 +11,13 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Tree};
-use crate::plan::{OnError, OnTimeout, Operation, Stage, StepKind, Unaccepted};
+use crate::plan::{OnError, OnTimeout, Operation, Policy, Stage, StepKind, Unaccepted};
 use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
 use crate::value::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A place where outside text decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +99,11 @@ impl Context<'_> {
     /// Whether nothing bounds it however often it is reached, and no person sees every one; and if so, why the limits that cover it do not.
     /// `chosen`: the parameters that outside text chose.
     pub(crate) fn uncapped(&self, operation: &Operation, stage: Option<&Stage>, flow: &str, chosen: &BTreeSet<String>) -> Option<String> {
+        // What a rule with a mistake would hold is not known, and the mistake is told.
+        let unread = |policy: &&Arc<Policy>| self.known.unread.contains(&policy.name) && policy.covers(&operation.name, flow);
+        if self.plan.policies.values().any(|policy| unread(&policy)) {
+            return None;
+        }
         let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(Stage::always);
         self.loose_limits(operation, flow, chosen).filter(|_| !looked_at).map(|loose| loose.join("; "))
     }

@@ -2,7 +2,7 @@
 
 use super::context::{Context, name_of, suggest, suggest_of};
 use crate::ast::{Literal, Node, Scalar};
-use crate::code::meaning;
+use crate::code::{expression, meaning};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::money::Currency;
 use crate::plan::Team;
@@ -39,6 +39,11 @@ impl Context<'_> {
             };
             let Some(name) = name_of(node) else { continue };
             self.declare(kind, &name.text, name.span);
+            if matches!(kind, "type" | "enum") && is_built_in(&name.text) {
+                let message = format!("`{}` is a type of the language, so no {kind} can have its name", name.text);
+                let diagnostic = Diagnostic::new(&expression::RESERVED, name.span, message).label("would never be used");
+                self.report(diagnostic.help("give it a name of its own"));
+            }
             if kind == "connector" {
                 for event in node.all("event").filter_map(name_of) {
                     self.declare("event", &format!("{}.{}", name.text, event.text), event.span);
@@ -372,6 +377,11 @@ impl Context<'_> {
         };
         self.report(diagnostic);
     }
+}
+
+/// Whether a name is that of a type which needs no declaration.
+fn is_built_in(name: &str) -> bool {
+    PLAIN.iter().any(|(plain, _)| *plain == name) || matches!(name, "list" | "map") || name == super::talk::ASSET
 }
 
 /// Whether the default of a field is written as a list or with fields.

@@ -70,13 +70,35 @@ impl Context<'_> {
 
     /// The loops around a place, outermost first, each with its variables in the scope that it stands in.
     pub(crate) fn loops_around(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> Vec<LoopVariables> {
+        self.surroundings(draft, within).0
+    }
+
+    /// The same, and what is known to have a value inside them and the arms around.
+    pub(crate) fn surroundings(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> (Vec<LoopVariables>, Vec<String>) {
         let mut found: Vec<LoopVariables> = Vec::new();
-        for (at, _) in draft.arms(within) {
-            let Some(step) = draft.drafts.get(at).filter(|step| step.node.name.text == "each") else { continue };
-            let scope = found.iter().fold(self.steps_scope(draft, step.within, Some(at)), |scope, outer| outer.add(scope));
-            found.push(self.loop_variables(step.node, &scope));
+        let mut known: Vec<String> = Vec::new();
+        for (at, arm) in draft.arms(within) {
+            let Some(step) = draft.drafts.get(at) else { continue };
+            let scope = || {
+                let scope = found.iter().fold(self.steps_scope(draft, step.within, Some(at)), |scope, outer| outer.add(scope));
+                scope.knowing(known.iter().cloned())
+            };
+            let is_loop = step.node.name.text == "each";
+            if !is_loop && !super::around::conditions(step.node).any(super::around::tells) {
+                continue;
+            }
+            let scope = scope();
+            let inside = self.known_inside(draft, (at, arm), &scope);
+            if is_loop {
+                let scope = scope.knowing(inside.iter().cloned());
+                let variables = self.loop_variables(step.node, &scope);
+                // An item hides what else has its name; what is known of the item itself comes from the loop's own condition.
+                known.retain(|path| !variables.names(path));
+                found.push(variables);
+            }
+            known.extend(inside);
         }
-        found
+        (found, known)
     }
 
     pub(crate) fn lower_each(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

@@ -11,7 +11,7 @@ use super::policy::run_type;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::Scope;
+use crate::expr::{Scope, Tree};
 use crate::plan::{Endorsement, Flow, Step, StepId};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
@@ -150,6 +150,11 @@ impl Context<'_> {
             .setting("key")
             .cloned()
             .and_then(|key| self.plain_key(&key, &self.input_scope(draft.input.as_deref()), "the key of a run"));
+        if let (Some(Tree::Constant(_)), Some(value)) = (key.as_ref().map(|key| &key.root), node.setting("key")) {
+            let message = format!("the key of `{name}` is the same for every input, so it runs once and never again");
+            let diagnostic = Diagnostic::new(&meaning::ONE_RUN, value.span, message).label("always the same");
+            self.report(diagnostic.help("write what makes two starts the same run, such as `key=\"=input.id\"`, or leave it out"));
+        }
         let output = self.lower_output(node, &scope);
         self.know_output(name, &output);
         let reached = failing_flow(&draft, &output);
@@ -182,6 +187,7 @@ impl Context<'_> {
 
     /// Lowers every step, and once more where waits turn out to leave an event, or another one, for each other.
     pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
+        self.known.through.clear();
         let before = self.diagnostics.len();
         loop {
             self.lower_in_order(draft);
@@ -295,7 +301,8 @@ impl Context<'_> {
 
     /// What a place of a flow may name. `own`: the step that stands there, which may not name itself.
     pub(crate) fn flow_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
-        self.loops_around(draft, within).iter().fold(self.steps_scope(draft, within, own), |scope, variables| variables.add(scope))
+        let (loops, known) = self.surroundings(draft, within);
+        loops.iter().fold(self.steps_scope(draft, within, own), |scope, variables| variables.add(scope)).knowing(known)
     }
 
     /// The same without the variables of the loops around it.

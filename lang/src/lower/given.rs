@@ -1,6 +1,7 @@
 //! Values whose type their place gives, in every form in which one may be written: a literal, an expression, text with holes,
 //! a list of arguments or of `-` items, fields. Which forms there are is in `shape/given.rs`; what a literal reads as, in `literal.rs`.
 
+use super::annotation::takes_text;
 use super::context::{Context, suggest};
 use super::scenario::written as written_at_all;
 use crate::ast::{Literal, Node, Scalar};
@@ -63,6 +64,10 @@ impl Context<'_> {
         let of_file = value.annotation.as_ref().is_some_and(|annotation| annotation.text == "file");
         match (scope, expected) {
             (Some(scope), _) => self.value(value, scope, expected),
+            (None, Some(ty)) if of_file && !takes_text(ty) => {
+                self.refuse_annotation(value, &format!("this place wants {ty}"));
+                None
+            }
             (None, _) if of_file => {
                 let (text, _) = self.file_or_text(value)?;
                 Some(constant_of(Value::string(text), Ty::String))
@@ -211,8 +216,8 @@ fn is_literal(value: &Literal) -> bool {
 /// A constant with nothing said of it.
 pub(crate) fn constant_of(value: Value, ty: Ty) -> Checked {
     let marks = Marks::default();
-    let (reads, proves, endorsed) = (Vec::new(), Vec::new(), Vec::new());
-    Checked { expr: Expr::constant(value, ty), marks, own: marks, reads, outside: None, proves, closed: true, endorsed }
+    let (reads, proves, refutes, endorsed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    Checked { expr: Expr::constant(value, ty), marks, own: marks, reads, outside: None, proves, refutes, closed: true, endorsed }
 }
 
 /// An expression as written; a constant as its value.

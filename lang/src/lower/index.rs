@@ -1,6 +1,7 @@
 //! What is asked of a flow's steps again and again, worked out once: their names, the arms around them, and the names they mention.
 //! Without it every step would look at all others, and a flow of thousands of steps would take minutes.
 
+use super::around::{conditions, tells};
 use super::flow::FlowDraft;
 use super::order::{Glance, mentioned, mentioned_in};
 use crate::ast::Literal;
@@ -45,11 +46,14 @@ impl Index {
             mentioned(step.node, draft, &mut words, Glance::Words);
             // What an item of a loop is follows from the list that the loop goes over.
             for (outer, _) in index.arms.last().into_iter().flatten() {
-                let node = draft.drafts.get(*outer).map(|step| step.node).filter(|node| node.name.text == "each");
-                if let Some(text) = node.and_then(|node| node.setting("in")).and_then(Literal::text) {
+                let Some(node) = draft.drafts.get(*outer).map(|step| step.node) else { continue };
+                if let Some(text) = node.setting("in").filter(|_| node.name.text == "each").and_then(Literal::text) {
                     mentioned_in(text, &mut names, Glance::Names);
                     mentioned_in(text, &mut words, Glance::Words);
                 }
+                // What has a value there may follow from the conditions around.
+                let conditions = conditions(node).filter(|value| tells(value)).filter_map(Literal::text);
+                conditions.for_each(|text| mentioned_in(text, &mut words, Glance::Words));
             }
             index.mentioned.push(names);
             index.words.push(words);

@@ -21,6 +21,12 @@ impl Context<'_> {
             return;
         }
         let span = node.setting("effect").map_or(node.name.span, |effect| effect.span);
+        if let Some(method) = node.first("http").and_then(|http| http.argument(0)).filter(|method| method.text() == Some("GET")) {
+            let message =
+                format!("`{}` changes something, and its request is a `GET`, which whoever carries it may repeat", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::READ_THAT_WRITES, method.span, message).label("a read").also(span, "no read");
+            self.report(diagnostic.help("write the method that changes it, such as `POST`, or `effect=read`"));
+        }
         let says_reversible = matches!(operation.effect, EffectKind::Reversible | EffectKind::Compensable);
         if says_reversible && node.first("undo").is_none() {
             let message = format!("`{}` says that it can be taken back, and nothing takes it back", operation.name);

@@ -4,6 +4,8 @@ use super::called::Bare;
 use super::emitted::Emitted;
 use super::kept::Kept;
 use crate::ast::Node;
+use crate::money::Currency;
+use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,12 +36,18 @@ pub(crate) struct Known {
     pub(crate) led: Vec<Bare>,
     /// Critics whose model reads the draft, with the route as written.
     pub(crate) judges: BTreeMap<String, String>,
+    /// What of outside text is in the value of a `let`, by the name of the step, of the flow at hand.
+    pub(crate) through: BTreeMap<String, (String, Span)>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.
     pub(crate) scenario_at: i64,
     /// Types and files of seeds that were looked at.
     pub(crate) seeds: BTreeSet<(String, String)>,
+    /// Currencies that exchanges and accounts name, in whichever environment.
+    pub(crate) currencies: BTreeSet<Currency>,
+    /// Policies with a limit or an escalation that could not be read: what it would hold is not known.
+    pub(crate) unread: BTreeSet<String>,
     /// Part and digest of every base that something replaces.
     pub(crate) lock: Vec<(String, String)>,
 }

@@ -16,7 +16,7 @@ fn flagged(node: &Node, flag: &str) -> bool {
 }
 
 /// The lock file: which base each replacement was made against.
-pub(crate) const LOCK: &str = "tradewind.lock";
+pub const LOCK: &str = "tradewind.lock";
 
 impl Context<'_> {
     /// The nodes that hold, in the order of their files.
@@ -24,7 +24,7 @@ impl Context<'_> {
         if !nodes.iter().any(has_layers) {
             return Cow::Borrowed(nodes);
         }
-        let locked = self.locked();
+        let locked = self.locked(nodes);
         let mut layered: Vec<Node> = Vec::new();
         let (upper, base): (Vec<Node>, Vec<Node>) =
             nodes.iter().cloned().partition(|node| flagged(node, "override") || flagged(node, "extend"));
@@ -109,11 +109,20 @@ impl Context<'_> {
         base
     }
 
-    /// The digests of the lock file by part.
-    fn locked(&self) -> BTreeMap<String, String> {
-        let text = (self.read)(LOCK).unwrap_or_default();
-        let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        lines.filter_map(|line| line.rsplit_once(' ')).map(|(part, digest)| (part.to_owned(), digest.to_owned())).collect()
+    /// The digests of the lock file by part. One that holds none, or something else, would look like one that knows of no change.
+    fn locked(&mut self, nodes: &[Node]) -> BTreeMap<String, String> {
+        let Some(text) = (self.read)(LOCK) else { return BTreeMap::new() };
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).collect();
+        let parts = lines.iter().filter_map(|line| line.rsplit_once(' '));
+        let locked: Vec<(&str, &str)> = parts.filter(|(part, digest)| !part.trim().is_empty() && is_digest(digest)).collect();
+        let replaces = |node: &&Node| flagged(node, "override") || node.children.iter().any(|child| flagged(child, "override"));
+        if let Some(upper) = nodes.iter().find(replaces).filter(|_| locked.is_empty() || locked.len() < lines.len()) {
+            let why = if lines.is_empty() { "holds nothing" } else { "cannot be read" };
+            let message = format!("`{LOCK}` {why}, and something is replaced here");
+            let diagnostic = Diagnostic::new(&meaning::LOCK_BROKEN, upper.name.span, message).label("against what was this made?");
+            self.report(diagnostic.help(format!("take `{LOCK}` back from an earlier commit, or remove it and run `tradewind lock`")));
+        }
+        locked.into_iter().map(|(part, digest)| (part.to_owned(), digest.to_owned())).collect()
     }
 
     /// Notes the digest of a base, and warns where the lock file knows another.
@@ -170,6 +179,11 @@ impl Context<'_> {
         }
         nodes
     }
+}
+
+/// Whether a text may be the digest of a part.
+fn is_digest(text: &str) -> bool {
+    text.len() >= 8 && text.chars().all(|letter| letter.is_ascii_hexdigit())
 }
 
 /// Whether a node replaces or extends another one, or is a project with an environment that changes some.

@@ -4,9 +4,11 @@ use super::context::{Context, name_of};
 use super::prove::{MOST_EARLIER, Written};
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
-use crate::diagnostic::Diagnostic;
-use crate::expr::{Expr, Scope};
-use crate::plan::{Deny, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::expr::{Expr, Scope, Tree};
+use crate::plan::{
+    Deny, EffectKind, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window,
+};
 use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::template::{self, Template};
@@ -41,9 +43,13 @@ impl Context<'_> {
         if on.is_empty() && !node.all("on").any(|on| on.property("kind").is_some() || on.property("flow").is_some()) {
             self.missing(node, "on", "write `on \"CONNECTOR.OPERATION\"`: what it covers");
         }
+        for empty in node.all("on").filter(|on| on.arguments.is_empty() && on.properties.is_empty()).skip(usize::from(on.is_empty())) {
+            let diagnostic = Diagnostic::new(&meaning::MISSING_ARGUMENT, empty.name.span, "this `on` covers nothing");
+            self.report(diagnostic.label("of what?").help("write `on \"CONNECTOR.OPERATION\"`, or remove it"));
+        }
         let mut covered: Vec<String> = Vec::new();
         for value in &on {
-            let Some(operation) = self.reference(value, "operation") else { continue };
+            let Some(operation) = self.covered_operation(value) else { continue };
             if covered.contains(&operation) {
                 let diagnostic =
                     Diagnostic::new(&meaning::DUPLICATE_SETTING, value.span, format!("`{operation}` is covered twice by this policy"));
@@ -57,7 +63,7 @@ impl Context<'_> {
             covered.push(operation);
         }
         let on = self.widened(covered, &kinds, &flows);
-        let needs: Vec<Need> = node.all("needs").collect::<Vec<_>>().into_iter().filter_map(|need| self.lower_need(need)).collect();
+        let needs = self.lower_needs(node);
         let scope = self.policy_scope(&on, &needs);
         let mut policy =
             Policy { name: name.to_owned(), owner, on, flows, needs, denies: Vec::new(), limits: Vec::new(), escalates: Vec::new() };
@@ -78,12 +84,69 @@ impl Context<'_> {
             names.push(of.text.clone());
             match rule.name.text.as_str() {
                 "deny" => policy.denies.extend(self.lower_deny(rule, of.text, &scope, &policy.on)),
-                "limit" => policy.limits.extend(self.lower_limit(rule, of.text, &scope, &policy.on, &policy.needs)),
-                _ => policy.escalates.extend(self.lower_escalate(rule, of.text, &scope, &policy.on)),
+                "limit" => match self.lower_limit(rule, of.text, &scope, &policy.on, &policy.needs) {
+                    Some(limit) => policy.limits.push(limit),
+                    None => drop(self.known.unread.insert(name.to_owned())),
+                },
+                _ => match self.lower_escalate(rule, of.text, &scope, &policy.on) {
+                    Some(escalate) => policy.escalates.push(escalate),
+                    None => drop(self.known.unread.insert(name.to_owned())),
+                },
             }
         }
         self.prove_policy(node, &policy, &scope);
+        self.prove_open(node, &policy);
         policy
+    }
+
+    /// An operation that a policy names. One that is mistyped is taken for the one that it is near to, so that its rules are read and
+    /// nobody is told that no policy covers it.
+    fn covered_operation(&mut self, value: &Literal) -> Option<String> {
+        let Some(name) = self.reference(value, "operation") else {
+            let declared = self.declared.keys().filter(|(kind, _)| *kind == "operation").map(|(_, name)| name.as_str());
+            return nearest(value.text()?, declared).map(str::to_owned);
+        };
+        if self.plan.operations.get(&name).is_some_and(|operation| operation.effect == EffectKind::Read) {
+            let message = format!("`{name}` changes nothing, and a policy judges what changes something");
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label("a read");
+            self.report(diagnostic.help("remove it: a look-up is never asked about"));
+            return None;
+        }
+        Some(name)
+    }
+
+    /// The evidence of a policy, each name once.
+    fn lower_needs(&mut self, node: &Node) -> Vec<Need> {
+        let mut needs: Vec<Need> = Vec::new();
+        let mut names: BTreeMap<String, Span> = BTreeMap::new();
+        for need in node.all("needs") {
+            let Some(name) = name_of(need) else { continue };
+            if let Some(first) = names.get(&name.text).copied() {
+                let message = format!("this policy needs `{}` twice", name.text);
+                let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, message).label("again").also(first, "first here");
+                self.report(diagnostic.help("rename one, or remove it"));
+                continue;
+            }
+            names.insert(name.text, name.span);
+            needs.extend(self.lower_need(need));
+        }
+        needs
+    }
+
+    /// What stands beside a `deny` that refuses everything is never asked.
+    fn prove_open(&mut self, node: &Node, policy: &Policy) {
+        let shut = policy.denies.iter().find(|deny| matches!(deny.when.root, Tree::Constant(Value::Bool(true))));
+        let Some(shut) = shut else { return };
+        let named = |kind: &str, name: &str| {
+            node.children.iter().find(|rule| rule.name.text == kind && rule.argument(0).and_then(Literal::text) == Some(name))
+        };
+        let by = named("deny", &shut.name).map_or(node.name.span, |rule| rule.name.span);
+        for limit in &policy.limits {
+            let span = named("limit", &limit.name).and_then(name_of).map_or(node.name.span, |name| name.span);
+            let message = format!("`limit {}` never decides: `deny {}` refuses everything", limit.name, shut.name);
+            let diagnostic = Diagnostic::new(&meaning::SHADOWED, span, message).label("never decides").also(by, "denies it first");
+            self.report(diagnostic.help("remove one of the two"));
+        }
     }
 
     /// Rules that never decide: `deny` comes before `escalate`, whatever their order in the file.
@@ -101,7 +164,6 @@ impl Context<'_> {
         let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
         for rule in denies.iter().chain(&escalates) {
             self.prove_says_something(scope, rule);
-            self.prove_acts(rule);
         }
         for rule in &denies {
             self.prove_possible(scope, rule);
@@ -109,11 +171,13 @@ impl Context<'_> {
         let before = denies.get(..MOST_EARLIER).unwrap_or(&denies);
         let (read, readings) = (self.readings(scope, before), self.readings(scope, &escalates));
         let before: Vec<_> = before.iter().zip(&read).collect();
+        let mut given_up = Vec::new();
         for (rule, reading) in escalates.iter().zip(&readings) {
-            if !self.prove_possible(scope, rule) {
-                self.prove_not_shadowed((rule, reading), &before, "denies it first");
+            if !self.prove_possible(scope, rule) && !self.prove_not_shadowed((rule, reading), &before, "denies it first") {
+                given_up.push(rule);
             }
         }
+        self.report_given_up(&given_up);
     }
 
     fn lower_need(&mut self, node: &Node) -> Option<Need> {
@@ -160,6 +224,7 @@ impl Context<'_> {
 
     fn lower_deny(&mut self, node: &Node, name: String, scope: &Scope, on: &[String]) -> Option<Deny> {
         let when = self.required_condition(node, scope)?;
+        self.check_currencies(node, &[("when", &when)]);
         let message = node.setting("message").cloned().and_then(|message| self.deny_message(&message, scope, on));
         Some(Deny { name, when, message })
     }
@@ -174,6 +239,7 @@ impl Context<'_> {
 
     fn lower_escalate(&mut self, node: &Node, name: String, scope: &Scope, on: &[String]) -> Option<Escalate> {
         let when = self.required_condition(node, scope);
+        when.iter().for_each(|when| self.check_currencies(node, &[("when", when)]));
         let escalation = self.escalation(node, on);
         Some(Escalate { name, when: when?, escalation: escalation? })
     }
@@ -210,7 +276,13 @@ impl Context<'_> {
                 }
                 _ => (Measure::Count, self.value(&count, scope, Some(&Ty::Int))?.expr),
             },
-            _ => {
+            (Some(_), Some(count)) => {
+                let message = "`sum` and `count` stand in one limit, which holds one of the two";
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, count.span, message).label("one too many");
+                self.report(diagnostic.help("write two limits: one with `sum` and `max`, one with `count`"));
+                return None;
+            }
+            (None, None) => {
                 self.missing(node, "sum or count", "write `sum=\"=effect.amount\" max=\"1000 USD\"`, or `count=20`: one of the two");
                 return None;
             }
@@ -220,14 +292,7 @@ impl Context<'_> {
             checked.expr
         });
         let window = self.limit_window(node);
-        let escalates = node.setting("else").and_then(Literal::text) == Some("escalate");
-        let settings = ["to", "within", "on-timeout", "quorum", "batch"].into_iter().filter(|name| node.setting(name).is_some());
-        for unused in settings.chain(node.first("then").map(|_| "then")).filter(|_| !escalates) {
-            let named = node.setting(unused).map(|value| value.span).or_else(|| node.first(unused).map(|child| child.name.span));
-            let span = named.unwrap_or(node.span);
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{unused}` says nothing in a limit that denies"));
-            self.report(diagnostic.label("not used").help("write `else=escalate` to ask people, or leave it out"));
-        }
+        self.refuse_unasked(node);
         let otherwise = match node.setting("else").cloned() {
             None => LimitElse::Deny,
             Some(word) => match self.word(&word, "`else`", &["deny", "escalate"])?.as_str() {
@@ -239,7 +304,25 @@ impl Context<'_> {
         let limit = Limit { name, measure, max, by, condition, window, otherwise };
         self.check_limit_sources(node, &limit, on, needs);
         self.check_hollow(node, &limit, on);
+        let mut written = vec![("max", &limit.max)];
+        written.extend(limit.condition.iter().map(|condition| ("where", condition)));
+        if let Measure::Sum(sum) = &limit.measure {
+            written.push(("sum", sum));
+        }
+        self.check_currencies(node, &written);
         Some(limit)
+    }
+
+    /// What says how people are asked stands only where they are.
+    fn refuse_unasked(&mut self, node: &Node) {
+        let escalates = node.setting("else").and_then(Literal::text) == Some("escalate");
+        let settings = ["to", "within", "on-timeout", "quorum", "batch"].into_iter().filter(|name| node.setting(name).is_some());
+        for unused in settings.chain(node.first("then").map(|_| "then")).filter(|_| !escalates) {
+            let named = node.setting(unused).map(|value| value.span).or_else(|| node.first(unused).map(|child| child.name.span));
+            let span = named.unwrap_or(node.span);
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{unused}` says nothing in a limit that denies"));
+            self.report(diagnostic.label("not used").help("write `else=escalate` to ask people, or leave it out"));
+        }
     }
 
     fn limit_window(&mut self, node: &Node) -> Option<Window> {

@@ -5,7 +5,7 @@ use super::context::Context;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
-use crate::proof::{Conditions, Conflict, Reading};
+use crate::proof::{Conditions, Conflict, Covered, Reading};
 use crate::source::Span;
 use crate::value::Value;
 
@@ -37,7 +37,14 @@ impl Context<'_> {
     /// Reports a condition that no value makes true. Whether it did.
     pub(crate) fn prove_possible(&mut self, scope: &Scope, condition: &Written<'_>) -> bool {
         if is_literal(&condition.when.root) {
-            return false;
+            // Switched off, it would look like a guard, or like a step, and be none.
+            let off = matches!(condition.when.root, Tree::Constant(Value::Bool(false)));
+            if off {
+                let message = format!("the condition of {} never holds", condition.name);
+                let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, condition.span, message).label("always false");
+                self.report(diagnostic.help("remove what it guards, or write when it holds"));
+            }
+            return off;
         }
         let conflict = Conditions::of(scope, &self.plan.types).conflict(&[&condition.when.root], &[]);
         let Some(conflict) = conflict else { return false };
@@ -45,15 +52,6 @@ impl Context<'_> {
         let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, condition.span, message).label(why(&conflict));
         self.report(diagnostic.help("change one side of it, or remove what it guards"));
         true
-    }
-
-    /// Reports a rule of a policy that is switched off: it would look like a guard and hold nothing.
-    pub(crate) fn prove_acts(&mut self, rule: &Written<'_>) {
-        if matches!(rule.when.root, Tree::Constant(Value::Bool(false))) {
-            let message = format!("the condition of {} never holds", rule.name);
-            let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, rule.span, message).label("always false");
-            self.report(diagnostic.help("remove it, or write when it holds"));
-        }
     }
 
     /// Reports a condition that is true whatever the values are.
@@ -71,14 +69,31 @@ impl Context<'_> {
     /// Conditions of which the first that holds decides.
     pub(crate) fn prove_ladder(&mut self, scope: &Scope, conditions: &[Written<'_>]) {
         let readings = self.readings(scope, conditions);
+        let mut given_up = Vec::new();
         for (place, (condition, reading)) in conditions.iter().zip(&readings).enumerate() {
             if self.prove_possible(scope, condition) {
                 continue;
             }
             let from = place.saturating_sub(MOST_EARLIER);
             let earlier: Vec<_> = conditions.iter().zip(&readings).take(place).skip(from).collect();
-            self.prove_not_shadowed((condition, reading), &earlier, "always decides first");
+            if !self.prove_not_shadowed((condition, reading), &earlier, "always decides first") {
+                given_up.push(condition);
+            }
         }
+        self.report_given_up(&given_up);
+    }
+
+    /// Says where it was not worked out whether a condition can ever decide: once for all of a place, at the first.
+    pub(crate) fn report_given_up(&mut self, conditions: &[&Written<'_>]) {
+        let Some((first, rest)) = conditions.split_first() else { return };
+        let more = match rest.len() {
+            0 => String::new(),
+            1 => ", nor of one more below".to_owned(),
+            count => format!(", nor of {count} more below"),
+        };
+        let message = format!("whether {} can ever decide was not worked out{more}", first.name);
+        let diagnostic = Diagnostic::new(&meaning::NOT_PROVED, first.span, message).label("too many ways before it");
+        self.report(diagnostic.help("nothing is wrong with it for that; with fewer `||` in the conditions before it, it would be known"));
     }
 
     /// Conditions, each read once.
@@ -87,18 +102,18 @@ impl Context<'_> {
         conditions.iter().map(|condition| of.read(&condition.when.root)).collect()
     }
 
-    /// Reports a condition that holds only where an earlier one does, which then decides.
+    /// Reports a condition that holds only where an earlier one does, which then decides. `false` where it takes too long to know.
     pub(crate) fn prove_not_shadowed(
         &mut self,
         (condition, reading): (&Written<'_>, &Reading),
         earlier: &[(&Written<'_>, &Reading)],
         label: &str,
-    ) {
+    ) -> bool {
         let read: Vec<&Reading> = earlier.iter().map(|(_, reading)| *reading).collect();
-        let covering = reading.covered_by(&read);
-        let covering: Vec<&Written<'_>> = covering.iter().filter_map(|place| earlier.get(*place)).map(|(written, _)| *written).collect();
+        let Covered { by, given_up } = reading.covered_by(&read);
+        let covering: Vec<&Written<'_>> = by.iter().filter_map(|place| earlier.get(*place)).map(|(written, _)| *written).collect();
         if covering.is_empty() {
-            return;
+            return !given_up;
         }
         let names: Vec<&str> = covering.iter().map(|earlier| earlier.name.as_str()).collect();
         let message = format!("{} never decides: wherever it holds, {} holds too", condition.name, names.join(" or "));
@@ -107,6 +122,7 @@ impl Context<'_> {
             diagnostic = diagnostic.also(earlier.span, label);
         }
         self.report(diagnostic.help("put the narrower condition first, or change it"));
+        true
     }
 
     /// Requirements of one reflection: each may hold and may fail, and all may hold together.

@@ -72,6 +72,7 @@ impl Context<'_> {
             self.report(diagnostic.label("the same currency").help("write `exchange \"1 USD\" \"0.92 EUR\"`"));
             return;
         }
+        self.known.currencies.extend([one.currency, other.currency]);
         self.plan.project.exchanges.push((one, other));
     }
 
@@ -91,7 +92,11 @@ impl Context<'_> {
 
     /// The name of a declared secret, with or without `(secret)` before it where nothing else may stand.
     pub(crate) fn secret_reference(&mut self, value: &Literal) -> Option<String> {
-        let name = self.text(value, "the name of a secret")?;
+        if value.annotation.is_some() && !is_secret(value) {
+            self.refuse_annotation(value, "this place wants the name of a secret");
+            return None;
+        }
+        let name = self.written_text(value, "the name of a secret")?;
         if self.declared.contains_key(&("secret", name.clone())) {
             return Some(name);
         }
@@ -157,6 +162,8 @@ impl Context<'_> {
             };
             values.extend(read.map(|read| (of.text.clone(), read)));
         }
+        let named = values.iter().filter_map(|(_, value)| if let AccountValue::Plain(value) = value { value.as_str() } else { None });
+        self.known.currencies.extend(named.filter_map(Currency::parse));
         for field in fields.iter().filter(|field| field.default.is_none() && !pairs.iter().any(|(name, _)| name.text == field.name)) {
             let message = format!("the account `{}` lacks `{}`", name.text, field.name);
             let diagnostic = Diagnostic::new(&meaning::MISSING_PARAMETER, node.name.span, message).label(format!("no `{}`", field.name));

@@ -4,6 +4,7 @@ use super::context::{Context, name_of};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
+use crate::literal::shortened;
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::Ty;
@@ -38,9 +39,21 @@ impl Context<'_> {
     pub(crate) fn enum_values(&mut self, node: &Node) -> Vec<String> {
         let mut values: BTreeMap<String, Span> = BTreeMap::new();
         let mut listed = Vec::new();
-        let given: Vec<(String, Span)> =
-            node.arguments.iter().skip(1).filter_map(|value| Some((value.text()?.to_owned(), value.span))).collect();
-        for (value, span) in given {
+        for literal in node.arguments.iter().skip(1) {
+            let (span, text) = (literal.span, self.text(literal, "a value of an enum"));
+            let Some(value) = text else { continue };
+            let message = match value.as_str() {
+                "" => "a value of an enum is empty".to_owned(),
+                text if text.trim() != text || text.chars().any(char::is_control) => {
+                    format!("`{}` begins or ends with a space, or is more than a line", shortened(text))
+                }
+                _ => String::new(),
+            };
+            if !message.is_empty() {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("not a word");
+                self.report(diagnostic.help("write a word, such as `late`, or leave it out"));
+                continue;
+            }
             if let Some(first) = values.get(&value).copied() {
                 let message = format!("the enum has two values `{value}`");
                 let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, span, message).label("again").also(first, "first here");

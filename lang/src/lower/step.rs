@@ -7,7 +7,7 @@ use super::flow::{FlowDraft, Lowered};
 use super::mixture::Mixture;
 use super::model::{WrittenRoute, WrittenRung};
 use super::prove::Written;
-use crate::ast::Node;
+use crate::ast::{Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Endorsed, Scope};
@@ -151,8 +151,16 @@ impl Context<'_> {
             "let" => {
                 let value = node.argument(1)?.clone();
                 let checked = self.value(&value, &place.scope, None)?;
+                if value.scalar == Scalar::Null {
+                    let diagnostic =
+                        Diagnostic::new(&meaning::WRONG_VALUE, value.span, "a `let` of nothing has no value that anybody could use");
+                    self.report(diagnostic.label("nothing").help("write a value, or remove the step"));
+                }
                 let checked = place.note(checked);
                 self.check_secret_kept(&checked, value.span, "a step's value");
+                if let (Some(step), Some(blamed)) = (place.draft.drafts.get(place.at), checked.blamed().filter(|_| checked.speaks())) {
+                    self.known.through.insert(step.name.clone(), blamed.clone());
+                }
                 let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
             }

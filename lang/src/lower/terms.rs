@@ -114,6 +114,12 @@ impl Context<'_> {
         let mut found = BTreeSet::new();
         for value in node.list("after").into_iter().cloned() {
             let Some(name) = self.text(&value, "a step's name") else { continue };
+            if name_of(node).is_some_and(|own| own.text == name) {
+                let message = format!("`{name}` waits for itself");
+                let diagnostic = Diagnostic::new(&meaning::CYCLE, value.span, message).label("would never begin");
+                self.report(diagnostic.help("name another step, or leave `after` out"));
+                continue;
+            }
             let visible = draft.visible(within);
             match visible.iter().find(|at| draft.drafts.get(**at).is_some_and(|step| step.name == name)) {
                 Some(at) => {

@@ -1,4 +1,4 @@
-//! The time zone of a project, by its name in the IANA database. The database is built in, so that a check reads no disk and says
+//! The time zone of a project or of a clock, by its name in the IANA database. The database is built in, so that a check reads no disk and says
 //! the same on every machine.
 
 use super::context::Context;
@@ -11,14 +11,21 @@ use jiff::tz::TimeZoneDatabase;
 impl Context<'_> {
     /// Takes the zone into the plan, or refuses one that does not exist.
     pub(crate) fn lower_time_zone(&mut self, project: &Node) {
-        let Some(value) = project.setting("time-zone").cloned() else { return };
-        let Some(name) = self.text(&value, "`time-zone`") else { return };
-        let database = TimeZoneDatabase::bundled();
-        if database.get(&name).is_ok() {
+        if let Some(name) = self.time_zone(project) {
             self.plan.project.time_zone = name;
-        } else {
-            self.report(unknown(&database, &name, &value));
         }
+    }
+
+    /// The zone that a node names, if it names one.
+    pub(crate) fn time_zone(&mut self, node: &Node) -> Option<String> {
+        let value = node.setting("time-zone")?.clone();
+        let name = self.text(&value, "`time-zone`")?;
+        let database = TimeZoneDatabase::bundled();
+        if database.get(&name).is_err() {
+            self.report(unknown(&database, &name, &value));
+            return None;
+        }
+        Some(name)
     }
 }
 

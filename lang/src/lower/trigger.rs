@@ -288,27 +288,8 @@ impl Context<'_> {
             Some(cron) => self.cron(&cron),
             None => self.every(node),
         };
-        let time_zone = self.setting_text(node, "time-zone");
+        let time_zone = self.time_zone(node);
         Some(Cause::Schedule { times: times?, catch_up: catch_up?, time_zone })
-    }
-
-    fn cron(&mut self, value: &Literal) -> Option<Times> {
-        let text = self.text(value, "`cron`")?;
-        let bounds = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
-        let parts: Vec<&str> = text.split_whitespace().collect();
-        let number = |text: &str, (least, most): (u32, u32)| text.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number));
-        let item = |item: &str, bound: (u32, u32)| {
-            let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
-            let ranged = range == "*"
-                || range.split_once('-').map_or_else(|| number(range, bound), |(from, to)| number(from, bound) && number(to, bound));
-            ranged && step.is_none_or(|step| number(step, (1, bound.1.max(1))))
-        };
-        if parts.len() == 5 && parts.iter().zip(bounds).all(|(part, bound)| part.split(',').all(|one| item(one, bound))) {
-            return Some(Times::Cron(text));
-        }
-        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{text}` cannot be read as a cron line"));
-        self.report(diagnostic.label("not five fields").help("minute, hour, day, month, weekday: \"30 8 * * 1-5\""));
-        None
     }
 
     fn every(&mut self, node: &Node) -> Option<Times> {

@@ -7,10 +7,12 @@ use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
+use crate::expr::Tree;
 use crate::plan::{OnTimeout, StepKind, Until, Wait};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
+use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Context<'_> {
@@ -43,6 +45,12 @@ impl Context<'_> {
         if checked.marks.untrusted {
             let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, "text from outside chooses how long this waits");
             self.report(diagnostic.label("derived from outside text").help("bound it with `between(x, lo, hi)`"));
+        }
+        if let Tree::Constant(Value::Duration(micros)) = checked.expr.root
+            && micros <= 0
+        {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`for` must be longer than nothing");
+            self.report(diagnostic.label("no time at all").help("write a span such as \"4h\" or \"30d\", or remove the step"));
         }
         let until = make(place.note(checked).expr);
         Some((StepKind::Wait(Box::new(Wait { until, on_timeout: None })), Ty::Object(Vec::new()), Marks::default()))

@@ -106,7 +106,6 @@ impl Context<'_> {
                 place.steer(&checked, when.span);
                 let written = Written { name: "the stage".to_owned(), span: when.span, when: &checked.expr };
                 self.prove_possible(&place.scope, &written);
-                self.prove_acts(&written);
                 Some(place.note(checked).expr)
             }
             None => None,
@@ -225,9 +224,23 @@ impl Context<'_> {
             let span = given::place(call, name);
             let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
-            let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
+            let mut diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
+            for (path, at) in self.came_through(checked) {
+                diagnostic = diagnostic.also(at, format!("`{path}` comes in here"));
+            }
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
         }
+    }
+
+    /// The steps through which outside text came into a value, the last first; the way is no longer than there are steps.
+    fn came_through(&self, checked: &Checked) -> Vec<(String, Span)> {
+        let mut way: Vec<(String, Span)> = Vec::new();
+        let mut next = checked.blamed();
+        while let Some((path, _)) = next {
+            next = self.known.through.get(path.split('.').next().unwrap_or(path)).filter(|found| !way.contains(found));
+            way.extend(next.cloned());
+        }
+        way
     }
 
     pub(crate) fn lower_ask(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

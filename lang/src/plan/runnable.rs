@@ -23,12 +23,30 @@ impl Plan {
     #[must_use]
     pub fn not_runnable(&self, flow: &Flow) -> Vec<Lacking> {
         let mut found = BTreeSet::new();
+        // Each flow that it starts once, however many ways lead there.
+        let mut named = BTreeSet::from([flow.name.as_str()]);
+        let mut open = vec![flow];
+        while let Some(flow) = open.pop() {
+            self.add_lacking(flow, &mut found);
+            for step in flow.steps.iter().chain(&flow.terms.on_failure) {
+                if let StepKind::Begin(begin) = &step.kind
+                    && named.insert(&begin.flow)
+                {
+                    open.extend(self.flows.get(&begin.flow).map(|flow| &**flow));
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// What a flow lacks itself.
+    fn add_lacking(&self, flow: &Flow, found: &mut BTreeSet<Lacking>) {
         let mut add = |place: String, what: &str| {
             found.insert(Lacking { place, what: what.to_owned() });
         };
         let own = format!("flow:{}", flow.name);
         if flow.terms.place.is_some() {
-            add(own.clone(), "`place`");
+            add(own, "`place`");
         }
         if !self.project.exchanges.is_empty() {
             add("project".to_owned(), "`exchange`");
@@ -37,13 +55,7 @@ impl Plan {
             for what in self.lacks(step) {
                 add(format!("flow:{}.{}", flow.name, step.name), &what);
             }
-            // Flows that call each other in a circle are refused by the compiler.
-            if let StepKind::Begin(begin) = &step.kind {
-                let begun = self.flows.get(&begin.flow).map(|flow| self.not_runnable(flow)).unwrap_or_default();
-                begun.into_iter().for_each(|lacking| add(lacking.place, &lacking.what));
-            }
         }
-        found.into_iter().collect()
     }
 
     fn lacks(&self, step: &Step) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! A condition as a formula: what must hold of which path for it to be true, or to be false. Negations are pushed to the leaves.
 
 use super::set::{Point, Relation, Set};
-use crate::expr::{Comparison, Scope, Tree};
+use crate::expr::{Comparison, Expr, Scope, Tree};
 use crate::ty::{Ty, TypeTable};
-use crate::value::Value;
+use crate::value::{Record, Value};
 use std::sync::Arc;
 
 /// What must hold.
@@ -15,7 +15,12 @@ pub(super) enum Formula {
     All(Vec<Formula>),
     /// One of these.
     Any(Vec<Formula>),
+    /// More than is read.
+    Unread,
 }
+
+/// Parts of a condition above which it is not read: each `? :` doubles what stands before its question mark.
+const MOST_PARTS: usize = 8_192;
 
 /// Of what something is said.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,34 +36,54 @@ pub(super) struct Subject {
 /// An error of one side of `&&` and `||` may be absorbed by the other. That adds no way to be true or false but those
 /// written here, so nothing more is claimed than what is certain.
 pub(super) fn of(tree: &Tree, holds: bool, scope: &Scope, types: &TypeTable) -> Formula {
-    let part = |tree: &Tree, holds| of(tree, holds, scope, types);
-    match tree {
-        Tree::Constant(Value::Bool(truth)) => {
-            if *truth == holds {
-                Formula::All(Vec::new())
-            } else {
-                Formula::Any(Vec::new())
-            }
+    let mut reader = Reader { scope, types, left: MOST_PARTS };
+    let formula = reader.part(tree, holds);
+    if reader.left == 0 { Formula::Unread } else { formula }
+}
+
+struct Reader<'a> {
+    scope: &'a Scope,
+    types: &'a TypeTable,
+    /// Parts that may still be read.
+    left: usize,
+}
+
+impl Reader<'_> {
+    fn part(&mut self, tree: &Tree, holds: bool) -> Formula {
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return Formula::Unread;
         }
-        Tree::Not(inner) => part(inner, !holds),
-        Tree::And(one, two) | Tree::Or(one, two) => {
-            let both = vec![part(one, holds), part(two, holds)];
-            if matches!(tree, Tree::And(..)) == holds { Formula::All(both) } else { Formula::Any(both) }
-        }
-        Tree::Choose(condition, yes, no) => Formula::Any(vec![
-            Formula::All(vec![part(condition, true), part(yes, holds)]),
-            Formula::All(vec![part(condition, false), part(no, holds)]),
-        ]),
-        Tree::Compare(comparison, one, two) => compared(tree, *comparison, one, two, holds, scope, types),
-        Tree::In(item, list) => match list.as_ref() {
-            Tree::Constant(Value::List(values)) => {
-                let each =
-                    values.iter().map(|value| compared(tree, Comparison::Equal, item, &Tree::Constant(value.clone()), holds, scope, types));
-                if holds { Formula::Any(each.collect()) } else { Formula::All(each.collect()) }
+        let Self { scope, types, .. } = *self;
+        match tree {
+            Tree::Constant(Value::Bool(truth)) => {
+                if *truth == holds {
+                    Formula::All(Vec::new())
+                } else {
+                    Formula::Any(Vec::new())
+                }
             }
+            Tree::Not(inner) => self.part(inner, !holds),
+            Tree::And(one, two) | Tree::Or(one, two) => {
+                let both = vec![self.part(one, holds), self.part(two, holds)];
+                if matches!(tree, Tree::And(..)) == holds { Formula::All(both) } else { Formula::Any(both) }
+            }
+            Tree::Choose(condition, yes, no) => Formula::Any(vec![
+                Formula::All(vec![self.part(condition, true), self.part(yes, holds)]),
+                Formula::All(vec![self.part(condition, false), self.part(no, holds)]),
+            ]),
+            Tree::Compare(comparison, one, two) => compared(tree, *comparison, one, two, holds, scope, types),
+            Tree::In(item, list) => match list.as_ref() {
+                Tree::Constant(Value::List(values)) => {
+                    let each = values
+                        .iter()
+                        .map(|value| compared(tree, Comparison::Equal, item, &Tree::Constant(value.clone()), holds, scope, types));
+                    if holds { Formula::Any(each.collect()) } else { Formula::All(each.collect()) }
+                }
+                _ => truth(tree, holds),
+            },
             _ => truth(tree, holds),
-        },
-        _ => truth(tree, holds),
+        }
     }
 }
 
@@ -87,7 +112,12 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
     let relation = if holds { relation(comparison) } else { relation(comparison).inverted() };
     let is_equality = matches!(comparison, Comparison::Equal | Comparison::Different);
     match (bare(one), bare(two)) {
-        (Tree::Constant(_), Tree::Constant(_)) => truth(whole, holds),
+        // What is the same in every run is known.
+        (Tree::Constant(_), Tree::Constant(_)) => match constant(whole) {
+            Some(truth) if truth == holds => Formula::All(Vec::new()),
+            Some(_) => Formula::Any(Vec::new()),
+            None => truth(whole, holds),
+        },
         (Tree::Constant(constant), other) => with_constant(other, constant, relation.turned(), is_equality, scope, types),
         (other, Tree::Constant(constant)) => with_constant(other, constant, relation, is_equality, scope, types),
         (one, two) => {
@@ -105,6 +135,15 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
         }
     }
     .and_whole_truth(whole, holds)
+}
+
+/// What a comparison of two constants comes to.
+fn constant(tree: &Tree) -> Option<bool> {
+    let expr = Expr { source: String::new(), ty: Ty::Bool, root: tree.clone() };
+    match expr.evaluate(&Record::default()) {
+        Ok(Value::Bool(truth)) => Some(truth),
+        _ => None,
+    }
 }
 
 fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: bool, scope: &Scope, types: &TypeTable) -> Formula {
@@ -147,6 +186,7 @@ impl Formula {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Fact(..) => 1,
+            Self::Unread => MOST_PARTS,
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::size).sum(),
         }
     }

@@ -1,80 +1,199 @@
-//! Whether formulas can hold together: facts narrow what each subject may be, and alternatives are tried one by one.
+//! Whether formulas can hold together: facts narrow what each subject may be, alternatives of which one is left are facts, and those of
+//! which more are left are tried one by one, the fewest first.
 
 use super::Conflict;
-use super::formula::{Formula, Subject};
+use super::formula::Formula;
 use super::set::Set;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Alternatives that are tried before the question is given up.
-const MOST_TRIES: u32 = 2048;
+/// What may be looked at for one question before it is given up, in facts and alternatives. Rules as people write them take some hundreds;
+/// sixty-four of which each may hold in three ways, some thousands.
+pub(super) const MOST_WORK: u32 = 30_000;
 /// Facts above which the question is not asked.
 const MOST_FACTS: usize = 1024;
 
-struct Search {
-    tries: u32,
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// They exclude each other.
+    Conflict(Conflict),
+    /// They may hold together.
+    May,
+    /// It takes too long to know.
+    GivenUp,
+}
+
+/// A formula whose subjects are numbers.
+enum Part<'f> {
+    Fact(usize, &'f Set),
+    All(Vec<Part<'f>>),
+    Any(Vec<Part<'f>>),
+}
+
+/// Alternatives, and which of them are left.
+type Alternatives<'p, 'f> = Vec<&'p Part<'f>>;
+
+struct Search<'f> {
+    /// The path of each subject, for people.
+    paths: Vec<&'f str>,
+    /// What each subject may still be; nothing where it may be anything.
+    known: Vec<Option<Cow<'f, Set>>>,
+    /// What was narrowed, and what it was before.
+    trail: Vec<(usize, Option<Cow<'f, Set>>)>,
+    work: u32,
     /// The first subject of which nothing was left.
-    about: Option<String>,
+    about: Option<usize>,
 }
 
-/// Why these cannot hold together; `None` where they may, or where it takes too long to know. The last narrow first.
-pub(super) fn conflict(formulas: Vec<&Formula>) -> Option<Conflict> {
+/// Whether these can hold together; `work` is how much may be spent on it, and becomes what is left. The last narrow first.
+pub(super) fn ask(formulas: &[&Formula], work: &mut u32) -> Answer {
     if formulas.iter().map(|formula| formula.size()).sum::<usize>() > MOST_FACTS {
-        return None;
+        return Answer::GivenUp;
     }
-    let mut search = Search { tries: MOST_TRIES, about: None };
-    let may = search.may_hold(formulas, BTreeMap::new());
-    (!may).then(|| Conflict { about: search.about.unwrap_or_default() })
+    let mut numbers = BTreeMap::new();
+    let mut search = Search { paths: Vec::new(), known: Vec::new(), trail: Vec::new(), work: (*work).min(MOST_WORK), about: None };
+    let granted = search.work;
+    let parts: Vec<Part<'_>> = formulas.iter().map(|formula| search.number(formula, &mut numbers)).collect();
+    let may = search.may_hold(parts.iter().collect());
+    *work = work.saturating_sub(granted.saturating_sub(search.work));
+    match may {
+        false => {
+            let about = search.about.and_then(|at| search.paths.get(at)).map_or_else(String::new, |path| (*path).to_owned());
+            Answer::Conflict(Conflict { about })
+        }
+        true if search.work == 0 => Answer::GivenUp,
+        true => Answer::May,
+    }
 }
 
-impl Search {
-    fn may_hold<'f>(&mut self, mut pending: Vec<&'f Formula>, mut known: BTreeMap<&'f str, Cow<'f, Set>>) -> bool {
-        if self.tries == 0 {
-            return true;
-        }
-        self.tries -= 1;
-        let mut alternatives: Vec<&Formula> = Vec::new();
-        let mut next: &[Formula] = &[];
-        while let Some(formula) = pending.pop() {
-            match formula {
-                Formula::All(parts) => pending.extend(parts),
-                Formula::Any(parts) if parts.is_empty() => return false,
-                Formula::Any(parts) if parts.len() == 1 => pending.extend(parts),
-                Formula::Any(parts) => {
-                    alternatives.push(formula);
-                    next = parts;
+impl<'f> Search<'f> {
+    fn number(&mut self, formula: &'f Formula, numbers: &mut BTreeMap<&'f str, usize>) -> Part<'f> {
+        match formula {
+            Formula::Fact(subject, set) => {
+                let next = self.paths.len();
+                let at = *numbers.entry(subject.key.as_str()).or_insert(next);
+                if at == next {
+                    self.paths.push(&subject.path);
+                    self.known.push(None);
                 }
-                Formula::Fact(subject, set) => {
-                    if !self.narrow(&mut known, subject, set) {
-                        return false;
+                Part::Fact(at, set)
+            }
+            // Of what is not read nothing was asked.
+            Formula::Unread => Part::All(Vec::new()),
+            Formula::All(parts) => Part::All(parts.iter().map(|part| self.number(part, numbers)).collect()),
+            Formula::Any(parts) => Part::Any(parts.iter().map(|part| self.number(part, numbers)).collect()),
+        }
+    }
+
+    /// Whether all of these may hold with what is known. Without work left they may.
+    fn may_hold<'p>(&mut self, mut pending: Vec<&'p Part<'f>>) -> bool {
+        let mut alternatives: Alternatives<'p, 'f> = Vec::new();
+        let tried: Alternatives<'p, 'f> = loop {
+            while let Some(part) = pending.pop() {
+                match part {
+                    Part::All(parts) => pending.extend(parts),
+                    Part::Any(_) => alternatives.push(part),
+                    Part::Fact(subject, set) => {
+                        if !self.narrow(*subject, set) {
+                            return false;
+                        }
                     }
                 }
             }
-        }
-        if alternatives.pop().is_none() {
-            return true;
-        }
-        next.iter().any(|part| {
-            let mut pending = alternatives.clone();
+            let Some(left) = self.fewest(&mut alternatives) else { return true };
+            match left.as_slice() {
+                _ if self.work == 0 => return true,
+                [] => return false,
+                [only] => pending.push(only),
+                _ => break left,
+            }
+        };
+        tried.into_iter().any(|part| {
+            let before = self.trail.len();
+            let mut pending: Vec<&Part<'f>> = alternatives.iter().rev().copied().collect();
             pending.push(part);
-            self.may_hold(pending, known.clone())
+            let may = self.may_hold(pending);
+            self.undo(before);
+            may
         })
     }
 
+    /// Takes out the alternatives of which the fewest are left, the last of several, and gives those; `None` where there are none.
+    fn fewest<'p>(&mut self, alternatives: &mut Alternatives<'p, 'f>) -> Option<Alternatives<'p, 'f>> {
+        let mut found: Option<(usize, Alternatives<'p, 'f>)> = None;
+        for (at, part) in alternatives.iter().enumerate().rev() {
+            let Part::Any(parts) = part else { continue };
+            self.work = self.work.saturating_sub(1);
+            let left: Alternatives<'p, 'f> = parts.iter().filter(|part| self.fits(part)).collect();
+            let better = found.as_ref().is_none_or(|(_, before)| left.len() < before.len());
+            let certain = left.len() < 2;
+            if better {
+                found = Some((at, left));
+            }
+            if certain {
+                break;
+            }
+        }
+        let (at, left) = found?;
+        alternatives.remove(at);
+        Some(left)
+    }
+
+    /// Whether a part may hold with what is known, each of its facts looked at alone.
+    fn fits(&mut self, part: &Part<'f>) -> bool {
+        match part {
+            Part::All(parts) => parts.iter().all(|part| self.fits(part)),
+            Part::Any(parts) => parts.iter().any(|part| self.fits(part)),
+            Part::Fact(subject, set) => {
+                let left = match self.known.get(*subject).and_then(Option::as_ref) {
+                    Some(before) => {
+                        self.work = self.work.saturating_sub(1);
+                        before.with(set).is_none_or(|both| !both.is_empty())
+                    }
+                    None => !set.is_empty(),
+                };
+                if !left {
+                    self.emptied(*subject);
+                }
+                left
+            }
+        }
+    }
+
     /// Whether anything is left of the subject.
-    fn narrow<'f>(&mut self, known: &mut BTreeMap<&'f str, Cow<'f, Set>>, subject: &'f Subject, set: &'f Set) -> bool {
-        let left = match known.get(subject.key.as_str()) {
+    fn narrow(&mut self, subject: usize, set: &'f Set) -> bool {
+        self.work = self.work.saturating_sub(1);
+        let Some(slot) = self.known.get_mut(subject) else { return true };
+        let left = match slot {
             // Facts of two kinds about one subject: nothing follows from the second.
-            Some(before) => before.with(set).map_or_else(|| before.clone(), Cow::Owned),
+            Some(before) => match before.with(set) {
+                Some(both) => Cow::Owned(both),
+                None => return true,
+            },
             None => Cow::Borrowed(set),
         };
         if left.is_empty() {
-            if self.about.as_ref().is_none_or(String::is_empty) {
-                self.about = Some(subject.path.clone());
-            }
+            self.emptied(subject);
             return false;
         }
-        known.insert(&subject.key, left);
+        let before = slot.replace(left);
+        self.trail.push((subject, before));
         true
+    }
+
+    fn emptied(&mut self, subject: usize) {
+        let named = |at: usize| self.paths.get(at).is_some_and(|path| !path.is_empty());
+        if self.about.is_none_or(|about| !named(about)) {
+            self.about = Some(subject);
+        }
+    }
+
+    fn undo(&mut self, length: usize) {
+        for (subject, before) in self.trail.drain(length..).rev() {
+            if let Some(slot) = self.known.get_mut(subject) {
+                *slot = before;
+            }
+        }
     }
 }

@@ -131,3 +131,50 @@ fn a_condition_that_is_too_large_is_given_up_in_bounded_time() {
     let parts: Vec<String> = (0..60).map(|n| format!("(r.n * {n} == 1 || r.m * {n} == 2)")).collect();
     assert!(!never(&[&parts.join(" && ")]));
 }
+
+/// So many pigeons in so many holes, as rules: each says that a pigeon is nowhere, or that two are in one hole. One of them always holds.
+fn pigeons(count: usize, holes: usize) -> Vec<String> {
+    let in_hole = |pigeon: usize, hole: usize| format!("r.text.contains('{pigeon} in {hole}')");
+    let mut rules = Vec::new();
+    for pigeon in 0..count {
+        rules.push((0..holes).map(|hole| format!("!{}", in_hole(pigeon, hole))).collect::<Vec<_>>().join(" && "));
+        for other in 0..pigeon {
+            rules.extend((0..holes).map(|hole| format!("{} && {}", in_hole(pigeon, hole), in_hole(other, hole))));
+        }
+    }
+    rules
+}
+
+/// Whether these rules leave something to one that always holds: `None` where the question is given up.
+fn leave_something(rules: &[String]) -> Option<bool> {
+    let (scope, types) = (scope(), types());
+    let conditions = Conditions::of(&scope, &types);
+    let read: Vec<_> = rules.iter().map(|rule| conditions.read(&expr(rule).root)).collect();
+    let covered = conditions.read(&expr("true").root).covered_by(&read.iter().collect::<Vec<_>>());
+    (!covered.given_up).then_some(covered.by.is_empty())
+}
+
+#[test]
+fn what_would_take_a_search_through_everything_is_given_up_and_said_to_be() {
+    assert_eq!(leave_something(&pigeons(4, 3)), Some(false));
+    assert_eq!(leave_something(&pigeons(4, 4)), Some(true));
+    assert_eq!(leave_something(&pigeons(8, 7)), None);
+    // Sixty-four rules of which each can fail in two ways are no search: what is left is seen at once.
+    let many: Vec<String> =
+        (0..64).map(|at| format!("r.text.contains('a{at}') && r.n > {at} || r.text.contains('b{}') && r.m < -{at}", at % 7)).collect();
+    assert_eq!(leave_something(&many), Some(true));
+}
+
+#[test]
+fn a_choice_in_the_question_of_a_choice_is_read_as_far_as_it_has_a_size() {
+    let chained = (0..20).fold("r.flag".to_owned(), |text, at| format!("({text} ? r.n > {at} : r.m > {at})"));
+    assert!(!never(&[&chained, &format!("!({chained})")]));
+    assert_eq!(leave_something(&[chained]), None);
+}
+
+#[test]
+fn constants_compare_as_they_are() {
+    assert!(never(&["1 > 2"]) && never(&["r.n > 1 && 'a' == 'b'"]) && !never(&["1 < 2"]) && !never(&["r.n > 1 || 1 > 2"]));
+    // What never holds takes nothing from another.
+    assert_eq!(covered("r.n > 1", &["1 > 2"]), Vec::<usize>::new());
+}

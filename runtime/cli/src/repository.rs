@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tradewind_lang::code::run;
-use tradewind_lang::compile::{self, Compiled, Decoded};
+use tradewind_lang::compile::{self, Compiled, Decoded, LOCK};
 
 /// The manifest's name; the folder that holds it is the repository's root.
 pub(crate) const MANIFEST: &str = "tradewind.kdl";
@@ -140,9 +140,11 @@ impl Repository {
 
     /// The text of a file of the repository; a link out of it leads nowhere.
     pub(crate) fn file(&self, path: &str) -> Option<String> {
-        let path = fs::canonicalize(self.root.join(path)).ok()?;
+        let place = fs::canonicalize(self.root.join(path)).ok()?;
         // A pipe or a device would be waited for.
-        (path.starts_with(&self.root) && path.is_file()).then(|| fs::read_to_string(path).ok()).flatten()
+        let bytes = (place.starts_with(&self.root) && place.is_file()).then(|| fs::read(place).ok()).flatten()?;
+        // A lock file that is no text is a mistake, not one that was never written.
+        if path == LOCK { Some(String::from_utf8_lossy(&bytes).into_owned()) } else { String::from_utf8(bytes).ok() }
     }
 }
 

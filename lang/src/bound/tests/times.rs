@@ -134,6 +134,21 @@ fn waits_are_as_long_as_their_expressions_say() {
 }
 
 #[test]
+fn a_wait_until_a_fixed_instant_ends_there() {
+    let told = |how: &str| {
+        let time = bound(&format!("wait \"a\" {how}")).time;
+        (time.open.len(), time.fixed.iter().map(|fixed| fixed.why.clone()).collect::<Vec<_>>(), time.declared.micros)
+    };
+    assert_eq!(told(r#"until="2026-12-24T00:00:00Z""#), (0, vec!["waits until `2026-12-24T00:00:00Z`".to_owned()], 0));
+    assert_eq!(told(r#"until="=timestamp('2026-12-24T00:00:00Z')""#).0, 0);
+    assert_eq!(told(r#"until="=least(input.due, timestamp('2026-12-24T00:00:00Z') + duration('1h'))""#).0, 0);
+    assert_eq!(told(r#"until="=between(input.due, run.now, timestamp('2026-12-24T00:00:00Z'))""#).0, 0);
+    assert_eq!(told(r#"until="=greatest(input.due, timestamp('2026-12-24T00:00:00Z'))""#).0, 1);
+    let act = bound(r#"act "a" not-before="2020-01-01T00:00:00Z" { call "shop.order.tag" id="=input.id" }"#).time;
+    assert_eq!((act.open.len(), act.fixed.len(), act.declared.micros), (0, 1, 0));
+}
+
+#[test]
 fn an_act_that_is_held_back_waits_first() {
     let act = r#"act "a" not-before="=run.now + duration('2h')" { call "shop.order.tag" id="=input.id" }"#;
     let time = bound(act).time;

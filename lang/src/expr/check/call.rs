@@ -316,7 +316,10 @@ impl Checker<'_> {
     fn pattern(&mut self, pattern: Option<&Tree>, range: Range) -> Option<Pattern> {
         let Some(Tree::Constant(Value::String(text))) = pattern else { return None };
         let compiled = Pattern::parse(text);
-        if compiled.is_none() {
+        if compiled.is_none() && Pattern::is_too_large(text) {
+            let message = format!("`{}` is too large a regular expression", crate::literal::shortened(text));
+            self.report(&codes::PATTERN, range, message).help = Some("repeat less often: a count in a count multiplies".to_owned());
+        } else if compiled.is_none() {
             let message = format!("`{}` is no regular expression", crate::literal::shortened(text));
             self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
         }

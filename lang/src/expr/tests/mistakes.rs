@@ -22,6 +22,16 @@ const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("(order.id == 'x' ? order.paid : round(order.paid * settings.pad)) > '1 USD'", &[("TW0203", "pad")]),
     ("sise(found) > 0", &[("TW0204", "sise")]),
     ("name.startWith('a')", &[("TW0204", "startWith")]),
+    // A constant that makes it fail, whatever the rest is; and the fraction of what has no value is not worth a word.
+    ("size(order.id) / 0 > 1", &[("TW0208", "size(order.id) / 0")]),
+    ("size(order.id) % 0 > 1", &[("TW0208", "size(order.id) % 0")]),
+    ("order.paid / 0 > '1 USD'", &[("TW0208", "order.paid / 0")]),
+    ("order.id.charAt(-1) == 'a'", &[("TW0208", "order.id.charAt(-1)")]),
+    ("ending(order.paid, 'abc') > '1 USD'", &[("TW0208", "ending(order.paid, 'abc')")]),
+    ("order.shipped_at.getFullYear('America/Chicgo') > 1", &[("TW0208", "order.shipped_at.getFullYear('America/Chicgo')")]),
+    ("order.shipped_at.getHours('+25:00') > 1", &[("TW0208", "order.shipped_at.getHours('+25:00')")]),
+    ("order.shipped_at.getHours('America/Chicago') + order.shipped_at.getHours('+02:00') > 1 && order.id.charAt(0) != 'x'", &[]),
+    ("double(size(order.id)) / 0.0 > 1.0 && ending(order.paid, '0.99') > '1 USD'", &[]),
     ("order.paid > 100", &[("TW0206", "order.paid > 100")]),
     ("order.paid > '100 dollars'", &[("TW0208", "'100 dollars'")]),
     ("order.shipped_at > 'yesterday'", &[("TW0208", "'yesterday'")]),
@@ -292,4 +302,12 @@ fn random_text_never_panics() {
         }
     }
     assert!(accepted > 0, "the pieces never made an expression");
+}
+
+#[test]
+fn a_pattern_that_is_too_large_is_not_said_to_be_badly_escaped() {
+    let (_, literal) = written("order.id.matches('(a{1000}){1000}')");
+    let (_, found) = check("order.id.matches('(a{1000}){1000}')", &literal, 1, &scope(), &types(), None);
+    let [found] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((found.code.id, found.message.as_str()), ("TW0215", "`(a{1000}){1000}` is too large a regular expression"));
 }

@@ -107,8 +107,6 @@ fn what_only_a_run_can_meet_is_an_error_with_a_sentence() {
     for (text, sentence) in [
         ("1 / (status - 503)", "division by zero"),
         ("1 % (status - 503)", "division by zero"),
-        ("order.paid / 0", "division by zero"),
-        ("order.paid / '0 USD'", "division by zero"),
         ("9223372036854775807 + status", "a number is beyond its range"),
         ("-9223372036854775808 / (status - 504)", "a number is beyond its range"),
         ("-(status - 503 - 9223372036854775807 - 1)", "a number is beyond its range"),
@@ -118,7 +116,6 @@ fn what_only_a_run_can_meet_is_an_error_with_a_sentence() {
         ("order.paid + '1 EUR'", "261.96 USD and 1.00 EUR are of different currencies"),
         ("order.paid == '261.96 EUR'", "261.96 USD and 261.96 EUR are of different currencies"),
         ("found[5]", "there is no item 5 in a list of 1"),
-        ("found[-1]", "there is no item -1 in a list of 1"),
         ("{'a': 1}[name]", "there is no `Ada` in the map"),
         ("body.missing.x", "`body.missing` has no value"),
         ("int(name)", "`Ada` is no int"),

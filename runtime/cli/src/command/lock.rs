@@ -6,8 +6,7 @@ use crate::output::say;
 use crate::render;
 use crate::repository::Repository;
 use tradewind_lang::code::run as code;
-
-const FILE: &str = "tradewind.lock";
+use tradewind_lang::compile::LOCK as FILE;
 
 pub(crate) fn run(place: &Place) -> Outcome {
     let repository = Repository::open(place)?;
