@@ -337,7 +337,7 @@ fn check_settings(name: &str, rule: &Rule, node: &Node, found: &mut Vec<Diagnost
     let as_children = node.children.iter().filter(is_setting).map(|child| (&child.name, true));
     for (setting, is_child) in node.properties.iter().map(|property| (&property.name, false)).chain(as_children) {
         if !is_child && !rule.free_settings && !known.contains(&setting.text.as_str()) {
-            let as_child = rule.children.iter().any(|child| *child == setting.text);
+            let as_child = rule.children.contains(&setting.text);
             let diagnostic = unknown_setting(&setting.text, setting.span, name, &known);
             let help = format!("`{}` is a child here: write it in a block, as `{name} … {{ {} … }}`", setting.text, setting.text);
             found.push(if as_child { Diagnostic { fixes: Vec::new(), ..diagnostic }.help(help) } else { diagnostic });

@@ -138,8 +138,8 @@ fn lived() -> Stage {
     // One approved with edits, one denied with a reason, one still open.
     let item = |customer: &str, id: &str| {
         let listed = stage.run(["approvals", "--format", "json"]).exits(0).json();
-        let items = listed["approvals"].as_array().unwrap().iter().filter(|item| item["request"]["message_id"] == id);
-        let item = items.cloned().next().unwrap_or_else(|| panic!("nothing waits for {id} of {customer}: {listed}"));
+        let mut items = listed["approvals"].as_array().unwrap().iter().filter(|item| item["request"]["message_id"] == id);
+        let item = items.next().cloned().unwrap_or_else(|| panic!("nothing waits for {id} of {customer}: {listed}"));
         waiting(&serde_json::json!({ "approvals": [item] }), "reply")
     };
     let edited = format!("body={}", canary(11));

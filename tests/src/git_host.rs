@@ -134,7 +134,10 @@ impl GitHost {
             ("POST", Some("statuses"), Some(commit), None) => {
                 let mut status: Json = serde_json::from_slice(&request.body).unwrap_or_default();
                 let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-                status["created_at"] = json!(tradewind_lang::literal::timestamp_text(i64::try_from(micros).unwrap_or(0)));
+                let at = tradewind_lang::literal::timestamp_text(i64::try_from(micros).unwrap_or(0));
+                if let Some(fields) = status.as_object_mut() {
+                    fields.insert("created_at".to_owned(), json!(at));
+                }
                 self.known().statuses.push((commit.to_owned(), status.clone()));
                 (201, status)
             }
@@ -166,12 +169,17 @@ impl GitHost {
             .stdout(Stdio::piped())
             .spawn()
             .expect("git runs");
-        let (mut asking, answering) = (child.stdin.take()?, child.stdout.take()?);
+        let (Some(mut asking), Some(answering)) = (child.stdin.take(), child.stdout.take()) else {
+            let _ = child.wait();
+            return None;
+        };
         let body = request.body.clone();
         let writing = std::thread::spawn(move || asking.write_all(&body));
         let mut answer = Vec::new();
-        BufReader::new(answering).read_to_end(&mut answer).ok()?;
+        let read = BufReader::new(answering).read_to_end(&mut answer);
+        // The system wants to be asked how it ended, whatever was read.
         let _ = (writing.join(), child.wait());
+        read.ok()?;
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
         let (head, body) = answer.split_at(end);
         let head = String::from_utf8_lossy(head).into_owned();

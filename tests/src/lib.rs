@@ -3,7 +3,7 @@
 //! It holds no test, links neither the store nor the engine, and only harnesses import it.
 
 pub mod fits;
-#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+#[expect(clippy::expect_used, reason = "a harness fails by panicking")]
 pub mod git_host;
 pub mod markdown;
 pub mod meaning;
@@ -17,7 +17,7 @@ pub mod serving;
 pub mod stage;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod twin;
-#[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+#[expect(clippy::expect_used, reason = "a harness fails by panicking")]
 pub mod upstream;
 
 use std::path::{Path, PathBuf};

@@ -127,7 +127,7 @@ fn ways(plan: &Plan) -> Vec<Way<'_>> {
     let mut found = Vec::new();
     for flow in plan.flows.values() {
         for step in flow.steps.iter().chain(&flow.terms.on_failure) {
-            let way = |to, by| Way { from: &**flow, to, step: &step.name, when: step.when.as_ref(), by };
+            let way = |to, by| Way { from: flow, to, step: &step.name, when: step.when.as_ref(), by };
             match &step.kind {
                 StepKind::Begin(begin) => {
                     found.extend(plan.flows.get(&begin.flow).map(|to| way(&**to, By::Call(&begin.input))));

@@ -86,20 +86,20 @@ pub(crate) const FAILURE: &str = "on-failure.failure";
 
 /// Whether the message of a step's failure may hold words of somebody else: a provider's answer, or what a model wrote.
 fn quotes(kind: &StepKind) -> bool {
-    match kind {
+    !matches!(
+        kind,
         StepKind::Let { .. }
-        | StepKind::Rules { .. }
-        | StepKind::Reflect { .. }
-        | StepKind::Choose { .. }
-        | StepKind::Each(_)
-        | StepKind::Wait(_)
-        | StepKind::Ask { .. }
-        | StepKind::Emit(_)
-        | StepKind::Recall { .. }
-        | StepKind::Remember { .. }
-        | StepKind::Facts(_) => false,
-        _ => true,
-    }
+            | StepKind::Rules { .. }
+            | StepKind::Reflect { .. }
+            | StepKind::Choose { .. }
+            | StepKind::Each(_)
+            | StepKind::Wait(_)
+            | StepKind::Ask { .. }
+            | StepKind::Emit(_)
+            | StepKind::Recall { .. }
+            | StepKind::Remember { .. }
+            | StepKind::Facts(_)
+    )
 }
 
 impl Context<'_> {

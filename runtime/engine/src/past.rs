@@ -298,7 +298,7 @@ mod tests {
         let failed = number % 7 == 3;
         RunSummary {
             id,
-            flow: if number % 2 == 0 { "triage" } else { "price" }.into(),
+            flow: if number.is_multiple_of(2) { "triage" } else { "price" }.into(),
             key: format!("message-{number}").into(),
             status: if failed { RunStatus::Failed } else { RunStatus::Completed },
             started_at: 1_767_225_600_000_000 + number as i64,

@@ -1,5 +1,7 @@
 //! Models behind a network, over a server on this machine that answers by script: both dialects, and every fault we could think of.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

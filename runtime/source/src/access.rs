@@ -7,6 +7,8 @@ use tradewind_lang::plan::{Access, Source};
 
 /// Opens a secret by name.
 pub type OpenSecret = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+/// Where the file of a secret lies, where it is one.
+pub type KeyFile = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What a call of `git` that reaches the repository is given.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Follows a source: fetches, judges the newest commit by what is declared, and lays out the one that may be taken. Each commit is judged
 //! once; what is at work stays until another one is taken.
 
-use crate::access::{Entry, OpenSecret};
+use crate::access::{Entry, KeyFile, OpenSecret};
 use crate::commit::Commit;
 use crate::kept::{self, Active, Kept, Tried};
 use crate::mirror::{Descent, Mirror};
@@ -10,7 +10,6 @@ use crate::statuses::Statuses;
 use crate::tree::{self, Unfit};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tradewind_lang::code::{Code, run};
 use tradewind_lang::plan::{Digest, Source};
 
@@ -24,7 +23,7 @@ pub struct Place {
     /// Opens secrets by name.
     pub secrets: OpenSecret,
     /// The file of a secret, where it is one.
-    pub key_file: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub key_file: KeyFile,
 }
 
 /// A commit that may be taken.

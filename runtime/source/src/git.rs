@@ -3,7 +3,7 @@
 
 use crate::access::Entry;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
@@ -122,7 +122,7 @@ impl Git {
             (status, out, said)
         };
         let what = arguments.first().copied().unwrap_or_default();
-        let ended: Result<(std::io::Result<ExitStatus>, Result<Vec<u8>, String>, Vec<u8>), String> = tokio::select! {
+        let ended = tokio::select! {
             ended = work => Ok(ended),
             () = tokio::time::sleep(bounds.time) => Err(format!("`git {what}` took longer than {} s", bounds.time.as_secs())),
             size = outgrown(bounds.folder.as_ref()) => Err(format!("`git {what}` brought more than {size} bytes")),

@@ -16,7 +16,7 @@ mod statuses;
 mod teller;
 mod tree;
 
-pub use access::OpenSecret;
+pub use access::{KeyFile, OpenSecret};
 pub use commit::Commit;
 pub use follower::{CURRENT, Follower, News, Place, Refusal, Taken};
 pub use hook::{Bell, genuine, routes};

@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn only_plain_files_of_a_bearable_size_within_the_folder_are_taken() {
-        let files = read_list(b"100644 blob aa     12\ttradewind.kdl\0100755 blob bb 3\tflows/a b.kdl\0").unwrap();
+        let files = read_list(b"100644 blob aa     12\ttradewind.kdl\x00100755 blob bb 3\tflows/a b.kdl\0").unwrap();
         assert_eq!(
             files.iter().map(|file| (file.path.as_str(), file.size)).collect::<Vec<_>>(),
             [("tradewind.kdl", 12), ("flows/a b.kdl", 3)]

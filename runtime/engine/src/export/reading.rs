@@ -214,7 +214,7 @@ impl<R: Read> Reading<R> {
     }
 
     /// A frame's kind, what it holds, and from which byte to which it goes.
-    fn frame(&mut self, part: &str) -> Result<(u8, Vec<u8>, (u64, u64)), Damage> {
+    fn frame(&mut self, part: &str) -> Result<Framed, Damage> {
         let at = self.at;
         let damage = |until: u64, what: String| Damage { from: at, until, part: part.to_owned(), what };
         let mut head = [0; BEFORE as usize];
@@ -243,6 +243,8 @@ impl<R: Read> Reading<R> {
 }
 
 /// What is said of a file that ends too early.
+/// A frame's kind, what it holds, and from which byte to which it goes.
+type Framed = (u8, Vec<u8>, (u64, u64));
 const CUT: &str = "the file ends in it";
 
 fn why(error: &std::io::Error) -> String {

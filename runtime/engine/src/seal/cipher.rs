@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(open(&both, b"here", &sealed).unwrap(), b"anna@example.com");
         assert!(!sealed.windows(4).any(|part| part == b"anna"));
         assert_eq!(open(&both, b"there", &sealed), None);
-        assert_eq!(open(&[one.clone()], b"here", &sealed), None);
+        assert_eq!(open(std::slice::from_ref(&one), b"here", &sealed), None);
         assert_eq!(open(&[two, one], b"here", &sealed), None, "in another order");
         let mut changed = sealed.clone();
         changed[20] ^= 1;

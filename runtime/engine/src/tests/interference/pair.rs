@@ -42,7 +42,7 @@ impl Outside {
             ])
         };
         let place = turn * 16 + 8;
-        let note = if self.text(place).len() % 2 == 0 { Value::Null } else { Value::string(self.text(place + 1)) };
+        let note = if self.text(place).len().is_multiple_of(2) { Value::Null } else { Value::string(self.text(place + 1)) };
         Value::record([
             ("id", Value::string(format!("m{turn}"))),
             ("order_id", Value::string(["o1", "o2"][turn % 2])),

@@ -65,7 +65,7 @@ pub(super) fn shaped(shape: &str, seed: u64) -> Program {
 
 /// A program of any steps.
 fn free(seed: u64) -> Program {
-    let (mut random, mut used, daring) = (Random(seed), Used::new(), seed % 3 == 0);
+    let (mut random, mut used, daring) = (Random(seed), Used::new(), seed.is_multiple_of(3));
     let mut parts = Parts::default();
     let mut main = Draft::of(Flow::Main, daring, &mut random, &mut used);
     let count = 2 + main.below(5);
