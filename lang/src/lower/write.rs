@@ -274,7 +274,7 @@ impl Context<'_> {
     }
 
     fn noted_template(&mut self, value: &Literal, place: &mut Place<'_, '_>) -> Option<crate::template::Template> {
-        let text = self.text(value, "a text")?;
+        let (text, _) = self.file_or_text(value)?;
         let (checked, found) = crate::template::check(&text, value, &place.scope, &self.plan.types);
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         let checked = checked?;

@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 
 struct Inner {
     now: i64,
+    /// What it has shown at most: the time of those whose clocks nobody set back.
+    latest: i64,
     count: u64,
     sleepers: BTreeMap<(i64, u64), oneshot::Sender<()>>,
 }
@@ -19,17 +21,23 @@ pub(super) struct SimulatedClock {
 
 impl SimulatedClock {
     pub(super) fn at(now: i64, activity: Arc<Activity>) -> Self {
-        Self { inner: Mutex::new(Inner { now, count: 0, sleepers: BTreeMap::new() }), activity }
+        Self { inner: Mutex::new(Inner { now, latest: now, count: 0, sleepers: BTreeMap::new() }), activity }
     }
 
     /// Sets it, forwards or backwards.
     pub(super) fn set(&self, now: i64) {
         let mut inner = self.inner.lock().unwrap();
         inner.now = now;
+        inner.latest = inner.latest.max(now);
         while let Some(first) = inner.sleepers.first_entry().filter(|first| first.key().0 <= now) {
             self.activity.note();
             let _ = first.remove().send(());
         }
+    }
+
+    /// The time of others, which never goes back: a clock that was set back here is put right by what passes next.
+    pub(super) fn latest(&self) -> i64 {
+        self.inner.lock().unwrap().latest
     }
 
     /// When the next sleeper that still sleeps is due.

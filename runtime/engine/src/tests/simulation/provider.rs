@@ -41,8 +41,6 @@ struct Inner {
     calm: bool,
     ledger: Vec<Done>,
     stored: BTreeMap<(String, String), Stored>,
-    /// Its own time never goes back: a clock that was set back here is put right by what passes next.
-    time: i64,
     /// While it lasts, everything is answered with 503 or 429.
     storm_until: i64,
 }
@@ -68,8 +66,7 @@ enum Weather {
 
 impl Provider {
     pub(super) fn new(seed: u64, clock: Arc<SimulatedClock>, judge: Arc<Mutex<Judge>>, activity: Arc<Activity>) -> Self {
-        let inner =
-            Inner { random: Random(seed ^ 0x5151), calm: false, ledger: Vec::new(), stored: BTreeMap::new(), time: 0, storm_until: 0 };
+        let inner = Inner { random: Random(seed ^ 0x5151), calm: false, ledger: Vec::new(), stored: BTreeMap::new(), storm_until: 0 };
         Self { inner: Mutex::new(inner), clock, judge, activity }
     }
 
@@ -112,15 +109,10 @@ impl Provider {
         }
     }
 
-    fn time(&self, inner: &mut Inner) -> i64 {
-        inner.time = inner.time.max(self.clock.now());
-        inner.time
-    }
-
     /// What a write does: once for each key that is kept.
     fn write(&self, call: &Call, stored_500: bool) -> CallOutcome {
         let mut inner = self.inner.lock().unwrap();
-        let (now, name) = (self.time(&mut inner), call.operation.name.clone());
+        let (now, name) = (self.clock.latest(), call.operation.name.clone());
         let place = (name.clone(), call.key.clone());
         let has_keys = call.operation.idempotent.is_some();
         inner.stored.retain(|_, stored| now < stored.at + WINDOW);
@@ -154,11 +146,11 @@ impl Provider {
             return CallOutcome::Answered(Value::record(order));
         }
         if call.operation.name == "stock.level" {
-            let is_odd = self.time(&mut self.inner.lock().unwrap()) / SECOND % 4 == 0;
+            let is_odd = self.clock.latest() / SECOND % 4 == 0;
             return CallOutcome::Answered(Value::record([("id", field("id")), ("count", Value::Int(if is_odd { 200 } else { 7 }))]));
         }
         let mut inner = self.inner.lock().unwrap();
-        let (key, now) = (field("key"), self.time(&mut inner));
+        let (key, now) = (field("key"), self.clock.latest());
         let lag = if inner.calm { 0 } else { LAG };
         let found = inner.ledger.iter().find(|done| Some(&*done.key) == key.as_str() && done.at + lag <= now);
         CallOutcome::Answered(Value::list(found.map(|done| done.answer.clone())))
