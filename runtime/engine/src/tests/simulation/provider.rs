@@ -149,7 +149,7 @@ impl Provider {
             let is_odd = self.clock.latest() / SECOND % 4 == 0;
             return CallOutcome::Answered(Value::record([("id", field("id")), ("count", Value::Int(if is_odd { 200 } else { 7 }))]));
         }
-        let mut inner = self.inner.lock().unwrap();
+        let inner = self.inner.lock().unwrap();
         let (key, now) = (field("key"), self.clock.latest());
         let lag = if inner.calm { 0 } else { LAG };
         let found = inner.ledger.iter().find(|done| Some(&*done.key) == key.as_str() && done.at + lag <= now);
