@@ -51,6 +51,19 @@ pub(crate) trait Holds {
     fn state_mut(&mut self) -> &mut RunState;
 }
 
+/// Whoever only folds needs nothing else of a run.
+impl Holds for RunState {
+    fn holding(state: RunState) -> Self {
+        state
+    }
+    fn state(&self) -> &RunState {
+        self
+    }
+    fn state_mut(&mut self) -> &mut RunState {
+        self
+    }
+}
+
 /// Ended runs whose summaries are kept as they are; others are packed.
 const RECENT: usize = 4096;
 

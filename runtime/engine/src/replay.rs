@@ -4,7 +4,7 @@
 
 use crate::approval::Verdict;
 use crate::backoff::Unreached;
-use crate::books::{Books, Entry, Holds};
+use crate::books::{Books, Entry};
 use crate::child::ChildEnd;
 use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, Turn, Wish, decide};
 use crate::event::{Event, EventKind, Outcome, Used};
@@ -56,20 +56,6 @@ impl From<StoreError> for ReplayError {
     }
 }
 
-struct Replayed(RunState);
-
-impl Holds for Replayed {
-    fn holding(state: RunState) -> Self {
-        Self(state)
-    }
-    fn state(&self) -> &RunState {
-        &self.0
-    }
-    fn state_mut(&mut self) -> &mut RunState {
-        &mut self.0
-    }
-}
-
 /// Decides everything in a shard's log again.
 ///
 /// # Errors
@@ -84,7 +70,7 @@ pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, Repl
 /// A log that cannot be read, or the first decision that comes out otherwise.
 pub async fn replay_run(log: &dyn LogStore, shard: u32, run: Option<&str>) -> Result<ReplayReport, ReplayError> {
     let mut reader = Reader::new(log, shard);
-    let mut books: Books<Replayed> = Books::new("".into());
+    let mut books: Books<RunState> = Books::new("".into());
     let mut report = ReplayReport::default();
     loop {
         let segments = reader.page().await?;
@@ -99,7 +85,7 @@ pub async fn replay_run(log: &dyn LogStore, shard: u32, run: Option<&str>) -> Re
 
 /// A run has at most one decision in a segment: it only goes on when its events are durable.
 fn replay_segment(
-    books: &mut Books<Replayed>,
+    books: &mut Books<RunState>,
     events: &[Event],
     wanted: Option<&str>,
     report: &mut ReplayReport,
@@ -118,10 +104,10 @@ fn replay_segment(
         };
         if let EventKind::RunStarted { flow, .. } = &first.kind {
             let state = books.begun(first, run, flow).map_err(StoreError::Damaged)?;
-            books.runs.insert(run.clone(), Entry::Live(Box::new(Replayed(state))));
+            books.runs.insert(run.clone(), Entry::Live(Box::new(state)));
         }
         let frozen = books.frozen.clone();
-        let Some(Replayed(state)) = books.live(run) else {
+        let Some(state) = books.live(run) else {
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
         state.frozen = frozen;

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::anchor::Anchor;
-use crate::books::{Books, Holds};
+use crate::books::Books;
 use crate::checkpoint::{self, Checkpoint};
 use crate::export::{Header, Report, Writing};
 use crate::image::Image;
@@ -56,21 +56,6 @@ pub enum RebuildError {
 impl From<StoreError> for RebuildError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-/// A run that is only folded.
-struct Folded(RunState);
-
-impl Holds for Folded {
-    fn holding(state: RunState) -> Self {
-        Self(state)
-    }
-    fn state(&self) -> &RunState {
-        &self.0
-    }
-    fn state_mut(&mut self) -> &mut RunState {
-        &mut self.0
     }
 }
 
@@ -207,7 +192,7 @@ impl Engine {
     pub async fn rebuild(&self) -> Result<(Vec<u8>, u64), RebuildError> {
         let image = self.take_image().await?;
         let (log, shard) = (&*self.shared.log, self.shared.shard);
-        let mut books: Books<Folded> = Books::new(self.active().tenant.clone());
+        let mut books: Books<RunState> = Books::new(self.active().tenant.clone());
         books.keys = log.keys();
         let mut reader = Reader::new(log, shard);
         recover::fold_until(&mut reader, &mut books, &self.active(), image.events).await?;
