@@ -3,19 +3,20 @@
 
 use super::context::{Context, name_of};
 use super::prove::Written;
+use super::unproved::{Question, Unproved};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{Need, Policy};
-use crate::proof::Conditions;
+use crate::proof::{Answer, Conditions, Covered};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Denials of one operation that are looked at together.
+/// Denials of one operation that are looked at together; where there are more, and these leave something, that is told.
 const MOST_DENIALS: usize = 64;
 
 /// A condition of a policy.
@@ -27,6 +28,15 @@ struct Rule {
     span: Span,
 }
 
+/// What denials take from a rule.
+struct Taken {
+    by: Vec<Rule>,
+    /// Whether they leave it nothing, for any of the operations.
+    everywhere: bool,
+    /// Whether that could not be worked out.
+    open: bool,
+}
+
 impl Rule {
     fn written(&self) -> Written<'_> {
         Written { name: format!("`{}` of the policy `{}`", self.name, self.policy), span: self.span, when: &self.when }
@@ -35,6 +45,12 @@ impl Rule {
 
 fn is_literal(tree: &Tree) -> bool {
     matches!(tree, Tree::Constant(Value::Bool(_)))
+}
+
+/// Whether every effect of an operation meets a policy where these flows, or any, have it.
+fn meets(policy: &Policy, operation: &str, flows: &[String]) -> bool {
+    let wide = policy.flows.is_empty() || !flows.is_empty() && flows.iter().all(|flow| policy.flows.contains(flow));
+    wide && policy.on.iter().any(|on| on == operation)
 }
 
 /// Where a condition stands.
@@ -50,29 +66,32 @@ impl Context<'_> {
         let written: BTreeMap<String, &Node> = written.filter_map(|node| Some((name_of(node)?.text, node))).collect();
         let policies: Vec<Arc<Policy>> = self.plan.policies.values().cloned().collect();
         let operations: BTreeSet<String> = policies.iter().flat_map(|policy| policy.on.iter().cloned()).collect();
-        let mut said = BTreeSet::new();
+        let (mut said, mut open) = (BTreeSet::new(), BTreeMap::new());
         for operation in &operations {
-            self.prove_possible_effect(operation, &policies, &written, &mut said);
+            self.prove_possible_effect(operation, &policies, &written, &mut said, &mut open);
+        }
+        for unproved in open.into_values() {
+            self.report_unproved(unproved);
         }
         for policy in &policies {
             self.prove_rules_across(policy, &policies, &written);
         }
     }
 
-    /// The denials that every effect of an operation meets which a policy of these flows covers.
-    fn denials(&self, operation: &str, flows: &[String], policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) -> Vec<Rule> {
-        let meets = |policy: &&Arc<Policy>| {
-            let wide = policy.flows.is_empty() || !flows.is_empty() && flows.iter().all(|flow| policy.flows.contains(flow));
-            wide && policy.on.iter().any(|on| on == operation)
-        };
+    /// The denials that every effect of an operation meets which a policy of these flows covers, and whether there are more than these.
+    fn denials(&self, operation: &str, flows: &[String], policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) -> (Vec<Rule>, bool) {
         let of = |policy: &Arc<Policy>| -> Vec<Rule> {
             let rule = |deny: &crate::plan::Deny| {
                 let span = place(nodes, &policy.name, "deny", &deny.name, "when")?;
                 Some(Rule { name: format!("deny {}", deny.name), policy: policy.name.clone(), when: deny.when.clone(), span })
             };
-            policy.denies.iter().take(MOST_DENIALS).filter_map(rule).collect()
+            policy.denies.iter().take(MOST_DENIALS + 1).filter_map(rule).collect()
         };
-        policies.iter().filter(meets).flat_map(of).take(MOST_DENIALS).collect()
+        let mut found: Vec<Rule> =
+            policies.iter().filter(|policy| meets(policy, operation, flows)).flat_map(of).take(MOST_DENIALS + 1).collect();
+        let more = found.len() > MOST_DENIALS;
+        found.truncate(MOST_DENIALS);
+        (found, more)
     }
 
     /// What the rules on one operation may name.
@@ -89,21 +108,26 @@ impl Context<'_> {
         policies: &[Arc<Policy>],
         nodes: &BTreeMap<String, &Node>,
         said: &mut BTreeSet<Span>,
+        open: &mut BTreeMap<Span, Unproved>,
     ) {
         let flows = policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
         let groups: BTreeSet<Vec<String>> = flows.chain([Vec::new()]).collect();
         for flows in groups {
-            let denials = self.denials(operation, &flows, policies, nodes);
+            let (denials, more) = self.denials(operation, &flows, policies, nodes);
             let scope = self.scope_across(operation, policies);
             let conditions = Conditions::of(&scope, &self.plan.types);
-            let alone = denials.iter().any(|rule| is_literal(&rule.when.root) || conditions.conflict(&[], &[&rule.when.root]).is_some());
+            let always = |rule: &Rule| matches!(conditions.conflict(&[], &[&rule.when.root]), Answer::Conflict(_));
+            let alone = denials.iter().any(|rule| is_literal(&rule.when.root) || always(rule));
             let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
             if denials.len() < 2 || alone {
                 continue;
             }
             let everything = Tree::Constant(Value::Bool(true));
-            let covering = conditions.covered_by(&everything, &trees);
-            let mut covering = covering.iter().filter_map(|at| denials.get(*at));
+            let covered = conditions.covered_by(&everything, &trees);
+            if let Some(first) = denials.first().filter(|_| covered.given_up || more && covered.by.is_empty()) {
+                open.entry(first.span).or_default().note(Question::Allowed(operation), first.span);
+            }
+            let mut covering = covered.by.iter().filter_map(|at| denials.get(*at));
             let Some(first) = covering.next().filter(|first| said.insert(first.span)) else { continue };
             let message = format!("no effect of `{operation}` is ever allowed: these rules refuse everything between them");
             let mut diagnostic = Diagnostic::new(&meaning::NEVER_ALLOWED, first.span, message).label("refuses a part");
@@ -118,32 +142,51 @@ impl Context<'_> {
     fn prove_rules_across(&mut self, policy: &Policy, policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) {
         let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", &rule.when));
         let limits = policy.limits.iter().filter_map(|rule| Some(("limit", &rule.name, "where", rule.condition.as_ref()?)));
-        for (kind, name, setting, when) in escalates.chain(limits) {
-            if is_literal(&when.root) {
+        let mut unproved = Unproved::default();
+        for (kind, name, setting, when) in escalates.chain(limits).filter(|(.., when)| !is_literal(&when.root)) {
+            let Some(span) = place(nodes, &policy.name, kind, name, setting) else { continue };
+            let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when: when.clone(), span };
+            // What a policy's own denials take from its escalations was reported there.
+            let alone = |operation: &String| {
+                let other = |other: &&Arc<Policy>| other.name != policy.name && !other.denies.is_empty();
+                policies.iter().filter(other).all(|other| !meets(other, operation, &policy.flows))
+            };
+            if kind == "escalate" && policy.on.iter().all(alone) {
                 continue;
             }
-            let Some(span) = place(nodes, &policy.name, kind, name, setting) else { continue };
-            let mut by: Vec<Rule> = Vec::new();
-            let mut everywhere = !policy.on.is_empty();
-            for operation in &policy.on {
-                let denials = self.denials(operation, &policy.flows, policies, nodes);
-                let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
-                let scope = self.scope_across(operation, policies);
-                let conditions = Conditions::of(&scope, &self.plan.types);
-                // One that never holds was reported where it stands.
-                let possible = conditions.conflict(&[&when.root], &[]).is_none();
-                let covering = if possible { conditions.covered_by(&when.root, &trees) } else { Vec::new() };
-                everywhere &= !covering.is_empty();
-                let covering = denials.into_iter().enumerate().filter(|(at, _)| covering.contains(at)).map(|(_, rule)| rule);
-                by.extend(covering.filter(|rule| by.iter().all(|known| known.span != rule.span)).collect::<Vec<_>>());
-            }
-            // What a policy's own denials take from its escalations was reported there.
+            let denials: Vec<_> =
+                policy.on.iter().map(|operation| (operation, self.denials(operation, &policy.flows, policies, nodes))).collect();
+            let Taken { by, everywhere, open } = self.taken(&rule, denials, policies);
             let own = kind == "escalate" && by.iter().all(|rule| rule.policy == policy.name);
             if everywhere && !own {
-                let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when: when.clone(), span };
                 self.report_shadowed(&rule, &by);
+            } else if open {
+                unproved.note(Question::Decides(&rule.written().name), span);
             }
         }
+        self.report_unproved(unproved);
+    }
+
+    /// What these denials of each operation take from a rule.
+    fn taken(&self, rule: &Rule, denials: Vec<(&String, (Vec<Rule>, bool))>, policies: &[Arc<Policy>]) -> Taken {
+        let (mut everywhere, mut free, mut open) = (!denials.is_empty(), false, false);
+        let mut by: Vec<Rule> = Vec::new();
+        for (operation, (denials, more)) in denials {
+            let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
+            let scope = self.scope_across(operation, policies);
+            let conditions = Conditions::of(&scope, &self.plan.types);
+            // One that never holds was reported where it stands.
+            let possible = !matches!(conditions.conflict(&[&rule.when.root], &[]), Answer::Conflict(_));
+            let covered = if possible { conditions.covered_by(&rule.when.root, &trees) } else { Covered::default() };
+            everywhere &= !covered.by.is_empty();
+            let left_open = covered.given_up || more && covered.by.is_empty();
+            open |= left_open;
+            free |= covered.by.is_empty() && !left_open;
+            let covering = denials.into_iter().enumerate().filter(|(at, _)| covered.by.contains(at)).map(|(_, rule)| rule);
+            by.extend(covering.filter(|rule| by.iter().all(|known| known.span != rule.span)).collect::<Vec<_>>());
+        }
+        // Where it decides for one of the operations, nothing is open.
+        Taken { by, everywhere, open: open && !free }
     }
 
     fn report_shadowed(&mut self, rule: &Rule, by: &[Rule]) {

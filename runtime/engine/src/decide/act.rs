@@ -130,7 +130,8 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
     let StepKind::Act { operation, .. } = &round.state.graph.step(id)?.kind else { return None };
     let (operation, _) = round.operation(operation).ok()?;
     let run = run_value(&round.state, round.now);
-    let (flow, step) = step.reverses.as_ref().map_or((&round.state.graph.name, &step.name), |undone| (&undone.flow, &undone.step));
+    let flow = &flow_of(round, id);
+    let step = step.reverses.as_ref().map_or(&step.name, |undone| &undone.step);
     let (evidence, before) = (&approval.evidence, approval.before.as_ref());
     match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, before, now: round.now }) {
         Judgement::Denied { rule, message } => Some((rule, message)),
