@@ -142,13 +142,21 @@ impl Context<'_> {
             }
         };
         let Some(value) = node.setting("archive").cloned() else {
-            self.missing(node, "archive", "write `archive=\"FOLDER\"`: what leaves the store is kept there, and read there when it is needed");
+            self.missing(
+                node,
+                "archive",
+                "write `archive=\"FOLDER\"`: what leaves the store is kept there, and read there when it is needed",
+            );
             return None;
         };
         let folder = self.text(&value, "`archive`")?;
         if let Some(why) = unfit(&folder, store) {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("the log cannot be archived in `{folder}`: {why}"));
-            self.report(diagnostic.label("not apart from the store").help("write a folder beside it or on another disk, such as `archive=\"archive\"`"));
+            self.report(
+                diagnostic
+                    .label("not apart from the store")
+                    .help("write a folder beside it or on another disk, such as `archive=\"archive\"`"),
+            );
             return None;
         }
         Some(LogRetention { after: after?, archive: folder })
