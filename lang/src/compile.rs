@@ -131,7 +131,10 @@ fn lower(
     context.lower_flow_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);
-    context.lower_scenarios(&nodes)
+    let scenarios = context.lower_scenarios(&nodes);
+    // What needs a rate has taken it in.
+    context.plan.types.exchanges.clear();
+    scenarios
 }
 
 /// Names of the environments that change models, routes or connectors.
@@ -183,6 +186,7 @@ pub(crate) fn empty_plan() -> Plan {
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
         checkpoints: None,
+        log_retention: None,
         source: None,
     };
     Plan {

@@ -48,12 +48,6 @@ impl<'a> Conditions<'a> {
         let mut budget = MOST_WORK;
         satisfy::ask(&formulas.iter().collect::<Vec<_>>(), &mut budget)
     }
-
-    /// Which of the earlier conditions together hold wherever this one does.
-    pub(crate) fn covered_by(self, condition: &Tree, earlier: &[&Tree]) -> Covered {
-        let earlier: Vec<Reading> = earlier.iter().map(|earlier| self.read(earlier)).collect();
-        self.read(condition).covered_by(&earlier.iter().collect::<Vec<_>>())
-    }
 }
 
 /// What must hold for a condition to be true, and to be false.

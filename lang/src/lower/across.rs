@@ -9,17 +9,20 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{Need, Policy};
-use crate::proof::{Answer, Conditions, Covered};
+use crate::proof::{Answer, Conditions, Covered, Reading};
 use crate::shape::Shaped;
 use crate::source::Span;
+use crate::ty::Ty;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Denials of one operation that are looked at together; where there are more, and these leave something, that is told.
 const MOST_DENIALS: usize = 64;
 
 /// A condition of a policy.
+#[derive(Clone)]
 struct Rule {
     /// Such as ``deny too-much``.
     name: String,
@@ -28,19 +31,49 @@ struct Rule {
     span: Span,
 }
 
-/// What denials take from a rule.
-struct Taken {
-    by: Vec<Rule>,
-    /// Whether they leave it nothing, for any of the operations.
-    everywhere: bool,
-    /// Whether that could not be worked out.
-    open: bool,
-}
-
 impl Rule {
     fn written(&self) -> Written<'_> {
         Written { name: format!("`{}` of the policy `{}`", self.name, self.policy), span: self.span, when: &self.when }
     }
+}
+
+/// All policies, as lowered and as written, and what was worked out of them.
+struct All<'a> {
+    policies: &'a [Arc<Policy>],
+    nodes: &'a BTreeMap<String, &'a Node>,
+    met: BTreeMap<(String, Vec<String>), Rc<Met>>,
+}
+
+/// The denials that an effect meets.
+struct Met {
+    /// What rules on it may name.
+    scope: Scope,
+    denials: Vec<Rule>,
+    /// Each of them read.
+    readings: Vec<Reading>,
+    /// Whether there are more than these.
+    more: bool,
+    /// The policies that deny something.
+    by: BTreeSet<String>,
+}
+
+impl Met {
+    /// Those of other policies that say outright that nothing may pass.
+    fn refusing(&self, but: &str) -> Vec<usize> {
+        let refuses = |rule: &Rule| rule.policy != but && is_true(&rule.when.root);
+        self.denials.iter().enumerate().filter(|(_, rule)| refuses(rule)).map(|(at, _)| at).take(1).collect()
+    }
+
+    /// What its denials leave of a condition; given up, too, where they leave something and there are more of them.
+    fn covering(&self, condition: &Reading) -> Covered {
+        let covered = condition.covered_by(&self.readings.iter().collect::<Vec<_>>());
+        let given_up = covered.given_up || self.more && covered.by.is_empty();
+        Covered { given_up, ..covered }
+    }
+}
+
+fn is_true(tree: &Tree) -> bool {
+    matches!(tree, Tree::Constant(Value::Bool(true)))
 }
 
 fn is_literal(tree: &Tree) -> bool {
@@ -56,7 +89,8 @@ fn meets(policy: &Policy, operation: &str, flows: &[String]) -> bool {
 /// Where a condition stands.
 fn place(nodes: &BTreeMap<String, &Node>, policy: &str, kind: &str, name: &str, setting: &str) -> Option<Span> {
     let rule = nodes.get(policy)?.all(kind).find(|rule| rule.argument(0).and_then(Literal::text) == Some(name))?;
-    rule.setting(setting).map(|value| value.span)
+    // A limit without a condition holds always.
+    rule.setting(setting).map(|value| value.span).or_else(|| name_of(rule).map(|name| name.span))
 }
 
 impl Context<'_> {
@@ -67,19 +101,39 @@ impl Context<'_> {
         let policies: Vec<Arc<Policy>> = self.plan.policies.values().cloned().collect();
         let operations: BTreeSet<String> = policies.iter().flat_map(|policy| policy.on.iter().cloned()).collect();
         let (mut said, mut open) = (BTreeSet::new(), BTreeMap::new());
+        let mut all = All { policies: &policies, nodes: &written, met: BTreeMap::new() };
         for operation in &operations {
-            self.prove_possible_effect(operation, &policies, &written, &mut said, &mut open);
+            self.prove_possible_effect(operation, &mut all, &mut said, &mut open);
         }
         for unproved in open.into_values() {
             self.report_unproved(unproved);
         }
         for policy in &policies {
-            self.prove_rules_across(policy, &policies, &written);
+            self.prove_rules_across(policy, &mut all);
         }
     }
 
-    /// The denials that every effect of an operation meets which a policy of these flows covers, and whether there are more than these.
-    fn denials(&self, operation: &str, flows: &[String], policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) -> (Vec<Rule>, bool) {
+    /// What every effect of an operation meets which a policy of these flows covers: worked out once, however many rules are asked about.
+    fn meets(&self, operation: &str, flows: &[String], all: &mut All<'_>) -> Rc<Met> {
+        let key = (operation.to_owned(), flows.to_vec());
+        if let Some(met) = all.met.get(&key) {
+            return Rc::clone(met);
+        }
+        let scope = self.scope_across(operation, all.policies);
+        let mut denials = self.denials(operation, flows, all.policies, all.nodes);
+        let more = denials.len() > MOST_DENIALS;
+        denials.truncate(MOST_DENIALS);
+        let by = all.policies.iter().filter(|policy| meets(policy, operation, flows) && !policy.denies.is_empty());
+        let by = by.map(|policy| policy.name.clone()).collect();
+        let conditions = Conditions::of(&scope, &self.plan.types);
+        let readings = denials.iter().map(|rule| conditions.read(&rule.when.root)).collect();
+        let met = Rc::new(Met { scope, denials, readings, more, by });
+        all.met.insert(key, Rc::clone(&met));
+        met
+    }
+
+    /// The denials that every effect of an operation meets which a policy of these flows covers, and one more than are looked at.
+    fn denials(&self, operation: &str, flows: &[String], policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) -> Vec<Rule> {
         let of = |policy: &Arc<Policy>| -> Vec<Rule> {
             let rule = |deny: &crate::plan::Deny| {
                 let span = place(nodes, &policy.name, "deny", &deny.name, "when")?;
@@ -87,11 +141,7 @@ impl Context<'_> {
             };
             policy.denies.iter().take(MOST_DENIALS + 1).filter_map(rule).collect()
         };
-        let mut found: Vec<Rule> =
-            policies.iter().filter(|policy| meets(policy, operation, flows)).flat_map(of).take(MOST_DENIALS + 1).collect();
-        let more = found.len() > MOST_DENIALS;
-        found.truncate(MOST_DENIALS);
-        (found, more)
+        policies.iter().filter(|policy| meets(policy, operation, flows)).flat_map(of).take(MOST_DENIALS + 1).collect()
     }
 
     /// What the rules on one operation may name.
@@ -105,26 +155,23 @@ impl Context<'_> {
     fn prove_possible_effect(
         &mut self,
         operation: &str,
-        policies: &[Arc<Policy>],
-        nodes: &BTreeMap<String, &Node>,
+        all: &mut All<'_>,
         said: &mut BTreeSet<Span>,
         open: &mut BTreeMap<Span, Unproved>,
     ) {
-        let flows = policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
+        let flows = all.policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
         let groups: BTreeSet<Vec<String>> = flows.chain([Vec::new()]).collect();
         for flows in groups {
-            let (denials, more) = self.denials(operation, &flows, policies, nodes);
-            let scope = self.scope_across(operation, policies);
-            let conditions = Conditions::of(&scope, &self.plan.types);
+            let met = self.meets(operation, &flows, all);
+            let conditions = Conditions::of(&met.scope, &self.plan.types);
+            let denials = &met.denials;
             let always = |rule: &Rule| matches!(conditions.conflict(&[], &[&rule.when.root]), Answer::Conflict(_));
             let alone = denials.iter().any(|rule| is_literal(&rule.when.root) || always(rule));
-            let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
             if denials.len() < 2 || alone {
                 continue;
             }
-            let everything = Tree::Constant(Value::Bool(true));
-            let covered = conditions.covered_by(&everything, &trees);
-            if let Some(first) = denials.first().filter(|_| covered.given_up || more && covered.by.is_empty()) {
+            let covered = met.covering(&conditions.read(&Tree::Constant(Value::Bool(true))));
+            if let Some(first) = denials.first().filter(|_| covered.given_up) {
                 open.entry(first.span).or_default().note(Question::Allowed(operation), first.span);
             }
             let mut covering = covered.by.iter().filter_map(|at| denials.get(*at));
@@ -138,55 +185,59 @@ impl Context<'_> {
         }
     }
 
-    /// An `escalate` and the `where` of a `limit` hold somewhere that no `deny` of another policy takes.
-    fn prove_rules_across(&mut self, policy: &Policy, policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) {
-        let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", &rule.when));
-        let limits = policy.limits.iter().filter_map(|rule| Some(("limit", &rule.name, "where", rule.condition.as_ref()?)));
+    /// An `escalate` and a `limit` hold somewhere that no `deny` of another policy takes.
+    fn prove_rules_across(&mut self, policy: &Policy, all: &mut All<'_>) {
+        let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", Some(&rule.when)));
+        let limits = policy.limits.iter().map(|rule| ("limit", &rule.name, "where", rule.condition.as_ref()));
         let mut unproved = Unproved::default();
-        for (kind, name, setting, when) in escalates.chain(limits).filter(|(.., when)| !is_literal(&when.root)) {
-            let Some(span) = place(nodes, &policy.name, kind, name, setting) else { continue };
-            let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when: when.clone(), span };
-            // What a policy's own denials take from its escalations was reported there.
-            let alone = |operation: &String| {
-                let other = |other: &&Arc<Policy>| other.name != policy.name && !other.denies.is_empty();
-                policies.iter().filter(other).all(|other| !meets(other, operation, &policy.flows))
-            };
-            if kind == "escalate" && policy.on.iter().all(alone) {
+        for (kind, name, setting, when) in escalates.chain(limits) {
+            let always = when.is_none_or(|when| is_true(&when.root));
+            if !always && when.is_some_and(|when| is_literal(&when.root)) {
                 continue;
             }
-            let denials: Vec<_> =
-                policy.on.iter().map(|operation| (operation, self.denials(operation, &policy.flows, policies, nodes))).collect();
-            let Taken { by, everywhere, open } = self.taken(&rule, denials, policies);
+            let Some(span) = place(all.nodes, &policy.name, kind, name, setting) else { continue };
+            let mut by: Vec<Rule> = Vec::new();
+            // Where it decides for one of the operations, nothing is open.
+            let (mut everywhere, mut free, mut open) = (!policy.on.is_empty(), false, false);
+            for operation in &policy.on {
+                let met = self.meets(operation, &policy.flows, all);
+                // What a policy's own denials take from its escalations was looked at there.
+                let alone = kind == "escalate" && met.by.iter().all(|by| *by == policy.name);
+                let covered = match when.filter(|_| !always) {
+                    Some(_) if alone => Covered::default(),
+                    Some(when) => self.covering(when, &met),
+                    // Between them, denials that refuse everything are told of where they stand.
+                    None => Covered { by: met.refusing(&policy.name), given_up: false },
+                };
+                everywhere &= !covered.by.is_empty();
+                open |= covered.given_up;
+                free |= covered.by.is_empty() && !covered.given_up;
+                for rule in covered.by.iter().filter_map(|at| met.denials.get(*at)) {
+                    if by.iter().all(|known| known.span != rule.span) {
+                        by.push(rule.clone());
+                    }
+                }
+            }
+            // What a policy's own denials take from its escalations was reported there.
             let own = kind == "escalate" && by.iter().all(|rule| rule.policy == policy.name);
             if everywhere && !own {
+                let when = when.cloned().unwrap_or_else(|| Expr::constant(Value::Bool(true), Ty::Bool));
+                let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when, span };
                 self.report_shadowed(&rule, &by);
-            } else if open {
-                unproved.note(Question::Decides(&rule.written().name), span);
+            } else if open && !free {
+                unproved.note(Question::Decides(&format!("`{kind} {name}` of the policy `{}`", policy.name)), span);
             }
         }
         self.report_unproved(unproved);
     }
 
-    /// What these denials of each operation take from a rule.
-    fn taken(&self, rule: &Rule, denials: Vec<(&String, (Vec<Rule>, bool))>, policies: &[Arc<Policy>]) -> Taken {
-        let (mut everywhere, mut free, mut open) = (!denials.is_empty(), false, false);
-        let mut by: Vec<Rule> = Vec::new();
-        for (operation, (denials, more)) in denials {
-            let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
-            let scope = self.scope_across(operation, policies);
-            let conditions = Conditions::of(&scope, &self.plan.types);
-            // One that never holds was reported where it stands.
-            let possible = !matches!(conditions.conflict(&[&rule.when.root], &[]), Answer::Conflict(_));
-            let covered = if possible { conditions.covered_by(&rule.when.root, &trees) } else { Covered::default() };
-            everywhere &= !covered.by.is_empty();
-            let left_open = covered.given_up || more && covered.by.is_empty();
-            open |= left_open;
-            free |= covered.by.is_empty() && !left_open;
-            let covering = denials.into_iter().enumerate().filter(|(at, _)| covered.by.contains(at)).map(|(_, rule)| rule);
-            by.extend(covering.filter(|rule| by.iter().all(|known| known.span != rule.span)).collect::<Vec<_>>());
+    /// The denials that hold wherever a condition does. Of one that never holds was told where it stands.
+    fn covering(&self, when: &Expr, met: &Met) -> Covered {
+        let conditions = Conditions::of(&met.scope, &self.plan.types);
+        match conditions.conflict(&[&when.root], &[]) {
+            Answer::Conflict(_) => Covered::default(),
+            Answer::May | Answer::GivenUp => met.covering(&conditions.read(&when.root)),
         }
-        // Where it decides for one of the operations, nothing is open.
-        Taken { by, everywhere, open: open && !free }
     }
 
     fn report_shadowed(&mut self, rule: &Rule, by: &[Rule]) {
