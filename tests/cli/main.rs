@@ -24,6 +24,7 @@ mod reload;
 mod reports;
 mod run;
 mod scenarios;
+mod secrets;
 mod serve;
 mod socket;
 mod source;

@@ -24,14 +24,16 @@ impl Tree {
 
     /// Every path of variables and fields that is read, such as `effect.amount`.
     pub(crate) fn paths(&self) -> Vec<String> {
-        let plain = |tree: &Self| {
-            let mut tree = tree;
-            while let Self::Select { of, .. } = tree {
-                tree = of;
-            }
-            matches!(tree, Self::Variable { .. } | Self::Bound(_))
-        };
-        if plain(self) { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
+        if self.is_path() { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
+    }
+
+    /// Whether it only names something: a variable, or a field of one.
+    pub(crate) fn is_path(&self) -> bool {
+        let mut tree = self;
+        while let Self::Select { of, .. } = tree {
+            tree = of;
+        }
+        matches!(tree, Self::Variable { .. } | Self::Bound(_))
     }
 
     /// Every amount that is written in it.

@@ -1,6 +1,6 @@
 //! What a connector says beside plain calls: accounts, limits, money, webhooks; and GraphQL, pages and undo of an operation.
 
-use super::connector::{answer_scope, object_of, request_scope};
+use super::connector::{answer_scope, object_of, request_scope, with_fields};
 use super::context::{Context, name_of};
 use super::event::hook_scope;
 use crate::ast::{Literal, Node};
@@ -27,7 +27,7 @@ impl Context<'_> {
         if self.known.account.is_empty() {
             return scope;
         }
-        scope.with("account", object_of(&self.known.account), Marks::default())
+        with_fields(scope, "account", &self.known.account)
     }
 
     pub(crate) fn connector_terms(&mut self, node: &Node, base: &Literal) -> ConnectorTerms {
@@ -227,7 +227,7 @@ impl Context<'_> {
         let own = self.plan.operations.get(full)?.clone();
         let read = self.plan.operations.get(&operation)?.clone();
         let request = self.request_bindings(&call, &read, &request_scope(&own.request));
-        let request = request.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        let request = self.without_lost_secrets(&call, &read, request);
         let batch = node.first("batch-call").and_then(|call| {
             let name = self.operation_of(&call.argument(0)?.clone(), &own.connector)?;
             self.read_only(&name, call);
@@ -263,6 +263,6 @@ impl Context<'_> {
             scope = scope.with("before", before.response.clone(), Marks::default());
         }
         let request = self.request_bindings(&call, &back, &scope);
-        Some(UndoCall { operation, request: request.into_iter().map(|(name, checked)| (name, checked.expr)).collect() })
+        Some(UndoCall { operation, request: self.without_lost_secrets(&call, &back, request) })
     }
 }

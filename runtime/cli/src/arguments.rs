@@ -218,7 +218,8 @@ pub(crate) struct Fmt {
 
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
-    /// CEL, with or without the `=` before it.
+    /// CEL, with or without the `=` before it. It may begin with a minus.
+    #[arg(allow_hyphen_values = true)]
     pub(crate) expression: String,
     /// Where it stands: a flow behind its last step, or one of its steps.
     #[arg(long = "in", value_name = "FLOW[.STEP]")]

@@ -49,8 +49,13 @@ const MOST_PARTS: usize = 100;
 pub(crate) enum Request {
     /// Runs, newest first.
     Runs { flow: Option<String>, status: Option<String>, limit: usize },
-    /// One run with its steps, by id (or the beginning of one) or key.
-    Run { id: String },
+    /// One run with its steps, by id (or the beginning of one) or key; `open` for whoever computes with its values and shows none of
+    /// its secrets.
+    Run {
+        id: String,
+        #[serde(default)]
+        open: bool,
+    },
     /// Events from a number on.
     Log { from: u64, limit: usize, run: Option<String> },
     /// Checks the whole chain, and that it meets these checkpoints.
@@ -268,7 +273,7 @@ impl Desk {
     pub(crate) async fn answer(&self, request: Request) -> Result<Json, Problem> {
         match request {
             Request::Runs { flow, status, limit } => self.runs(flow, status.as_deref(), limit).await,
-            Request::Run { id } => self.run(&id).await,
+            Request::Run { id, open } => self.run(&id, open).await,
             Request::Log { from, limit, run } => self.log(from, limit, run.as_deref()).await,
             Request::Verify { standing } => self.verify(standing).await,
             Request::Export { file, lines } => self.export(&file, &lines).await,
@@ -326,9 +331,10 @@ impl Desk {
         }
     }
 
-    async fn run(&self, id: &str) -> Result<Json, Problem> {
+    async fn run(&self, id: &str, open: bool) -> Result<Json, Problem> {
         let summary = self.find(id).await?;
-        let Some(details) = self.engine.run(&summary.id).await? else {
+        let details = if open { self.engine.run(&summary.id).await? } else { self.engine.shown_run(&summary.id).await? };
+        let Some(details) = details else {
             return Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")));
         };
         let parts = RunFilter { parent: Some(summary.id.to_string()), parts: true, limit: Some(MOST_PARTS), ..RunFilter::default() };
@@ -364,7 +370,7 @@ impl Desk {
             Some(id) => Some(self.find(id).await?.id),
             None => None,
         };
-        let events = self.engine.events(from, limit.min(MOST_EVENTS), run.as_deref()).await?;
+        let events = self.engine.shown_events(from, limit.min(MOST_EVENTS), run.as_deref()).await?;
         let events: Vec<Json> = events.iter().map(event_as_json).collect();
         Ok(json!({ "version": 1, "events": events }))
     }

@@ -6,6 +6,7 @@ mod became;
 mod changes;
 mod checkpoints;
 mod command;
+mod counted;
 mod crash;
 mod describe;
 mod desk;

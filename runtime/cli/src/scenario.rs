@@ -12,6 +12,7 @@ use tradewind_engine::ports::{BoxFuture, Classification, Clock, Models};
 use tradewind_engine::question::{Answer, Prompt, Reply, Usage};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_engine::twin::{ManualClock, MemoryLog};
+use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
 use tradewind_lang::plan::{Model, Plan, Rung, StepKind};
@@ -285,11 +286,22 @@ impl Stage<'_> {
             for (name, wanted) in fields {
                 let found = intent.request.get(name).cloned().unwrap_or(Value::Null);
                 if found != *wanted {
-                    return Err(format!("`{name}` of `{operation}` is {}, not {}", conform::to_json(&found), conform::to_json(wanted)));
+                    return Err(match (self.told(operation, name, found), self.told(operation, name, wanted.clone())) {
+                        (Some(found), Some(wanted)) => format!("`{name}` of `{operation}` is {found}, not {wanted}"),
+                        _ => format!("`{name}` of `{operation}` is another secret than is expected"),
+                    });
                 }
             }
         }
         Ok(())
+    }
+
+    /// A parameter of an operation for people, without the secrets in it; none where it is one.
+    fn told(&self, operation: &str, name: &str, value: Value) -> Option<String> {
+        let mut request = Value::record([(name, value)]);
+        self.engine.shown_now().request(operation, &mut request);
+        let value = request.get(name).filter(|value| value.as_str() != Some(SECRET))?;
+        Some(conform::to_json(value).to_string())
     }
 
     async fn check_output(&self, fields: &[(String, Value)]) -> Result<(), String> {

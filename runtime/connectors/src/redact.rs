@@ -1,7 +1,11 @@
-//! Takes secrets out of a message for people: a provider may echo what it was sent. It knows only the secrets of one call.
+//! Takes secrets out of a message for people: a provider may echo what it was sent. It knows only the secrets of one call: what is
+//! marked in its request, however deep, and what its headers carry.
 
 use crate::prepare::Prepared;
 use tradewind_engine::ports::{Call, CallOutcome};
+use tradewind_lang::conceal::{SECRET, each_secret_of};
+use tradewind_lang::conform::to_json;
+use tradewind_lang::value::Value;
 
 /// Longest message that is kept, in characters: a provider may answer with a book.
 const LONGEST: usize = 400;
@@ -19,25 +23,38 @@ pub(crate) fn redact(call: &Call, prepared: &Prepared, outcome: CallOutcome) -> 
 }
 
 /// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), and fields marked secret.
-fn secrets<'a>(call: &'a Call, prepared: &'a Prepared) -> Vec<&'a str> {
+fn secrets(call: &Call, prepared: &Prepared) -> Vec<String> {
     let values = prepared
         .headers
         .iter()
         .filter(|(name, _)| name.as_str() != "idempotency-key")
         .filter_map(|(_, value)| std::str::from_utf8(value.as_bytes()).ok());
-    let marked = call.operation.request.iter().filter(|field| field.marks.secret);
-    let fields = marked.filter_map(|field| call.request.get(&field.name)?.as_str());
-    let mut secrets: Vec<&str> = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]).flatten().chain(fields).collect();
-    // Short values (`1`, `json`) are no secrets, and taking them out would spoil the text. Long ones go first: one may hold another.
-    secrets.retain(|secret| secret.len() >= 6);
+    let mut fields = Vec::new();
+    each_secret_of(&mut call.request.clone(), &call.operation.request, &call.types, &mut |value| texts(value, &mut fields));
+    let values = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]).flatten().map(str::to_owned);
+    // Short values of headers (`1`, `json`) are no secrets, and taking them out would spoil the text.
+    let values = values.filter(|value| value.len() >= 6);
+    let mut secrets: Vec<String> = values.chain(fields).filter(|secret| !secret.is_empty()).collect();
+    // Long ones go first: one may hold another.
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
 }
 
-fn clean(message: &str, secrets: &[&str]) -> String {
+/// Every text in a value that is a secret.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::List(items) => items.iter().for_each(|value| texts(value, found)),
+        Value::Record(record) => record.0.iter().for_each(|(_, value)| texts(value, found)),
+        Value::Null | Value::Bool(_) => {}
+        Value::String(text) => found.push(text.to_string()),
+        value => found.push(to_json(value).to_string().trim_matches('"').to_owned()),
+    }
+}
+
+fn clean(message: &str, secrets: &[String]) -> String {
     let mut text = message.to_owned();
     for secret in secrets {
-        text = text.replace(secret, "[secret]");
+        text = text.replace(secret.as_str(), SECRET);
     }
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let printable = one_line.chars().filter(|character| !character.is_control());

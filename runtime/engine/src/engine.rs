@@ -9,6 +9,7 @@ mod fork;
 mod inlet;
 mod listed;
 pub(crate) mod prepare;
+mod shown;
 mod steer;
 mod undo;
 

@@ -6,6 +6,7 @@ use crate::approval::Verdict;
 use crate::backoff::Unreached;
 use crate::books::{Books, Entry};
 use crate::child::ChildEnd;
+use crate::conceal::Shown;
 use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, Turn, Wish, decide};
 use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::Failure;
@@ -120,7 +121,7 @@ fn replay_segment(
                 report.too_large += 1;
             } else {
                 let decided = decide_again(active, state, first, decision);
-                compare(decision, &decided)?;
+                compare(decision, &decided, &Shown::new(Some(state.pinned.clone()), Some(state.graph.clone())))?;
                 decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
             }
             report.decisions += u64::from(!is_erased);
@@ -147,15 +148,15 @@ fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: 
     decide(active, state, &input, Moment { now: first.header.at })
 }
 
-fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
+fn compare(logged: &[Event], decided: &Decision, shown: &Shown) -> Result<(), ReplayError> {
     let lead = logged.first().map_or(0, |event| event.header.seq);
     let mut drafts = decided.events.iter();
     for event in logged {
         let differs = |draft: Option<&Draft>| ReplayError::Differs {
             seq: event.header.seq,
             run: event.header.run.clone().unwrap_or_default(),
-            logged: format!("{:?}", event.kind),
-            decided: draft.map_or_else(|| "nothing".to_owned(), |draft| format!("{:?}", draft.kind)),
+            logged: told(shown, event.header.step.as_ref().map(|step| step.id), &event.kind),
+            decided: draft.map_or_else(|| "nothing".to_owned(), |draft| told(shown, draft.step, &draft.kind)),
         };
         loop {
             let Some(draft) = drafts.next() else { return Err(differs(None)) };
@@ -169,6 +170,13 @@ fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
         }
     }
     Ok(())
+}
+
+/// What happened, for people: without the secrets in it.
+fn told(shown: &Shown, step: Option<StepId>, kind: &EventKind) -> String {
+    let mut kind = kind.clone();
+    shown.event(step, &mut kind, &mut Used::State);
+    format!("{kind:?}")
 }
 
 fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {

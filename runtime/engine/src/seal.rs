@@ -9,7 +9,7 @@
 mod cipher;
 mod keyring;
 mod personal;
-mod places;
+pub(crate) mod places;
 mod walk;
 
 pub use keyring::{Kept, Key, KeyName, Keyring};

@@ -1,6 +1,7 @@
 //! `fmt`: canonical layout of KDL files and the expressions in them. A file with mistakes is left alone and reported.
 
 use crate::arguments::{Fmt, Place};
+use crate::counted::counted;
 use crate::difference;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, say, tell};
@@ -38,7 +39,8 @@ pub(crate) fn run(place: &Place, options: &Fmt) -> Outcome {
             }
         }
     }
-    tell!("{} files, {changed} {}, {broken} with mistakes", files.len(), if options.check { "would change" } else { "changed" });
+    let all = counted(files.len(), "file");
+    tell!("{all}, {changed} {}, {broken} with mistakes", if options.check { "would change" } else { "changed" });
     Ok(match (broken, changed) {
         (0, 0) => Exit::Fine,
         (0, _) if options.check => Exit::Changes,

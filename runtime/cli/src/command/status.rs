@@ -2,6 +2,7 @@
 
 use super::runs::text;
 use crate::arguments::{Format, Place, Status};
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, say};
@@ -69,10 +70,10 @@ fn print(status: &Json) {
     say!("  runs: {}", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") });
     let queues = part("queues");
     say!(
-        "  {} waiting for their turn, {} in flight; {} events",
+        "  {} waiting for their turn, {} in flight; {}",
         number(queues, "waiting_for_their_turn"),
         number(queues, "in_flight"),
-        number(status, "events")
+        counted(number(status, "events"), "event")
     );
     for part in items(status, "archived") {
         say!("  events {} to {} are archived in {}", number(part, "first"), number(part, "last"), text(part, "file"));
@@ -96,8 +97,8 @@ fn print_source(source: &Json) {
         _ => {}
     }
     if !text(source, "unreached").is_empty() {
-        let failures = source.get("failures").and_then(Json::as_u64).unwrap_or(0);
-        say!("  the source cannot be asked ({failures} times): {}; asked again at {}", text(source, "unreached"), text(source, "next"));
+        let failures = counted(source.get("failures").and_then(Json::as_u64).unwrap_or(0), "time");
+        say!("  the source cannot be asked ({failures}): {}; asked again at {}", text(source, "unreached"), text(source, "next"));
     }
     if !text(source, "status_trouble").is_empty() {
         say!("  the statuses of commits are not written: {}", text(source, "status_trouble"));
