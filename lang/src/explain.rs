@@ -189,8 +189,9 @@ impl Explainer<'_> {
     fn push(&mut self, text: &str, depth: usize, checked: Checked, known: &Known) {
         let mut value = is_known(&checked, known).then(|| checked.expr.evaluate(known));
         if let Some(Ok(value)) = &mut value {
-            // Whether two secrets are the same is none.
-            match checked.is_secret_as(&checked.expr.ty) && !checked.only_chooses() {
+            // Whether two secrets are the same is none; a field that is true or false may be one.
+            let only_chooses = checked.closed && !checked.expr.root.is_path();
+            match checked.is_secret_as(&checked.expr.ty) && !only_chooses {
                 true => hide(value),
                 false => conceal(value, &checked.expr.ty, self.types),
             }

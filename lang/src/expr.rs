@@ -197,12 +197,6 @@ impl Checked {
         if forgets(ty) { self.marks.secret } else { self.own.secret }
     }
 
-    /// Whether it says no more than a truth, or one of what the operator listed. A field that is one and marked `secret` says itself.
-    #[must_use]
-    pub fn only_chooses(&self) -> bool {
-        self.closed && !(self.own.secret && self.expr.root.is_path())
-    }
-
     /// What it tells of a person or an account, where it does.
     #[must_use]
     pub fn tells(&self) -> Option<&'static str> {

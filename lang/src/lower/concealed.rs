@@ -15,7 +15,7 @@ use crate::ty::{Field, Marks};
 impl Context<'_> {
     /// A value that a step keeps, such as that of a `let`.
     pub(crate) fn check_secret_kept(&mut self, checked: &Checked, at: Span, place: &str) {
-        if checked.is_secret_as(&checked.expr.ty) && !checked.only_chooses() {
+        if checked.is_secret_as(&checked.expr.ty) && !checked.closed {
             self.report_secret(at, place);
         }
     }
@@ -42,7 +42,7 @@ impl Context<'_> {
 
     /// A value that a field takes. Whether it would forget that it is a secret.
     pub(crate) fn check_secret_field(&mut self, checked: &Checked, field: &Field, at: Span) -> bool {
-        let lost = !field.marks.secret && checked.is_secret_as(&field.ty) && !checked.only_chooses();
+        let lost = !field.marks.secret && checked.is_secret_as(&field.ty) && !checked.closed;
         if lost {
             self.report_secret_field(field, at);
         }

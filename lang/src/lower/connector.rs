@@ -63,7 +63,12 @@ impl Context<'_> {
             })
             .collect();
         for (connector, node) in &operations {
+            let before = self.diagnostics.reports();
             if let Some(operation) = self.lower_operation(node, connector) {
+                // A part of the request that could not be read may have carried it.
+                if self.diagnostics.reports() == before {
+                    self.check_key_sent(node, &operation);
+                }
                 self.check_kind(node, &operation);
                 self.plan.operations.insert(operation.name.clone(), Arc::new(operation));
             }
@@ -176,7 +181,6 @@ impl Context<'_> {
     }
 
     fn lower_operation(&mut self, node: &Node, connector: &str) -> Option<Operation> {
-        let before = self.diagnostics.reports();
         let name = format!("{connector}.{}", name_of(node)?.text);
         let effect = self.effect_kind(node)?;
         let request = node.first("request").map(|request| self.lower_fields(request, &name)).unwrap_or_default();
@@ -244,10 +248,6 @@ impl Context<'_> {
             terms,
         };
         self.check_money_story(node, &operation);
-        // A part of the request that could not be read may have carried it.
-        if self.diagnostics.reports() == before {
-            self.check_key_sent(node, &operation);
-        }
         Some(operation)
     }
 

@@ -31,7 +31,7 @@ impl Context<'_> {
                 context.check_personal(&checked, Some(&value), super::personal::SUBJECT);
             }
             if setting == "query" {
-                context.check_secret_told(checked.marks, checked.only_chooses(), value.span, "what a memory is searched for");
+                context.check_secret_told(checked.marks, checked.closed, value.span, "what a memory is searched for");
             }
             Some(place.note(checked).expr)
         };

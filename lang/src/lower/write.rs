@@ -177,7 +177,7 @@ impl Context<'_> {
                         diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
                     );
                 }
-                self.check_secret_told(checked.marks, checked.only_chooses(), value.span(), "evidence");
+                self.check_secret_told(checked.marks, checked.closed, value.span(), "evidence");
                 bound.push((name.text.clone(), place.note(checked).expr));
             }
             names.push(name.text.clone());
@@ -255,7 +255,7 @@ impl Context<'_> {
         let mut show = Vec::new();
         for value in node.list("show") {
             let Some(checked) = self.value(value, &place.scope, None) else { continue };
-            self.check_secret_told(checked.marks, checked.only_chooses(), value.span, "what a person is shown");
+            self.check_secret_told(checked.marks, checked.closed, value.span, "what a person is shown");
             show.push(place.note(checked).expr);
         }
         let answer = match node.first("answer").and_then(|answer| answer.argument(0)).cloned() {
@@ -404,7 +404,7 @@ impl Context<'_> {
             for (name, value) in given::all(output) {
                 self.snake_case(&name.text, name.span, "an output");
                 let Some(checked) = self.given_value(&name.text, value, scope, None) else { continue };
-                self.check_secret_told(checked.marks, checked.only_chooses(), value.span(), "an output");
+                self.check_secret_told(checked.marks, checked.closed, value.span(), "an output");
                 bound.push((name.text.clone(), checked));
             }
         }

@@ -65,8 +65,8 @@ fn print(status: &Json) {
     for frozen in items(status, "frozen") {
         say!("  frozen: {} by {} at {}  {}", text(frozen, "scope"), text(frozen, "by"), text(frozen, "at"), text(frozen, "reason"));
     }
-    let counted = part("runs").as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
-    let runs: Vec<String> = counted.map(|(status, count)| format!("{count} {status}")).collect();
+    let there = part("runs").as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
+    let runs: Vec<String> = there.map(|(status, count)| format!("{count} {status}")).collect();
     say!("  runs: {}", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") });
     let queues = part("queues");
     say!(
