@@ -92,8 +92,10 @@ fn files(place: &Place, options: &Fmt) -> Result<(PathBuf, Vec<(String, String)>
     }
     let mut files = Vec::new();
     for path in &options.files {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display()))
+                .help("name KDL files, `-` for standard input, or nothing for all of the repository")
+        })?;
         files.push((path.to_string_lossy().into_owned(), text));
     }
     Ok((PathBuf::new(), files))

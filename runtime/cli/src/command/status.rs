@@ -39,7 +39,10 @@ fn print(status: &Json) {
         say!("{}: nobody serves it", text(status, "project"));
     }
     let (plan, generation) = (part("plan"), part("generation"));
-    say!("  plan {} since {}, by {}", short(plan, "active"), text(plan, "since"), text(plan, "by"));
+    match text(plan, "active").is_empty() {
+        true => say!("  no plan was adopted yet: the first command that works does it"),
+        false => say!("  plan {} since {}, by {}", short(plan, "active"), text(plan, "since"), text(plan, "by")),
+    }
     if !text(plan, "held").is_empty() {
         say!("  somebody went back from plan {}, which waits until the files change", short(plan, "held"));
     }
