@@ -78,6 +78,9 @@ fn print(status: &Json) {
         number(queues, "in_flight"),
         counted(number(status, "events"), "event")
     );
+    if !text(status, "not_archived").is_empty() {
+        say!("  the log is not archived: {}", text(status, "not_archived"));
+    }
     for part in items(status, "archived") {
         say!("  events {} to {} are archived in {}", number(part, "first"), number(part, "last"), text(part, "file"));
     }
