@@ -213,7 +213,7 @@ impl Context<'_> {
         Some((name, call.clone()))
     }
 
-    fn read_only(&mut self, name: &str, call: &Node) {
+    pub(crate) fn read_only(&mut self, name: &str, call: &Node) {
         if self.plan.operations.get(name).is_some_and(|operation| operation.effect != EffectKind::Read) {
             let diagnostic =
                 Diagnostic::new(&meaning::WRONG_VERB, call.name.span, format!("`{name}` changes something, and this only looks"));
@@ -227,6 +227,7 @@ impl Context<'_> {
         let own = self.plan.operations.get(full)?.clone();
         let read = self.plan.operations.get(&operation)?.clone();
         let request = self.request_bindings(&call, &read, &request_scope(&own.request));
+<<<<<<< HEAD
         let request = self.without_lost_secrets(&call, &read, request);
         let batch = node.first("batch-call").and_then(|call| {
             let name = self.operation_of(&call.argument(0)?.clone(), &own.connector)?;
@@ -246,6 +247,10 @@ impl Context<'_> {
             let request = self.request_bindings(&bare, &several, &scope);
             Some((name, request.into_iter().map(|(name, checked)| (name, checked.expr)).collect(), key))
         });
+=======
+        let request = request.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        let batch = node.first("batch-call").and_then(|call| self.batch_call(call, &own, &read));
+>>>>>>> main
         Some(Before { operation, request, batch })
     }
 
