@@ -1,11 +1,7 @@
-//! Takes secrets out of a message for people: a provider may echo what it was sent. It knows only the secrets of one call: what is
-//! marked in its request, however deep, and what its headers carry.
+//! Takes secrets out of a message for people: a provider may echo what it was sent. It knows only the secrets of one call.
 
 use crate::prepare::Prepared;
 use tradewind_engine::ports::{Call, CallOutcome};
-use tradewind_lang::conceal::{SECRET, each_secret_of};
-use tradewind_lang::conform::to_json;
-use tradewind_lang::value::Value;
 
 /// Longest message that is kept, in characters: a provider may answer with a book.
 const LONGEST: usize = 400;
@@ -38,27 +34,13 @@ fn without(secrets: &[&str], outcome: CallOutcome) -> CallOutcome {
     }
 }
 
-<<<<<<< HEAD
-/// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), and fields marked secret.
-fn secrets(call: &Call, prepared: &Prepared) -> Vec<String> {
-=======
 /// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), fields marked secret, and secrets of the account.
 fn secrets<'a>(calls: &'a [Call], prepared: &'a Prepared) -> Vec<&'a str> {
->>>>>>> main
     let values = prepared
         .headers
         .iter()
         .filter(|(name, _)| name.as_str() != "idempotency-key")
         .filter_map(|(_, value)| std::str::from_utf8(value.as_bytes()).ok());
-<<<<<<< HEAD
-    let mut fields = Vec::new();
-    each_secret_of(&mut call.request.clone(), &call.operation.request, &call.types, &mut |value| texts(value, &mut fields));
-    let values = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]).flatten().map(str::to_owned);
-    // Short values of headers (`1`, `json`) are no secrets, and taking them out would spoil the text.
-    let values = values.filter(|value| value.len() >= 6);
-    let mut secrets: Vec<String> = values.chain(fields).filter(|secret| !secret.is_empty()).collect();
-    // Long ones go first: one may hold another.
-=======
     let fields = calls.iter().flat_map(|call| {
         let marked = call.operation.request.iter().filter(|field| field.marks.secret);
         marked.filter_map(|field| call.request.get(&field.name)?.as_str())
@@ -67,26 +49,14 @@ fn secrets<'a>(calls: &'a [Call], prepared: &'a Prepared) -> Vec<&'a str> {
     secrets.extend(prepared.account.iter().flat_map(|account| account.secrets.iter().map(String::as_str)));
     // Short values (`1`, `json`) are no secrets, and taking them out would spoil the text. Long ones go first: one may hold another.
     secrets.retain(|secret| secret.len() >= 6);
->>>>>>> main
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
 }
 
-/// Every text in a value that is a secret.
-fn texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::List(items) => items.iter().for_each(|value| texts(value, found)),
-        Value::Record(record) => record.0.iter().for_each(|(_, value)| texts(value, found)),
-        Value::Null | Value::Bool(_) => {}
-        Value::String(text) => found.push(text.to_string()),
-        value => found.push(to_json(value).to_string().trim_matches('"').to_owned()),
-    }
-}
-
-fn clean(message: &str, secrets: &[String]) -> String {
+fn clean(message: &str, secrets: &[&str]) -> String {
     let mut text = message.to_owned();
     for secret in secrets {
-        text = text.replace(secret.as_str(), SECRET);
+        text = text.replace(secret, "[secret]");
     }
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let printable = one_line.chars().filter(|character| !character.is_control());
