@@ -1,6 +1,6 @@
 //! What a connector says beside plain calls: accounts, limits, money, webhooks; and GraphQL, pages and undo of an operation.
 
-use super::connector::{answer_scope, object_of, request_scope, with_fields};
+use super::connector::{answer_scope, request_scope, with_fields};
 use super::context::{Context, name_of};
 use super::event::hook_scope;
 use crate::ast::{Literal, Node};
