@@ -44,7 +44,7 @@ impl Context<'_> {
         }
         let condition = match node.setting("where").cloned() {
             Some(condition) => {
-                let scope = place.scope.clone().with("fact", Ty::Record(memory.record.clone()), Marks::default());
+                let scope = place.scope.clone().with("fact", Ty::Record(memory.recalled()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
                 marks = marks.with(checked.marks.choosing());
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("fact")).cloned());
@@ -63,7 +63,7 @@ impl Context<'_> {
         let fresh = if node.setting("fresh").is_some() { Some(self.span_of_time(node, "fresh")?) } else { None };
         let marks = self.recalled(marks, &memory.record, subject.is_some());
         let search = Search { memory: name, subject, query, condition, most, all, fresh, as_of };
-        Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.record.clone()))), marks))
+        Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.recalled()))), marks))
     }
 
     /// What is said of facts that were found: those of somebody whom outside text chose, or of anybody, are not his own words.

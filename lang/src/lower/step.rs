@@ -228,7 +228,8 @@ impl Context<'_> {
         }
         let value = node.argument(0)?.clone();
         let memory = self.reference(&value, "memory")?;
-        let record = self.plan.memories.get(&memory)?.record.clone();
+        let found = self.plan.memories.get(&memory)?;
+        let (record, recalled) = (found.record.clone(), found.recalled());
         let Some(subject) = node.setting("subject").cloned() else {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose facts");
             return None;
@@ -237,7 +238,7 @@ impl Context<'_> {
         let subject = place.note(subject);
         let (marks, subject) = (self.recalled(subject.marks.choosing(), &record, true), subject.expr);
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
-        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), marks))
+        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(recalled))), marks))
     }
 
     pub(crate) fn lower_decide(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {

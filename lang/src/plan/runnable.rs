@@ -16,7 +16,8 @@ pub struct Lacking {
 /// Providers whose dialect this version speaks.
 const REACHED: &[&str] = &["openai", "mistral", "anthropic"];
 
-const NO_SUBJECT: &str = "a memory without a subject";
+/// The provider that is the program itself.
+const EMBEDDING: &str = "embedding";
 
 impl Plan {
     /// Everything that a flow needs and this version cannot run; empty for a flow that runs.
@@ -65,10 +66,6 @@ impl Plan {
             add("`place`");
         }
         match &step.kind {
-            StepKind::Facts(facts) => {
-                let lacks = self.memory_lacks(&facts.memory);
-                found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
-            }
             StepKind::Undo(undo) => {
                 // What is taken back goes one after the other: there is never more than one of them to ask about.
                 if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
@@ -103,14 +100,31 @@ impl Plan {
                     found.extend(self.asking_lacks(&acting.route, &acting.talk));
                     found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
                 }
-                found.extend(actor.into_iter().flat_map(|actor| &actor.memories).flat_map(|memory| self.memory_lacks(memory)));
             }
-            StepKind::Measure(_) => add("`measure`"),
-            StepKind::Search(_) => add("`recall` by meaning, condition or time"),
-            StepKind::Recall { memory, .. } | StepKind::Remember { memory, .. } => found.extend(self.memory_lacks(memory)),
+            StepKind::Measure(measured) => {
+                let aggregates = measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates);
+                for series in aggregates.filter_map(|aggregate| self.series.get(aggregate.series.as_ref()?)) {
+                    if !series.rollups.is_empty() {
+                        found.push("`rollup` of a series".to_owned());
+                    }
+                    if series.fresh.is_some() {
+                        found.push("`fresh` of a series".to_owned());
+                    }
+                }
+            }
+            StepKind::Search(search) => {
+                let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some());
+                let model = asked.and_then(|memory| memory.terms.embed.as_ref()?.1.as_ref()).and_then(|model| self.models.get(model));
+                if model.is_some_and(|model| model.provider != EMBEDDING) {
+                    add("`embed` by a model behind a network");
+                }
+            }
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
             StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
             StepKind::Let { .. }
+            | StepKind::Recall { .. }
+            | StepKind::Remember { .. }
+            | StepKind::Facts(_)
             | StepKind::Rules { .. }
             | StepKind::Reflect { .. }
             | StepKind::Ask { .. }
@@ -121,18 +135,6 @@ impl Plan {
             | StepKind::Choose { .. } => {}
         }
         found
-    }
-
-    fn memory_lacks(&self, memory: &str) -> Vec<String> {
-        let Some(memory) = self.memories.get(memory) else { return Vec::new() };
-        let terms = &memory.terms;
-        let given = [
-            (memory.subject.is_empty(), NO_SUBJECT),
-            (terms.retention_after_last_write, "`retention after=last-write`"),
-            (terms.fresh.is_some(), "`fresh` of a memory"),
-            (terms.cap_whole, "`cap per=memory`"),
-        ];
-        given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect()
     }
 
     /// What a model is asked for a text, and what it is told.
