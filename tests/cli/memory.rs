@@ -24,7 +24,8 @@ flow "note" {
 
 fn lived() -> Stage {
     let stage = of_text(NOTES);
-    let note = |customer: &str, sku: &str, text: &str| format!("{{\"customer_id\": \"{customer}\", \"sku\": \"{sku}\", \"text\": \"{text}\"}}\n");
+    let note =
+        |customer: &str, sku: &str, text: &str| format!("{{\"customer_id\": \"{customer}\", \"sku\": \"{sku}\", \"text\": \"{text}\"}}\n");
     let work = [
         note("C-1", "lamp", "The lamp arrived with a cracked shade"),
         note("C-1", "shoe", "Asked for an invoice for the shoes"),

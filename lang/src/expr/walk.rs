@@ -1,7 +1,7 @@
 //! The parts of a tree's node, in the order in which they are evaluated. It changes nothing itself.
 
-use super::function::Function;
 use super::Expr;
+use super::function::Function;
 use super::tree::Tree;
 
 impl Expr {

@@ -113,7 +113,8 @@ impl Context<'_> {
         for (name, checked) in bound.iter().filter(|(name, _)| memory.terms.key.contains(name)) {
             if checked.marks.untrusted || checked.marks.steered {
                 let message = format!("text from outside decides `{name}`, and so which fact of `{}` is corrected", memory.name);
-                let diagnostic = Diagnostic::new(&meaning::CORRECTED_OUTSIDE, crate::shape::given::place(node, name), message).label("decided outside");
+                let diagnostic =
+                    Diagnostic::new(&meaning::CORRECTED_OUTSIDE, crate::shape::given::place(node, name), message).label("decided outside");
                 self.report(diagnostic.help("name what is corrected by a value of our own"));
             }
         }

@@ -1,8 +1,9 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Rung, Step, StepKind, Talk, Unaccepted};
+use super::{Decision, Flow, Measured, Plan, Rung, Search, Series, Step, StepKind, Talk, Unaccepted};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Something that this version checks and cannot run yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,24 +102,8 @@ impl Plan {
                     found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
                 }
             }
-            StepKind::Measure(measured) => {
-                let aggregates = measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates);
-                for series in aggregates.filter_map(|aggregate| self.series.get(aggregate.series.as_ref()?)) {
-                    if !series.rollups.is_empty() {
-                        found.push("`rollup` of a series".to_owned());
-                    }
-                    if series.fresh.is_some() {
-                        found.push("`fresh` of a series".to_owned());
-                    }
-                }
-            }
-            StepKind::Search(search) => {
-                let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some());
-                let model = asked.and_then(|memory| memory.terms.embed.as_ref()?.1.as_ref()).and_then(|model| self.models.get(model));
-                if model.is_some_and(|model| model.provider != EMBEDDING) {
-                    add("`embed` by a model behind a network");
-                }
-            }
+            StepKind::Measure(measured) => found.extend(self.measure_lacks(measured)),
+            StepKind::Search(search) => found.extend(self.search_lacks(search)),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
             StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
             StepKind::Let { .. }
@@ -135,6 +120,23 @@ impl Plan {
             | StepKind::Choose { .. } => {}
         }
         found
+    }
+
+    /// Facts that are found by vectors of a model that nothing here reaches.
+    fn search_lacks(&self, search: &Search) -> Option<String> {
+        let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some())?;
+        let model = self.models.get(asked.terms.embed.as_ref()?.1.as_ref()?)?;
+        (model.provider != EMBEDDING).then(|| "`embed` by a model behind a network".to_owned())
+    }
+
+    fn measure_lacks(&self, measured: &Measured) -> Vec<String> {
+        let aggregates = measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates);
+        let series = aggregates.filter_map(|aggregate| self.series.get(aggregate.series.as_ref()?));
+        let lacks = |series: &Arc<Series>| {
+            let given = [(!series.rollups.is_empty(), "`rollup` of a series"), (series.fresh.is_some(), "`fresh` of a series")];
+            given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect::<Vec<_>>()
+        };
+        series.flat_map(lacks).collect()
     }
 
     /// What a model is asked for a text, and what it is told.

@@ -137,7 +137,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tradewind forget C-1042\n  tradewind forget C-1042 --yes --by privacy@northfield.example")]
     Forget(Forget),
     /// Find facts in a memory, print them with where they come from, write them out.
-    #[command(after_help = "Example:\n  tradewind memory search customer-history \"broken lamp\" --subject C-1042\n  tradewind memory history customer-history")]
+    #[command(
+        after_help = "Example:\n  tradewind memory search customer-history \"broken lamp\" --subject C-1042\n  tradewind memory history customer-history"
+    )]
     Memory(memory::Memory),
     /// Say what is spent or reserved of each budget, and what is left.
     #[command(after_help = "Example:\n  tradewind budget --format json")]

@@ -120,9 +120,7 @@ fn mean(sum: &Value, many: usize) -> Result<Value, String> {
         #[expect(clippy::cast_precision_loss, reason = "a mean is a double, whatever it is of")]
         Value::Int(sum) => Ok(Value::Double(*sum as f64 / f64::from(many))),
         Value::Double(sum) => Ok(Value::Double(sum / f64::from(many))),
-        Value::Money(sum) => {
-            sum.part(1, u64::from(many)).map(Value::Money).ok_or_else(|| "the mean cannot be written as money".to_owned())
-        }
+        Value::Money(sum) => sum.part(1, u64::from(many)).map(Value::Money).ok_or_else(|| "the mean cannot be written as money".to_owned()),
         Value::Duration(sum) => Ok(Value::Duration(sum / i64::from(many))),
         _ => Err("there is no mean of these".to_owned()),
     }

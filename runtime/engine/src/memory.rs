@@ -128,8 +128,7 @@ impl Memories {
         let Some(lot) = self.shelves.get(memory).and_then(|shelf| shelf.lots.get(subject)) else { return Vec::new() };
         let horizon = lot.horizon(&declared, now);
         let given = |fact: &&Arc<Fact>| is_given(&declared, fact, now);
-        let mut newest: Vec<Arc<Fact>> =
-            lot.all().rev().take_while(|fact| fact.at > horizon).filter(given).take(last).cloned().collect();
+        let mut newest: Vec<Arc<Fact>> = lot.all().rev().take_while(|fact| fact.at > horizon).filter(given).take(last).cloned().collect();
         newest.reverse();
         newest
     }

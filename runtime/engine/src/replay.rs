@@ -201,7 +201,7 @@ fn as_of(semantics: u32, kind: &EventKind) -> EventKind {
 /// The input that a decision answered, from its first event.
 fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
-    if let Some(input) = of_whole_or_wait(event, step).or_else(|| of_talk(event, step)) {
+    if let Some(input) = of_whole_or_wait(event, step).or_else(|| of_talk(event, step)).or_else(|| of_look(event, step)) {
         return input;
     }
     match (&event.kind, &event.used) {
@@ -255,21 +255,6 @@ fn input_of(state: &RunState, event: &Event) -> Input {
             Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
         }
         (EventKind::UndoPlanned { reversals }, _) if event.header.step.is_some() => Input::FoundDone { step, found: Ok(reversals.clone()) },
-        (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
-            Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
-        }
-        (kind, Used::Found(finding)) => {
-            let found = match kind {
-                EventKind::StepCompleted { value: Value::List(facts) } => Ok(facts.iter().cloned().collect()),
-                EventKind::StepFailed { failure, .. } => Err(failure.clone()),
-                _ => Ok(Vec::new()),
-            };
-            Input::Found { step, finding: finding.clone(), found }
-        }
-        (EventKind::StepCompleted { value }, Used::Measured { points }) => Input::Measured { step, points: *points, found: Ok(value.clone()) },
-        (EventKind::StepFailed { failure, .. }, Used::Measured { points }) => {
-            Input::Measured { step, points: *points, found: Err(failure.clone()) }
-        }
         (kind, Used::Model { rung, by, artifact, refused }) => said(state, step, kind, (*rung, by, artifact), refused),
         (_, Used::Guard { over, refused }) => Input::ClaimRefused { step, refused: refused.clone(), over: over.clone() },
         _ => Input::Advance,
@@ -288,6 +273,30 @@ fn of_talk(event: &Event, step: StepId) -> Option<Input> {
         }
         (EventKind::ModelAnswered(_), Used::Restart) => Input::Resume,
         (EventKind::ModelAnswered(answered), _) => Input::Said { step, number: answered.number, answer: answered.answer.clone() },
+        _ => return None,
+    })
+}
+
+/// The same for facts that were looked for and figures that were reckoned.
+fn of_look(event: &Event, step: StepId) -> Option<Input> {
+    Some(match (&event.kind, &event.used) {
+        (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
+            Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
+        }
+        (kind, Used::Found(finding)) => {
+            let found = match kind {
+                EventKind::StepCompleted { value: Value::List(facts) } => Ok(facts.to_vec()),
+                EventKind::StepFailed { failure, .. } => Err(failure.clone()),
+                _ => Ok(Vec::new()),
+            };
+            Input::Found { step, finding: finding.clone(), found }
+        }
+        (EventKind::StepCompleted { value }, Used::Measured { points }) => {
+            Input::Measured { step, points: *points, found: Ok(value.clone()) }
+        }
+        (EventKind::StepFailed { failure, .. }, Used::Measured { points }) => {
+            Input::Measured { step, points: *points, found: Err(failure.clone()) }
+        }
         _ => return None,
     })
 }

@@ -41,6 +41,11 @@ pub(crate) struct Due {
 }
 
 impl Partition {
+    /// An empty one for vectors of a model.
+    pub(crate) fn by(model: &str) -> Self {
+        Self { by: model.to_owned(), ..Self::default() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }

@@ -91,7 +91,7 @@ impl Ranker {
         let by = wanted.as_ref().map_or_else(String::new, |(by, _)| by.clone());
         if partition.by != by {
             // Vectors of another model say nothing to this one.
-            *partition = Partition { by: by.clone(), ..Partition::default() };
+            *partition = Partition::by(&by);
         }
         let due = partition.compare(&sought.facts);
         let missing: Vec<Arc<Fact>> = due.missing.iter().filter_map(|place| sought.facts.get(*place)).cloned().collect();
@@ -111,7 +111,8 @@ impl Ranker {
             false => tokio::task::spawn_blocking(work).await.map_err(|error| format!("nothing was ranked: {error}"))?,
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent: HashSet<FactId> = kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
+        let recent: HashSet<FactId> =
+            kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
         if recent.is_empty() {
             kept.drop_unused_if_many(many);
         } else {
@@ -224,7 +225,9 @@ impl Finder for Ranker {
 
     fn forget(&self, gone: Vec<(Arc<str>, FactId)>) {
         let mut by_memory: HashMap<Arc<str>, HashSet<FactId>> = HashMap::new();
-        gone.iter().for_each(|(memory, fact)| drop(by_memory.entry(memory.clone()).or_default().insert(*fact)));
+        for (memory, fact) in &gone {
+            by_memory.entry(memory.clone()).or_default().insert(*fact);
+        }
         let kept = self.kept.clone();
         let of = |key: &Key| by_memory.get(key.0.as_str()).cloned();
         let concerned: Vec<(Arc<Turn<Partition>>, HashSet<FactId>)> = {

@@ -101,7 +101,10 @@ impl Models for LocalModels {
     fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
         Box::pin(async move {
             if let Some(model) = model.filter(|model| model.provider != OWN) {
-                return Err(format!("model `{}`: `{}` is not a provider of vectors of this version; `{OWN}` is", model.name, model.provider));
+                return Err(format!(
+                    "model `{}`: `{}` is not a provider of vectors of this version; `{OWN}` is",
+                    model.name, model.provider
+                ));
             }
             // Loading the table takes a moment, and so do many texts: not on a thread that others wait for.
             let work = tokio::task::spawn_blocking(move || {

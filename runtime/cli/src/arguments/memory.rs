@@ -18,7 +18,9 @@ pub(crate) enum MemoryCommand {
     #[command(after_help = "Example:\n  tradewind memory history customer-history --subject C-1042")]
     History(History),
     /// The same as `tradewind forget`.
-    #[command(after_help = "Example:\n  tradewind memory forget C-1042\n  tradewind memory forget C-1042 --yes --by privacy@northfield.example")]
+    #[command(
+        after_help = "Example:\n  tradewind memory forget C-1042\n  tradewind memory forget C-1042 --yes --by privacy@northfield.example"
+    )]
     Forget(Forget),
     /// Write every fact that is kept to standard output, one JSON object a line.
     #[command(after_help = "Example:\n  tradewind memory export customer-history > facts.jsonl")]

@@ -57,7 +57,14 @@ fn print(answer: &Json, format: Format, nothing: &str) -> Outcome {
         let seq = fact.get("seq").and_then(Json::as_u64).unwrap_or(0);
         let score = fact.get("score").and_then(Json::as_f64).map(|score| format!("{score:.4}  ")).unwrap_or_default();
         let run: String = text(fact, "run").chars().take(12).collect();
-        say!("{seq:>8}  {score}{}  {}  run {run} {}  {}{}", text(fact, "at"), text(fact, "trust"), text(fact, "step"), text(fact, "text"), standing(fact));
+        say!(
+            "{seq:>8}  {score}{}  {}  run {run} {}  {}{}",
+            text(fact, "at"),
+            text(fact, "trust"),
+            text(fact, "step"),
+            text(fact, "text"),
+            standing(fact)
+        );
         let sources: Vec<&str> = items(fact, "sources").iter().filter_map(Json::as_str).collect();
         if !sources.is_empty() {
             say!("          from {}", sources.join(", "));

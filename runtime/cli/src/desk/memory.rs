@@ -38,7 +38,8 @@ impl Desk {
                 (facts.iter().map(|fact| as_json(memory, fact, None, now)).collect::<Vec<_>>(), None)
             }
             Wanted::Search { query, top, as_of } => {
-                let found = self.engine.search(name, subject, query, *top as usize, *as_of).await.map_err(|error| of_search(error, name))?;
+                let found =
+                    self.engine.search(name, subject, query, *top as usize, *as_of).await.map_err(|error| of_search(error, name))?;
                 let facts = found.facts.iter().map(|(fact, score)| as_json(memory, fact, Some(*score), as_of.unwrap_or(now)));
                 (facts.collect(), Some(found.by))
             }

@@ -127,11 +127,6 @@ impl EventKind {
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalRaised(raised) => raised.fields(),
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
-            Self::FactRemembered { memory, subject, fields, origin } => {
-                let mut told = vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())];
-                told.extend(remembered::origin(origin));
-                told
-            }
             Self::RunCompleted { output } => vec![("output", output.clone())],
             Self::RunFailed { failure: why } => failure(why),
             Self::ItemsPicked { .. }
@@ -141,6 +136,7 @@ impl EventKind {
             | Self::ChildEnded { .. }
             | Self::StepOverdue { .. }
             | Self::ItemsCompleted
+            | Self::FactRemembered { .. }
             | Self::FactsRemembered { .. } => self.fields_of_parts(),
             Self::WaitBegun { .. }
             | Self::WaitEnded { .. }
@@ -200,6 +196,11 @@ impl EventKind {
                 fields
             }
             Self::StepOverdue { failure: why } => failure(why),
+            Self::FactRemembered { memory, subject, fields, origin } => {
+                let mut told = vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())];
+                told.extend(remembered::origin(origin));
+                told
+            }
             Self::FactsRemembered { memory, subject, facts, origins } => {
                 let facts = Value::list(facts.iter().cloned());
                 let origins = Value::list(origins.iter().map(|of| Value::record(remembered::origin(of))));

@@ -23,7 +23,7 @@ memory "strict-stands" tier=working record="stand" retention="60d" key="sku" { f
 type "hint" { field "sku" string; field "words" string untrusted }
 memory "hints" tier=working record="hint" retention=forever key="sku"
 type "remark" subject="customer_id" { field "customer_id" string; field "text" string pii untrusted; field "kind" string }
-memory "remarks" tier=long-term record="remark" subject="customer_id" fulltext="text" { retention "10d" after=last-write }
+memory "remarks" tier=long-term record="remark" subject="customer_id" { fulltext "text"; retention "10d" after=last-write }
 memory "few" tier=session record="remark" subject="customer_id" retention="90d" { cap 3 per=memory evict=oldest }
 flow "put" {
     input { field "n" int; field "sku" string; field "shelf" string; field "seen" timestamp?; field "good_until" timestamp? }
@@ -135,7 +135,9 @@ async fn a_fact_takes_the_place_of_the_one_it_corrects_in_the_same_commit_and_sa
     let history = engine.history_of("stands", None).await.unwrap();
     let told: Vec<(String, bool, i64)> = history
         .iter()
-        .map(|fact| (fact.fields.get("shelf").unwrap().as_str().unwrap().to_owned(), fact.superseded_by.is_some(), fact.verified_at - fact.at))
+        .map(|fact| {
+            (fact.fields.get("shelf").unwrap().as_str().unwrap().to_owned(), fact.superseded_by.is_some(), fact.verified_at - fact.at)
+        })
         .collect();
     assert_eq!(told[0].0, "left");
     assert!(told[0].1, "the lamp is not on the left any more");
@@ -185,7 +187,11 @@ async fn stale_facts_are_flagged_or_held_back_as_the_memory_says() {
     world.clock.advance(8 * DAY);
     put(&world, &engine, 9, "shoe", "right").await;
     let found = run(&world, &engine, "find", &find(2)).await;
-    assert_eq!(field(&found, "all"), list(&["left", "top", "right"]), "the coat was true for an hour, whatever it said of when it was seen");
+    assert_eq!(
+        field(&found, "all"),
+        list(&["left", "top", "right"]),
+        "the coat was true for an hour, whatever it said of when it was seen"
+    );
     assert_eq!(field(&found, "stale"), Value::list([true, true, false].map(Value::Bool)));
     assert_eq!((field(&found, "fresh"), field(&found, "strict")), (list(&["right"]), list(&["right"])));
     // Seen again, it is fresh again.
@@ -273,7 +279,9 @@ async fn whoever_is_forgotten_is_found_neither_now_nor_in_the_past() {
     let before = heard(&world, &engine, 1, then).await;
     assert_eq!((field(&before, "kinds"), field(&before, "then")), (Value::Int(2), list(&["late"])));
     engine.forget("c1", "ann@example.com").await.unwrap();
-    let gone = |found: &Value| assert_eq!((field(found, "like"), field(found, "kinds"), field(found, "then")), (list(&[]), Value::Int(1), list(&[])));
+    let gone = |found: &Value| {
+        assert_eq!((field(found, "like"), field(found, "kinds"), field(found, "then")), (list(&[]), Value::Int(1), list(&[])))
+    };
     gone(&heard(&world, &engine, 2, then).await);
     let again = world.open().await;
     gone(&heard(&world, &again, 3, then).await);
