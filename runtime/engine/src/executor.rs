@@ -7,8 +7,10 @@ mod children;
 mod commit;
 mod cut;
 mod dispatch;
+mod gather;
 mod imaging;
 mod listen;
+mod look;
 mod measure;
 mod migrate;
 mod perform;
@@ -243,6 +245,8 @@ pub(crate) struct Shard {
     idle: Vec<oneshot::Sender<()>>,
     /// Who wants an image of the books.
     wanted: imaging::Wanted,
+    /// Calls that wait for others to go out with.
+    groups: Arc<gather::Groups>,
     inside: mpsc::UnboundedSender<Inside>,
     outlets: Outlets,
     /// Who wants to know how a run ends.
@@ -306,6 +310,7 @@ impl Shard {
             commits: 0,
             idle: Vec::new(),
             wanted: imaging::Wanted::new(),
+            groups: Arc::default(),
             inside,
             outlets,
             ends: HashMap::new(),

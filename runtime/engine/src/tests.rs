@@ -1,5 +1,6 @@
 //! Whole flows over twins: what an operator would notice.
 
+mod accounts;
 mod agents;
 mod answers;
 mod batches;
@@ -30,6 +31,7 @@ mod seeds;
 mod series;
 mod simulation;
 mod site;
+mod together;
 mod undo;
 mod unreachable;
 mod waits;
