@@ -17,6 +17,7 @@ mod layout;
 mod links;
 mod log;
 mod look;
+mod memory;
 mod migrate;
 mod parts;
 mod personal;

@@ -51,7 +51,9 @@ impl Context<'_> {
         let rate_limit = node.first("rate-limit").and_then(|limit| self.rate_limit(limit));
         let hooks: Vec<&Node> = node.all("webhook").collect();
         let webhooks = hooks.into_iter().filter_map(|hook| self.webhook(hook)).collect();
-        ConnectorTerms { account, base_url, naming, in_flight, graphql_path, money, rate_limit, webhooks, contracts: Vec::new() }
+        let trust = node.setting("trust").cloned().and_then(|word| self.word(&word, "`trust`", &["own", "partner"]));
+        let partner = trust.as_deref() == Some("partner");
+        ConnectorTerms { account, base_url, naming, in_flight, graphql_path, money, rate_limit, webhooks, contracts: Vec::new(), partner }
     }
 
     fn rate_limit(&mut self, node: &Node) -> Option<RateLimit> {

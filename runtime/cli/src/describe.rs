@@ -32,6 +32,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
             Outcome::Failed(failure) => format!("{child} failed: {failure}"),
         },
         EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {}", counted(facts.len(), "fact")),
+        EventKind::FactsRemembered { memory, subject, facts, .. } => format!("{memory} {subject} {} facts", facts.len()),
         EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
         EventKind::RunMigrated(moved) => format!("from plan {} to {}", moved.from.short(), moved.to.short()),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
@@ -65,7 +66,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::ApprovalWithdrawn { .. } => question(kind),
         EventKind::StepInherited(_) | EventKind::EffectInherited(_) => taken_over(kind),
         EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
-        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
+        EventKind::FactRemembered { memory, subject, fields, .. } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
         EventKind::RunCompleted { output } => shortened(&to_json(output)),
         EventKind::WaitBegun { .. }
         | EventKind::WaitEnded { .. }
@@ -185,7 +186,7 @@ fn verdict_of(verdict: &tradewind_engine::approval::Verdict) -> String {
     }
 }
 
-fn shortened(value: &serde_json::Value) -> String {
+pub(crate) fn shortened(value: &serde_json::Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

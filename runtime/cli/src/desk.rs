@@ -7,6 +7,7 @@ mod events;
 mod forgetting;
 mod fork;
 mod handing;
+pub(crate) mod memory;
 mod steering;
 pub(crate) mod undo;
 
@@ -100,6 +101,8 @@ pub(crate) enum Request {
     Difference { plan: String },
     /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
     Forget { subject: String, by: Option<String> },
+    /// Facts of a memory.
+    Memory { memory: String, subject: Option<String>, wanted: memory::Wanted },
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -231,7 +234,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 9] = [
+const USAGE: [&str; 11] = [
     run::USAGE.id,
     run::UNKNOWN_STEP.id,
     run::UNKNOWN_RUN.id,
@@ -241,6 +244,8 @@ const USAGE: [&str; 9] = [
     run::UNKNOWN_EVENT.id,
     run::UNKNOWN_EFFECT.id,
     run::UNKNOWN_SUBJECT.id,
+    run::UNKNOWN_MEMORY.id,
+    run::UNSEARCHABLE.id,
 ];
 
 impl From<Problem> for Failure {
@@ -296,6 +301,7 @@ impl Desk {
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
             Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
+            Request::Memory { memory, subject, wanted } => self.memory(&memory, subject.as_deref(), &wanted).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,

@@ -76,7 +76,14 @@ pub(crate) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
         Used::NothingKept(looked) => looked.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
         Used::Lookup { found } => see(Slot::Value(found, Says::Found)),
         Used::Guard { refused: Some((_, message)), .. } => see(Slot::Text(message)),
-        Used::Guard { refused: None, .. } | Used::State | Used::Facts { .. } | Used::Clock | Used::Restart | Used::TooLarge => {}
+        Used::Guard { refused: None, .. }
+        | Used::State
+        | Used::Facts { .. }
+        | Used::Found(_)
+        | Used::Measured { .. }
+        | Used::Clock
+        | Used::Restart
+        | Used::TooLarge => {}
     }
 }
 

@@ -5,7 +5,7 @@ use crate::event::{Event, EventKind};
 use crate::ports::{CallFailure, Classification, LogStore};
 use crate::question::{Answer, Prompt};
 use crate::summary::{RunFilter, RunStatus};
-use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels};
+use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels, WordFinder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tradewind_lang::compile::{Repository, compile};
@@ -279,6 +279,7 @@ impl World {
             connectors: self.connectors.clone(),
             models: Arc::new(models),
             clock: self.clock.clone(),
+            finder: Arc::new(WordFinder),
             shard: 0,
             in_flight: self.in_flight,
             look_only: false,
