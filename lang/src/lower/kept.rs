@@ -159,9 +159,13 @@ impl Context<'_> {
     fn for_recalling(&self) -> Self {
         let mut apart = self.for_flows();
         for (record, name) in &self.known.recalled.fields {
-            let fields = apart.plan.types.records.get_mut(record).map(|record| &mut record.fields);
-            for field in fields.into_iter().flatten().filter(|field| field.name == *name) {
-                field.marks.steered = true;
+            // A recalled fact that says whether it is stale has a type of its own.
+            let flagged = self.plan.memories.values().filter(|memory| memory.record == *record && memory.flags());
+            for record in flagged.map(|memory| memory.recalled()).chain([record.clone()]) {
+                let fields = apart.plan.types.records.get_mut(&record).map(|record| &mut record.fields);
+                for field in fields.into_iter().flatten().filter(|field| field.name == *name) {
+                    field.marks.steered = true;
+                }
             }
         }
         apart
@@ -169,7 +173,7 @@ impl Context<'_> {
 
     /// What is wrong with a flow where it rests on other runs. It is in the plan already, and what is wrong with it anyway was reported.
     fn take_proof(&mut self, outcome: Outcome) {
-        let proofs = [&meaning::STEERED, &meaning::TAINTED, &meaning::AGENT_TOO_FREE, &meaning::EXFILTRATION];
+        let proofs = [&meaning::STEERED, &meaning::TAINTED, &meaning::AGENT_TOO_FREE, &meaning::EXFILTRATION, &meaning::CORRECTED_OUTSIDE];
         for diagnostic in outcome.found.into_iter().filter(|diagnostic| proofs.contains(&diagnostic.code)) {
             if !self.diagnostics.says(diagnostic.span, diagnostic.code.id) {
                 self.report(diagnostic);
