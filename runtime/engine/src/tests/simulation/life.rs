@@ -12,6 +12,7 @@ use crate::approval::Verdict;
 use crate::arrival::Arrival;
 use crate::decide::Wish;
 use crate::engine::{Config, Engine, RebuildError};
+use crate::finding::NoFinder;
 use crate::frozen::Scope;
 use crate::history::Which;
 use crate::key::digest_of;
@@ -95,6 +96,7 @@ impl Life {
             connectors: Arc::new(Line(self.provider.clone(), process.clone())),
             models: Arc::new(SimulatedModels(Mutex::new(Random(seed)), self.activity.clone())),
             clock: self.clock.clone(),
+            finder: Arc::new(NoFinder),
             shard: 0,
             in_flight: self.in_flight,
             look_only,
