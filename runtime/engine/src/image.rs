@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// The version of what an image holds. It changes with every change of that, however small: one of another version is not read.
-const IMAGE_FORMAT: u32 = 2;
+const IMAGE_FORMAT: u32 = 3;
 /// Bytes of the digest in front.
 const DIGEST: usize = 32;
 
