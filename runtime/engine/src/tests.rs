@@ -2,6 +2,7 @@
 
 mod agents;
 mod answers;
+mod assured;
 mod batches;
 mod before;
 mod bounds;

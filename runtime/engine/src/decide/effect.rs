@@ -38,6 +38,9 @@ fn emit(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, kind: EventKind,
 
 fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, outcome: Outcome, by: SettledBy, used: Used) {
     let goes_on = round.goes_on_after_failure(id);
+    if planted(Bug::SettledTwice) {
+        emit(round, id, effect, settled(outcome.clone(), by, effect.attempt, goes_on), used.clone());
+    }
     emit(round, id, effect, settled(outcome, by, effect.attempt, goes_on), used);
 }
 

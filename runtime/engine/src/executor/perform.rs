@@ -3,6 +3,7 @@
 use super::{Entry, Inside, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
+use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
 use crate::seal::has_hole;
@@ -103,8 +104,10 @@ impl Shard {
         let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
         let ((not_before, not_after), ended) = (between, self.ended.clone());
         let gate = self.gate_of(run, &call);
-        // A second request of this one would be a second effect: it leaves only while nobody else has the log.
-        let once = !call.key.is_empty() && call.operation.idempotent.is_none();
+        // A second request of this one would be a second effect, and so would one under a key that is forgotten by the time that a
+        // process which stood still sends it again: both leave only while nobody else has the log.
+        let waits = not_before > now && !planted(Bug::ZombieRepeats);
+        let once = !call.key.is_empty() && (waits || call.operation.idempotent.is_none());
         let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
         tokio::spawn(async move {
             if not_before > now {
@@ -138,13 +141,16 @@ impl Shard {
         let silent = |code, message: &str| Answer::Silent(Silence::doubtful(code, message));
         let promise = self.promise(run, answer(silent("connection", "nobody said what became of the call")));
         let (models, clock, now, ended) = (self.ports.models.clone(), self.ports.clock.clone(), self.last_now, self.ended.clone());
+        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
         tokio::spawn(async move {
             let (not_before, until) = (prompt.question.not_before, prompt.question.until);
-            if not_before > now {
+            let waits = not_before > now;
+            if waits {
                 clock.sleep_until(not_before).await;
             }
-            // Nobody would hear the answer, and it would have to be paid all the same.
-            if ended.load(Ordering::Acquire) {
+            // Nobody would hear the answer, and it would have to be paid all the same. Whoever took the log meanwhile has written down
+            // that this was not asked yet.
+            if ended.load(Ordering::Acquire) || waits && !planted(Bug::ZombieAsks) && !log.holds(shard, epoch).await {
                 return;
             }
             let said = tokio::select! {
