@@ -70,7 +70,9 @@ def application(file):
         ended[key] = asyncio.get_running_loop().create_future()
         await graphs["parked"].ainvoke({"text": body["text"]}, settings("parked-", key), durability="sync")
         waiting.add(key)
-        return JSONResponse({"size": await ended.pop(key)})
+        size = await ended[key]
+        del ended[key]
+        return JSONResponse({"size": size})
 
     async def is_parked(request):
         key = request.path_params["key"]

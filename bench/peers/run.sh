@@ -23,6 +23,9 @@ fi
 started=()
 stop() {
     for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
+    sleep 2
+    # Some wait for callers that are gone.
+    for process in "${started[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
     for process in "${started[@]}"; do wait "$process" 2>/dev/null || true; done
     started=()
 }

@@ -182,6 +182,7 @@ pub(crate) fn empty_plan() -> Plan {
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
         checkpoints: None,
+        log_retention: None,
         source: None,
     };
     Plan {

@@ -11,6 +11,8 @@ use crate::value::{Record, Value};
 use crate::written::{self, Form, Part};
 use std::collections::BTreeSet;
 
+mod macros;
+
 /// Most parts that are explained; a macro in a macro explains those of one item only.
 const MOST: usize = 400;
 
@@ -221,14 +223,13 @@ impl Explainer<'_> {
                 }
             }
             Form::Collection(items) => items.iter().for_each(|item| self.part(item, inner, scope, known)),
-            Form::Call(on, name, arguments) => match (on, arguments.as_slice()) {
-                (Some(range), [variable, body, ..]) if is_macro(name) && variable.form == Form::Name => {
+            Form::Call(on, name, arguments) => match macros::read(self.text, on.as_deref(), name, arguments) {
+                Some(call) => {
                     let at = self.found.len().checked_sub(1).filter(|_| shown);
-                    self.part(range, inner, scope, known);
-                    self.macro_of(name, range, variable, body, (inner, at), scope, known);
+                    self.macro_of(&call, (inner, at), scope, known);
                 }
-                (None, [_]) if name == "has" => {}
-                (on, arguments) => {
+                None if name == "has" && on.is_none() => {}
+                None => {
                     on.iter().for_each(|on| self.part(on, inner, scope, known));
                     arguments.iter().for_each(|argument| self.part(argument, inner, scope, known));
                 }
@@ -245,88 +246,6 @@ impl Explainer<'_> {
         let proves = self.check(condition, scope).map(|checked| checked.proves).unwrap_or_default();
         scope.clone().knowing(proves)
     }
-
-    /// What decided a macro, and the parts of its condition for the item that did.
-    #[expect(clippy::too_many_arguments, reason = "a macro has that many parts")]
-    fn macro_of(
-        &mut self,
-        name: &str,
-        range: &Part,
-        variable: &Part,
-        body: &Part,
-        (depth, at): (usize, Option<usize>),
-        scope: &Scope,
-        known: &Known,
-    ) {
-        let Some(checked) = self.check(range, scope) else { return };
-        let (item_ty, values) = items(&checked, is_known(&checked, known).then(|| checked.expr.evaluate(known)));
-        let variable = self.written(variable).to_owned();
-        let inner = scope.clone().with(&variable, item_ty, Marks::default());
-        let Some(values) = values else { return self.part(body, depth, &inner, known) };
-        let Some(condition) = self.check(body, &inner) else { return };
-        let with = |item: &Value| {
-            let mut known = known.clone();
-            known.set(&variable, item.clone());
-            known
-        };
-        let outcome = |item: &Value| {
-            let known = with(item);
-            is_known(&condition, &known).then(|| condition.expr.evaluate(&known))
-        };
-        let outcomes: Vec<Option<Result<Value, EvalError>>> = values.iter().map(outcome).collect();
-        let decided = decided(name, &values, &outcomes);
-        let item = decided.item.clone();
-        if let Some(slot) = at.and_then(|at| self.found.get_mut(at)) {
-            slot.decided = Some(decided);
-        }
-        match item {
-            Some(item) => self.part(body, depth, &inner, &with(&item)),
-            None if values.is_empty() => {}
-            None => self.part(body, depth, &inner, known),
-        }
-    }
-}
-
-fn is_macro(name: &str) -> bool {
-    matches!(name, "all" | "exists" | "exists_one" | "map" | "filter")
-}
-
-/// The type of the items of a range, and the items where they are known.
-fn items(range: &Checked, value: Option<Result<Value, EvalError>>) -> (Ty, Option<Vec<Value>>) {
-    let ty = match &range.expr.ty {
-        Ty::List(item) => (**item).clone(),
-        Ty::Map(_) => Ty::String,
-        _ => Ty::Json,
-    };
-    let values = match value {
-        Some(Ok(Value::List(items))) => Some(items.to_vec()),
-        Some(Ok(Value::Record(record))) => Some(record.0.iter().map(|(name, _)| Value::String(name.clone())).collect()),
-        _ => None,
-    };
-    (ty, values)
-}
-
-/// Which item decided a macro.
-fn decided(name: &str, values: &[Value], outcomes: &[Option<Result<Value, EvalError>>]) -> Decided {
-    let is = |truth: bool| move |outcome: &Option<Result<Value, EvalError>>| matches!(outcome, Some(Ok(Value::Bool(own))) if *own == truth);
-    let first = |truth: bool| outcomes.iter().position(is(truth));
-    let holding = outcomes.iter().filter(|outcome| is(true)(outcome)).count();
-    let (count, all) = (values.len(), if values.len() == 1 { "the one item".to_owned() } else { format!("all {} items", values.len()) });
-    let (index, why) = match name {
-        _ if count == 0 => (None, "there are no items".to_owned()),
-        "exists" => match first(true) {
-            Some(at) => (Some(at), format!("item {at} holds")),
-            None => (None, format!("none of {count} holds")),
-        },
-        "all" => match first(false) {
-            Some(at) => (Some(at), format!("item {at} does not hold")),
-            None => (None, format!("{all} hold")),
-        },
-        "exists_one" if holding == 1 => (first(true), format!("only item {} holds", first(true).unwrap_or(0))),
-        "exists_one" | "filter" => (None, format!("{holding} of {count} hold")),
-        _ => (None, format!("made of {count} items")),
-    };
-    Decided { index, item: index.and_then(|index| values.get(index)).cloned(), why }
 }
 
 /// Whether every variable that an expression reads has a known value; of `steps`, those that it names.

@@ -27,7 +27,7 @@ mod tests;
 mod tree;
 mod walk;
 
-pub use cost::{BUDGET, Cost};
+pub use cost::{BUDGET, Cost, Held};
 pub use function::{Function, listing};
 pub(crate) use outline::MAX_LENGTH;
 pub use pattern::Pattern;
@@ -56,6 +56,8 @@ pub struct Variable {
     pub ty: Ty,
     /// What is said of it (fields of records add their own marks).
     pub marks: Marks,
+    /// How large it may be, where more is known of that than its type says.
+    pub held: Option<Held>,
 }
 
 /// The variables of a place.
@@ -75,7 +77,16 @@ impl Scope {
     pub fn with(mut self, name: &str, ty: Ty, marks: Marks) -> Self {
         // What was known of an earlier one of the name is not known of this.
         self.present.retain(|path| path.split('.').next() != Some(name));
-        self.variables.push(Variable { name: name.to_owned(), ty, marks });
+        self.variables.push(Variable { name: name.to_owned(), ty, marks, held: None });
+        self
+    }
+
+    /// Says how large the newest variable may be.
+    #[must_use]
+    pub fn holding(mut self, held: Option<Held>) -> Self {
+        if let Some(newest) = self.variables.last_mut() {
+            newest.held = held;
+        }
         self
     }
 
@@ -245,11 +256,17 @@ impl Expr {
         cost::cost(&self.root, scope, types)
     }
 
+    /// How large its value may be where these names are known.
+    #[must_use]
+    pub fn held(&self, scope: &Scope, types: &TypeTable) -> Held {
+        Held::of(&self.root, scope, types)
+    }
+
     /// Its value.
     ///
     /// # Errors
     /// Overflow, division by zero, an index out of range, mixed currencies, a variable without a value,
-    /// more than a million steps of work.
+    /// more than a million steps of work, a value of more than 16 MB.
     pub fn evaluate(&self, scope: &dyn Resolve) -> Result<Value, EvalError> {
         evaluate::evaluate(&self.root, scope)
     }

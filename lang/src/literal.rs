@@ -1,6 +1,10 @@
 //! Literals whose type their place gives: `"100 USD"`, `"30d"`, `"5%"`, RFC 3339 instants, enum values.
 //! It never guesses a type from the text.
 
+mod spelt;
+
+pub(crate) use spelt::{spelt, unlisted};
+
 use crate::ast::{Literal, Scalar};
 use crate::code::expression as codes;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -104,32 +108,6 @@ fn misread(literal: &Literal, text: &str, (ty, currency): (&Ty, Option<Currency>
     match spelt(text, ty, currency) {
         Some(right) => diagnostic.fix(format!("write `{right}`"), literal.span, format!("\"{right}\"")),
         None => diagnostic,
-    }
-}
-
-/// What a text surely means that is only spelt otherwise: `100 usd`, `30 days`, `TRUE`.
-fn spelt(text: &str, ty: &Ty, currency: Option<Currency>) -> Option<String> {
-    let text = text.trim();
-    match ty {
-        Ty::Money if decimal(text).is_some() => currency.map(|currency| format!("{text} {}", currency.as_str())),
-        Ty::Money => Some(text.to_ascii_uppercase()).filter(|text| Money::parse(text).is_some()),
-        Ty::Bool => Some(text.to_ascii_lowercase()).filter(|text| text == "true" || text == "false"),
-        Ty::Duration => {
-            let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
-            let (number, unit) = text.split_at_checked(end)?;
-            let unit = unit.trim().to_ascii_lowercase();
-            let short = match unit.trim_end_matches('s') {
-                "day" | "d" => "d",
-                "hour" | "hr" | "h" => "h",
-                "minute" | "min" | "m" => "m",
-                "second" | "sec" | "" if unit.starts_with('s') => "s",
-                "week" | "w" => "w",
-                "year" | "y" => "y",
-                _ => return None,
-            };
-            Some(format!("{number}{short}")).filter(|text| duration(text).is_some())
-        }
-        _ => None,
     }
 }
 

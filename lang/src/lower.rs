@@ -10,6 +10,7 @@ pub(crate) mod api;
 pub(crate) mod around;
 pub(crate) mod batch;
 pub(crate) mod called;
+pub(crate) mod came;
 pub(crate) mod cap;
 pub(crate) mod concealed;
 pub(crate) mod connector;

@@ -1,5 +1,7 @@
 //! Money: an exact decimal amount of one currency. Conversions are not made here.
 
+mod listed;
+
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};

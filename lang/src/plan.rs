@@ -187,9 +187,21 @@ pub struct Project {
     /// The folder of the log's checkpoints, from the repository; beside the store where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<String>,
+    /// When closed parts of the log leave the store. Left out where they stay, so that the digest of such a plan is what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_retention: Option<LogRetention>,
     /// The git repository that the chosen environment follows. Left out where there is none, so that the digest of such a plan is what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+}
+
+/// The `log-retention` node of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRetention {
+    /// How old an event is when it may leave the store.
+    pub after: Micros,
+    /// The folder that its archive goes to, from the repository.
+    pub archive: String,
 }
 
 /// The `team` node.

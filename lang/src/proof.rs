@@ -49,12 +49,6 @@ impl<'a> Conditions<'a> {
             Answer::May | Answer::GivenUp => None,
         }
     }
-
-    /// Which of the earlier conditions together hold wherever this one does; empty where there are none, or it is not known.
-    pub(crate) fn covered_by(self, condition: &Tree, earlier: &[&Tree]) -> Vec<usize> {
-        let earlier: Vec<Reading> = earlier.iter().map(|earlier| self.read(earlier)).collect();
-        self.read(condition).covered_by(&earlier.iter().collect::<Vec<_>>()).by
-    }
 }
 
 /// What must hold for a condition to be true, and to be false.

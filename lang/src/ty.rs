@@ -63,6 +63,22 @@ impl Ty {
             other => Self::Optional(Box::new(other)),
         }
     }
+
+    /// Whether it has more parts than so many; declared types count as one.
+    #[must_use]
+    pub fn exceeds(&self, most: usize) -> bool {
+        fn take(ty: &Ty, left: &mut usize) -> bool {
+            let Some(rest) = left.checked_sub(1) else { return false };
+            *left = rest;
+            match ty {
+                Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => take(inner, left),
+                Ty::Keyed(key, inner) => take(key, left) && take(inner, left),
+                Ty::Object(fields) => fields.iter().all(|(_, ty)| take(ty, left)),
+                _ => true,
+            }
+        }
+        !take(self, &mut { most })
+    }
 }
 
 impl fmt::Display for Ty {

@@ -71,6 +71,24 @@ fn a_decision_of_three_thousand_rules_over_an_enum_of_twenty_thousand() {
 }
 
 #[test]
+fn four_hundred_policies_on_one_operation() {
+    let connector = "connector \"c\" version=\"1\" {\n    base-url \"https://c.example\"\n    operation \"w\" effect=irreversible {\n        \
+                     request { field \"n\" int }\n        http POST \"/w\"\n    }\n}\n";
+    let policies: String = (0..400)
+        .map(|number| {
+            format!(
+                "policy \"p{number}\" {{\n    on \"c.w\"\n    deny \"d\" when=\"effect.n == {number}\"\n    escalate \"e\" when=\"effect.n > {number}\" to=\"t\" \
+                 within=\"1h\" on-timeout=deny\n    limit \"l\" count={} per=\"24h\"\n}}\n",
+                number + 1
+            )
+        })
+        .collect();
+    let compiled =
+        compiled(format!("project \"x\" {{ currency \"USD\" }}\nteam \"t\" {{ member \"a@shop.example\" }}\n{connector}{policies}"));
+    assert_eq!(compiled.diagnostics, []);
+}
+
+#[test]
 fn two_thousand_rules_of_one_policy() {
     let connector = "connector \"c\" version=\"1\" {\n    base-url \"https://c.example\"\n    operation \"w\" effect=irreversible {\n        \
                      request { field \"n\" int }\n        http POST \"/w\"\n    }\n}\n";

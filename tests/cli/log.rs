@@ -29,6 +29,37 @@ fn worked_twice() -> Stage {
     stage
 }
 
+/// What a serving process archives by itself: its environment says when, and where.
+#[test]
+fn a_serving_process_archives_what_is_old() {
+    let stage = with_messages(&["303_27", "8_1"]);
+    let manifest = stage.read("tradewind.kdl");
+    let store = "        store \"surrealkv://.tradewind/store\"\n";
+    assert!(manifest.contains(store));
+    let retained = |folder: &str| manifest.replace(store, &format!("{store}        log-retention \"1s\" archive=\"{folder}\"\n"));
+    let _ = stage.run(RUN).exits(0);
+    let before = stage.run(["log", "--format", "json"]).exits(0).out;
+    // A place that is none: it says so, once, and goes on.
+    stage.write("taken", "a file");
+    stage.write("tradewind.kdl", &retained("taken"));
+    let twin = Twin::start(&stage, &[]);
+    let serving = Serving::start(&stage, &twin);
+    let status = Serving::until(&stage, "a reason", |status| status["not_archived"].is_string());
+    assert!(status["not_archived"].as_str().unwrap().contains("taken"), "{status:#}");
+    // The plan of now says where to: no new process is needed.
+    stage.write("tradewind.kdl", &retained("archive"));
+    let status = Serving::until(&stage, "an archive", |status| status["archived"].as_array().is_some_and(|parts| !parts.is_empty()));
+    assert!(status["not_archived"].is_null(), "{status:#}");
+    let file = status["archived"][0]["file"].as_str().unwrap().to_owned();
+    assert!(file.contains("archive/northfield-000000000001-"), "{file}");
+    let _ = stage.run(["log", "verify", &file]).exits(0);
+    let shown = stage.run(["log", "--format", "json"]).exits(0).out;
+    assert!(shown.starts_with(before.trim_end().trim_end_matches(['}', ']', ' ', '\n'])), "the beginning of the log is read where it is");
+    let _ = serving.end("TERM").exits(0);
+    let _ = stage.run(["log", "verify"]).exits(0).says("are archived: verify them where they are");
+    let _ = stage.run(["replay"]).exits(0);
+}
+
 fn put_back_the_old_store(stage: &Stage) {
     fs::remove_dir_all(stage.path(STORE)).unwrap();
     copy(&stage.path("old"), &stage.path(STORE));

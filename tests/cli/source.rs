@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tradewind_tests::git_host::{GitHost, TOKEN};
 use tradewind_tests::serving::{Serving, address};
+use tradewind_tests::ssh_host::SshHost;
 use tradewind_tests::stage::Stage;
 use tradewind_tests::upstream::Upstream;
 
@@ -326,4 +327,37 @@ fn production_takes_what_staging_has_had_for_long_enough() {
     assert!(place("tradewind/staging") < place("tradewind/prod"), "{stood:?}");
     let _ = serving_staging.end("TERM").exits(0);
     let _ = serving_prod.end("TERM").exits(0);
+}
+
+/// Over SSH, at OpenSSH's own server: the key that it lets in, a key that it does not, and a host that nobody knows.
+#[test]
+fn a_repository_is_followed_over_ssh() {
+    let Some(host) = SshHost::start() else {
+        // Past the capture of tests: a test that was not run must not look as if it were.
+        let _ = std::io::stderr().write_all(b"skipped: there is no sshd here\n");
+        return;
+    };
+    let (upstream, first) = upstream("one");
+    let stage = Stage::empty(PROGRAM);
+    let user = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = String::from_utf8(user).unwrap();
+    let url = format!("ssh://{}@127.0.0.1:{}{}", user.trim(), host.port, upstream.around().join("shop.git").display());
+    let source = format!("source \"{url}\" {{ poll \"1s\"; ssh-key (secret)\"deploy\" known-hosts=\"known\" }}");
+    stage.write("tradewind.kdl", &manifest(&source).replace("secret \"git\" env=\"GIT_TOKEN\"", "secret \"deploy\" file=\"key\""));
+    let with = |key: &str, known: &str| {
+        stage.write("known", &host.known(known));
+        std::fs::copy(host.key(key), stage.path("key")).unwrap();
+    };
+    // A host with another key, and a key that the host does not let in: each says so, and nothing is served.
+    with("user", "other");
+    let _ = stage.run(["serve", "--no-http"]).exits(1).says("TW0591").says("Host key verification failed");
+    with("other", "host");
+    let _ = stage.run(["serve", "--no-http"]).exits(1).says("TW0591").says("Permission denied");
+    with("user", "host");
+    let serving = Serving::alone(&stage, &[], &[]);
+    until_commit(&stage, &first);
+    let second = upstream.commit("flows/greet.kdl", &flow("two"));
+    until_commit(&stage, &second);
+    assert_eq!(said(&stage, "1"), "two");
+    let _ = serving.end("TERM").exits(0);
 }

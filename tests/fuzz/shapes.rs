@@ -68,6 +68,9 @@ fn files() -> Vec<(&'static str, String)> {
         ("a number", format!("setting \"x\" int {}\n", "9".repeat(of(MEGABYTE)))),
         ("lets that double", flow(&doubling())),
         ("lets that read each other", flow(&chained())),
+        ("lets that hold each other twice", flow(&held())),
+        ("nested loops", looping(50)),
+        ("policies on one operation", policies(of(2_000))),
         ("an expression that doubles", flow(&format!("    let \"a\" \"={}\"\n", doubled("input.n", 16)))),
         ("the longest chain", flow(&format!("    let \"a\" \"={}true\"\n", "n>1&&".repeat(1_600)))),
         ("many mistakes in one expression", flow(&format!("    let \"a\" \"={}\"\n", vec!["nothing.x"; of(3_000)].join(" + ")))),
@@ -110,6 +113,35 @@ fn any_bytes() -> Vec<(&'static str, Vec<u8>)> {
 fn doubling() -> String {
     (1..60).fold("    let \"a0\" \"=input.id\"\n".to_owned(), |mut text, at| {
         let _ = writeln!(text, "    let \"a{at}\" \"=a{0} + a{0}\"", at - 1);
+        text
+    })
+}
+
+fn held() -> String {
+    (1..60).fold("    let \"a0\" \"=input.id\"\n".to_owned(), |mut text, at| {
+        let _ = writeln!(text, "    let \"a{at}\" \"={{'x': a{0}, 'y': [a{0}]}}\"", at - 1);
+        text
+    })
+}
+
+fn looping(deep: usize) -> String {
+    let begin = (1..=deep).fold(String::new(), |mut text, at| {
+        let _ = writeln!(text, "each \"e{at}\" in=\"=i{0}.of\" as=\"i{at}\" max=9 {{ let \"a{at}\" \"=i{0}.id\"", at - 1);
+        text
+    });
+    format!(
+        "type \"tree\" {{ field \"id\" string; field \"of\" list<tree> }}\nflow \"f\" {{ input \"tree\"; each \"e0\" in=\"=input.of\" as=\"i0\" max=9 {{\n{begin}{}}} }}\n",
+        "}".repeat(deep)
+    )
+}
+
+fn policies(count: usize) -> String {
+    let connector = "connector \"c\" version=\"1\" { base-url \"http://127.0.0.1:1\"; operation \"w\" effect=irreversible { request { field \"n\" int }; http POST \"/w\" } }\nteam \"t\" { member \"a@example.com\" }\n";
+    (0..count).fold(connector.to_owned(), |mut text, at| {
+        let _ = writeln!(
+            text,
+            "policy \"p{at}\" {{ on \"c.w\"; deny \"d\" when=\"effect.n == {at}\"; escalate \"e\" when=\"effect.n > {at}\" to=\"t\" within=\"1h\" on-timeout=deny; limit \"l\" count=5 }}"
+        );
         text
     })
 }

@@ -13,6 +13,8 @@ pub mod random;
 pub mod scan;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod serving;
+#[expect(clippy::expect_used, reason = "a harness fails by panicking")]
+pub mod ssh_host;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 pub mod stage;
 #[expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]

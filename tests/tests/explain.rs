@@ -2,7 +2,8 @@
 #![cfg(test)]
 
 use tradewind_lang::compile::{Repository, compile};
-use tradewind_lang::explain::{Known, explain, scope_of};
+use tradewind_lang::conform::to_json;
+use tradewind_lang::explain::{Known, bare_scope, explain, scope_of};
 use tradewind_lang::expr::Expr;
 use tradewind_lang::plan::StepKind;
 use tradewind_lang::source::SourceId;
@@ -44,4 +45,89 @@ fn every_expression_of_a_step_holds_in_its_scope() {
     }
     flow.output.iter().for_each(|(_, expr)| holds(None, expr));
     assert!(seen >= 20, "only {seen} expressions were looked at");
+}
+
+/// Each part with its depth and value, and why a macro came out so.
+fn parts(text: &str) -> Vec<String> {
+    let configuration = [("tradewind.kdl".to_owned(), "project \"x\" { currency \"USD\" }\n".to_owned())];
+    let plan = compile(&Repository { configuration: &configuration, library: &[], read: &|_| None, environment: None }).plan.unwrap();
+    let (parts, _) = explain(text, SourceId(0), &bare_scope(&plan), &plan.types, &Known::default(), true).unwrap();
+    let shown = |part: &tradewind_lang::explain::Explained| {
+        let value = match &part.value {
+            Some(Ok(value)) => format!(" = {}", to_json(value)),
+            Some(Err(error)) => format!(", no value: {}", error.0),
+            None => String::new(),
+        };
+        let why = part.decided.as_ref().map(|decided| {
+            let item = decided.item.as_ref().map(|item| format!(": {}", to_json(item))).unwrap_or_default();
+            format!(" because {}{item}", decided.why)
+        });
+        format!("{}{}{value}{}", "  ".repeat(part.depth), part.text, why.unwrap_or_default())
+    };
+    parts.iter().map(shown).collect()
+}
+
+#[test]
+fn a_macro_of_two_variables_shows_the_entry_that_decided() {
+    assert_eq!(
+        parts("[4, 7, 9].exists(i, v, i > 0 && v > 8)"),
+        [
+            "[4, 7, 9].exists(i, v, i > 0 && v > 8) = true because item 2 holds: 9",
+            "  [4, 7, 9] = [4,7,9]",
+            "  i > 0 && v > 8 = true",
+            "    i > 0 = true",
+            "      i = 2",
+            "    v > 8 = true",
+            "      v = 9",
+        ]
+    );
+    assert_eq!(
+        parts("{'a': 1, 'b': 5}.all(k, v, v < 3)"),
+        [
+            "{'a': 1, 'b': 5}.all(k, v, v < 3) = false because `b` does not hold: 5",
+            "  {'a': 1, 'b': 5} = {\"a\":1,\"b\":5}",
+            "  v < 3 = false",
+            "    v = 5",
+        ]
+    );
+    for (text, why) in [
+        ("[1, 2].exists_one(i, v, v > 1)", "because only item 1 holds: 2"),
+        ("[1, 2].transformList(i, v, i > 0, v + i)", "because made of 1 of 2 items"),
+        ("{'a': 1}.transformMap(k, v, v + 1)", "because made of 1 items"),
+        ("[].exists(i, v, v > 1)", "because there are no items"),
+        ("[2, 1].sortBy(v, v)", "because sorted 2 items"),
+    ] {
+        let found = parts(text);
+        assert!(found[0].ends_with(why), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_value_under_a_name_is_shown_where_it_stands() {
+    assert_eq!(
+        parts("cel.bind(n, size([1, 2]), n > 1 ? n * 2 : 0)"),
+        [
+            "cel.bind(n, size([1, 2]), n > 1 ? n * 2 : 0) = 4",
+            "  size([1, 2]) = 2",
+            "    [1, 2] = [1,2]",
+            "  n > 1 ? n * 2 : 0 = 4",
+            "    n > 1 = true",
+            "      n = 2",
+            "    n * 2 = 4",
+            "      n = 2",
+        ]
+    );
+    // A name of a macro hides what is known under it.
+    assert_eq!(parts("cel.bind(n, 5, [1].map(n, n + 1) == [2])").last().map(String::as_str), Some("    [2] = [2]"));
+    assert!(parts("cel.bind(n, 5, [1].map(n, n + 1) == [2])").contains(&"      n + 1".to_owned()));
+    assert_eq!(
+        parts("optional.of(3).optMap(x, x + 1).or(0)"),
+        [
+            "optional.of(3).optMap(x, x + 1).or(0) = 4",
+            "  optional.of(3).optMap(x, x + 1) = 4",
+            "    optional.of(3) = 3",
+            "    x + 1 = 4",
+            "      x = 3",
+        ]
+    );
 }

@@ -207,6 +207,71 @@ fn text_that_comes_through_steps_is_shown_from_where_it_enters() {
     assert_eq!(shown, [(4, "`size_of` comes in here".to_owned()), (3, "`input.words` comes in here".to_owned())]);
 }
 
+/// Steps between outside text and the ticket that it chooses, and the labels of the mistake: the line, and what comes in there.
+const WAYS: &[(&str, &[(usize, &str)])] = &[
+    // A rule of a decision.
+    (
+        "decide \"d\" {\n rule \"a\" when=\"input.urgent\" value=\"=input.words\"\n otherwise value=\"x\"\n }\n act \"tag\" { call \"desk.tag\" ticket=\"=d.value\" tag=\"x\" }",
+        &[(4, "input.words")],
+    ),
+    // An arm.
+    (
+        "choose \"c\" {\n when \"input.urgent\" { let \"a\" \"=input.words\"; output { t \"=a\" } }\n otherwise { output { t \"=input.id\" } }\n }\n act \"tag\" { call \"desk.tag\" ticket=\"=c.t\" tag=\"x\" }",
+        &[(4, "a"), (4, "input.words")],
+    ),
+    // An item of a loop, and what a loop makes of its items.
+    (
+        "let \"all\" \"=[input.words]\"\n each \"e\" in=\"=all\" as=\"w\" max=3 {\n act \"tag\" { call \"desk.tag\" ticket=\"=w\" tag=\"x\" }\n }",
+        &[(4, "all"), (3, "input.words")],
+    ),
+    (
+        "each \"e\" in=\"=input.own\" as=\"w\" max=3 {\n let \"both\" \"=w + input.words\"\n output { b \"=both\" }\n }\n act \"tag\" { call \"desk.tag\" ticket=\"=e[0].b\" tag=\"x\" }",
+        &[(5, "both"), (4, "input.words")],
+    ),
+    // What a model writes who was told it.
+    (
+        "decide \"reply\" {\n draft \"answer\" route=\"ask\" {\n user \"{{ input.words }}\"\n }\n }\n act \"tag\" { call \"desk.tag\" ticket=\"=reply.text\" tag=\"x\" }",
+        &[(5, "input.words")],
+    ),
+    (
+        "agent \"helper\" type=\"answer\" route=\"ask\" max-steps=3 {\n user \"{{ input.words }}\"\n }\n act \"tag\" { call \"desk.tag\" ticket=\"=helper.text\" tag=\"x\" }",
+        &[(4, "input.words")],
+    ),
+    // What another flow answers that was given it.
+    (
+        "act \"sub\" {\n flow \"echo\" words=\"=input.words\"\n }\n act \"tag\" { call \"desk.tag\" ticket=\"=sub.words\" tag=\"x\" }",
+        &[(4, "input.words")],
+    ),
+    // Words that somebody else wrote, which no choice of ours brought in.
+    (
+        "observe \"seen\" { call \"shop.review.get\" id=\"=input.order_id\" }\n let \"said\" \"=seen.text\"\n act \"tag\" { call \"desk.tag\" ticket=\"=said\" tag=\"x\" }",
+        &[(4, "seen.text")],
+    ),
+    // A fact of somebody, in his words.
+    (
+        "observe \"facts\" { recall \"notes\" subject=\"=input.customer_id\" }\n let \"said\" \"=facts.first().optMap(x, x.words).or('')\"\n act \"tag\" { call \"desk.tag\" ticket=\"=said\" tag=\"x\" }",
+        &[(4, "facts")],
+    ),
+    // An event.
+    (
+        "wait \"told\" event=\"noted\" within=\"1d\" on-timeout=stop\n let \"said\" \"=told.words\"\n act \"tag\" { call \"desk.tag\" ticket=\"=said\" tag=\"x\" }\n act \"emit\" { emit \"noted\" id=\"=input.id\" words=\"x\" }",
+        &[(4, "told.words")],
+    ),
+];
+
+#[test]
+fn the_way_of_outside_text_goes_through_every_kind_of_step() {
+    let mut wrong = String::new();
+    for (steps, expected) in WAYS {
+        let (found, shown) = only(&format!("flow \"f\" {{\n input \"mail\"\n {steps}\n}}\n"));
+        let expected: Vec<(usize, String)> = expected.iter().map(|(line, path)| (*line, format!("`{path}` comes in here"))).collect();
+        if (found.code.id, &shown) != ("TW0134", &expected) {
+            writeln!(wrong, "{steps}\n    {} {shown:?}, not {expected:?}", found.code.id).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn flows_that_call_each_other_show_where() {
     let text = "flow \"a\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"b\" id=\"=input.id\" }\n}\nflow \"b\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"a\" id=\"=input.id\" }\n}\nflow \"c\" {\n    input { field \"id\" string }\n    act \"sub\" { flow \"a\" id=\"=input.id\" }\n}\n";

@@ -21,6 +21,8 @@ codes! {
     COST = "TW0218", Warning, "an expression that a run may not finish";
     TOO_DEAR = "TW0219", Error, "an expression that a run cannot finish";
     TWO_WAYS = "TW0220", Error, "a value that is written in two ways";
+    FORMAT = "TW0222", Error, "a format whose verbs do not fit its values";
+    UNKNOWN_CURRENCY = "TW0223", Warning, "a currency that ISO 4217 does not list";
     TEMPLATE_SYNTAX = "TW0230", Error, "a template that cannot be read";
     TEMPLATE_FORM = "TW0231", Error, "a template that does more than fill in";
     TEMPLATE_FILTER = "TW0232", Error, "a filter that does not exist or does not fit";

@@ -72,5 +72,6 @@ codes! {
     COST_UNBOUNDED = "TW0198", Error, "models that could cost any amount";
     WAIT_UNBOUNDED = "TW0199", Error, "a wait that nothing ends";
     SOURCE_UNFIT = "TW0590", Error, "a source that cannot be followed";
+    ONE_VALUE = "TW0224", Warning, "an enum whose only value is several words";
     UNFILLED = "TW0195", Error, "a hole that nobody fills";
 }

@@ -23,6 +23,11 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
 type Programs = BTreeMap<(String, bool, usize), Arc<Program>>;
 static PROGRAMS: LazyLock<Mutex<Programs>> = LazyLock::new(Mutex::default);
 
+/// Bytes that a value without parts counts for.
+const PLAIN: usize = 8;
+/// Bytes that a number takes at most as text.
+const NUMBER: usize = 412;
+
 const ARGUMENTS: [&str; 5] = ["a0", "a1", "a2", "a3", "a4"];
 
 /// Calls a function of the crate; `member`: on its first argument.
@@ -42,7 +47,8 @@ pub(super) fn call(name: &str, member: bool, arguments: &[Value]) -> Result<Valu
 /// Refuses what would copy or build more text than an expression may.
 fn bounded(name: &str, arguments: &[Value]) -> Result<(), EvalError> {
     let mut left = MAX_TEXT;
-    let fits = arguments.iter().all(|argument| weighs(argument, &mut left));
+    let number = if name == "format" { NUMBER } else { PLAIN };
+    let fits = arguments.iter().all(|argument| weighs(argument, number, &mut left));
     let fits = fits
         && match (name, arguments) {
             ("replace", [Value::String(text), Value::String(from), Value::String(to), ..]) => {
@@ -52,33 +58,38 @@ fn bounded(name: &str, arguments: &[Value]) -> Result<(), EvalError> {
             ("join", [Value::List(items), Value::String(between)]) => items.len().saturating_mul(between.len()) <= MAX_TEXT,
             // Each character may become an item.
             ("split", [Value::String(text), ..]) => text.len() <= 100_000,
-            // A precision of more than three digits writes nothing but zeros.
-            ("format", [Value::String(text), ..]) => {
-                let mut digits = 0;
-                text.bytes().all(|byte| {
-                    digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-                    digits <= 3
-                }) || !text.contains("%.")
+            // A number has at most 309 digits before the point, and a verb asks for at most 100 behind it.
+            ("format", [Value::String(text), Value::List(items)]) => {
+                let digits = |rest: &str| rest.bytes().take_while(u8::is_ascii_digit).count();
+                let precise = text.split("%.").skip(1).all(|rest| digits(rest) <= 3);
+                precise && items.len().saturating_mul(NUMBER).saturating_add(text.len()) <= MAX_TEXT
             }
             _ => true,
         };
     if fits { Ok(()) } else { failure(format!("`{name}` would build too long a text")) }
 }
 
-/// Takes the size of a value from what is left; false where that is not enough.
-fn weighs(value: &Value, left: &mut usize) -> bool {
+/// Whether a value, with all that it holds, is no larger than an expression may build.
+pub(super) fn fits(value: &Value) -> bool {
+    let mut left = MAX_TEXT;
+    weighs(value, PLAIN, &mut left)
+}
+
+/// Takes the size of a value from what is left, of a double so many bytes; false where that is not enough.
+fn weighs(value: &Value, number: usize, left: &mut usize) -> bool {
     let own = match value {
         Value::String(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
-        _ => 8,
+        Value::Double(_) => number,
+        _ => PLAIN,
     };
     let Some(rest) = left.checked_sub(own) else { return false };
     *left = rest;
     match value {
-        Value::List(items) => items.iter().all(|item| weighs(item, left)),
-        Value::Record(record) => record.0.iter().all(|(_, value)| weighs(value, left)),
-        Value::Map(entries) => entries.iter().all(|(key, value)| weighs(key, left) && weighs(value, left)),
-        Value::Optional(Some(value)) => weighs(value, left),
+        Value::List(items) => items.iter().all(|item| weighs(item, number, left)),
+        Value::Record(record) => record.0.iter().all(|(_, value)| weighs(value, number, left)),
+        Value::Map(entries) => entries.iter().all(|(key, value)| weighs(key, number, left) && weighs(value, number, left)),
+        Value::Optional(Some(value)) => weighs(value, number, left),
         _ => true,
     }
 }

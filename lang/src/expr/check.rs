@@ -11,10 +11,12 @@ mod each;
 mod elsewhere;
 mod endorse;
 mod fit;
+mod formatted;
 mod operator;
 mod optional;
 mod pairs;
 mod path;
+mod unknown;
 
 use super::parse::{Parsed, parse};
 use super::tree::Tree;
@@ -28,6 +30,9 @@ use crate::ty::{Marks, Ty, TypeTable};
 use crate::value::Value;
 use cel_interpreter::common::ast::{EntryExpr, Expr as Node, IdedEntryExpr, IdedExpr, ListExpr, LiteralValue};
 use std::sync::Arc;
+
+/// Parts that the type of a value may have.
+const MOST_PARTS: usize = 1_000;
 
 /// Bytes `start..end` of the expression's text.
 pub(super) type Range = (usize, usize);
@@ -217,6 +222,14 @@ impl Checker<'_> {
     fn part(&mut self, node: &IdedExpr) -> Typed {
         let before = self.diagnostics.len();
         let typed = self.part_of(node);
+        if typed.ty.exceeds(MOST_PARTS) {
+            // Each part may hold the whole of the one before it twice, and so on: one word about it is enough.
+            if !self.diagnostics.iter().any(|found| found.code.id == codes::TOO_LARGE.id) {
+                let message = format!("the type of this part has more than {MOST_PARTS} parts itself");
+                self.report(&codes::TOO_LARGE, typed.range, message).help = Some("declare a `type` for what it holds".to_owned());
+            }
+            return Typed::unknown(typed.range);
+        }
         if self.cel() {
             // CEL reads no literal by its place; unchecked, everything is `dyn`.
             let ty = if self.unchecked() { Ty::Dyn } else { typed.ty };
@@ -224,7 +237,7 @@ impl Checker<'_> {
         }
         self.must_have_a_value(&typed, before);
         self.must_not_always_fail(&typed, before);
-        typed
+        self.must_have_its_key(typed, before)
     }
 
     fn part_of(&mut self, node: &IdedExpr) -> Typed {

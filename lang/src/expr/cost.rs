@@ -10,8 +10,8 @@ pub(super) use fold::fold;
 use super::Scope;
 use super::function::Function;
 use super::tree::{Gather, Over, Tree};
-use crate::ty::TypeTable;
-use size::{Described, Sizes};
+use crate::ty::{Ty, TypeTable};
+use size::{DEPTH, Described, Size, Sizes};
 
 /// Steps of work before an evaluation is given up: parts evaluated, items and pieces of text built.
 pub const BUDGET: u64 = 1_000_000;
@@ -26,6 +26,39 @@ pub struct Cost {
     pub declared: u64,
     /// The same with lists of 200 items where nothing says how many.
     pub assumed: u64,
+}
+
+/// How large the value of a step may be: what is made of it in a later step is as large, and may be made twice as large by each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// At the sizes that are declared or written; a size that nothing says counts as nothing.
+    declared: Size,
+    /// The same with lists of 200 items where nothing says how many.
+    assumed: Size,
+}
+
+impl Held {
+    /// The size of a tree's value where these names are known.
+    pub(super) fn of(tree: &Tree, scope: &Scope, types: &TypeTable) -> Self {
+        let size = |unknown| Sizes { scope, types, unknown }.of(tree, &mut Vec::new());
+        let declared = size(0);
+        // How long a text grows is estimated too high for a word that nothing could come of it; the run bounds it.
+        let short = declared.texty && declared.items == 0;
+        Self { declared: if short { Size { texty: true, ..Size::default() } } else { declared }, assumed: size(ASSUMED) }
+    }
+
+    /// The size of a list of at most so many items.
+    #[must_use]
+    pub fn listed(ty: &Ty, most: u32, types: &TypeTable) -> Self {
+        let scope = Scope::default();
+        let size = |unknown| Sizes { scope: &scope, types, unknown }.of_type(ty, Some(f64::from(most)), DEPTH);
+        Self { declared: size(0), assumed: size(ASSUMED) }
+    }
+
+    /// Parts of the value at the declared sizes.
+    pub(super) fn parts(self) -> u64 {
+        self.declared.weight
+    }
 }
 
 /// What a tree costs where these names are known.

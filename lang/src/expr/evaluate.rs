@@ -49,8 +49,15 @@ impl Seen<'_> {
 pub(super) fn evaluate(tree: &Tree, scope: &dyn Resolve) -> Result<Value, EvalError> {
     match (Evaluation { scope, locals: Vec::new(), work: 0 }).value(tree) {
         Ok(Value::Erased) => failure(ERASED),
+        // What holds another value twice costs nothing to make, and is twice as large where it is kept.
+        Ok(value) if is_made(tree) && !borrowed::fits(&value) => failure("the value grows beyond 16 MB"),
         value => value,
     }
+}
+
+/// Whether a tree makes a value, and does not only hand one on.
+fn is_made(tree: &Tree) -> bool {
+    !matches!(tree, Tree::Constant(_) | Tree::Variable { .. } | Tree::Bound(_) | Tree::Select { .. })
 }
 
 /// What an expression meets where its value was, after its subject was forgotten.

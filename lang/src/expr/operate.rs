@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Longest text that an expression may build, in bytes.
 pub(super) const MAX_TEXT: usize = 16 * 1024 * 1024;
+/// Parts that a value may have at most, were each as small as it can be.
+pub(super) const MOST_PARTS: u64 = 2 * 1024 * 1024;
 
 fn overflow<T>() -> Result<T, EvalError> {
     failure("a number is beyond its range")

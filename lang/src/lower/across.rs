@@ -8,17 +8,20 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{Need, Policy};
-use crate::proof::Conditions;
+use crate::proof::{Conditions, Reading};
 use crate::shape::Shaped;
 use crate::source::Span;
+use crate::ty::Ty;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Denials of one operation that are looked at together.
 const MOST_DENIALS: usize = 64;
 
 /// A condition of a policy.
+#[derive(Clone)]
 struct Rule {
     /// Such as ``deny too-much``.
     name: String,
@@ -33,6 +36,34 @@ impl Rule {
     }
 }
 
+/// All policies, as lowered and as written, and what was worked out of them.
+struct All<'a> {
+    policies: &'a [Arc<Policy>],
+    nodes: &'a BTreeMap<String, &'a Node>,
+    met: BTreeMap<(String, Vec<String>), Rc<Met>>,
+}
+
+/// The denials that an effect meets.
+struct Met {
+    /// What rules on it may name.
+    scope: Scope,
+    denials: Vec<Rule>,
+    /// Each of them read.
+    readings: Vec<Reading>,
+}
+
+impl Met {
+    /// Those of other policies that say outright that nothing may pass.
+    fn refusing(&self, but: &str) -> Vec<usize> {
+        let refuses = |rule: &Rule| rule.policy != but && is_true(&rule.when.root);
+        self.denials.iter().enumerate().filter(|(_, rule)| refuses(rule)).map(|(at, _)| at).take(1).collect()
+    }
+}
+
+fn is_true(tree: &Tree) -> bool {
+    matches!(tree, Tree::Constant(Value::Bool(true)))
+}
+
 fn is_literal(tree: &Tree) -> bool {
     matches!(tree, Tree::Constant(Value::Bool(_)))
 }
@@ -40,7 +71,8 @@ fn is_literal(tree: &Tree) -> bool {
 /// Where a condition stands.
 fn place(nodes: &BTreeMap<String, &Node>, policy: &str, kind: &str, name: &str, setting: &str) -> Option<Span> {
     let rule = nodes.get(policy)?.all(kind).find(|rule| rule.argument(0).and_then(Literal::text) == Some(name))?;
-    rule.setting(setting).map(|value| value.span)
+    // A limit without a condition holds always.
+    rule.setting(setting).map(|value| value.span).or_else(|| name_of(rule).map(|name| name.span))
 }
 
 impl Context<'_> {
@@ -51,12 +83,28 @@ impl Context<'_> {
         let policies: Vec<Arc<Policy>> = self.plan.policies.values().cloned().collect();
         let operations: BTreeSet<String> = policies.iter().flat_map(|policy| policy.on.iter().cloned()).collect();
         let mut said = BTreeSet::new();
+        let mut all = All { policies: &policies, nodes: &written, met: BTreeMap::new() };
         for operation in &operations {
-            self.prove_possible_effect(operation, &policies, &written, &mut said);
+            self.prove_possible_effect(operation, &mut all, &mut said);
         }
         for policy in &policies {
-            self.prove_rules_across(policy, &policies, &written);
+            self.prove_rules_across(policy, &mut all);
         }
+    }
+
+    /// What every effect of an operation meets which a policy of these flows covers: worked out once, however many rules are asked about.
+    fn meets(&self, operation: &str, flows: &[String], all: &mut All<'_>) -> Rc<Met> {
+        let key = (operation.to_owned(), flows.to_vec());
+        if let Some(met) = all.met.get(&key) {
+            return Rc::clone(met);
+        }
+        let scope = self.scope_across(operation, all.policies);
+        let denials = self.denials(operation, flows, all.policies, all.nodes);
+        let conditions = Conditions::of(&scope, &self.plan.types);
+        let readings = denials.iter().map(|rule| conditions.read(&rule.when.root)).collect();
+        let met = Rc::new(Met { scope, denials, readings });
+        all.met.insert(key, Rc::clone(&met));
+        met
     }
 
     /// The denials that every effect of an operation meets which a policy of these flows covers.
@@ -83,26 +131,18 @@ impl Context<'_> {
     }
 
     /// The denials of an operation leave something. A literal `true` says on purpose that nothing may pass.
-    fn prove_possible_effect(
-        &mut self,
-        operation: &str,
-        policies: &[Arc<Policy>],
-        nodes: &BTreeMap<String, &Node>,
-        said: &mut BTreeSet<Span>,
-    ) {
-        let flows = policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
+    fn prove_possible_effect(&mut self, operation: &str, all: &mut All<'_>, said: &mut BTreeSet<Span>) {
+        let flows = all.policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
         let groups: BTreeSet<Vec<String>> = flows.chain([Vec::new()]).collect();
         for flows in groups {
-            let denials = self.denials(operation, &flows, policies, nodes);
-            let scope = self.scope_across(operation, policies);
-            let conditions = Conditions::of(&scope, &self.plan.types);
+            let met = self.meets(operation, &flows, all);
+            let conditions = Conditions::of(&met.scope, &self.plan.types);
+            let denials = &met.denials;
             let alone = denials.iter().any(|rule| is_literal(&rule.when.root) || conditions.conflict(&[], &[&rule.when.root]).is_some());
-            let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
             if denials.len() < 2 || alone {
                 continue;
             }
-            let everything = Tree::Constant(Value::Bool(true));
-            let covering = conditions.covered_by(&everything, &trees);
+            let covering = conditions.read(&Tree::Constant(Value::Bool(true))).covered_by(&met.readings.iter().collect::<Vec<_>>()).by;
             let mut covering = covering.iter().filter_map(|at| denials.get(*at));
             let Some(first) = covering.next().filter(|first| said.insert(first.span)) else { continue };
             let message = format!("no effect of `{operation}` is ever allowed: these rules refuse everything between them");
@@ -114,36 +154,49 @@ impl Context<'_> {
         }
     }
 
-    /// An `escalate` and the `where` of a `limit` hold somewhere that no `deny` of another policy takes.
-    fn prove_rules_across(&mut self, policy: &Policy, policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) {
-        let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", &rule.when));
-        let limits = policy.limits.iter().filter_map(|rule| Some(("limit", &rule.name, "where", rule.condition.as_ref()?)));
+    /// An `escalate` and a `limit` hold somewhere that no `deny` of another policy takes.
+    fn prove_rules_across(&mut self, policy: &Policy, all: &mut All<'_>) {
+        let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", Some(&rule.when)));
+        let limits = policy.limits.iter().map(|rule| ("limit", &rule.name, "where", rule.condition.as_ref()));
         for (kind, name, setting, when) in escalates.chain(limits) {
-            if is_literal(&when.root) {
+            let always = when.is_none_or(|when| is_true(&when.root));
+            if !always && when.is_some_and(|when| is_literal(&when.root)) {
                 continue;
             }
-            let Some(span) = place(nodes, &policy.name, kind, name, setting) else { continue };
+            let Some(span) = place(all.nodes, &policy.name, kind, name, setting) else { continue };
             let mut by: Vec<Rule> = Vec::new();
             let mut everywhere = !policy.on.is_empty();
             for operation in &policy.on {
-                let denials = self.denials(operation, &policy.flows, policies, nodes);
-                let trees: Vec<&Tree> = denials.iter().map(|rule| &rule.when.root).collect();
-                let scope = self.scope_across(operation, policies);
-                let conditions = Conditions::of(&scope, &self.plan.types);
-                // One that never holds was reported where it stands.
-                let possible = conditions.conflict(&[&when.root], &[]).is_none();
-                let covering = if possible { conditions.covered_by(&when.root, &trees) } else { Vec::new() };
+                let met = self.meets(operation, &policy.flows, all);
+                let covering = match when.filter(|_| !always) {
+                    Some(when) => self.covering(when, &met),
+                    // Between them, denials that refuse everything are told of where they stand.
+                    None => met.refusing(&policy.name),
+                };
                 everywhere &= !covering.is_empty();
-                let covering = denials.into_iter().enumerate().filter(|(at, _)| covering.contains(at)).map(|(_, rule)| rule);
-                by.extend(covering.filter(|rule| by.iter().all(|known| known.span != rule.span)).collect::<Vec<_>>());
+                for rule in covering.iter().filter_map(|at| met.denials.get(*at)) {
+                    if by.iter().all(|known| known.span != rule.span) {
+                        by.push(rule.clone());
+                    }
+                }
             }
             // What a policy's own denials take from its escalations was reported there.
             let own = kind == "escalate" && by.iter().all(|rule| rule.policy == policy.name);
             if everywhere && !own {
-                let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when: when.clone(), span };
+                let when = when.cloned().unwrap_or_else(|| Expr::constant(Value::Bool(true), Ty::Bool));
+                let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when, span };
                 self.report_shadowed(&rule, &by);
             }
         }
+    }
+
+    /// The denials that hold wherever a condition does. Of one that never holds was told where it stands.
+    fn covering(&self, when: &Expr, met: &Met) -> Vec<usize> {
+        let conditions = Conditions::of(&met.scope, &self.plan.types);
+        if conditions.conflict(&[&when.root], &[]).is_some() {
+            return Vec::new();
+        }
+        conditions.read(&when.root).covered_by(&met.readings.iter().collect::<Vec<_>>()).by
     }
 
     fn report_shadowed(&mut self, rule: &Rule, by: &[Rule]) {

@@ -54,6 +54,10 @@ impl Context<'_> {
         let known = |marks: Marks| if planted(Hole::Answer) { Marks::default() } else { marks };
         let marks = known(steered.iter().fold(answer.marks, |marks, (_, steered)| marks.with(*steered)));
         place.parts = answer.parts.iter().map(|(name, own)| (name.clone(), known(own.with(of(name))))).collect();
+        // What it was given says nothing of what it reads itself.
+        if place.came.is_empty() && marks.choosing().steered {
+            place.came.take((begin.flow.clone(), value.span), marks.untrusted);
+        }
         Some((StepKind::Begin(Box::new(begin)), answer.ty, marks))
     }
 
@@ -97,7 +101,8 @@ impl Context<'_> {
                 place.steer(&checked, condition.span);
                 if checked.marks.untrusted {
                     let diagnostic = Diagnostic::new(&meaning::TAINTED, condition.span, "text from outside chooses what is taken back");
-                    self.report(diagnostic.label("derived from outside text").help("bound it with `among(x, own_list)`"));
+                    let diagnostic = self.with_way(diagnostic.label("derived from outside text"), &checked, place);
+                    self.report(diagnostic.help("bound it with `among(x, own_list)`"));
                 }
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("effect")).cloned());
                 Some(checked.expr)

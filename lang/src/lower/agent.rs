@@ -126,7 +126,7 @@ impl Context<'_> {
             let one_of = child.first("one-of").map(|one_of| self.tool_parameters(one_of, &operation, scope, true)).unwrap_or_default();
             for (node, bound) in [(child.first("fixed"), &fixed), (child.first("one-of"), &one_of)] {
                 let Some(node) = node else { continue };
-                self.check_taint(node, &operation, bound);
+                self.check_taint(node, &operation, bound, place);
                 self.check_personal_call(node, &operation, bound);
                 self.note_steered(node, &operation, bound, place);
             }
@@ -141,6 +141,9 @@ impl Context<'_> {
             let whole = crate::expr::select::inner_marks(&operation.response, &self.plan.types);
             read = read.with(whole);
             place.mixture.add(whole, child.name.span);
+            if whole.choosing().steered {
+                place.came.take((operation.name.clone(), value.span), whole.untrusted);
+            }
             *scope = std::mem::take(scope).with(&name, operation.response.clone(), Marks::default());
             tools.push(Tool { operation: operation.name.clone(), name, max_calls, fixed, one_of });
         }

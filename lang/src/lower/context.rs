@@ -127,7 +127,10 @@ impl Context<'_> {
             return None;
         }
         match literal::read_scalar(value, ty, &self.plan.types, Some(self.currency())) {
-            Ok(value) => Some(value),
+            Ok(read) => {
+                self.check_listed(&read, value.span);
+                Some(read)
+            }
             Err(diagnostic) => {
                 self.report(diagnostic);
                 None

@@ -155,12 +155,12 @@ pub(crate) fn leading_to(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
     let again = around.iter().find(|(outer, _)| draft.drafts.get(*outer).is_some_and(|step| step.node.name.text == "each"));
     let again = again.map_or(at, |(outer, _)| draft.end_of(*outer));
     // One inside an arm gates what follows its `choose`, too.
-    for before in (0..again).filter(|before| *before != at) {
-        if draft.lowered.get(&before).is_some_and(|lowered| stops(&lowered.step.kind)) {
-            let around = draft.drafts.get(before).and_then(|step| step.within);
-            draft.arms(around).iter().for_each(|(arm, _)| add(*arm));
-            add(before);
-        }
+    let stopping =
+        draft.index.stopping(|| draft.lowered.iter().filter(|(_, lowered)| stops(&lowered.step.kind)).map(|(at, _)| *at).collect());
+    for before in stopping.iter().copied().take_while(|before| *before < again).filter(|before| *before != at) {
+        let around = draft.drafts.get(before).and_then(|step| step.within);
+        draft.arms(around).iter().for_each(|(arm, _)| add(*arm));
+        add(before);
     }
     for (choose, _) in &around {
         add(*choose);

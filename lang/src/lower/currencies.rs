@@ -6,8 +6,11 @@ use crate::ast::Node;
 use crate::code::expression;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Tree};
+use crate::literal::unlisted;
 use crate::money::Currency;
 use crate::shape::Shaped;
+use crate::source::Span;
+use crate::value::Value;
 use std::collections::BTreeSet;
 
 impl Context<'_> {
@@ -22,6 +25,15 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&expression::CURRENCIES, span, message).label("of another currency");
             let rate = format!("declare what it is worth in the project: `exchange \"1 {other}\" \"… {own}\"`");
             self.report(diagnostic.help(format!("write it in {own}, or {rate}")));
+        }
+    }
+
+    /// Reports an amount whose currency ISO 4217 does not list.
+    pub(crate) fn check_listed(&mut self, value: &Value, span: Span) {
+        if let Value::Money(money) = value
+            && !money.currency.is_listed()
+        {
+            self.report(unlisted(money.currency, span));
         }
     }
 

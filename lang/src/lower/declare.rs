@@ -97,7 +97,12 @@ impl Context<'_> {
         match project.setting("currency").cloned() {
             None => self.missing(project, "currency", "write `currency \"USD\"`: caps and reports are in it"),
             Some(value) => match value.text().and_then(Currency::parse) {
-                Some(currency) => self.plan.project.currency = currency,
+                Some(currency) => {
+                    if !currency.is_listed() {
+                        self.report(crate::literal::unlisted(currency, value.span));
+                    }
+                    self.plan.project.currency = currency;
+                }
                 None => {
                     let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`currency` must be an ISO 4217 code");
                     self.report(diagnostic.label("not a currency").help("three capital letters, such as \"USD\""));

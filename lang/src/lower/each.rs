@@ -1,25 +1,37 @@
 //! `each`: a loop over a list, bounded by `max`; and the variables that its steps see.
 
+use super::came::Way;
 use super::context::Context;
 use super::flow::FlowDraft;
 use super::step::{Place, Verb};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{self, Checked, Scope};
+use crate::expr::{self, Checked, Held, Scope};
 use crate::plan::{Arm, Each, StepKind};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
+use std::rc::Rc;
 
 /// A variable of a loop, and what the list that it comes from reads.
+#[derive(Debug, Clone)]
 pub(crate) struct LoopVariables {
     pub(crate) item: String,
     pub(crate) index: Option<String>,
     pub(crate) ty: Ty,
     pub(crate) marks: Marks,
     pub(crate) reads: Vec<(String, Span)>,
+    /// Where outside text came into the list, or chose what is in it.
+    pub(crate) came: Option<Way>,
+}
+
+/// The loops around a place, outermost first, and what is known to have a value inside them and the arms around.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) loops: Vec<Rc<LoopVariables>>,
+    pub(crate) known: Vec<String>,
 }
 
 /// The name of an item where none is given.
@@ -55,6 +67,7 @@ impl Context<'_> {
             let source = value.text()?.strip_prefix('=')?.to_owned();
             expr::check(&source, value, 1, scope, &self.plan.types, None).0
         });
+        let came = listed.as_ref().and_then(Way::of);
         let (ty, marks, reads) = match listed {
             Some(checked) => {
                 let item = match checked.expr.ty {
@@ -65,40 +78,40 @@ impl Context<'_> {
             }
             None => (Ty::Unknown, Marks::default(), Vec::new()),
         };
-        LoopVariables { item: named(node, "as").unwrap_or_else(|| ITEM.to_owned()), index: named(node, "index"), ty, marks, reads }
+        LoopVariables { item: named(node, "as").unwrap_or_else(|| ITEM.to_owned()), index: named(node, "index"), ty, marks, reads, came }
     }
 
-    /// The loops around a place, outermost first, each with its variables in the scope that it stands in.
-    pub(crate) fn loops_around(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> Vec<LoopVariables> {
-        self.surroundings(draft, within).0
-    }
-
-    /// The same, and what is known to have a value inside them and the arms around.
-    pub(crate) fn surroundings(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> (Vec<LoopVariables>, Vec<String>) {
-        let mut found: Vec<LoopVariables> = Vec::new();
-        let mut known: Vec<String> = Vec::new();
-        for (at, arm) in draft.arms(within) {
-            let Some(step) = draft.drafts.get(at) else { continue };
-            let scope = || {
-                let scope = found.iter().fold(self.steps_scope(draft, step.within, Some(at)), |scope, outer| outer.add(scope));
-                scope.knowing(known.iter().cloned())
-            };
-            let is_loop = step.node.name.text == "each";
-            if !is_loop && !super::around::conditions(step.node).any(super::around::tells) {
-                continue;
-            }
-            let scope = scope();
-            let inside = self.known_inside(draft, (at, arm), &scope);
-            if is_loop {
-                let scope = scope.knowing(inside.iter().cloned());
-                let variables = self.loop_variables(step.node, &scope);
-                // An item hides what else has its name; what is known of the item itself comes from the loop's own condition.
-                known.retain(|path| !variables.names(path));
-                found.push(variables);
-            }
-            known.extend(inside);
+    /// What is around a place. It is asked several times for each step, and what is around a loop is around all that stands in it:
+    /// it is worked out once as long as no other step is lowered.
+    pub(crate) fn surroundings(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>) -> Rc<Surroundings> {
+        let Some(arm) = within else { return Rc::default() };
+        if let Some(found) = draft.index.recall(arm) {
+            return found;
         }
-        (found, known)
+        let found = Rc::new(self.surroundings_of(draft, arm));
+        draft.index.remember(arm, Rc::clone(&found));
+        found
+    }
+
+    fn surroundings_of(&self, draft: &FlowDraft<'_>, (at, arm): (usize, u16)) -> Surroundings {
+        let Some(step) = draft.drafts.get(at) else { return Surroundings::default() };
+        let mut around = self.surroundings(draft, step.within).as_ref().clone();
+        let is_loop = step.node.name.text == "each";
+        if !is_loop && !super::around::conditions(step.node).any(super::around::tells) {
+            return around;
+        }
+        let scope = around.loops.iter().fold(self.steps_scope(draft, step.within, Some(at)), |scope, outer| outer.add(scope));
+        let scope = scope.knowing(around.known.iter().cloned());
+        let inside = self.known_inside(draft, (at, arm), &scope);
+        if is_loop {
+            let scope = scope.knowing(inside.iter().cloned());
+            let variables = self.loop_variables(step.node, &scope);
+            // An item hides what else has its name; what is known of the item itself comes from the loop's own condition.
+            around.known.retain(|path| !variables.names(path));
+            around.loops.push(Rc::new(variables));
+        }
+        around.known.extend(inside);
+        around
     }
 
     pub(crate) fn lower_each(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -146,6 +159,7 @@ impl Context<'_> {
         let output = self.lower_output(node, &scope);
         place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
         output.iter().for_each(|(_, checked)| place.failing.note(checked));
+        output.iter().for_each(|(_, checked)| place.came.note(checked));
         let marks = output.iter().fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks));
         let ty = Ty::Object(output.iter().map(|(name, checked)| (name.clone(), checked.expr.ty.clone())).collect());
         let body = Arm { when: None, output: output.into_iter().map(|(name, checked)| (name, checked.expr)).collect() };
@@ -157,9 +171,11 @@ impl Context<'_> {
         place.failing.bounds(checked.own, &checked.reads, items.span);
         let items = place.note(checked);
         let marks = marks.with(picked).with(if planted(Hole::Items) { Marks::default() } else { items.own });
+        let ty = Ty::List(Box::new(ty));
+        place.held = max.map(|max| Held::listed(&ty, max, &self.plan.types));
         let each =
             Each { items: items.expr, item: variables.item, index: variables.index, key, condition, max: max?, parallel: parallel?, body };
-        Some((StepKind::Each(Box::new(each)), Ty::List(Box::new(ty)), marks))
+        Some((StepKind::Each(Box::new(each)), ty, marks))
     }
 
     /// The names of a loop must not hide a step that its own steps could name.

@@ -5,8 +5,10 @@ use super::declare::setting_value;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
+use crate::plan::LogRetention;
 use crate::shape::Shaped;
 use crate::shape::given::Given;
+use crate::ty::Ty;
 use crate::value::Value;
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use std::collections::BTreeMap;
 struct Environment {
     store: Option<String>,
     checkpoints: Option<String>,
+    log_retention: Option<LogRetention>,
     settings: BTreeMap<String, Value>,
     twins: bool,
     seeds: BTreeMap<String, String>,
@@ -51,6 +54,7 @@ impl Context<'_> {
                 project.store = store;
             }
             project.checkpoints = environment.checkpoints;
+            project.log_retention = environment.log_retention;
         }
     }
 
@@ -61,6 +65,9 @@ impl Context<'_> {
         }
         if let Some(folder) = node.setting("checkpoints").cloned() {
             environment.checkpoints = self.lower_checkpoints(&folder, environment.store.as_deref());
+        }
+        if let Some(retention) = node.first("log-retention").cloned() {
+            environment.log_retention = self.lower_log_retention(&retention, environment.store.as_deref());
         }
         for setting in node.all("setting") {
             environment.settings.extend(self.lower_override(setting));
@@ -110,11 +117,9 @@ impl Context<'_> {
     /// A folder apart from the store: what goes with it says nothing about it.
     fn lower_checkpoints(&mut self, value: &Literal, store: Option<&str>) -> Option<String> {
         let folder = self.text(value, "`checkpoints`")?;
-        let store = store.and_then(|url| url.strip_prefix("surrealkv://")).unwrap_or(".tradewind/store");
-        let why = match std::path::Path::new(&folder).starts_with(store) {
-            _ if folder.is_empty() => "it names no folder",
-            true => "it is the store's own folder, and is lost with it",
-            false => return Some(folder),
+        let why = match unfit(&folder, store) {
+            Some(why) => why,
+            None => return Some(folder),
         };
         let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("checkpoints cannot lie in `{folder}`: {why}"));
         self.report(
@@ -123,6 +128,38 @@ impl Context<'_> {
                 .help("write a folder on another disk, such as `checkpoints \"/var/lib/tradewind-checkpoints\"`"),
         );
         None
+    }
+
+    /// `log-retention SPAN archive=FOLDER`: without a folder nothing could be read again, so there is none without.
+    fn lower_log_retention(&mut self, node: &Node, store: Option<&str>) -> Option<LogRetention> {
+        let span = node.argument(0).cloned()?;
+        let after = match self.typed(&span, &Ty::Duration)? {
+            Value::Duration(micros) if micros > 0 => Some(micros),
+            _ => {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span.span, "`log-retention` must be longer than nothing");
+                self.report(diagnostic.label("no time at all").help("write a span such as \"90d\""));
+                None
+            }
+        };
+        let Some(value) = node.setting("archive").cloned() else {
+            self.missing(
+                node,
+                "archive",
+                "write `archive=\"FOLDER\"`: what leaves the store is kept there, and read there when it is needed",
+            );
+            return None;
+        };
+        let folder = self.text(&value, "`archive`")?;
+        if let Some(why) = unfit(&folder, store) {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("the log cannot be archived in `{folder}`: {why}"));
+            self.report(
+                diagnostic
+                    .label("not apart from the store")
+                    .help("write a folder beside it or on another disk, such as `archive=\"archive\"`"),
+            );
+            return None;
+        }
+        Some(LogRetention { after: after?, archive: folder })
     }
 
     /// `setting NAME VALUE`, for one that the project declares.
@@ -139,5 +176,15 @@ impl Context<'_> {
         };
         let value = self.typed_given(&found, value, &ty)?;
         Some((found, value))
+    }
+}
+
+/// Why a folder is not apart from the store.
+fn unfit(folder: &str, store: Option<&str>) -> Option<&'static str> {
+    let store = store.and_then(|url| url.strip_prefix("surrealkv://")).unwrap_or(".tradewind/store");
+    match std::path::Path::new(folder).starts_with(store) {
+        _ if folder.is_empty() => Some("it names no folder"),
+        true => Some("it is the store's own folder, and is lost with it"),
+        false => None,
     }
 }

@@ -11,7 +11,7 @@ use super::policy::run_type;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Scope, Tree};
+use crate::expr::{Held, Scope, Tree};
 use crate::plan::{Endorsement, Flow, Step, StepId};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
@@ -52,6 +52,8 @@ pub(crate) struct Lowered {
     pub(crate) mixture: Mixture,
     /// What it may fail over.
     pub(crate) failing: Failing,
+    /// How large its value may be, where more is known of that than its type says.
+    pub(crate) held: Option<Held>,
 }
 
 /// One flow under construction.
@@ -209,11 +211,13 @@ impl Context<'_> {
         let before = self.diagnostics.len();
         loop {
             draft.lowered.clear();
+            draft.index.forget();
             let mut early = false;
             for at in &order {
                 if let Some(lowered) = self.lower_narrowly(*at, draft) {
                     early |= lowered.reads.iter().any(|read| !draft.lowered.contains_key(read));
                     draft.lowered.insert(*at, lowered);
+                    draft.index.forget();
                 }
             }
             let next = super::order::order_of_reads(draft);
@@ -301,8 +305,9 @@ impl Context<'_> {
 
     /// What a place of a flow may name. `own`: the step that stands there, which may not name itself.
     pub(crate) fn flow_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
-        let (loops, known) = self.surroundings(draft, within);
-        loops.iter().fold(self.steps_scope(draft, within, own), |scope, variables| variables.add(scope)).knowing(known)
+        let around = self.surroundings(draft, within);
+        let scope = around.loops.iter().fold(self.steps_scope(draft, within, own), |scope, variables| variables.add(scope));
+        scope.knowing(around.known.iter().cloned())
     }
 
     /// The same without the variables of the loops around it.
@@ -322,7 +327,7 @@ impl Context<'_> {
             scope = scope.part(format!("steps.{}", step.name), own);
             let parts = draft.lowered.get(&at).map(|lowered| lowered.parts.as_slice()).unwrap_or_default();
             scope = parts.iter().fold(scope, |scope, (path, marks)| scope.part(format!("{}.{path}", step.name), *marks));
-            scope = scope.with(&step.name, ty, marks);
+            scope = scope.with(&step.name, ty, marks).holding(draft.lowered.get(&at).and_then(|lowered| lowered.held));
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             let settled = ("settled_by".to_owned(), Ty::String);
             states.push((step.name.clone(), Ty::Object(flags.chain([settled]).collect())));

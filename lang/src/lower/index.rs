@@ -2,11 +2,14 @@
 //! Without it every step would look at all others, and a flow of thousands of steps would take minutes.
 
 use super::around::{conditions, tells};
+use super::each::Surroundings;
 use super::flow::FlowDraft;
 use super::order::{Glance, mentioned, mentioned_in};
 use crate::ast::Literal;
 use crate::shape::Shaped;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A step's place among the arms of `choose` steps: the step and the number of its arm.
 type Arm = (usize, u16);
@@ -28,6 +31,10 @@ pub(crate) struct Index {
     words: Vec<BTreeSet<String>>,
     /// The step whose words are all that a scope holds for now.
     narrowed: Option<usize>,
+    /// What is around the arms that were asked for since a step was lowered.
+    around: RefCell<BTreeMap<Arm, Rc<Surroundings>>>,
+    /// The steps behind which nothing may be reached, in their order; known until a step is lowered.
+    stopping: RefCell<Option<Rc<[usize]>>>,
 }
 
 impl Index {
@@ -67,11 +74,43 @@ impl Index {
     /// Scopes hold only what this step has words for, until [`Index::widen`].
     pub(crate) fn narrow(&mut self, at: usize) {
         self.narrowed = Some(at);
+        self.forget();
     }
 
     /// Scopes hold everything again.
     pub(crate) fn widen(&mut self) {
         self.narrowed = None;
+        self.forget();
+    }
+
+    /// What is around an arm is no longer what it was: a step was lowered, or a scope holds something else.
+    pub(crate) fn forget(&mut self) {
+        self.around.get_mut().clear();
+        *self.stopping.get_mut() = None;
+    }
+
+    /// The steps behind which nothing may be reached, looked for once as long as no step is lowered.
+    pub(crate) fn stopping(&self, find: impl FnOnce() -> Rc<[usize]>) -> Rc<[usize]> {
+        if let Some(known) = self.stopping.try_borrow().ok().and_then(|known| known.clone()) {
+            return known;
+        }
+        let found = find();
+        if let Ok(mut known) = self.stopping.try_borrow_mut() {
+            *known = Some(Rc::clone(&found));
+        }
+        found
+    }
+
+    /// What was found to be around an arm.
+    pub(crate) fn recall(&self, arm: Arm) -> Option<Rc<Surroundings>> {
+        self.around.try_borrow().ok()?.get(&arm).cloned()
+    }
+
+    /// Keeps what is around an arm, until [`Index::forget`].
+    pub(crate) fn remember(&self, arm: Arm, found: Rc<Surroundings>) {
+        if let Ok(mut around) = self.around.try_borrow_mut() {
+            around.insert(arm, found);
+        }
     }
 
     /// Whether other steps stand in this one.

@@ -63,6 +63,10 @@ impl Context<'_> {
     pub(crate) fn note_remembering(&mut self, draft: &FlowDraft<'_>) {
         let fails = !failing_flow(draft, &[]).is_empty() && !planted(Hole::Failed);
         for (at, lowered) in &draft.lowered {
+            // Most steps do neither, and are not asked about.
+            if !matches!(lowered.step.kind, StepKind::Act { .. } | StepKind::Remember { .. } | StepKind::Facts(_)) {
+                continue;
+            }
             let led = fails || !leading_to(draft, *at).is_empty() && !planted(Hole::Fact);
             let memory = match &lowered.step.kind {
                 _ if !led => continue,

@@ -1,11 +1,11 @@
 //! What lowering has learnt of things that other nodes name, beside the plan. None of it is in the plan.
 
 use super::called::Bare;
+use super::came::Way;
 use super::emitted::Emitted;
 use super::kept::Kept;
 use crate::ast::Node;
 use crate::money::Currency;
-use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +36,8 @@ pub(crate) struct Known {
     pub(crate) led: Vec<Bare>,
     /// Critics whose model reads the draft, with the route as written.
     pub(crate) judges: BTreeMap<String, String>,
-    /// What of outside text is in the value of a `let`, by the name of the step, of the flow at hand.
-    pub(crate) through: BTreeMap<String, (String, Span)>,
+    /// Where outside text came into the value of a step, by its name, of the flow at hand.
+    pub(crate) through: BTreeMap<String, Way>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.

@@ -126,6 +126,7 @@ impl Context<'_> {
             let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses whose fact this is");
             let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("says whom it is about");
+            let diagnostic = self.with_way(diagnostic, &checked, place);
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)`"));
         }
         if !planted(Hole::Subject) {

@@ -152,6 +152,7 @@ impl Context<'_> {
             critics.push(name);
         }
         let Required { requires, reads, control, marks: decided } = self.requires(node, &place.scope);
+        control.iter().for_each(|of| place.came.take((of.path.clone(), of.span), false));
         place.control.extend(control);
         place.reads.extend(reads);
         if critics.is_empty() && node.first("require").is_none() {
@@ -170,6 +171,11 @@ impl Context<'_> {
                 (Ty::Object(vec![("passed".to_owned(), Ty::Bool), codes]), decided)
             }
         };
+        if let (Some((name, _, marks)), Some(value)) = (&of, node.setting("of"))
+            && marks.choosing().steered
+        {
+            place.came.take((name.clone(), value.span), marks.untrusted);
+        }
         // Whether a draft is accepted follows what it says.
         if let (Some((name, _, marks)), Some(value), false) = (&of, node.setting("of"), critics.is_empty())
             && marks.choosing().steered

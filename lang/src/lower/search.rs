@@ -46,6 +46,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("fact", Ty::Record(memory.record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                place.came.note(&checked);
                 marks = marks.with(checked.marks.choosing());
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("fact")).cloned());
                 Some(checked.expr)
@@ -62,6 +63,9 @@ impl Context<'_> {
         let most = self.most(node, all)?;
         let fresh = if node.setting("fresh").is_some() { Some(self.span_of_time(node, "fresh")?) } else { None };
         let marks = self.recalled(marks, &memory.record, subject.is_some());
+        if marks.steered {
+            place.came.take((name.clone(), value.span), false);
+        }
         let search = Search { memory: name, subject, query, condition, most, all, fresh, as_of };
         Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.record.clone()))), marks))
     }

@@ -47,6 +47,14 @@ impl Context<'_> {
                 text if text.trim() != text || text.chars().any(char::is_control) => {
                     format!("`{}` begins or ends with a space, or is more than a line", shortened(text))
                 }
+                // Nobody sees it, and what says the same with plain spaces is another value.
+                text if text.contains("  ") || text.chars().any(|letter| letter.is_whitespace() && letter != ' ') => {
+                    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    let message = format!("`{}` has more than one plain space between its words", shortened(text));
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("looks like another value");
+                    self.report(diagnostic.help(format!("write `{plain}`")).fix(format!("write `{plain}`"), span, format!("\"{plain}\"")));
+                    continue;
+                }
                 _ => String::new(),
             };
             if !message.is_empty() {
@@ -62,6 +70,15 @@ impl Context<'_> {
             }
             values.insert(value.clone(), span);
             listed.push(value);
+        }
+        if let ([only], Some(literal)) = (listed.as_slice(), node.argument(1))
+            && only.contains(' ')
+            && only.split(' ').all(|word| word.chars().all(|letter| letter.is_ascii_lowercase() || matches!(letter, '_' | '-')))
+        {
+            let message = format!("the enum has one value, `{}`, which is several words", shortened(only));
+            let diagnostic = Diagnostic::new(&meaning::ONE_VALUE, literal.span, message).label("one value");
+            let apart = format!("write `{only}` without quotes where each word is a value");
+            self.report(diagnostic.help(apart).proposal("make a value of each word", literal.span, only.clone()));
         }
         listed
     }

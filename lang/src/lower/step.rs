@@ -1,5 +1,6 @@
 //! A step: its common settings, and its one verb. The verbs that only compute or look are here.
 
+use super::came::Came;
 use super::context::Context;
 use super::control::Steering;
 use super::failing::Failing;
@@ -10,7 +11,7 @@ use super::prove::Written;
 use crate::ast::{Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Endorsed, Scope};
+use crate::expr::{Checked, Endorsed, Held, Scope};
 use crate::plan::{EffectKind, OnError, Origin, Route, Rule, Rung, Step, StepKind};
 use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
@@ -42,6 +43,10 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) mixture: Mixture,
     /// What it may fail over.
     pub(crate) failing: Failing,
+    /// How large its value may be, where more is known of that than its type says.
+    pub(crate) held: Option<Held>,
+    /// Where outside text comes into its value, or chooses it.
+    pub(crate) came: Came,
 }
 
 impl<'d, 'n> Place<'d, 'n> {
@@ -49,7 +54,8 @@ impl<'d, 'n> Place<'d, 'n> {
     pub(crate) fn of(draft: &'d FlowDraft<'n>, at: usize, scope: Scope) -> Self {
         let (mixture, failing) = (Mixture::default(), Failing::default());
         let (reads, control, chosen, parts, endorsed) = (Vec::new(), Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
-        Self { draft, at, scope, reads, control, chosen, told: None, parts, endorsed, mixture, failing }
+        let (held, came) = (None, Came::default());
+        Self { draft, at, scope, reads, control, chosen, told: None, parts, endorsed, mixture, failing, held, came }
     }
 
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
@@ -62,6 +68,7 @@ impl<'d, 'n> Place<'d, 'n> {
         self.reads.extend(checked.reads.iter().cloned());
         self.endorsed.extend(checked.endorsed.iter().cloned());
         self.failing.note(&checked);
+        self.came.note(&checked);
         checked
     }
 }
@@ -102,8 +109,8 @@ impl Context<'_> {
             None => false,
         };
         let bounds = self.lower_bounds(node, &mut place);
-        let loops = self.loops_around(draft, step.within);
-        let used = loops.iter().filter(|variables| place.reads.iter().any(|(path, _)| variables.names(path)));
+        let around = self.surroundings(draft, step.within);
+        let used = around.loops.iter().filter(|variables| place.reads.iter().any(|(path, _)| variables.names(path)));
         let through: Vec<_> = used.flat_map(|variables| variables.reads.iter().cloned()).collect();
         place.reads.extend(through);
         let mut reads = draft.steps_read(&place.reads, step.within);
@@ -132,8 +139,9 @@ impl Context<'_> {
         let origin = Some(Origin { value: marks, told, parts: Vec::clone(&parts), steered: !place.control.is_empty() });
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
-        let (control, chosen) = (place.control, place.chosen);
-        Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing })
+        self.know_way(&step.name, std::mem::take(&mut place.came), marks);
+        let (control, chosen, held) = (place.control, place.chosen, place.held);
+        Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing, held })
     }
 
     /// What is done where a step fails; `None` where that cannot be read.
@@ -158,9 +166,7 @@ impl Context<'_> {
                 }
                 let checked = place.note(checked);
                 self.check_secret_kept(&checked, value.span, "a step's value");
-                if let (Some(step), Some(blamed)) = (place.draft.drafts.get(place.at), checked.blamed().filter(|_| checked.speaks())) {
-                    self.known.through.insert(step.name.clone(), blamed.clone());
-                }
+                place.held = Some(checked.expr.held(&place.scope, &self.plan.types));
                 let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
             }
@@ -236,8 +242,13 @@ impl Context<'_> {
         let subject = self.subject(&subject, &place.scope)?;
         let subject = place.note(subject);
         let (marks, subject) = (self.recalled(subject.marks.choosing(), &record, true), subject.expr);
+        if marks.steered {
+            place.came.take((memory.clone(), value.span), false);
+        }
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
-        Some((StepKind::Recall { memory, subject, last }, Ty::List(Box::new(Ty::Record(record))), marks))
+        let ty = Ty::List(Box::new(Ty::Record(record)));
+        place.held = Some(Held::listed(&ty, last, &self.plan.types));
+        Some((StepKind::Recall { memory, subject, last }, ty, marks))
     }
 
     pub(crate) fn lower_decide(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -401,6 +412,7 @@ impl Context<'_> {
             None => false,
         };
         let required = self.requires(node, &place.scope);
+        required.control.iter().for_each(|of| place.came.take((of.path.clone(), of.span), false));
         place.reads.extend(required.reads);
         if !go_on {
             place.control.extend(required.control);

@@ -33,6 +33,7 @@ impl Context<'_> {
         place.reads.extend(checked.reads);
         place.mixture.add(checked.marks, value.span);
         place.failing.tell(checked.marks, value.span);
+        place.came.tell(checked.marks, checked.outside.as_ref());
         *marks = marks.with(checked.marks);
         Some(checked.template)
     }
@@ -166,6 +167,7 @@ impl Context<'_> {
                     found.into_iter().for_each(|diagnostic| self.report(diagnostic));
                     let checked = checked?;
                     self.check_secret_told(checked.marks, false, literal.span, "a template of a route");
+                    place.came.tell(checked.marks, checked.outside.as_ref());
                     place.reads.extend(checked.reads);
                     *marks = marks.with(checked.marks);
                     rungs.push(Rung::Template { template: checked.template });
@@ -221,6 +223,7 @@ impl Context<'_> {
         let checked = self.value(&image, &place.scope, None)?;
         self.check_image(&checked.expr.ty, &image);
         let mut marks = checked.marks;
+        let seen = image.span;
         let image = place.note(checked).expr;
         let text = match node.setting("text").cloned() {
             Some(text) => {
@@ -236,6 +239,11 @@ impl Context<'_> {
         self.classifying_route(&route, &written, &labels)?;
         let ty = super::step::verdict(&labels);
         let marks = Marks { model: true, untrusted: true, ..Marks::default() };
+        // What is in an image, somebody outside made.
+        if place.came.is_empty() {
+            let shown = if image.source.is_empty() { "image".to_owned() } else { image.source.clone() };
+            place.came.take((shown, seen), true);
+        }
         Some((StepKind::Look(Box::new(Look { labels, route, text, image })), ty, marks))
     }
 }

@@ -104,7 +104,8 @@ impl Context<'_> {
             && checked.marks.untrusted
         {
             let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, "text from outside chooses when this is sent");
-            self.report(diagnostic.label("derived from outside text").help("bound it with `between(x, lo, hi)`"));
+            let diagnostic = self.with_way(diagnostic.label("derived from outside text"), checked, place);
+            self.report(diagnostic.help("bound it with `between(x, lo, hi)`"));
         }
         Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
     }

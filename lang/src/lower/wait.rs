@@ -44,7 +44,8 @@ impl Context<'_> {
         let checked = self.value(&value, &place.scope, Some(&ty))?;
         if checked.marks.untrusted {
             let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, "text from outside chooses how long this waits");
-            self.report(diagnostic.label("derived from outside text").help("bound it with `between(x, lo, hi)`"));
+            let diagnostic = self.with_way(diagnostic.label("derived from outside text"), &checked, place);
+            self.report(diagnostic.help("bound it with `between(x, lo, hi)`"));
         }
         if let Tree::Constant(Value::Duration(micros)) = checked.expr.root
             && micros <= 0
@@ -84,6 +85,7 @@ impl Context<'_> {
         if !self.plan.events.contains_key(&event) && self.known.recalled.whole(&record) {
             marks.steered = true;
             place.control.push(Steering { span: value.span, path: String::new() });
+            place.came.take((event.clone(), value.span), false);
         }
         let condition = match node.setting("where").cloned() {
             Some(condition) => {
@@ -91,6 +93,7 @@ impl Context<'_> {
                 let checked = self.condition(&condition, &scope)?;
                 if !planted(Hole::Wait) {
                     place.steer(&checked, condition.span);
+                    place.came.note(&checked);
                     marks = marks.with(checked.marks.choosing());
                 }
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("event")).cloned());

@@ -42,7 +42,7 @@ impl Context<'_> {
             return None;
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
-        self.check_taint(call, &operation, &bound);
+        self.check_taint(call, &operation, &bound, place);
         let asked = node.first("stage").is_some_and(|stage| stage.setting("when").is_none());
         self.check_mixed(call, &operation, &bound, place, asked);
         self.check_personal_call(call, &operation, &bound);
@@ -173,6 +173,7 @@ impl Context<'_> {
                     let how = if checked.marks.untrusted { "comes from" } else { "was decided by" };
                     let message = format!("the evidence `{}` {how} outside text, and the policy takes it for trusted", name.text);
                     let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span(), message).label("derived from outside text");
+                    let diagnostic = self.with_way(diagnostic, &checked, place);
                     self.report(
                         diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
                     );
@@ -218,29 +219,16 @@ impl Context<'_> {
     }
 
     /// Text from outside may not choose the target or the amount of a write.
-    pub(crate) fn check_taint(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
+    pub(crate) fn check_taint(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)], place: &Place<'_, '_>) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
         for (name, checked) in bound.iter().filter(|(name, checked)| checked.speaks() && choosing.contains(name)) {
             let span = given::place(call, name);
             let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
-            let mut diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
-            for (path, at) in self.came_through(checked) {
-                diagnostic = diagnostic.also(at, format!("`{path}` comes in here"));
-            }
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
+            let diagnostic = self.with_way(diagnostic, checked, place);
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
         }
-    }
-
-    /// The steps through which outside text came into a value, the last first; the way is no longer than there are steps.
-    fn came_through(&self, checked: &Checked) -> Vec<(String, Span)> {
-        let mut way: Vec<(String, Span)> = Vec::new();
-        let mut next = checked.blamed();
-        while let Some((path, _)) = next {
-            next = self.known.through.get(path.split('.').next().unwrap_or(path)).filter(|found| !way.contains(found));
-            way.extend(next.cloned());
-        }
-        way
     }
 
     pub(crate) fn lower_ask(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
@@ -370,6 +358,7 @@ impl Context<'_> {
             let output = self.lower_output(child, &scope);
             place.reads.extend(output.iter().flat_map(|(_, checked)| checked.reads.iter().cloned()));
             output.iter().for_each(|(_, checked)| place.failing.note(checked));
+            output.iter().for_each(|(_, checked)| place.came.note(checked));
             conditions.extend(when.clone().zip(child.argument(0).map(|when| when.span)));
             arms.push(Arm { when, output: Vec::new() });
             outputs.push(output);

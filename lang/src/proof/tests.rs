@@ -57,7 +57,10 @@ fn never(conditions: &[&str]) -> bool {
 fn covered(condition: &str, earlier: &[&str]) -> Vec<usize> {
     let exprs: Vec<Expr> = earlier.iter().map(|text| expr(text)).collect();
     let trees: Vec<_> = exprs.iter().map(|expr| &expr.root).collect();
-    Conditions::of(&scope(), &types()).covered_by(&expr(condition).root, &trees)
+    let (scope, types) = (scope(), types());
+    let conditions = Conditions::of(&scope, &types);
+    let read: Vec<_> = trees.iter().map(|tree| conditions.read(tree)).collect();
+    conditions.read(&expr(condition).root).covered_by(&read.iter().collect::<Vec<_>>()).by
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub(crate) struct Host {
     generations: Mutex<Generations>,
     /// How the source stands that is followed; null where none is.
     source: Mutex<Json>,
+    /// Why the log is not archived that should be.
+    archiving: Mutex<Option<String>>,
 }
 
 impl Host {
@@ -77,6 +79,7 @@ impl Host {
             address: OnceLock::new(),
             generations: Mutex::default(),
             source: Mutex::new(Json::Null),
+            archiving: Mutex::default(),
         }
     }
 
@@ -103,6 +106,14 @@ impl Host {
         *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
     }
 
+    /// Why the log is not archived that should be. Whether that is news.
+    pub(crate) fn set_archiving(&self, why: Option<String>) -> bool {
+        let mut known = self.archiving.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *known != why;
+        *known = why;
+        is_news
+    }
+
     /// For `status`.
     pub(crate) fn as_json(&self, active: &Plan) -> Json {
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,6 +136,7 @@ impl Host {
                 "refused": generations.refusal.as_ref().map(|refusal| json!({ "why": refusal.why, "diagnostics": refusal.diagnostics })),
             },
             "source": self.source.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            "not_archived": self.archiving.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             "not_runnable": lacking.collect::<Vec<_>>(),
         })
     }

@@ -1,6 +1,7 @@
 //! A session: the store, the twin, connectors, models and the engine of one repository, opened together and closed together.
 
 use crate::all_models::{AllModels, Keys};
+use crate::archiver::Archiver;
 use crate::checkpoints::{self, Known, keeper::Keeper};
 use crate::crash;
 use crate::desk::{Desk, Foreseen, Problem, Request, is_past, out_of_time};
@@ -56,6 +57,7 @@ pub(crate) struct Session {
     store: Arc<SurrealLog>,
     keeper: Option<Keeper>,
     imager: Option<Imager>,
+    archiver: Option<Archiver>,
     twin: Option<TwinProcess>,
     listening: Option<Listening>,
 }
@@ -141,13 +143,14 @@ impl Session {
         let image = place.as_ref().map(checkpoints::Place::image);
         let engine = opened(config, image.as_deref()).await?;
         let imager = image.filter(|_| options.appends()).map(|file| Imager::start(&engine, file));
+        let desk = Desk { engine: engine.clone(), host: host.clone() };
+        let archiver = host.clone().zip(place.clone()).map(|(host, place)| Archiver::start(desk.clone(), host, place));
         let keeper = place.zip(known).map(|(place, known)| Keeper::start(&engine, &place, &known)).transpose()?;
         keys.follow(&engine);
         let active = engine.active();
         if options.perform && active.digest != plan.digest() && repository.followed.is_none() {
             tell!("plan {} is at work: somebody went back to it from the plan of these files", active.digest.short());
         }
-        let desk = Desk { engine: engine.clone(), host: host.clone() };
         // A command that only looks is gone in a moment: whoever met it on the socket would see it break off.
         let listening = match options.ephemeral || !options.perform {
             true => None,
@@ -155,7 +158,7 @@ impl Session {
                 socket::listen(&folder, desk).map_err(|error| tracing::warn!("other commands cannot reach this process: {error}")).ok()
             }
         };
-        Ok(Self { engine, host, store, keeper, imager, twin, listening })
+        Ok(Self { engine, host, store, keeper, imager, archiver, twin, listening })
     }
 
     /// The desk of this session.
@@ -171,6 +174,7 @@ impl Session {
     /// Ends what has begun, in order: no new request, the engine, the store, the twin.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         drop(self.listening);
+        drop(self.archiver);
         if let Some(imager) = self.imager {
             imager.end(&self.engine).await;
         }

@@ -184,12 +184,23 @@ pub(crate) async fn read_end(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     bytes
 }
 
+/// What `git` calls fatal where `ssh` could not get through; why it could not is what `ssh` said just before.
+const NO_REMOTE: &str = "fatal: Could not read from remote repository.";
+
 /// What is told to people of what `git` said: what it calls fatal, or its last lines.
 fn told(said: &str) -> String {
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let plain = |line: &&str| {
         line.trim_start_matches("fatal: ").trim_start_matches("error: ").chars().filter(|letter| !letter.is_control()).collect::<String>()
     };
+    if let Some(at) = lines.iter().position(|line| *line == NO_REMOTE)
+        && at > 0
+    {
+        let before = lines.get(..at).unwrap_or_default();
+        // Around a changed key it draws a frame.
+        let words: Vec<&&str> = before.iter().filter(|line| !line.starts_with('@')).collect();
+        return words.iter().rev().take(2).rev().map(|line| plain(line)).collect::<Vec<_>>().join("; ");
+    }
     let fatal: Vec<String> =
         lines.iter().filter(|line| line.starts_with("fatal: ") || line.starts_with("error: ")).take(3).map(plain).collect();
     if fatal.is_empty() { lines.iter().rev().take(2).rev().map(plain).collect::<Vec<_>>().join("; ") } else { fatal.join("; ") }

@@ -10,6 +10,7 @@ mod archive;
 mod caps;
 mod failure;
 mod folder;
+mod journal;
 mod manifest;
 mod opening;
 mod rows;
@@ -17,6 +18,7 @@ mod rows;
 use address::Address;
 use archive::Archive;
 use failure::WriteFailure;
+use journal::Journal;
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -52,6 +54,7 @@ struct Open {
 struct Database {
     surreal: Surreal<Db>,
     datastore: Arc<Datastore>,
+    journal: Journal,
     /// Set by the first write of which nobody knows whether it happened. A log that went on behind a torn record would lose
     /// the rest when the database repairs itself at the next start, so nothing is written until the store is opened again.
     doubt: OnceLock<StoreError>,
@@ -135,36 +138,55 @@ impl SurrealLog {
     }
 }
 
+/// How often a write is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It was not made yet.
+    First,
+    /// It was, and what it wrote has to be written once more: `journal.rs` says why.
+    Again,
+}
+
 impl Database {
-    /// Repeats a write for as long as it is certain that nothing was written, and stops all writing once it is not.
-    async fn write<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    /// Repeats a write for as long as it is certain that nothing was written, and stops all writing once it is not. Repeats it also
+    /// where it may stand in a file of the journal that goes before its rows are anywhere else.
+    async fn write<T, F>(&self, attempt: impl Fn(Turn) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, WriteFailure>>,
     {
-        let mut last = String::new();
+        let (mut last, mut turn) = (String::new(), Turn::First);
         for _ in 0..ATTEMPTS {
             if let Some(error) = self.doubt.get() {
                 return Err(error.clone());
             }
-            match attempt().await {
-                Ok(value) => return Ok(value),
+            let before = self.journal.newest()?;
+            match attempt(turn).await {
+                Ok(value) => match self.journal.newest() {
+                    Ok(newest) if newest == before => return Ok(value),
+                    Ok(_) => turn = Turn::Again,
+                    Err(error) => return Err(self.doubtful(error)),
+                },
                 Err(WriteFailure::Refused(error)) => return Err(error),
                 Err(WriteFailure::Conflict(text)) => last = text,
-                Err(WriteFailure::Doubtful(error)) => {
-                    let _ = self.doubt.set(error.clone());
-                    return Err(error);
-                }
+                Err(WriteFailure::Doubtful(error)) => return Err(self.doubtful(error)),
             }
             tokio::task::yield_now().await;
         }
-        Err(StoreError::Other(format!("other writers were faster {ATTEMPTS} times: {last}")))
+        let error = StoreError::Other(format!("other writers were faster {ATTEMPTS} times: {last}"));
+        Err(if turn == Turn::Again { self.doubtful(error) } else { error })
+    }
+
+    /// Nothing is written any more.
+    fn doubtful(&self, error: StoreError) -> StoreError {
+        let _ = self.doubt.set(error.clone());
+        error
     }
 }
 
 impl LogStore for SurrealLog {
     fn take(&self, shard: u32) -> BoxFuture<'_, Result<ShardHead, StoreError>> {
         Box::pin(self.apart(move |database| async move {
-            let epoch = database.write(|| rows::take(&database.surreal, shard)).await?;
+            let epoch = database.write(|_| rows::take(&database.surreal, shard)).await?;
             Ok(ShardHead { epoch })
         }))
     }
@@ -173,7 +195,7 @@ impl LogStore for SurrealLog {
         Box::pin(self.apart(move |database| async move {
             let row = rows::Row::of(segment)?;
             let epoch = rows::number(epoch)?;
-            database.write(|| rows::append(&database.surreal, epoch, row.clone())).await
+            database.write(|turn| rows::append(&database.surreal, epoch, row.clone(), turn)).await
         }))
     }
 
@@ -195,9 +217,10 @@ impl LogStore for SurrealLog {
     fn prune(&self, anchor: Anchor) -> BoxFuture<'_, Result<(), StoreError>> {
         let archive = self.archive.clone();
         Box::pin(self.apart(move |database| async move {
-            database.write(|| anchors::add(&database.surreal, &anchor)).await?;
+            database.write(|_| anchors::add(&database.surreal, &anchor)).await?;
             archive.add(anchor.clone());
-            database.write(|| anchors::prune(&database.surreal, &anchor)).await
+            // Rows that come back are not read.
+            database.write(|_| anchors::prune(&database.surreal, &anchor)).await
         }))
     }
 

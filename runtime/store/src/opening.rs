@@ -6,6 +6,7 @@ use crate::anchors;
 use crate::caps;
 use crate::failure;
 use crate::folder;
+use crate::journal::Journal;
 use crate::manifest;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -62,7 +63,13 @@ pub(crate) async fn database(address: &Address) -> Result<(Database, Vec<Anchor>
         Err(error) => Err(error),
     };
     match defined {
-        Ok(anchors) => Ok((Database { surreal, datastore, doubt: OnceLock::new() }, anchors)),
+        Ok(anchors) => {
+            let folder = match address {
+                Address::Memory => None,
+                Address::Folder(folder) => Some(folder.as_path()),
+            };
+            Ok((Database { surreal, datastore, journal: Journal::of(folder), doubt: OnceLock::new() }, anchors))
+        }
         Err(error) => {
             let _ = datastore.shutdown().await;
             Err(error)

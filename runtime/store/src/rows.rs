@@ -2,6 +2,7 @@
 //!
 //! Each write is one block, and so one transaction: its text is never stopped half way, and a conflict comes back typed.
 
+use crate::Turn;
 use crate::caps::LARGEST_BODY_BYTES;
 use crate::failure::{self, FENCED, WriteFailure};
 use surrealdb::Surreal;
@@ -19,6 +20,8 @@ const WIDEST_WINDOW: u64 = 1 << 16;
 const TAKE: &str = include_str!("statements/take.surql");
 /// Every append changes the epoch's row, so that two writers always conflict: the database allows write skew.
 const APPEND: &str = include_str!("statements/append.surql");
+/// The same of a segment that is there. The database writes no row that stays as it is, so both rows are changed on the way.
+const APPEND_AGAIN: &str = include_str!("statements/append_again.surql");
 /// The first number of the newest segment.
 const HEAD: &str = include_str!("statements/head.surql");
 /// A whole range is read in order and without looking at any other row; `LIMIT` would not bound it.
@@ -95,10 +98,10 @@ pub(crate) async fn take(surreal: &Surreal<Db>, shard: u32) -> Result<u64, Write
     epoch.ok_or_else(|| WriteFailure::Doubtful(StoreError::Damaged(format!("shard {shard} has no valid epoch"))))
 }
 
-pub(crate) async fn append(surreal: &Surreal<Db>, epoch: i64, row: Row) -> Result<(), WriteFailure> {
+pub(crate) async fn append(surreal: &Surreal<Db>, epoch: i64, row: Row, turn: Turn) -> Result<(), WriteFailure> {
     let Some((shard, first)) = row.first() else { return Err(WriteFailure::Refused(StoreError::Other("a row without a key".to_owned()))) };
     let query = surreal
-        .query(APPEND)
+        .query(if turn == Turn::First { APPEND } else { APPEND_AGAIN })
         .bind(("shard", epoch_row(shard)))
         .bind(("epoch", epoch))
         .bind(("fenced", FENCED))

@@ -19,7 +19,7 @@ const SAFE: &[&str] = &[
 /// Codes whose wrong example is mended when proposals are asked for, too.
 const PROPOSED: &[&str] = &[
     "TW0014", "TW0017", "TW0020", "TW0103", "TW0105", "TW0108", "TW0112", "TW0115", "TW0118", "TW0123", "TW0124", "TW0126", "TW0127",
-    "TW0128", "TW0133", "TW0196", "TW0211", "TW0221", "TW0230", "TW0590",
+    "TW0128", "TW0133", "TW0196", "TW0211", "TW0221", "TW0222", "TW0224", "TW0230", "TW0590",
 ];
 
 /// Codes of the configuration for which no edit can be computed, and what only a person knows.
@@ -68,6 +68,7 @@ const HOPELESS: &[(&str, &str)] = &[
     ("TW0217", "which path is meant"),
     ("TW0219", "how to do with less"),
     ("TW0220", "which of two is meant"),
+    ("TW0223", "the currency that is meant"),
     ("TW0231", "where to compute it"),
     ("TW0233", "which field is meant"),
 ];

@@ -7,6 +7,7 @@ use crate::expr::Pattern;
 use crate::expr::function::{Function, Shape, Signature, Style, TABLE, Via, names, special};
 use crate::expr::tree::Tree;
 use crate::literal::listed;
+use crate::money::{Currency, Money};
 use crate::planted::{Hole, planted};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
@@ -18,7 +19,9 @@ impl Checker<'_> {
         let (name, target) = self.called(call);
         let name = name.as_str();
         let named = self.name_range(&call.func_name, token);
-        let range = (named.0, self.brackets(token).1);
+        // `math.` and its like belong to the name.
+        let family = call.target.as_deref().filter(|_| target.is_none()).map_or(named, |family| self.extent(family));
+        let range = (family.0.min(named.0), self.brackets(token).1);
         if special(name)
             && let Some(typed) = self.special(name, target, &call.args, range)
         {
@@ -26,6 +29,12 @@ impl Checker<'_> {
         }
         let mut arguments: Vec<Typed> = Vec::new();
         let rows: Vec<&Signature> = TABLE.iter().filter(|row| row.name == name).collect();
+        if rows.is_empty()
+            && !self.unchecked()
+            && let Some(typed) = self.unknown_macro(name, target, &call.args, (named, range))
+        {
+            return typed;
+        }
         // What may be absent is asked about, not computed with.
         let asks = rows.is_empty() || self.cel() || matches!(name, "type" | "optional.of" | "optional.ofNonZeroValue");
         for node in target.into_iter().chain(&call.args) {
@@ -63,6 +72,21 @@ impl Checker<'_> {
             self.diagnostics.push(diagnostic);
             return Typed::unknown(range);
         }
+        if name == "format" && !self.cel() {
+            self.formatted(&arguments, range);
+        }
+        self.by_row(name, (&rows, &counted), arguments, range, member)
+    }
+
+    /// A call by whichever row takes its arguments. `counted`: the rows that take so many.
+    fn by_row(
+        &mut self,
+        name: &str,
+        (rows, counted): (&[&Signature], &[&&Signature]),
+        arguments: Vec<Typed>,
+        range: Range,
+        member: bool,
+    ) -> Typed {
         if self.cel() {
             let ways: Vec<&Signature> = counted.iter().filter(|row| self.accepts(row, &arguments)).map(|row| **row).collect();
             // What only a run can tell apart is `dyn` until then.
@@ -80,7 +104,7 @@ impl Checker<'_> {
             Some(row) => self.apply(row, arguments, range, member),
             None => {
                 let types: Vec<String> = arguments.iter().map(|argument| argument.ty.to_string()).collect();
-                self.refused(format!("`{name}` does not take {}", types.join(", ")), &rows, range)
+                self.refused(format!("`{name}` does not take {}", types.join(", ")), rows, range)
             }
         }
     }
@@ -111,7 +135,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_function(&mut self, name: &str, range: Range, arguments: &[Typed], whole: Range) {
+    pub(super) fn unknown_function(&mut self, name: &str, range: Range, arguments: &[Typed], whole: Range) {
         let span = self.span(range);
         let mut foreign =
             Diagnostic::new(&codes::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`")).label("no such function");
@@ -216,6 +240,7 @@ impl Checker<'_> {
         if let Some(endorsed) = endorsed {
             self.endorse(&endorsed, trees.get(1), range);
         }
+        self.must_name_a_currency(row.name, &trees, range);
         let pattern = if row.name == "matches" { self.pattern(trees.get(1), range) } else { None };
         let item = same.clone().unwrap_or(Ty::Unknown);
         let ty = match row.gives {
@@ -237,6 +262,15 @@ impl Checker<'_> {
         // What stands for an argument that was refused has no value of its own to be wrong.
         let tree = if refused { tree } else { self.folded(tree, row.name, range) };
         Typed::new(tree, ty, range, marks)
+    }
+
+    /// A currency that is written out beside a number.
+    fn must_name_a_currency(&mut self, name: &str, arguments: &[Tree], range: Range) {
+        if let ("money", [_, Tree::Constant(code)]) = (name, arguments)
+            && let Some(currency) = code.as_str().and_then(Currency::parse)
+        {
+            self.must_be_listed(&Value::Money(Money::zero(currency)), range);
+        }
     }
 
     /// Reports the first argument where what is compared has no order.
@@ -273,7 +307,7 @@ impl Checker<'_> {
             return self.part(node);
         }
         let mut marks = Marks::default();
-        let mut trees = Vec::new();
+        let mut items = Vec::new();
         for element in &list.elements {
             let item = self.part(element);
             let item = self.settled(item);
@@ -281,9 +315,10 @@ impl Checker<'_> {
                 self.no_text(item.range);
             }
             marks = marks.with(self.whole(&item));
-            trees.push(item.tree);
+            items.push(item);
         }
-        Typed::new(Tree::List(trees), Ty::List(Box::new(Ty::Unknown)), range, marks)
+        let tree = Tree::List(items.iter().map(|item| item.tree.clone()).collect());
+        Typed { form: Form::Items(items), ..Typed::new(tree, Ty::List(Box::new(Ty::Unknown)), range, marks) }
     }
 
     fn no_text(&mut self, range: Range) {
@@ -303,7 +338,12 @@ impl Checker<'_> {
             return tree;
         }
         match super::super::evaluate::evaluate(&tree, &crate::value::Record::default()) {
-            Ok(value) => Tree::Constant(value),
+            Ok(value) => {
+                if !self.cel() {
+                    self.must_be_listed(&value, range);
+                }
+                Tree::Constant(value)
+            }
             Err(error) if !self.unchecked() => {
                 self.report(&codes::LITERAL, range, error.0).label = format!("is no {name}");
                 tree

@@ -3,10 +3,11 @@
 
 use super::{Checker, Typed};
 use crate::code::expression as codes;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, nearest};
 use crate::expr::evaluate::evaluate;
 use crate::expr::function::Function;
 use crate::expr::tree::{Operation, Tree};
+use crate::literal::listed;
 use crate::money::{Currency, Money};
 use crate::ty::Ty;
 use crate::value::{Record, Value};
@@ -27,6 +28,40 @@ impl Checker<'_> {
         diagnostic.label = "fails in every run".to_owned();
         diagnostic.help = Some("change the constant in it".to_owned());
     }
+}
+
+impl Checker<'_> {
+    /// Reports a key that a map which is written out certainly does not have; what is selected from it has no type then.
+    pub(super) fn must_have_its_key(&mut self, typed: Typed, before: usize) -> Typed {
+        let reported = self.diagnostics.get(before..).unwrap_or_default().iter().any(|found| found.severity() == Severity::Error);
+        let Some((key, keys)) = (if reported { None } else { lacks_its_key(&typed.tree) }) else { return typed };
+        let help = match nearest(&key, keys.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if keys.is_empty() => "it has no keys".to_owned(),
+            None => format!("its keys: {}", listed(&keys)),
+        };
+        let quoted = self.quoted(typed.range);
+        let diagnostic = self.report(&codes::UNKNOWN_FIELD, typed.range, format!("{quoted} never has a value: the map has no key `{key}`"));
+        diagnostic.label = "no such key".to_owned();
+        diagnostic.help = Some(help);
+        Typed::unknown(typed.range)
+    }
+}
+
+/// The key that a part selects from a map which is written out and does not have it, and the keys that it has.
+fn lacks_its_key(tree: &Tree) -> Option<(String, Vec<&str>)> {
+    let (of, key) = match tree {
+        Tree::Select { of, field, .. } => (of, &**field),
+        Tree::Index(of, key) => match key.as_ref() {
+            Tree::Constant(Value::String(key)) => (of, &**key),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let Tree::Map(entries) = of.as_ref() else { return lacks_its_key(of) };
+    let keys: Option<Vec<&str>> = entries.iter().map(|(key, _)| if let Tree::Constant(key) = key { key.as_str() } else { None }).collect();
+    let keys = keys.filter(|keys| !keys.contains(&key))?;
+    Some((key.to_owned(), keys))
 }
 
 /// Whether nothing can be divided by a constant to a value of this type: a double becomes infinite instead.

@@ -61,6 +61,8 @@ const FUNCTIONS: &[Foreign] = &[
     written(&["and"], "{0} && {1}"),
     written(&["or"], "{0} || {1}"),
     written(&["concat"], "{0} + {1}"),
+    written(&["any", "some", "anymatch"], "{0}.exists({1}, {2})"),
+    written(&["every", "allmatch"], "{0}.all({1}, {2})"),
     written(&["regexmatch", "regex", "like", "test"], "{0}.matches({1})"),
 ];
 
@@ -95,7 +97,7 @@ fn filled(form: &str, arguments: &[String]) -> Option<String> {
         }
         // What binds less tightly than a dot or a sign is kept together.
         let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '\'' | '(' | ')' | '[' | ']');
-        let alone = form.contains(&format!("({hole}")) || argument.chars().all(plain);
+        let alone = form.contains(&format!("({hole}")) || form.contains(&format!(", {hole}")) || argument.chars().all(plain);
         text = text.replace(&hole, &if alone { argument.clone() } else { format!("({argument})") });
     }
     (!text.contains("{0}") && !text.contains("{1}") && !text.contains("{2}")).then_some(text)

@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::function::Function;
 use crate::expr::operate;
 use crate::expr::tree::{Expected, Tree};
-use crate::literal::{not_a_member, read};
+use crate::literal::{not_a_member, read, spelt, unlisted};
 use crate::ty::Ty;
 use crate::value::Value;
 
@@ -90,7 +90,10 @@ impl Checker<'_> {
         match (&typed.form, wanted) {
             (Form::Text(text), _) if reads_text(wanted) => {
                 let tree = match read(text, wanted, self.types) {
-                    Ok(value) => Tree::Constant(value),
+                    Ok(value) => {
+                        self.must_be_listed(&value, typed.range);
+                        Tree::Constant(value)
+                    }
                     Err(reason) => {
                         self.misread(typed, text, wanted, reason);
                         return Some(Typed::unknown(typed.range));
@@ -114,9 +117,25 @@ impl Checker<'_> {
         let inner = if let Ty::Optional(inner) = wanted { inner } else { wanted };
         let diagnostic = match inner {
             Ty::Enum(name) => not_a_member(span, text, name, self.types, "'"),
-            _ => Diagnostic::new(&codes::LITERAL, span, reason).label(format!("must be {inner}")),
+            _ => {
+                let diagnostic = Diagnostic::new(&codes::LITERAL, span, reason).label(format!("must be {inner}"));
+                match spelt(text, inner, None) {
+                    Some(right) => diagnostic.fix(format!("write `{right}`"), span, format!("'{right}'")),
+                    None => diagnostic,
+                }
+            }
         };
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports an amount that is written out in a currency which ISO 4217 does not list.
+    pub(super) fn must_be_listed(&mut self, value: &Value, range: super::Range) {
+        let Value::Money(money) = value else { return };
+        let found = unlisted(money.currency, self.span(range));
+        // The same literal is read for each place that it may have.
+        if !money.currency.is_listed() && !self.diagnostics.contains(&found) {
+            self.diagnostics.push(found);
+        }
     }
 
     pub(super) fn mismatch(&mut self, typed: &Typed, wanted: &Ty) {
@@ -237,7 +256,10 @@ impl Checker<'_> {
         let text = quoted.trim_matches('`').to_owned();
         let diagnostic = self.report(&codes::ABSENT, typed.range, format!("{quoted} may be absent here"));
         diagnostic.label = format!("is {inner}?");
-        diagnostic.help = Some(format!("say what holds then: `{text}.or(…)`, or ask first: `has({text}) && …`"));
+        // Only of a path may be asked whether it is there.
+        let path = text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
+        let ask = if path { format!(", or ask first: `has({text}) && …`") } else { String::new() };
+        diagnostic.help = Some(format!("say what holds then: `{text}.or(…)`{ask}"));
         Typed { ty: inner, ..typed }
     }
 }

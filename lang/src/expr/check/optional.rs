@@ -105,6 +105,9 @@ impl Checker<'_> {
         let of = self.part(of);
         let range = over(of.range, range);
         if !self.cel() && value {
+            if let (Some(held), Ty::Optional(inner)) = (certain(&of.tree), &of.ty) {
+                return Typed { tree: held.clone(), ty: inner.as_ref().clone(), range, ..of };
+            }
             // What is not known to be there is reported, as everywhere else.
             let settled = self.settled(of);
             return Typed { range, ..settled };
@@ -164,6 +167,21 @@ impl Checker<'_> {
         self.present = known;
         Some(made)
     }
+}
+
+/// The value of an optional that was made of one which is certainly there: `optional.of(1)`.
+fn certain(tree: &Tree) -> Option<&Tree> {
+    let Tree::Call(Function::Plainly, made) = tree else { return None };
+    let [Tree::Call(Function::OptionalOf, of)] = made.as_slice() else { return None };
+    let [of] = of.as_slice() else { return None };
+    let there = match of {
+        Tree::Constant(value) => *value != Value::Null,
+        Tree::Variable { optional, .. } | Tree::Select { optional, .. } => !optional,
+        Tree::Arithmetic(..) | Tree::Negate(_) | Tree::List(_) | Tree::Map(_) => true,
+        Tree::Compare(..) | Tree::And(..) | Tree::Or(..) | Tree::Not(_) | Tree::In(..) | Tree::Present(_) | Tree::Matches(..) => true,
+        _ => false,
+    };
+    there.then_some(of)
 }
 
 /// An optional of a type; of an optional, that one.

@@ -7,13 +7,13 @@ use crate::ty::{Ty, TypeTable};
 use crate::value::Value;
 
 /// Types are looked into so deep; a record may hold itself.
-const DEPTH: usize = 6;
+pub(super) const DEPTH: usize = 6;
 /// Bytes of a text that are looked at in one step, and bytes of a character at most.
 const PIECE: u64 = 64;
 const CHARACTER: u64 = 4;
 
 /// How large a value may be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Size {
     /// Items of a list or a map, fields of a record.
     pub(super) items: u64,
@@ -98,7 +98,7 @@ fn of_value(value: &Value) -> Size {
 }
 
 impl<'a> Sizes<'a> {
-    fn of_type(&self, ty: &Ty, max: Option<f64>, depth: usize) -> Size {
+    pub(super) fn of_type(&self, ty: &Ty, max: Option<f64>, depth: usize) -> Size {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no length is below nothing, and it is cut above")]
         let most = max.map(|max| max.max(0.0).ceil() as u64);
         if depth == 0 {
@@ -138,6 +138,7 @@ impl<'a> Sizes<'a> {
     /// The size of a tree's value.
     pub(super) fn of(&self, tree: &Tree, locals: &mut Vec<Described<'a>>) -> Size {
         match tree {
+            Tree::Variable { name, .. } if self.held(name).is_some() => self.held(name).unwrap_or_default(),
             Tree::Constant(value) => of_value(value),
             Tree::Text(template) => Size::text(count(template.text.len())),
             Tree::List(items) => self.whole(items.iter(), locals),
@@ -184,6 +185,12 @@ impl<'a> Sizes<'a> {
                 None => Size { texty: true, ..Size::plain() },
             },
         }
+    }
+
+    /// What is known of a variable beyond its type.
+    fn held(&self, name: &str) -> Option<Size> {
+        let held = self.scope.get(name)?.held?;
+        Some(if self.unknown == 0 { held.declared } else { held.assumed })
     }
 
     fn within(&self, added: &[Described<'a>], tree: &Tree, locals: &mut Vec<Described<'a>>) -> Size {

@@ -222,7 +222,7 @@ fn what_is_read_and_whose_it_is_follows_through() {
         "[1].transformMapEntry(i, v, {input.text: v})",
         "[?order.note, 'x'].first().or('')",
         "order.lines.sortBy(l, input.text)",
-        "'%s'.format([1, input.text])",
+        "'%d %s'.format([1, input.text])",
     ] {
         assert!(clean(text).marks.untrusted, "{text} comes from outside");
     }

@@ -72,6 +72,21 @@ const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("order.shipped_at + order.shipped_at", &[("TW0206", "order.shipped_at + order.shipped_at")]),
     ("found < found", &[("TW0206", "found")]),
     ("verdict.kind < verdict.kind", &[("TW0206", "verdict.kind")]),
+    ("{'a': status}.b > 1", &[("TW0203", "{'a': status}.b")]),
+    ("{'a': status}.b.or(1) > 1", &[("TW0203", "{'a': status}.b")]),
+    ("{'a': {'b': status}}.c.b > 1", &[("TW0203", "{'a': {'b': status}}.c.b")]),
+    ("has({'a': status}.b) || 'b' in {'a': status} || {'a': status}[name] > 1 || {name: status}.b > 1", &[]),
+    ("optional.of(status).value() > 1 && optional.of(name).value() == 'a'", &[]),
+    ("optional.of(maybe).value() > 1", &[("TW0207", "optional.of(maybe)")]),
+    ("found.exsts(f, f.pad > '1 USD') && ordr", &[("TW0203", "pad"), ("TW0204", "exsts"), ("TW0202", "ordr")]),
+    ("found.transfrmList(i, f, f.pad)", &[("TW0203", "pad"), ("TW0204", "transfrmList")]),
+    ("'%d'.format([name]) == ''", &[("TW0222", "name")]),
+    ("'%d %s'.format([status, name]) + '%s'.format([order.paid]) == ''", &[]),
+    ("'%q'.format([name]) == ''", &[("TW0222", "%q")]),
+    ("'%s'.format([]) == ''", &[("TW0222", "'%s'.format([])")]),
+    ("'%d'.format([body.count]) == ''", &[]),
+    ("order.paid > '1 USF'", &[("TW0223", "'1 USF'")]),
+    ("money('1 USF') > order.paid && money(1.5, 'USF') > order.paid", &[("TW0223", "'1 USF'"), ("TW0223", "money(1.5, 'USF')")]),
     ("1u > status", &[("TW0216", "1u")]),
     ("Order{id: 'a'}", &[("TW0216", "{")]),
     ("{1: 2}", &[("TW0205", "1")]),
@@ -126,6 +141,8 @@ fn near_misses_come_with_a_fix() {
         ("status =< 3", "=<", "<="),
         ("status <> 3", "<>", "!="),
         ("true && not true", "not ", "!"),
+        ("settings.return_window > '30 days'", "'30 days'", "'30d'"),
+        ("'100% of %s'.format([name]) == ''", "%", "%%"),
     ] {
         let (sources, literal) = written(text);
         let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
@@ -155,6 +172,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("not(status > 1)", "!(status > 1)"),
     ("status > 1 == True", "status > 1 == true"),
     ("order.note == None", "order.note == null"),
+    ("found.any(f, f.paid > '1 USD')", "found.exists(f, f.paid > '1 USD')"),
 ];
 
 #[test]

@@ -87,6 +87,7 @@ fn conditions_hold() {
         // The crate's durations end after 292 years.
         "duration('9999y').getHours() == 9999 * 8760 && duration('-9999y').getSeconds() == -9999 * 31536000",
         "'%s'.format([duration('9999y')]) == '315328464000s'",
+        "'Order 12345: %.2f'.format([2.5]) == 'Order 12345: 2.50' && '100%%'.format([]) == '100%'",
         "int('12') == 12 && int(2.9) == 2 && double('2.5') == 2.5 && string(12) == '12' && string(order.paid) == '261.96 USD'",
         "string(settings.return_window) == '30d' && string(order.shipped_at) == '2026-01-10T00:00:00Z' && bool('true')",
         "money(12.5, 'EUR') == '12.50 EUR'",
@@ -142,6 +143,29 @@ fn endless_work_is_given_up() {
     let order = Value::record([("id", Value::string("CA-1"))]);
     let world = crate::value::Record::from_iter([("found".to_owned(), Value::list(vec![order; 100]))]);
     assert_eq!(checked.unwrap().expr.evaluate(&world).unwrap_err().0, "the expression takes more than a million steps");
+}
+
+#[test]
+fn a_value_that_holds_another_twice_again_and_again_is_given_up() {
+    // Nothing is copied, and nothing costs much: what is kept of it would be without end.
+    let twice = |text: String, at: usize| format!("cel.bind(b{at}, {text}, [b{at}, b{at}])");
+    let text = (0..30).fold("[name]".to_owned(), twice);
+    let (checked, found) = super::checked(&text, None);
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(checked.unwrap().expr.evaluate(&values()).unwrap_err().0, "the value grows beyond 16 MB");
+    // What is only handed on was large before.
+    let large = Value::list((0..3_000_000).map(Value::Int));
+    let world = crate::value::Record::from_iter([("body".to_owned(), large)]);
+    assert!(clean("body", None).expr.evaluate(&world).is_ok());
+    assert_eq!(clean("[body]", None).expr.evaluate(&world).unwrap_err().0, "the value grows beyond 16 MB");
+}
+
+#[test]
+fn a_type_that_doubles_is_given_up() {
+    let twice = |text: String, at: usize| format!("cel.bind(b{at}, {text}, {{'x': b{at}, 'y': [b{at}]}})");
+    let text = (0..30).fold("name".to_owned(), twice);
+    let (checked, found) = super::checked(&text, None);
+    assert!(checked.is_none() && found.iter().all(|found| found.code.id == "TW0213") && found.len() == 1, "{found:?}");
 }
 
 #[test]

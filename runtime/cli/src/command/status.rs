@@ -38,7 +38,10 @@ fn print(status: &Json) {
         say!("{}: nobody serves it", text(status, "project"));
     }
     let (plan, generation) = (part("plan"), part("generation"));
-    say!("  plan {} since {}, by {}", short(plan, "active"), text(plan, "since"), text(plan, "by"));
+    match text(plan, "active").is_empty() {
+        true => say!("  no plan was at work yet"),
+        false => say!("  plan {} since {}, by {}", short(plan, "active"), text(plan, "since"), text(plan, "by")),
+    }
     if !text(plan, "held").is_empty() {
         say!("  somebody went back from plan {}, which waits until the files change", short(plan, "held"));
     }
@@ -74,6 +77,9 @@ fn print(status: &Json) {
         number(queues, "in_flight"),
         number(status, "events")
     );
+    if !text(status, "not_archived").is_empty() {
+        say!("  the log is not archived: {}", text(status, "not_archived"));
+    }
     for part in items(status, "archived") {
         say!("  events {} to {} are archived in {}", number(part, "first"), number(part, "last"), text(part, "file"));
     }

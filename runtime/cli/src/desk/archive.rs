@@ -23,6 +23,9 @@ const BUFFER: usize = 1 << 20;
 /// Longest text of a decision that is told.
 const LONGEST: usize = 2000;
 
+/// A part of the log: its first event, the hash before it, and its last event.
+pub(crate) type Part = (u64, Digest, u64);
+
 impl Desk {
     pub(super) async fn verify(&self, standing: Vec<Checkpoint>) -> Result<Json, Problem> {
         let report = self.engine.verify_against(standing).await?;
@@ -41,9 +44,14 @@ impl Desk {
         self.written(file, lines, (1, Digest::default(), until)).await
     }
 
+    /// What can be archived of what was before an instant, if anything.
+    pub(crate) async fn closed(&self, before: i64) -> Result<Option<Part>, Problem> {
+        Ok(self.engine.closed(before).await?)
+    }
+
     /// Writes what can be archived; it is taken out of the store when somebody has signed for it.
     pub(super) async fn archive(&self, file: &Path, before: i64) -> Result<Json, Problem> {
-        let closed = self.engine.closed(before).await?;
+        let closed = self.closed(before).await?;
         let Some(part) = closed else {
             return Err(Problem::new(
                 &run::NOTHING_TO_DO,
@@ -55,7 +63,8 @@ impl Desk {
         self.written(file, &[], part).await
     }
 
-    pub(super) async fn prune(&self, anchor: Anchor) -> Result<Json, Problem> {
+    /// Takes a part out of the store, now that a file holds it; the file is read again first.
+    pub(crate) async fn prune(&self, anchor: Anchor) -> Result<Json, Problem> {
         let opened = File::open(&anchor.file).map_err(|error| unwritable(Path::new(&anchor.file), &error))?;
         // Read again by whoever forgets it: nobody's word is taken for what is about to be the only copy.
         let report = export::verify(BufReader::with_capacity(BUFFER, opened), None).map_err(|damage| {
@@ -69,7 +78,8 @@ impl Desk {
         Ok(json!({ "version": 1, "archived": last }))
     }
 
-    async fn written(&self, file: &Path, lines: &[String], part: (u64, Digest, u64)) -> Result<Json, Problem> {
+    /// Writes a part of the log to a new file, wholly or not at all.
+    pub(crate) async fn written(&self, file: &Path, lines: &[String], part: Part) -> Result<Json, Problem> {
         if fs::symlink_metadata(file).is_ok() {
             return Err(Problem::new(&run::IN_THE_WAY, format!("`{}` is there already", file.display()))
                 .help("name another file")
@@ -85,7 +95,7 @@ impl Desk {
         renamed
     }
 
-    async fn write(&self, beside: &Path, lines: &[String], part: (u64, Digest, u64)) -> Result<Json, Problem> {
+    async fn write(&self, beside: &Path, lines: &[String], part: Part) -> Result<Json, Problem> {
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside);
         let out = BufWriter::with_capacity(BUFFER, opened.map_err(|error| unwritable(beside, &error))?);
         let (out, report) = self.engine.export_part(out, lines, SystemClock.now(), part).await.map_err(|error| match error {

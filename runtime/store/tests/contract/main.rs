@@ -10,6 +10,7 @@ mod damage;
 mod full;
 mod killed;
 mod opening;
+mod rotating;
 mod scanning;
 mod speed;
 mod suite;
