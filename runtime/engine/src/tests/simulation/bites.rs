@@ -4,7 +4,7 @@ use super::{flows, live, on_threads};
 use crate::planted::{Bug, assure, plant};
 
 /// So many seeds at most until a bug is caught.
-const MOST: u64 = 100;
+const MOST: u64 = 200;
 
 const BUGS: [Bug; 67] = [
     Bug::ZombieSends,

@@ -81,7 +81,9 @@ impl Vendor {
             14 => Weather::Says(r#"{"score": 0.1, "reason": "it boasts"}"#),
             15 => Weather::Uncounted,
             16 => Weather::Calls(&[("refund", "{}")]),
-            17 if !prompt.tools.is_empty() => Weather::Calls(&[("pay.credit", "{}"), ("desk.page", r#"{"text": "o1"}"#)]),
+            17 if !prompt.tools.is_empty() => {
+                Weather::Calls(&[("refund", r#"{"id": "o1"}"#), ("pay.credit", r#"{"id": "o2"}"#), ("desk.page", r#"{"id": "o3"}"#)])
+            }
             18 if !prompt.tools.is_empty() => Weather::Calls(&[("credit", r#"{"amount": "900 USD", "order_id": "o9", "line": "x"}"#)]),
             19 if !prompt.tools.is_empty() => Weather::Calls(&[("order", r#"{"id": "o9"}"#), ("order", r#"{"id": "#)]),
             20 if !prompt.tools.is_empty() => Weather::Calls(&[("credit", "{}"), ("credit", "{}"), ("credit", "{}")]),
