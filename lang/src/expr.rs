@@ -13,6 +13,7 @@ mod collection;
 mod convert;
 mod cost;
 mod evaluate;
+mod exchange;
 mod fallible;
 mod function;
 pub(crate) mod native;

@@ -5,6 +5,7 @@
 
 mod absent;
 mod api;
+mod batch;
 mod contract;
 mod document;
 mod flow;
@@ -16,6 +17,7 @@ mod terms;
 mod verb;
 
 pub use api::*;
+pub use batch::*;
 pub use contract::*;
 pub use document::*;
 pub use flow::*;

@@ -28,6 +28,7 @@ mod serve;
 mod socket;
 mod source;
 mod store;
+mod together;
 mod undo;
 mod unreachable;
 mod whole;

@@ -44,6 +44,7 @@ codes! {
     SHADOWED = "TW0192", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
+    BATCH_WITHOUT_KEYS = "TW0172", Error, "a batch that does not tell its calls apart";
     ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
     ONE_RUN = "TW0174", Error, "a key that makes all runs one";
     LOCK_BROKEN = "TW0175", Error, "a lock file that cannot be read";

@@ -16,6 +16,7 @@ mod operator;
 mod optional;
 mod pairs;
 mod path;
+mod rates;
 mod unknown;
 
 use super::parse::{Parsed, parse};

@@ -34,6 +34,17 @@ impl Tree {
         if plain(self) { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
     }
 
+    /// Whether fields, such as `effect` and of it `key`, are read of an item: of what a macro binds, or of one that an index picks.
+    pub(crate) fn picks(&self, fields: &[&str]) -> bool {
+        let (mut tree, mut left) = (self, fields);
+        while let (Self::Select { of, field, .. }, [before @ .., last]) = (tree, left)
+            && &**field == *last
+        {
+            (tree, left) = (of.as_ref(), before);
+        }
+        left.is_empty() && matches!(tree, Self::Local(_) | Self::Index(..)) || self.parts().into_iter().any(|part| part.picks(fields))
+    }
+
     /// Every amount that is written in it.
     pub(crate) fn amounts(&self) -> Vec<crate::money::Money> {
         match self {

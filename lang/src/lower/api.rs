@@ -213,7 +213,7 @@ impl Context<'_> {
         Some((name, call.clone()))
     }
 
-    fn read_only(&mut self, name: &str, call: &Node) {
+    pub(crate) fn read_only(&mut self, name: &str, call: &Node) {
         if self.plan.operations.get(name).is_some_and(|operation| operation.effect != EffectKind::Read) {
             let diagnostic =
                 Diagnostic::new(&meaning::WRONG_VERB, call.name.span, format!("`{name}` changes something, and this only looks"));
@@ -228,24 +228,7 @@ impl Context<'_> {
         let read = self.plan.operations.get(&operation)?.clone();
         let request = self.request_bindings(&call, &read, &request_scope(&own.request));
         let request = request.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
-        let batch = node.first("batch-call").and_then(|call| {
-            let name = self.operation_of(&call.argument(0)?.clone(), &own.connector)?;
-            self.read_only(&name, call);
-            let several = self.plan.operations.get(&name)?.clone();
-            let Some(key) = self.setting_text(call, "key") else {
-                self.missing(call, "key", "write `key=\"id\"`: the field by which the answers are told apart");
-                return None;
-            };
-            let requests = Ty::List(Box::new(object_of(&own.request)));
-            let scope = Scope::default().with("requests", requests, Marks::default());
-            let bare = Node {
-                properties: call.properties.iter().filter(|property| property.name.text != "key").cloned().collect(),
-                children: call.children.iter().filter(|child| child.name.text != "key").cloned().collect(),
-                ..call.clone()
-            };
-            let request = self.request_bindings(&bare, &several, &scope);
-            Some((name, request.into_iter().map(|(name, checked)| (name, checked.expr)).collect(), key))
-        });
+        let batch = node.first("batch-call").and_then(|call| self.batch_call(call, &own, &read));
         Some(Before { operation, request, batch })
     }
 

@@ -58,6 +58,7 @@ impl Context<'_> {
         for (connector, node) in &operations {
             if let Some(operation) = self.lower_operation(node, connector) {
                 self.check_kind(node, &operation);
+                self.check_batch(node, &operation);
                 self.plan.operations.insert(operation.name.clone(), Arc::new(operation));
             }
         }
@@ -146,7 +147,7 @@ impl Context<'_> {
         failures
     }
 
-    fn header_bindings(&mut self, node: &Node, scope: &Scope) -> Bindings {
+    pub(crate) fn header_bindings(&mut self, node: &Node, scope: &Scope) -> Bindings {
         let mut bindings = Bindings::new();
         self.check_headers(node, &self.known.account.clone());
         for header in node.all("header") {

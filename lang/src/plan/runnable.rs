@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Rung, Step, StepKind, Talk, Unaccepted};
+use super::{Decision, Flow, Plan, Prices, Rung, Step, StepKind, Talk, Unaccepted};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -47,9 +47,6 @@ impl Plan {
         let own = format!("flow:{}", flow.name);
         if flow.terms.place.is_some() {
             add(own, "`place`");
-        }
-        if !self.project.exchanges.is_empty() {
-            add("project".to_owned(), "`exchange`");
         }
         for step in flow.steps.iter().chain(&flow.terms.on_failure) {
             for what in self.lacks(step) {
@@ -163,6 +160,8 @@ impl Plan {
                         found.push(format!("models of the provider `{}`", model.provider));
                     }
                     let given = [
+                        // Budgets are kept in one currency: a rate is for expressions, and bounds before a run.
+                        (!self.project.exchanges.is_empty() && self.is_foreign(&remote.prices), "a price in another currency"),
                         (remote.limit.is_some(), "`limit` of a model"),
                         (remote.batch.is_some(), "`batch` of a model"),
                         (remote.warm.is_some(), "`warm` of a model"),
@@ -177,12 +176,20 @@ impl Plan {
         found
     }
 
+    /// Whether something is paid for in another currency than the project's.
+    fn is_foreign(&self, prices: &Prices) -> bool {
+        let counted = [&prices.input, &prices.output, &prices.cached_input].into_iter().flatten().map(|(price, _)| price);
+        let each = [&prices.call, &prices.image, &prices.second].into_iter().flatten();
+        each.chain(counted).any(|price| price.currency != self.project.currency)
+    }
+
     fn operation_lacks(&self, operation: &str) -> Vec<String> {
         let Some(operation) = self.operations.get(operation) else { return Vec::new() };
         let connector = self.connectors.get(&operation.connector);
         // A doubtful outcome is settled by the lookup, what was there before is read, and it may be taken back: those must run, too.
         let lookup = operation.lookup.as_ref().map(|lookup| &lookup.operation);
-        let before = operation.terms.before.as_ref().map(|before| &before.operation);
+        let before = operation.terms.before.iter();
+        let before = before.flat_map(|before| std::iter::once(&before.operation).chain(before.batch.as_ref().map(|(several, ..)| several)));
         let undo = operation.terms.undo.as_ref().map(|undo| &undo.operation);
         let beside = lookup.into_iter().chain(before).chain(undo).filter_map(|name| self.operations.get(name));
         let settled = beside.flat_map(|operation| operation.terms.beyond());
@@ -192,6 +199,8 @@ impl Plan {
             .into_iter()
             .chain(operation.terms.beyond())
             .chain(settled);
-        beyond.map(|word| format!("{word} of a connector")).collect()
+        let own = self.project.accounts.values().filter(|account| account.connector == operation.connector);
+        let several = (own.count() > 1).then_some("several accounts");
+        beyond.chain(several).map(|word| format!("{word} of a connector")).collect()
     }
 }

@@ -28,6 +28,12 @@ impl Keys {
         let _ = self.at_work.set(secrets::opener(engine.clone()));
     }
 
+    /// Opens a secret by name: the first of the values that count now.
+    pub(crate) fn opener(&self) -> OpenSecret {
+        let keys = self.clone();
+        Arc::new(move |name| keys.open(name))
+    }
+
     fn open(&self, name: &str) -> Option<String> {
         let values = match self.at_work.get() {
             Some(opener) => opener(name),
@@ -45,9 +51,8 @@ pub(crate) struct AllModels {
 }
 
 impl AllModels {
-    pub(crate) fn new(root: &Path, artifacts: &Path, twins: bool, keys: Keys) -> Self {
-        let open: OpenSecret = Arc::new(move |name| keys.open(name));
-        Self { local: LocalModels::new(root, artifacts), remote: (!twins).then(|| RemoteModels::new(open)) }
+    pub(crate) fn new(root: &Path, artifacts: &Path, twins: bool, keys: &Keys) -> Self {
+        Self { local: LocalModels::new(root, artifacts), remote: (!twins).then(|| RemoteModels::new(keys.opener())) }
     }
 }
 

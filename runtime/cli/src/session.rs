@@ -123,7 +123,8 @@ impl Session {
         let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let keys = Keys::of(&plan);
-        let models = AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, keys.clone());
+        let connectors = connectors.with_secrets(keys.opener());
+        let models = AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, &keys);
         let config = Config {
             plan: plan.clone(),
             log: Arc::new(Keyed::new(crash::wrapped(store.clone())?, Arc::new(vault))),

@@ -8,6 +8,7 @@ mod agent;
 mod answered;
 mod before;
 mod budget;
+mod call;
 pub(crate) mod children;
 mod choice;
 mod claimed;
@@ -30,7 +31,7 @@ mod wait;
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
 use crate::child::{Child, ChildEnd, Parent};
-use crate::event::{EventKind, SettledBy, Used};
+use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::fork::Forked;
 use crate::pinned::Pinned;
@@ -592,9 +593,4 @@ fn bind(bindings: &Bindings, scope: &dyn tradewind_lang::expr::Resolve) -> Resul
         record.push((Arc::from(name.as_str()), value));
     }
     Ok(Value::Record(Arc::new(Record(record))))
-}
-
-/// How an answer settles an effect, as an event.
-fn settled(outcome: crate::event::Outcome, by: SettledBy, attempt: u32, goes_on: bool) -> EventKind {
-    EventKind::EffectSettled { outcome, by, attempt, goes_on }
 }

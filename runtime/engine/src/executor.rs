@@ -8,8 +8,10 @@ mod children;
 mod commit;
 mod cut;
 mod dispatch;
+mod gather;
 mod imaging;
 mod listen;
+mod look;
 mod migrate;
 mod perform;
 mod receive;
@@ -244,6 +246,8 @@ pub(crate) struct Shard {
     idle: Vec<oneshot::Sender<()>>,
     /// Who wants an image of the books.
     wanted: imaging::Wanted,
+    /// Calls that wait for others to go out with.
+    groups: Arc<gather::Groups>,
     inside: mpsc::UnboundedSender<Inside>,
     outlets: Outlets,
     /// Who wants to know how a run ends.
@@ -307,6 +311,7 @@ impl Shard {
             commits: 0,
             idle: Vec::new(),
             wanted: imaging::Wanted::new(),
+            groups: Arc::default(),
             inside,
             outlets,
             ends: HashMap::new(),

@@ -1,5 +1,6 @@
 //! Whole flows over twins: what an operator would notice.
 
+mod accounts;
 mod agents;
 mod answers;
 mod assured;
@@ -29,6 +30,7 @@ mod seal;
 mod seeds;
 mod simulation;
 mod site;
+mod together;
 mod undo;
 mod unreachable;
 mod waits;

@@ -1,6 +1,7 @@
 //! Performing: each effect in a task of its own, its answer back as an input. It never judges an answer.
 
-use super::{Entry, Inside, Shard};
+use super::gather::{Road, Sending};
+use super::{Entry, Inside, Ports, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
 use crate::planted::{Bug, planted};
@@ -31,14 +32,14 @@ pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
 }
 
 /// Sends an answer, or says that there will be none if its task ends without one.
-struct Promise {
+pub(super) struct Promise {
     inside: mpsc::UnboundedSender<Inside>,
     run: Arc<str>,
     fallback: Option<Input>,
 }
 
 impl Promise {
-    fn keep(mut self, input: Input) {
+    pub(super) fn keep(mut self, input: Input) {
         self.fallback = None;
         let _ = self.inside.send(Inside::Input { run: self.run.clone(), input });
     }
@@ -101,37 +102,16 @@ impl Shard {
             let failure = CallFailure { code, message, retry: false, retry_after: None };
             return promise.keep(answer(CallOutcome::Failed(failure)));
         }
-        let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
-        let ((not_before, not_after), ended) = (between, self.ended.clone());
-        let gate = self.gate_of(run, &call);
-        // A second request of this one would be a second effect, and so would one under a key that is forgotten by the time that a
-        // process which stood still sends it again: both leave only while nobody else has the log.
-        let waits = not_before > now && !planted(Bug::ZombieRepeats);
-        let once = !call.key.is_empty() && (waits || call.operation.idempotent.is_none());
-        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
-        tokio::spawn(async move {
-            if not_before > now {
-                clock.sleep_until(not_before).await;
-            }
-            if let Some((mut gate, flow)) = gate {
-                // An error means that the loop has ended, which is seen below.
-                let _ = gate.wait_for(|frozen| !frozen.holds(&flow, &call.connector.name)).await;
-            }
-            let permit = match connectors.ready(&call).await {
-                Ok(permit) => permit,
-                Err(failure) => return promise.keep(answer(CallOutcome::Failed(failure))),
-            };
-            // The last look before it leaves: a machine may have slept, or another process may hold the shard by now.
-            if ended.load(Ordering::Acquire) || once && !log.holds(shard, epoch).await {
-                return;
-            }
-            if clock.now() >= not_after {
-                return promise.keep(answer(CallOutcome::Unknown("its key may be forgotten by now".to_owned())));
-            }
-            let outcome = connectors.call(call).await;
-            drop(permit);
-            promise.keep(answer(outcome));
-        });
+        let (not_before, not_after) = between;
+        let waited = not_before > self.last_now;
+        let sending = Sending { gate: self.gate_of(run, &call), call, not_after, waited, promise, answer: Box::new(answer) };
+        tokio::spawn(self.road().go(sending, not_before, self.last_now));
+    }
+
+    fn road(&self) -> Road {
+        let Ports { connectors, clock, log, .. } = self.ports.clone();
+        let (shard, epoch, ended, groups) = (self.shard, self.head.epoch, self.ended.clone(), self.groups.clone());
+        Road { connectors, clock, log, shard, epoch, ended, groups }
     }
 
     /// Asks a model. An answer that comes after its time is none: whatever a provider does, its step goes on then.

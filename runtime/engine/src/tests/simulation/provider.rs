@@ -187,6 +187,17 @@ impl Connectors for Line {
             outcome
         })
     }
+
+    /// No operation of the simulation's flows has a `batch`; one that had would meet a weather of its own for each of its calls.
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(calls.len());
+            for call in calls {
+                outcomes.push(self.call(call).await);
+            }
+            outcomes
+        })
+    }
 }
 
 impl Line {
