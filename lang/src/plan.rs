@@ -311,6 +311,20 @@ pub struct Memory {
     pub terms: MemoryTerms,
 }
 
+impl Memory {
+    /// The record type of a fact that is recalled: that of the memory, or one that also says whether the fact is stale.
+    #[must_use]
+    pub fn recalled(&self) -> String {
+        if self.flags() { format!("recalled:{}", self.name) } else { self.record.clone() }
+    }
+
+    /// Whether a recalled fact says whether it is stale.
+    #[must_use]
+    pub fn flags(&self) -> bool {
+        self.terms.fresh.is_some() && self.terms.stale_flagged
+    }
+}
+
 /// Where steps and rules were written: `flow.step` or `policy.rule` to path and line. Beside the plan, not in its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Locations(pub BTreeMap<String, (String, usize)>);

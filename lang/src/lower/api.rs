@@ -1,6 +1,6 @@
 //! What a connector says beside plain calls: accounts, limits, money, webhooks; and GraphQL, pages and undo of an operation.
 
-use super::connector::{answer_scope, object_of, request_scope};
+use super::connector::{answer_scope, request_scope, with_fields};
 use super::context::{Context, name_of};
 use super::event::hook_scope;
 use crate::ast::{Literal, Node};
@@ -27,7 +27,7 @@ impl Context<'_> {
         if self.known.account.is_empty() {
             return scope;
         }
-        scope.with("account", object_of(&self.known.account), Marks::default())
+        with_fields(scope, "account", &self.known.account)
     }
 
     pub(crate) fn connector_terms(&mut self, node: &Node, base: &Literal) -> ConnectorTerms {
@@ -51,7 +51,9 @@ impl Context<'_> {
         let rate_limit = node.first("rate-limit").and_then(|limit| self.rate_limit(limit));
         let hooks: Vec<&Node> = node.all("webhook").collect();
         let webhooks = hooks.into_iter().filter_map(|hook| self.webhook(hook)).collect();
-        ConnectorTerms { account, base_url, naming, in_flight, graphql_path, money, rate_limit, webhooks, contracts: Vec::new() }
+        let trust = node.setting("trust").cloned().and_then(|word| self.word(&word, "`trust`", &["own", "partner"]));
+        let partner = trust.as_deref() == Some("partner");
+        ConnectorTerms { account, base_url, naming, in_flight, graphql_path, money, rate_limit, webhooks, contracts: Vec::new(), partner }
     }
 
     fn rate_limit(&mut self, node: &Node) -> Option<RateLimit> {
@@ -227,7 +229,7 @@ impl Context<'_> {
         let own = self.plan.operations.get(full)?.clone();
         let read = self.plan.operations.get(&operation)?.clone();
         let request = self.request_bindings(&call, &read, &request_scope(&own.request));
-        let request = request.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        let request = self.without_lost_secrets(&call, &read, request);
         let batch = node.first("batch-call").and_then(|call| self.batch_call(call, &own, &read));
         Some(Before { operation, request, batch })
     }
@@ -246,6 +248,6 @@ impl Context<'_> {
             scope = scope.with("before", before.response.clone(), Marks::default());
         }
         let request = self.request_bindings(&call, &back, &scope);
-        Some(UndoCall { operation, request: request.into_iter().map(|(name, checked)| (name, checked.expr)).collect() })
+        Some(UndoCall { operation, request: self.without_lost_secrets(&call, &back, request) })
     }
 }

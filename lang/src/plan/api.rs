@@ -28,6 +28,9 @@ pub struct ConnectorTerms {
     pub webhooks: Vec<Webhook>,
     /// What the provider was seen to answer.
     pub contracts: Vec<Contract>,
+    /// What it says is a partner's word, and not that of a system of our own.
+    #[serde(default)]
+    pub partner: bool,
 }
 
 /// How a provider writes money.

@@ -1,8 +1,9 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Prices, Rung, Step, StepKind, Talk, Unaccepted};
+use super::{Decision, Flow, Measured, Plan, Prices, Rung, Search, Series, Step, StepKind, Talk, Unaccepted};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Something that this version checks and cannot run yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +17,8 @@ pub struct Lacking {
 /// Providers whose dialect this version speaks.
 const REACHED: &[&str] = &["openai", "mistral", "anthropic"];
 
-const NO_SUBJECT: &str = "a memory without a subject";
+/// The provider that is the program itself.
+const EMBEDDING: &str = "embedding";
 
 impl Plan {
     /// Everything that a flow needs and this version cannot run; empty for a flow that runs.
@@ -62,10 +64,6 @@ impl Plan {
             add("`place`");
         }
         match &step.kind {
-            StepKind::Facts(facts) => {
-                let lacks = self.memory_lacks(&facts.memory);
-                found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
-            }
             StepKind::Undo(undo) => {
                 // What is taken back goes one after the other: there is never more than one of them to ask about.
                 if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
@@ -100,14 +98,15 @@ impl Plan {
                     found.extend(self.asking_lacks(&acting.route, &acting.talk));
                     found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
                 }
-                found.extend(actor.into_iter().flat_map(|actor| &actor.memories).flat_map(|memory| self.memory_lacks(memory)));
             }
-            StepKind::Measure(_) => add("`measure`"),
-            StepKind::Search(_) => add("`recall` by meaning, condition or time"),
-            StepKind::Recall { memory, .. } | StepKind::Remember { memory, .. } => found.extend(self.memory_lacks(memory)),
+            StepKind::Measure(measured) => found.extend(self.measure_lacks(measured)),
+            StepKind::Search(search) => found.extend(self.search_lacks(search)),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
             StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
             StepKind::Let { .. }
+            | StepKind::Recall { .. }
+            | StepKind::Remember { .. }
+            | StepKind::Facts(_)
             | StepKind::Rules { .. }
             | StepKind::Reflect { .. }
             | StepKind::Ask { .. }
@@ -120,16 +119,21 @@ impl Plan {
         found
     }
 
-    fn memory_lacks(&self, memory: &str) -> Vec<String> {
-        let Some(memory) = self.memories.get(memory) else { return Vec::new() };
-        let terms = &memory.terms;
-        let given = [
-            (memory.subject.is_empty(), NO_SUBJECT),
-            (terms.retention_after_last_write, "`retention after=last-write`"),
-            (terms.fresh.is_some(), "`fresh` of a memory"),
-            (terms.cap_whole, "`cap per=memory`"),
-        ];
-        given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect()
+    /// Facts that are found by vectors of a model that nothing here reaches.
+    fn search_lacks(&self, search: &Search) -> Option<String> {
+        let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some())?;
+        let model = self.models.get(asked.terms.embed.as_ref()?.1.as_ref()?)?;
+        (model.provider != EMBEDDING).then(|| "`embed` by a model behind a network".to_owned())
+    }
+
+    fn measure_lacks(&self, measured: &Measured) -> Vec<String> {
+        let aggregates = measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates);
+        let series = aggregates.filter_map(|aggregate| self.series.get(aggregate.series.as_ref()?));
+        let lacks = |series: &Arc<Series>| {
+            let given = [(!series.rollups.is_empty(), "`rollup` of a series"), (series.fresh.is_some(), "`fresh` of a series")];
+            given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect::<Vec<_>>()
+        };
+        series.flat_map(lacks).collect()
     }
 
     /// What a model is asked for a text, and what it is told.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tradewind_connectors::hook::routes::OpenSecrets;
 use tradewind_engine::engine::Engine;
-use tradewind_engine::ports::{BoxFuture, Classification, Models};
+use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
 use tradewind_engine::question::{Answer, Prompt};
 use tradewind_lang::plan::{Model, Plan};
 use tradewind_models::{LocalModels, OfflineModels, OpenSecret, RemoteModels};
@@ -59,6 +59,10 @@ impl AllModels {
 impl Models for AllModels {
     fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>> {
         self.local.classify(model, labels, text)
+    }
+
+    fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        self.local.embed(model, texts)
     }
 
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {

@@ -12,9 +12,11 @@ mod gather;
 mod imaging;
 mod listen;
 mod look;
+mod measure;
 mod migrate;
 mod perform;
 mod receive;
+mod search;
 mod steer;
 mod strike;
 mod timers;
@@ -24,6 +26,7 @@ use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::finding::Finder;
 use crate::frozen::Frozen;
 use crate::key::short_digest;
 use crate::pinned::Pinned;
@@ -195,6 +198,7 @@ pub(crate) struct Ports {
     pub(crate) connectors: Arc<dyn Connectors>,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) finder: Arc<dyn Finder>,
 }
 
 /// Where the log stands.

@@ -212,10 +212,26 @@ pub struct Classification {
     pub artifact: String,
 }
 
+/// Texts as vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// One for each text, in the same order.
+    pub vectors: Vec<Vec<f32>>,
+    /// The digest of the model, hexadecimal: vectors of two models say nothing to each other.
+    pub by: String,
+}
+
 /// Models.
 pub trait Models: Send + Sync + 'static {
     /// Classifies a text into one of `labels`. The error is for people.
     fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>>;
+
+    /// Turns texts into vectors of one length, each normalised; by the model of the program where none is named.
+    fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        let _ = texts;
+        let name = model.map_or_else(|| "of the program".to_owned(), |model| format!("`{}`", model.name));
+        Box::pin(std::future::ready(Err(format!("nothing here reaches the embedding model {name}"))))
+    }
 
     /// Asks a model behind a network, once. It retries, repairs and judges nothing: the engine does.
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {

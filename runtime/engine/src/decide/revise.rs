@@ -119,9 +119,12 @@ fn cited(round: &Round<'_>, memories: &[String]) -> Vec<Value> {
     let mut state = Some(&round.state);
     while let Some(here) = state {
         for (step, held) in here.graph.flow.steps.iter().zip(&here.steps) {
-            if let StepKind::Recall { memory, .. } = &step.kind
-                && memories.contains(memory)
-            {
+            let memory = match &step.kind {
+                StepKind::Recall { memory, .. } => memory,
+                StepKind::Search(search) => &search.memory,
+                _ => continue,
+            };
+            if memories.contains(memory) {
                 facts.push(held.value.clone());
             }
         }

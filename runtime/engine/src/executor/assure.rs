@@ -108,6 +108,8 @@ fn outlives(effect: &Effect, dropped: &[Arc<str>], kept: &mut Vec<Arc<str>>) -> 
         Effect::Read { .. }
         | Effect::FindDone { .. }
         | Effect::Recall { .. }
+        | Effect::Search { .. }
+        | Effect::Measure { .. }
         | Effect::LookKept { .. }
         | Effect::Classify { .. }
         | Effect::Begin { .. } => return false,

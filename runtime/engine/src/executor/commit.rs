@@ -280,6 +280,10 @@ impl Shard {
             ended = ended.or(summary);
         }
         item.events.iter().for_each(|event| self.heard(event));
+        let unfound = std::mem::take(&mut self.books.unfound);
+        if !unfound.is_empty() {
+            self.ports.finder.forget(unfound);
+        }
         match item.reply {
             Some(Reply::Start(reply)) => {
                 let run_id = item.run.clone().unwrap_or_else(|| "".into());

@@ -4,6 +4,7 @@ use super::gather::{Road, Sending};
 use super::{Entry, Inside, Ports, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
+use crate::memory::Fact;
 use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
@@ -21,6 +22,8 @@ pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
     if let Effect::Read { step, .. }
     | Effect::FindDone { step, .. }
     | Effect::Recall { step, .. }
+    | Effect::Search { step, .. }
+    | Effect::Measure { step }
     | Effect::LookKept { step, .. }
     | Effect::Classify { step, .. } = effect
     {
@@ -63,9 +66,14 @@ impl Shard {
             Effect::Recall { step, memory, subject, last } => {
                 let now = self.last_now;
                 let facts = self.books.memories.recall(&self.active.plan, &memory, &subject, last as usize, now);
-                let facts = facts.into_iter().map(|fact| (fact.seq, fact.fields)).collect();
+                // What a fact looks like to the run is what its own plan says.
+                let own = self.books.live(run).and_then(|live| live.state.pinned.plan.memories.get(&*memory)).cloned();
+                let given = |fact: &Fact| own.as_ref().map_or_else(|| fact.fields.clone(), |memory| fact.given(memory, now));
+                let facts = facts.into_iter().map(|fact| (fact.seq, given(&fact))).collect();
                 self.push(run, Input::Recalled { step, facts }, None);
             }
+            Effect::Measure { step } => self.measure(run, step),
+            Effect::Search { step, wanted } => self.search(run, step, wanted),
             Effect::Classify { step, rung, refused, model, labels, text } => {
                 let answer = move |result| Input::Classified { step, rung, refused: refused.clone(), result };
                 let promise = self.promise(run, answer.clone()(Err("it gave no answer".to_owned())));
@@ -167,7 +175,7 @@ impl Shard {
         });
     }
 
-    fn promise(&self, run: &Arc<str>, fallback: Input) -> Promise {
+    pub(super) fn promise(&self, run: &Arc<str>, fallback: Input) -> Promise {
         Promise { inside: self.inside.clone(), run: run.clone(), fallback: Some(fallback) }
     }
 }

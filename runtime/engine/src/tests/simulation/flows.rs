@@ -26,7 +26,7 @@ connector "stock" version="1" {
     retry max=3 from="100ms" to="5s" { when "status == 503" }
     operation "hold" effect=compensable {
         request { field "order_id" string; field "part" string }
-        http POST "/holds" { body { order_id "=request.order_id" } }
+        http POST "/holds" { header "Idempotency-Key" "=effect.key"; body { order_id "=request.order_id" } }
         response "stock.held" at="=body.hold"
         target "=request.order_id"
         idempotent key="=effect.key" for="24h"
@@ -36,7 +36,7 @@ connector "stock" version="1" {
     }
     operation "release" effect=irreversible {
         request { field "id" string }
-        http POST "/releases" { body { id "=request.id" } }
+        http POST "/releases" { header "Idempotency-Key" "=effect.key"; body { id "=request.id" } }
         response "desk.sent" at="=body.release"
         idempotent key="=effect.key" for="24h"
     }

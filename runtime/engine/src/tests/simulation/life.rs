@@ -15,6 +15,7 @@ use crate::approval::Verdict;
 use crate::arrival::Arrival;
 use crate::decide::Wish;
 use crate::engine::{Config, Engine, RebuildError};
+use crate::finding::NoFinder;
 use crate::frozen::Scope;
 use crate::history::Which;
 use crate::key::digest_of;
@@ -101,6 +102,7 @@ impl Life {
             connectors: Arc::new(Line(self.provider.clone(), process.clone())),
             models: Arc::new(SimulatedModels { own: Mutex::new(Random(seed)), vendor: self.vendor.clone(), process: process.clone() }),
             clock: Arc::new(OwnClock(self.clock.clone(), process.clone())),
+            finder: Arc::new(NoFinder),
             shard: 0,
             in_flight: self.in_flight,
             look_only,
