@@ -200,7 +200,7 @@ connector "pay" version="1" {
     base-url "http://127.0.0.1:1"
     operation "refund" effect=irreversible {
         request { field "order_id" string; field "amount" money; field "reason" string }
-        http POST "/refunds" { body { order_id "=request.order_id"; amount "=request.amount" } }
+        http POST "/refunds" { header "Idempotency-Key" "=effect.key"; body { order_id "=request.order_id"; amount "=request.amount" } }
         response "refund" at="=body.refund"
         target "=request.order_id"
         money "=request.amount" as=out

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod caller;
 pub mod closed_loop;
+pub mod csv;
 pub mod decision;
 pub mod five_steps;
 pub mod generated;

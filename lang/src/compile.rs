@@ -130,7 +130,10 @@ fn lower(
     context.lower_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);
-    context.lower_scenarios(&nodes)
+    let scenarios = context.lower_scenarios(&nodes);
+    // What needs a rate has taken it in.
+    context.plan.types.exchanges.clear();
+    scenarios
 }
 
 /// Names of the environments that change models, routes or connectors.

@@ -1,6 +1,8 @@
 //! JSON at the border: what comes in enters through a declared type or is refused with path and reason.
-//! Every problem is reported, not only the first; nothing is guessed or silently dropped from an input.
+//! Every problem is reported, not only the first; nothing is guessed or silently dropped from an input. Of a field marked `secret`
+//! only its place is told, not what stands there.
 
+use crate::conceal;
 use crate::diagnostic::nearest;
 use crate::literal::{self, listed, shortened};
 use crate::ty::{Field, Ty, TypeTable};
@@ -11,6 +13,8 @@ use std::sync::Arc;
 
 /// Deepest nesting of an outside value.
 const MAX_DEPTH: usize = 64;
+/// What is said of a secret that does not fit.
+pub const UNTOLD: &str = "does not fit its type; it is a secret, so what stands there is not told";
 /// Problems reported of one value; a thousandth wrong item says nothing new.
 const MAX_PROBLEMS: usize = 50;
 
@@ -53,6 +57,27 @@ pub fn fields_from_json(json: &Json, fields: &[Field], types: &TypeTable) -> Res
     let mut reader = Reader { types, strict: true, path: String::new(), depth: 0, problems: Vec::new() };
     let value = reader.fields(json, fields);
     if reader.problems.is_empty() { Ok(value) } else { Err(reader.problems) }
+}
+
+/// The value of one field from JSON, as [`from_json`]; the paths begin behind its name.
+///
+/// # Errors
+/// Everything that does not fit, each with its path.
+pub fn field_from_json(json: &Json, field: &Field, types: &TypeTable) -> Result<Value, Vec<Problem>> {
+    field_value(json, field, types, true)
+}
+
+/// The same from a provider's answer, as [`from_answer`].
+///
+/// # Errors
+/// Everything that does not fit, each with its path.
+pub fn field_from_answer(json: &Json, field: &Field, types: &TypeTable) -> Result<Value, Vec<Problem>> {
+    field_value(json, field, types, false)
+}
+
+fn field_value(json: &Json, field: &Field, types: &TypeTable, strict: bool) -> Result<Value, Vec<Problem>> {
+    let read = Reader::read(json, &field.ty, types, strict);
+    if field.marks.secret { read.map_err(|_| vec![Problem { path: String::new(), reason: UNTOLD.to_owned() }]) } else { read }
 }
 
 /// JSON as it is, untyped: for what a connector's answer may hold before it is selected from.
@@ -121,6 +146,19 @@ impl<'a> Reader<'a> {
 
     fn mismatch(&mut self, json: &Json, wanted: &str) -> Value {
         self.problem(format!("must be {wanted}, is {}", kind(json)))
+    }
+
+    /// The same where fields are wanted, some of which may be secrets: what stands there instead may be one.
+    fn no_fields(&mut self, json: &Json, wanted: &str, secret: bool) -> Value {
+        if secret { self.problem(format!("must be {wanted}, is {}", shape(json))) } else { self.mismatch(json, wanted) }
+    }
+
+    /// Takes back what was said of a secret since then: that it does not fit is enough.
+    fn untold(&mut self, since: usize) {
+        if self.problems.len() > since {
+            self.problems.truncate(since);
+            self.problem(UNTOLD);
+        }
     }
 
     fn at<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
@@ -194,8 +232,8 @@ impl<'a> Reader<'a> {
             (Ty::UInt | Ty::Type | Ty::Dyn | Ty::Keyed(..), _) => self.problem("stands where only values of declared types may"),
             (Ty::Timestamp, _) => self.mismatch(json, "a timestamp such as \"2026-01-31T09:00:00Z\""),
             (Ty::Duration, _) => self.mismatch(json, "a duration such as \"30d\""),
-            (Ty::List(_), _) => self.mismatch(json, "a list"),
-            (Ty::Map(_), _) => self.mismatch(json, "an object"),
+            (Ty::List(_), _) => self.no_fields(json, "a list", conceal::has_secrets(ty, self.types)),
+            (Ty::Map(_), _) => self.no_fields(json, "an object", conceal::has_secrets(ty, self.types)),
             (Ty::Enum(name), _) => self.mismatch(json, &format!("a value of `{name}`")),
             _ => self.mismatch(json, &ty.to_string()),
         }
@@ -209,7 +247,9 @@ impl<'a> Reader<'a> {
     }
 
     fn fields(&mut self, json: &Json, fields: &[Field]) -> Value {
-        let Json::Object(given) = json else { return self.mismatch(json, "an object") };
+        let Json::Object(given) = json else {
+            return self.no_fields(json, "an object", conceal::fields_have_secrets(fields, self.types));
+        };
         if self.strict {
             for name in given.keys().filter(|name| !fields.iter().any(|field| field.name == **name)) {
                 let near = nearest(name, fields.iter().map(|field| field.name.as_str()));
@@ -222,8 +262,12 @@ impl<'a> Reader<'a> {
         for field in fields {
             let value = match (given.get(&field.name).filter(|json| !json.is_null()), &field.default) {
                 (Some(json), _) => self.at(&field.name, |reader| {
+                    let before = reader.problems.len();
                     let value = reader.value(json, &field.ty);
                     reader.bounds(&value, field);
+                    if field.marks.secret {
+                        reader.untold(before);
+                    }
                     value
                 }),
                 (None, Some(default)) => default.clone(),
@@ -294,6 +338,18 @@ fn deeper(json: &Json, levels: usize) -> bool {
         Json::Array(items) => items.iter().any(|item| deeper(item, inner)),
         Json::Object(fields) => fields.values().any(|value| deeper(value, inner)),
         _ => false,
+    }
+}
+
+/// What JSON is, without what it says.
+fn shape(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
     }
 }
 

@@ -1,7 +1,9 @@
 //! What an expression is and why: its type and value where it stands, those of each of its parts, and of a macro the item that decided.
-//! It works on the text, so that each part can be shown as it was written; it changes nothing and knows no store.
+//! It works on the text, so that each part can be shown as it was written; it changes nothing and knows no store. It computes with
+//! secrets, and shows none.
 
 use crate::ast::{Literal, Scalar};
+use crate::conceal::{conceal, hide};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{self, Checked, EvalError, Expr, Scope};
 use crate::plan::{Flow, Plan, Step, StepKind};
@@ -64,7 +66,7 @@ pub fn scope_of(plan: &Plan, flow: &Flow, at: Option<usize>) -> Scope {
             continue;
         }
         let ty = if plan.may_be_absent(step, &flow.name) { step.ty.clone().optional() } else { step.ty.clone() };
-        scope = scope.with(&step.name, ty, plain);
+        scope = with_step(scope, step, ty);
         let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
         states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String)]).collect())));
     }
@@ -92,6 +94,15 @@ pub fn scope_of(plan: &Plan, flow: &Flow, at: Option<usize>) -> Scope {
     }
     let own = own.and_then(|own| own.when.as_ref()).map(|when| told(&scope, when, true));
     scope.knowing(own.unwrap_or_default())
+}
+
+/// The value of a step as a variable. Of what is said of it, it keeps which parts are secrets: of an act, the type does not say it.
+pub(crate) fn with_step(scope: Scope, step: &Step, ty: Ty) -> Scope {
+    let secret = |marks: Marks| Marks { secret: marks.secret, ..Marks::default() };
+    let origin = step.origin.as_ref().filter(|_| matches!(step.kind, StepKind::Act { .. } | StepKind::Undo(_)));
+    let Some(origin) = origin else { return scope.with(&step.name, ty, Marks::default()) };
+    let scope = scope.with(&step.name, ty, secret(origin.value));
+    origin.parts.iter().fold(scope, |scope, (path, marks)| scope.part(format!("{}.{path}", step.name), secret(*marks)))
 }
 
 /// A text that stands alone in a source, as a literal.
@@ -178,7 +189,15 @@ impl Explainer<'_> {
     }
 
     fn push(&mut self, text: &str, depth: usize, checked: Checked, known: &Known) {
-        let value = is_known(&checked, known).then(|| checked.expr.evaluate(known));
+        let mut value = is_known(&checked, known).then(|| checked.expr.evaluate(known));
+        if let Some(Ok(value)) = &mut value {
+            // Whether two secrets are the same is none; a field that is true or false may be one.
+            let only_chooses = checked.closed && !checked.expr.root.is_path();
+            match checked.is_secret_as(&checked.expr.ty) && !only_chooses {
+                true => hide(value),
+                false => conceal(value, &checked.expr.ty, self.types),
+            }
+        }
         self.found.push(Explained { text: text.to_owned(), depth, ty: checked.expr.ty, value, decided: None });
     }
 

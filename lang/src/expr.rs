@@ -13,6 +13,7 @@ mod collection;
 mod convert;
 mod cost;
 mod evaluate;
+mod exchange;
 mod fallible;
 mod function;
 pub(crate) mod native;
@@ -143,6 +144,13 @@ pub struct Expr {
     pub ty: Ty,
     /// The tree.
     pub root: Tree,
+    /// Whether it reads a secret: then nobody is told why it has no value, as that may quote what it read.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub secret: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A checked expression with what the compiler wants to know of it.
@@ -195,6 +203,12 @@ impl Checked {
         self.outside.as_ref().or(self.reads.first())
     }
 
+    /// Whether its value, kept as a type, is a secret itself. A record is none because one of its fields is: that field keeps its mark.
+    #[must_use]
+    pub fn is_secret_as(&self, ty: &Ty) -> bool {
+        if forgets(ty) { self.marks.secret } else { self.own.secret }
+    }
+
     /// What it tells of a person or an account, where it does.
     #[must_use]
     pub fn tells(&self) -> Option<&'static str> {
@@ -203,6 +217,16 @@ impl Checked {
             (false, false, true) => Some("personal data"),
             _ => None,
         }
+    }
+}
+
+/// Whether a value of a type no longer says of its parts which fields they are.
+fn forgets(ty: &Ty) -> bool {
+    match ty {
+        Ty::Json | Ty::Dyn | Ty::Unknown => true,
+        Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => forgets(inner),
+        Ty::Object(fields) => fields.iter().any(|(_, ty)| forgets(ty)),
+        _ => false,
     }
 }
 
@@ -247,7 +271,7 @@ impl Expr {
     /// An expression that is a constant, such as a literal of the configuration.
     #[must_use]
     pub fn constant(value: Value, ty: Ty) -> Self {
-        Self { source: String::new(), ty, root: Tree::Constant(value) }
+        Self { source: String::new(), ty, root: Tree::Constant(value), secret: false }
     }
 
     /// The most steps that an evaluation takes where these names are known. [`BUDGET`] ends an evaluation.
@@ -268,7 +292,7 @@ impl Expr {
     /// Overflow, division by zero, an index out of range, mixed currencies, a variable without a value,
     /// more than a million steps of work, a value of more than 16 MB.
     pub fn evaluate(&self, scope: &dyn Resolve) -> Result<Value, EvalError> {
-        evaluate::evaluate(&self.root, scope)
+        evaluate::evaluate(&self.root, scope).map_err(|error| if self.secret { evaluate::untold(error) } else { error })
     }
 }
 

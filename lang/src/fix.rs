@@ -217,9 +217,34 @@ pub fn edited(text: &str, edits: &[&Edit]) -> String {
         out.push_str(before);
         out.push_str(&edit.text);
         at = end;
+        // An invisible letter may stand in a text, whose spaces are its own.
+        let is_word = text.get(start..end).is_some_and(|gone| gone.contains(char::is_alphanumeric));
+        if edit.text.is_empty() && is_word {
+            at += close(&mut out, text.get(end..).unwrap_or(""));
+        }
     }
     out.push_str(text.get(at..).unwrap_or(""));
     out
+}
+
+/// Closes the gap where something was removed: of two spaces one stays, none stands at the end of a line, and a line of which nothing is
+/// left goes whole. Says how many bytes of the rest go.
+fn close(out: &mut String, rest: &str) -> usize {
+    let begun = out.rfind('\n').map_or(0, |at| at + 1);
+    let is_blank = out.get(begun..).is_some_and(|line| line.chars().all(|letter| letter == ' ' || letter == '\t'));
+    let line_end = ["\r\n", "\n"].into_iter().find(|end| rest.starts_with(end));
+    match (is_blank, line_end) {
+        (true, Some(end)) => {
+            out.truncate(begun);
+            end.len()
+        }
+        (true, None) => rest.len() - rest.trim_start_matches(' ').len(),
+        (false, None) if !rest.is_empty() && !rest.starts_with(' ') => 0,
+        (false, _) => {
+            out.truncate(out.trim_end_matches(' ').len());
+            0
+        }
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +267,20 @@ mod tests {
         let edit = |start, end, text: &str| Edit { span: Span::new(SourceId(0), start, end), text: text.to_owned() };
         assert_eq!(edited("abcdef", &[&edit(4, 5, "E"), &edit(0, 1, ""), &edit(2, 2, "-")]), "b-cdEf");
         assert_eq!(edited("abc", &[&edit(2, 9, "x")]), "abc");
+    }
+
+    #[test]
+    fn what_is_removed_leaves_no_gap() {
+        let without = |text: &str, word: &str| {
+            let start = text.find(word).unwrap();
+            edited(text, &[&Edit { span: Span::new(SourceId(0), start, start + word.len()), text: String::new() }])
+        };
+        assert_eq!(without("enum \"e\" \"one\" \"one\" \"two\"\n", "\"one\" "), "enum \"e\" \"one\" \"two\"\n");
+        assert_eq!(without("a x=1 y=2 z=3", "y=2"), "a x=1 z=3");
+        assert_eq!(without("a x=1 y=2\nb", "y=2"), "a x=1\nb");
+        assert_eq!(without("a {\n    gone 1\n    b 2\n}\n", "gone 1"), "a {\n    b 2\n}\n");
+        assert_eq!(without("gone b", "gone"), "b");
+        assert_eq!(without("a \"b \u{200b} c\"", "\u{200b}"), "a \"b  c\"");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod ast;
 pub mod bound;
 pub mod code;
 pub mod compile;
+pub mod conceal;
 pub mod conform;
 pub mod diagnostic;
 pub mod explain;

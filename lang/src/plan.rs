@@ -5,6 +5,7 @@
 
 mod absent;
 mod api;
+mod batch;
 mod contract;
 mod document;
 mod flow;
@@ -16,6 +17,7 @@ mod terms;
 mod verb;
 
 pub use api::*;
+pub use batch::*;
 pub use contract::*;
 pub use document::*;
 pub use flow::*;
@@ -307,6 +309,20 @@ pub struct Memory {
     /// How its facts are kept and found.
     #[serde(default)]
     pub terms: MemoryTerms,
+}
+
+impl Memory {
+    /// The record type of a fact that is recalled: that of the memory, or one that also says whether the fact is stale.
+    #[must_use]
+    pub fn recalled(&self) -> String {
+        if self.flags() { format!("recalled:{}", self.name) } else { self.record.clone() }
+    }
+
+    /// Whether a recalled fact says whether it is stale.
+    #[must_use]
+    pub fn flags(&self) -> bool {
+        self.terms.fresh.is_some() && self.terms.stale_flagged
+    }
 }
 
 /// Where steps and rules were written: `flow.step` or `policy.rule` to path and line. Beside the plan, not in its digest.

@@ -192,4 +192,7 @@ pub struct TypeTable {
     pub records: BTreeMap<String, Record>,
     /// Enums and their values in the order written.
     pub enums: BTreeMap<String, Vec<String>>,
+    /// The project's rates of exchange, while a configuration is compiled: an expression that needs one takes it in.
+    #[serde(skip)]
+    pub exchanges: Vec<(crate::money::Money, crate::money::Money)>,
 }

@@ -19,6 +19,9 @@ fn without_values_there_is_a_type_and_with_them_a_value() {
     let input = ["eval", "=input.message_id", "--in", "returns-triage", "--input", "flows/returns-triage/data/messages.jsonl"];
     assert!(stage.run(input).exits(0).out.starts_with("string = \""));
     assert_eq!(stage.run(["eval", "settings.min_confidence * 2.0"]).exits(0).out, "double = 1.22\n");
+    // What begins with a minus is no option.
+    assert_eq!(stage.run(["eval", "-5 % 3"]).exits(0).out, "int = -2\n");
+    assert_eq!(stage.run(["eval", "-5", "--explain"]).exits(0).out, "-5: int = -5\n");
 }
 
 #[test]

@@ -88,7 +88,10 @@ fn a_flow_that_is_triggered_is_not_started_by_hand_unless_it_says_so() {
     stage.write("in.jsonl", "{\"order_id\":\"o1\"}\n");
     let _ = stage.run(["run", "exchange", "--input", "in.jsonl"]).exits(3).says("TW0547");
     stage.write("tradewind.kdl", &REPOSITORY.replace("trigger event=\"asked\"", "trigger event=\"asked\"\n    trigger manual=#true"));
-    let _ = stage.run(["run", "exchange", "--input", "in.jsonl"]).exits(0);
+    let told = stage.run(["run", "exchange", "--input", "in.jsonl"]).exits(0);
+    assert!(told.out.contains("0 escalated and waiting for a person, 1 waiting for an event, 0 failed"), "{told}");
+    let told = stage.run(["run", "exchange", "--input", "in.jsonl", "--format", "json"]).exits(0).json();
+    assert_eq!(told["waiting_for"], serde_json::json!({ "person": 0, "event": 1, "time": 0 }));
     let _ = stage.run(["runs"]).exits(0).says("waiting");
 }
 

@@ -42,6 +42,11 @@ fn a_proposal_waits_to_be_asked_for() {
     assert_eq!(stage.read("tradewind.kdl"), text);
     let _ = stage.run(["check", "--fix=all"]).exits(0);
     assert_eq!(stage.read("tradewind.kdl"), "project \"example\" { currency \"USD\" }\n");
+    // What is removed leaves no gap: neither two spaces, nor an empty line.
+    stage.write("tradewind.kdl", "project \"example\" { currency \"USD\" }\nenum \"size\" \"small\" \"small\" \"large\"\n");
+    let _ = stage.run(["check", "--fix=all"]).exits(0).says("1 file, 0 flows, 0 policies: no mistake");
+    assert_eq!(stage.read("tradewind.kdl"), "project \"example\" { currency \"USD\" }\nenum \"size\" \"small\" \"large\"\n");
+    let _ = stage.run(["fmt", "--check"]).exits(0).says("1 file, 0 would change");
     let _ = stage.run(["check", "--fix=some"]).exits(64);
 }
 

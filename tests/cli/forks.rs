@@ -28,7 +28,7 @@ fn changed() -> Stage {
 #[test]
 fn a_fork_does_nothing_again_and_asks_about_what_it_does_otherwise() {
     let stage = changed();
-    let _ = stage.run(["runs", "fork", "c1", "--by", OPS]).exits(0).says("completed").says("it takes over 1 effects");
+    let _ = stage.run(["runs", "fork", "c1", "--by", OPS]).exits(0).says("completed").says("it takes over 1 effect;");
     assert_eq!(prices(&stage), ["150.00 USD"]);
     let _ = stage.run(["runs", "show", "c1 fork 1"]).exits(0).says("forked from ").says("inherited from ");
     let _ = stage.run(["runs", "show", "c1"]).exits(0).says("forked into: ").says("c1 fork 1");

@@ -40,7 +40,7 @@ fn broken_lines_are_kept_with_their_reasons_and_the_rest_is_done() {
     bytes.extend(good.as_bytes());
     bytes.extend(good.replace("\"text\":\"", "\"text\":\"Another ").as_bytes());
     std::fs::write(stage.path("work.jsonl"), &bytes).unwrap();
-    let ended = stage.run(RUN).exits(3).says("1 new inputs, 0 known, 1 conflicting, 5 rejected").says("1 completed");
+    let ended = stage.run(RUN).exits(3).says("1 new input, 0 known, 1 conflicting, 5 rejected").says("1 completed");
     assert!(ended.err.contains("work.jsonl:8: error[TW0508]"), "{ended}");
     let kept = ended.out.lines().find_map(|line| line.strip_prefix("  rejected lines, with reasons: ")).unwrap().to_owned();
     assert!(kept.contains("/.tradewind/work-") && kept.ends_with(".rejects.jsonl"), "{kept}");
@@ -98,7 +98,7 @@ fn a_doubled_key_is_named_and_a_byte_order_mark_is_skipped() {
     let good = stage.message("303_27");
     let doubled = good.replacen('{', "{\"text\":\"first\",", 1);
     stage.write("work.jsonl", &format!("\u{feff}{good}{doubled}"));
-    let _ = stage.run(RUN).exits(3).says("1 new inputs, 0 known, 0 conflicting, 1 rejected");
+    let _ = stage.run(RUN).exits(3).says("1 new input, 0 known, 0 conflicting, 1 rejected");
     let kept = std::fs::read_dir(stage.path(".tradewind"))
         .unwrap()
         .flatten()
@@ -116,7 +116,7 @@ fn a_json_file_holds_one_input_or_a_list() {
     let (one, two) = (stage.message("303_27"), stage.message("298_4"));
     let run = |name: &str| stage.run(["run", "returns-triage", "--ephemeral", "--input", name]);
     stage.write("one.json", &one);
-    let _ = run("one.json").exits(0).says("1 new inputs");
+    let _ = run("one.json").exits(0).says("1 new input");
     stage.write("two.json", &format!("[{one},{two}]"));
     let _ = run("two.json").exits(0).says("2 new inputs");
     stage.write("none.json", "{\"a\":");
@@ -140,7 +140,7 @@ fn what_is_ephemeral_leaves_no_store() {
     let stage = with_messages(&["303_27"]);
     let _ = stage.run(["run", "returns-triage", "--input", "work.jsonl", "--ephemeral"]).exits(0).says("1 completed");
     assert!(!stage.path(".tradewind/store").exists());
-    let _ = stage.run(["run", "returns-triage", "--input", "work.jsonl", "--ephemeral"]).exits(0).says("1 new inputs");
+    let _ = stage.run(["run", "returns-triage", "--input", "work.jsonl", "--ephemeral"]).exits(0).says("1 new input");
 }
 
 #[test]

@@ -22,8 +22,7 @@ fn a_run_without_its_provider_waits_and_the_same_command_goes_on() {
     assert!(!waiting.has_ended(), "it did not wait");
     let _ = stage.run(["runs", "--status", "failed"]).exits(0).says("no runs");
     waiting.signal("INT");
-    let ended =
-        waiting.end().exits(130).says("shop cannot be reached and is tried again").says("0 ended, 0 waiting for a person, 3 in flight");
+    let ended = waiting.end().exits(130).says("shop cannot be reached and is tried again").says("0 ended, 0 waiting, 3 in flight");
     assert_eq!(ended.err.matches("cannot be reached").count(), 1, "{ended}");
     let twin = Twin::start(&stage, &[]);
     let _ = start(&stage, &twin.url).end().exits(0).says("2 completed").says("0 failed");

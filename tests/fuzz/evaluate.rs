@@ -28,6 +28,7 @@ static TYPES: LazyLock<TypeTable> = LazyLock::new(|| {
     TypeTable {
         records: [("line".to_owned(), record(line.map(field).to_vec())), ("order".to_owned(), record(order.map(field).to_vec()))].into(),
         enums: [("kind".to_owned(), ["good", "bad"].map(str::to_owned).to_vec())].into(),
+        exchanges: Vec::new(),
     }
 });
 

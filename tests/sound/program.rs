@@ -27,7 +27,7 @@ connector "shop" version="1" {
     }
     operation "pay" effect=irreversible {
         request { field "id" string; field "amount" money; field "why" string? }
-        http POST "/payments" { body { id "=request.id"; amount "=request.amount" } }
+        http POST "/payments" { header "Idempotency-Key" "=effect.key"; body { id "=request.id"; amount "=request.amount" } }
         response "sent" at="=body.sent"
         target "=request.id"
         money "=request.amount" as=out
@@ -44,7 +44,7 @@ connector "shop" version="1" {
     }
     operation "hold" effect=compensable {
         request { field "id" string; field "amount" money }
-        http POST "/holds" { body { id "=request.id" } }
+        http POST "/holds" { header "Idempotency-Key" "=effect.key"; body { id "=request.id" } }
         response "sent" at="=body.sent"
         target "=request.id"
         money "=request.amount" as=out
@@ -54,7 +54,7 @@ connector "shop" version="1" {
     }
     operation "tell" effect=irreversible {
         request { field "to" string; field "words" string; field "count" int? }
-        http POST "/told" { body { words "=request.words" } }
+        http POST "/told" { header "Idempotency-Key" "=effect.key"; body { words "=request.words" } }
         response "sent" at="=body.sent"
         idempotent key="=effect.key" for="24h"
     }

@@ -28,8 +28,7 @@ fn found<'a>(plan: &'a Plan, operation: &str) -> Option<(&'a Operation, &'a Conn
 pub(super) fn read(plan: &Plan, operation: &str) -> Micros {
     let Some((operation, connector)) = found(plan, operation) else { return 0 };
     let pages = operation.terms.pages.as_ref().map_or(1, |pages| pages.max);
-    let once = repeated(connector, connector.total_timeout);
-    times(once, pages).saturating_add(gathering(operation))
+    times(repeated(connector, attempt(operation, connector)), pages)
 }
 
 /// So many attempts as the connector allows, each as long as it may be.
@@ -42,20 +41,37 @@ fn gathering(operation: &Operation) -> Micros {
     operation.terms.batch.as_ref().map_or(0, |batch| batch.wait)
 }
 
+/// One attempt: it waits for others, each time, and is answered.
+fn attempt(operation: &Operation, connector: &Connector) -> Micros {
+    connector.total_timeout.saturating_add(gathering(operation))
+}
+
+/// What was there before a write. Where it may be read with that of others, each attempt waits for them, and is made again alone where
+/// the one call was refused.
+fn before(plan: &Plan, write: &Operation) -> Micros {
+    let Some(before) = &write.terms.before else { return 0 };
+    let alone = read(plan, &before.operation);
+    let several = before.batch.as_ref().and_then(|(several, ..)| found(plan, several));
+    let (Some((_, by)), Some((_, connector))) = (several, found(plan, &before.operation)) else { return alone };
+    let together = gathering(write).saturating_add(by.total_timeout);
+    alone.saturating_add(times(together, connector.retry.max.saturating_add(1)))
+}
+
 /// A write: what it was like before, then attempts, each of which may end in doubt and is looked up where a lookup is declared.
 pub(super) fn write(plan: &Plan, operation: &str) -> Micros {
     let Some((operation, connector)) = found(plan, operation) else { return 0 };
-    let attempt = connector.total_timeout;
+    let timeout = connector.total_timeout;
+    let attempt = attempt(operation, connector);
     let Retry { max, .. } = connector.retry;
-    let before = operation.terms.before.as_ref().map_or(0, |before| read(plan, &before.operation));
+    let before = before(plan, operation);
     let sent = match operation.lookup.as_ref().and_then(|lookup| found(plan, &lookup.operation)) {
         // A doubt is repeated where that is harmless, and a person's where it is not: as many attempts as after failures.
         None => repeated(connector, attempt),
-        Some((_, by)) => {
+        Some((looking, by)) => {
             // The lookup is repeated as the effect's own connector says. It comes after a pause, and not before the provider
             // had as long again as it had.
-            let lookup = repeated(connector, by.total_timeout);
-            let doubted = |number: u32| attempt.saturating_add(pause(&connector.retry, number).max(attempt)).saturating_add(lookup);
+            let lookup = repeated(connector, self::attempt(looking, by));
+            let doubted = |number: u32| attempt.saturating_add(pause(&connector.retry, number).max(timeout)).saturating_add(lookup);
             if operation.idempotent.is_some() {
                 (1..=max.saturating_add(1)).fold(0, |sum: Micros, number| sum.saturating_add(doubted(number)))
             } else {
@@ -65,5 +81,5 @@ pub(super) fn write(plan: &Plan, operation: &str) -> Micros {
             }
         }
     };
-    before.saturating_add(sent).saturating_add(gathering(operation))
+    before.saturating_add(sent)
 }

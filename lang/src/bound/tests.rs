@@ -36,7 +36,7 @@ connector "shop" version="1" {
     }
     operation "order.ship" effect=compensable {
         request { field "id" string }
-        http POST "/orders/{id}/ship"
+        http POST "/orders/{id}/ship" { header "Idempotency-Key" "=effect.key" }
         target "=request.id"
         idempotent key="=effect.key" for="24h"
         lookup { call "shop.order.get" id="=request.id"; done when="found.note == 'shipped'" }

@@ -44,6 +44,8 @@ codes! {
     SHADOWED = "TW0192", Error, "a rule that others take everything from";
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
+    CORRECTED_OUTSIDE = "TW0609", Error, "text from outside decides which fact is corrected";
+    BATCH_WITHOUT_KEYS = "TW0172", Error, "a batch that does not tell its calls apart";
     ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
     ONE_RUN = "TW0174", Error, "a key that makes all runs one";
     LOCK_BROKEN = "TW0175", Error, "a lock file that cannot be read";
@@ -66,6 +68,7 @@ codes! {
     ENDLESS_RUNS = "TW0166", Error, "flows that start each other without end";
     SECRET_SHOWN = "TW0167", Error, "a secret where it would be printed";
     HOLLOW_KEY = "TW0168", Error, "a payment's key that holds nothing";
+    KEY_UNSENT = "TW0169", Error, "an idempotency key that is sent nowhere";
     NOT_PROVED = "TW0171", Warning, "a condition of which too much would have to be tried";
     DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";
     NEVER_PAID = "TW0197", Error, "a model that a flow's cost cap can never pay";

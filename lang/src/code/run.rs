@@ -57,5 +57,7 @@ codes! {
     UNKNOWN_STEP = "TW0606", Error, "the flow has no such step";
     KEPT_MISFIT = "TW0607", Error, "what a step came to does not fit the plan of today";
     BATCH_CHANGED = "TW0608", Error, "a batch that nobody looked at as it is";
+    UNKNOWN_MEMORY = "TW0610", Error, "there is no such memory";
+    UNSEARCHABLE = "TW0611", Error, "a memory that cannot be searched";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

@@ -25,6 +25,7 @@ fn types() -> TypeTable {
     TypeTable {
         records: [("order".to_owned(), record(order)), ("line".to_owned(), record(line))].into(),
         enums: [("kind".to_owned(), vec!["sale".to_owned(), "gift".to_owned()])].into(),
+        exchanges: Vec::new(),
     }
 }
 

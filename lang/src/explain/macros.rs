@@ -2,6 +2,7 @@
 //! under its name. Where no item decides, the parts are shown without values.
 
 use super::{Decided, Explainer, Known, is_known};
+use crate::conceal::{conceal, hide};
 use crate::expr::{Checked, EvalError, Scope};
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
@@ -72,7 +73,10 @@ impl Explainer<'_> {
             return self.bound(call, &checked, value, depth, scope, known);
         }
         let (types, items) = items(&checked.expr.ty, value, call.variables.len());
-        let inner = call.variables.iter().zip(types).fold(scope.clone(), |scope, (name, ty)| scope.with(name, ty, Marks::default()));
+        // What is in a secret is one.
+        let marks = Marks { secret: checked.own.secret, ..Marks::default() };
+        let shown_as = types.last().cloned().unwrap_or(Ty::Json);
+        let inner = call.variables.iter().zip(types).fold(scope.clone(), |scope, (name, ty)| scope.with(name, ty, marks));
         let proven = call.when.filter(|_| call.make.is_some()).map_or_else(|| inner.clone(), |when| self.knowing(when, &inner));
         let Some(items) = items else { return self.inside(call, depth, (&inner, &proven), &call.within(known, &[])) };
         let outcomes: Vec<Outcome> = match call.when.map(|when| self.check(when, &inner)) {
@@ -83,7 +87,16 @@ impl Explainer<'_> {
         let (index, why) = decided(call, &items, &outcomes);
         let deciding = index.and_then(|index| items.get(index));
         if let Some(slot) = at.and_then(|at| self.found.get_mut(at)) {
-            slot.decided = Some(Decided { index, item: deciding.and_then(|item| item.last()).cloned(), why });
+            let mut item = deciding.and_then(|item| item.last()).cloned();
+            match &mut item {
+                Some(item) if marks.secret => hide(item),
+                Some(item) => conceal(item, &shown_as, self.types),
+                None => {}
+            }
+            // An entry of a map is named by its key.
+            let is_named = marks.secret && !matches!(checked.expr.ty, Ty::List(_));
+            let why = if is_named { "one that is a secret".to_owned() } else { why };
+            slot.decided = Some(Decided { index, item, why });
         }
         match deciding {
             Some(item) => self.inside(call, depth, (&inner, &proven), &call.within(known, item)),
@@ -104,7 +117,7 @@ impl Explainer<'_> {
             ty => ty.clone(),
         };
         let name = call.variables.first().map_or("", String::as_str);
-        let inner = scope.clone().with(name, ty, Marks::default());
+        let inner = scope.clone().with(name, ty, Marks { secret: of.own.secret, ..Marks::default() });
         let known = match value {
             Some(Ok(Value::Null)) if call.name != "bind" => return,
             Some(Ok(value)) => call.within(known, &[value]),

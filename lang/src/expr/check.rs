@@ -16,6 +16,7 @@ mod operator;
 mod optional;
 mod pairs;
 mod path;
+mod rates;
 mod unknown;
 
 use super::parse::{Parsed, parse};
@@ -130,7 +131,7 @@ pub(super) fn check(
     if diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error) {
         return (None, diagnostics);
     }
-    let expr = Expr { source: text.to_owned(), ty: typed.ty, root };
+    let expr = Expr { source: text.to_owned(), ty: typed.ty, root, secret: marks.secret };
     // Of a list that is only counted, the fields say nothing of what came of it.
     let blamed = outside.iter().find(|(own, ..)| *own).or(outside.first());
     let outside = blamed.map(|(_, path, span)| (path.clone(), *span));

@@ -63,6 +63,14 @@ fn is_made(tree: &Tree) -> bool {
 /// What an expression meets where its value was, after its subject was forgotten.
 pub(super) const ERASED: &str = "it was erased, as the person that it is about was forgotten";
 
+/// What is told of an error of an expression that reads a secret.
+const UNTOLD: &str = "it has no value, and why is not told, as it reads a secret";
+
+/// An error of an expression that reads a secret: the sentence of one may quote a value.
+pub(super) fn untold(error: EvalError) -> EvalError {
+    if error.0 == ERASED { error } else { EvalError(UNTOLD.to_owned()) }
+}
+
 /// How many steps an evaluation takes.
 #[cfg(test)]
 pub(super) fn work(tree: &Tree, scope: &dyn Resolve) -> u64 {

@@ -22,6 +22,8 @@ pub enum Function {
     ToDuration,
     ToTimestamp,
     ToMoney,
+    /// An amount in another currency; the rates that were declared are its third argument.
+    Exchange,
     Round,
     Ending,
     Least,
@@ -168,6 +170,7 @@ pub(super) static TABLE: &[Signature] = table! {
     Plain "timestamp"(Plain) -> Timestamp ours(Function::ToTimestamp);
     Plain "money"(String) -> Money ours(Function::ToMoney);
     Plain "money"(Double, String) -> Money ours(Function::ToMoney);
+    Plain "exchange"(Money, String) -> Money ours(Function::Exchange);
     Plain "uint"(Plain) -> UInt ours(Function::ToUInt);
     Plain "decimal"(Plain) -> Decimal ours(Function::ToDecimal);
     Plain "type"(Any) -> Type ours(Function::TypeOf);

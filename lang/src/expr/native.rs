@@ -4,7 +4,7 @@ use super::EvalError;
 use super::evaluate::{ERASED, failure};
 use super::function::Function;
 use super::operate::{equal, order, widen};
-use super::{collection, convert};
+use super::{collection, convert, exchange};
 use crate::literal;
 use crate::money::{Currency, Money};
 use crate::value::Value;
@@ -34,6 +34,9 @@ pub(super) fn call(function: Function, arguments: &[Value]) -> Result<Value, Eva
         (Function::ToMoney, [Value::String(text)]) => Money::parse(text)
             .map_or_else(|| failure(format!("`{}` is no money", literal::shortened(text))), |money| Ok(Value::Money(money))),
         (Function::ToMoney, [Value::Double(number), Value::String(currency)]) => to_money(*number, currency),
+        (Function::Exchange, [Value::Money(money), Value::String(currency), Value::List(rates)]) => {
+            exchange::exchanged(*money, currency, rates)
+        }
         (Function::Round, [Value::Money(money)]) => Ok(Value::Money(money.rounded())),
         (Function::Round, [Value::Money(money), Value::Int(digits)]) => {
             let amount = money.amount.round_dp_with_strategy(places(*digits)?, RoundingStrategy::MidpointNearestEven);

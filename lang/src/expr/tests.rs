@@ -34,6 +34,7 @@ fn types() -> TypeTable {
             .map(|(name, fields)| (name.to_owned(), record(fields)))
             .collect(),
         enums: [("kind".to_owned(), ["complaint", "neutral", "praise"].map(str::to_owned).to_vec())].into(),
+        exchanges: Vec::new(),
     }
 }
 

@@ -1,7 +1,18 @@
 //! The parts of a tree's node, in the order in which they are evaluated. It changes nothing itself.
 
+use super::Expr;
 use super::function::Function;
 use super::tree::Tree;
+
+impl Expr {
+    /// Every variable that it reads, in the order met; one that is read twice comes twice.
+    #[must_use]
+    pub fn variables(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        self.root.variables(&mut found);
+        found
+    }
+}
 
 impl Tree {
     /// Whether this node is not computed before a run, whatever its parts are: it names something that a run gives or binds, or is
@@ -24,14 +35,36 @@ impl Tree {
 
     /// Every path of variables and fields that is read, such as `effect.amount`.
     pub(crate) fn paths(&self) -> Vec<String> {
-        let plain = |tree: &Self| {
-            let mut tree = tree;
-            while let Self::Select { of, .. } = tree {
-                tree = of;
-            }
-            matches!(tree, Self::Variable { .. } | Self::Bound(_))
-        };
-        if plain(self) { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
+        if self.is_path() { vec![self.describe()] } else { self.parts().into_iter().flat_map(Self::paths).collect() }
+    }
+
+    /// Whether it only names something: a variable, or a field of one.
+    pub(crate) fn is_path(&self) -> bool {
+        let mut tree = self;
+        while let Self::Select { of, .. } = tree {
+            tree = of;
+        }
+        matches!(tree, Self::Variable { .. } | Self::Bound(_))
+    }
+
+    /// Every variable that is read, in the order met; one that is read twice comes twice.
+    fn variables<'a>(&'a self, found: &mut Vec<&'a str>) {
+        match self {
+            Self::Variable { name, .. } | Self::Bound(name) => found.push(name),
+            Self::Text(template) => found.extend(template.variables.iter().map(String::as_str)),
+            _ => self.parts().into_iter().for_each(|part| part.variables(found)),
+        }
+    }
+
+    /// Whether fields, such as `effect` and of it `key`, are read of an item: of what a macro binds, or of one that an index picks.
+    pub(crate) fn picks(&self, fields: &[&str]) -> bool {
+        let (mut tree, mut left) = (self, fields);
+        while let (Self::Select { of, field, .. }, [before @ .., last]) = (tree, left)
+            && &**field == *last
+        {
+            (tree, left) = (of.as_ref(), before);
+        }
+        left.is_empty() && matches!(tree, Self::Local(_) | Self::Index(..)) || self.parts().into_iter().any(|part| part.picks(fields))
     }
 
     /// Every amount that is written in it.

@@ -1,6 +1,6 @@
 //! The acts beside `call`: running another flow, taking effects back, emitting an event.
 
-use super::connector::object_of;
+use super::connector::{object_of, with_fields};
 use super::context::{Context, name_of, suggest};
 use super::control::Steering;
 use super::step::{Place, Verb};
@@ -96,7 +96,7 @@ impl Context<'_> {
         let effect = object_of(&own.request);
         let condition = match verb.setting("where").cloned() {
             Some(condition) => {
-                let scope = place.scope.clone().with("effect", effect.clone(), Marks::default());
+                let scope = with_fields(place.scope.clone(), "effect", &own.request);
                 let checked = self.condition(&condition, &scope)?;
                 place.steer(&checked, condition.span);
                 if checked.marks.untrusted {
@@ -127,7 +127,9 @@ impl Context<'_> {
         };
         let undo = Undo { flow, step: step_name, operation, by, condition, last: last?, since, evidence, stage };
         let ty = Ty::Object(vec![("effects".to_owned(), Ty::List(Box::new(effect)))]);
-        let marks = Marks { steered: !place.control.is_empty(), ..Marks::default() };
+        // The requests of what was taken back are part of its value, and the type of that forgets the marks of their fields.
+        let secret = own.request.iter().any(|field| field.marks.secret);
+        let marks = Marks { steered: !place.control.is_empty(), secret, ..Marks::default() };
         Some((StepKind::Undo(Box::new(undo)), ty, marks))
     }
 

@@ -1,6 +1,6 @@
 //! What a connector says beside plain calls: accounts, limits, money, webhooks; and GraphQL, pages and undo of an operation.
 
-use super::connector::{answer_scope, object_of, request_scope};
+use super::connector::{answer_scope, request_scope, with_fields};
 use super::context::{Context, name_of};
 use super::event::hook_scope;
 use crate::ast::{Literal, Node};
@@ -27,7 +27,7 @@ impl Context<'_> {
         if self.known.account.is_empty() {
             return scope;
         }
-        scope.with("account", object_of(&self.known.account), Marks::default())
+        with_fields(scope, "account", &self.known.account)
     }
 
     pub(crate) fn connector_terms(&mut self, node: &Node, base: &Literal) -> ConnectorTerms {
@@ -51,7 +51,9 @@ impl Context<'_> {
         let rate_limit = node.first("rate-limit").and_then(|limit| self.rate_limit(limit));
         let hooks: Vec<&Node> = node.all("webhook").collect();
         let webhooks = hooks.into_iter().filter_map(|hook| self.webhook(hook)).collect();
-        ConnectorTerms { account, base_url, naming, in_flight, graphql_path, money, rate_limit, webhooks, contracts: Vec::new() }
+        let trust = node.setting("trust").cloned().and_then(|word| self.word(&word, "`trust`", &["own", "partner"]));
+        let partner = trust.as_deref() == Some("partner");
+        ConnectorTerms { account, base_url, naming, in_flight, graphql_path, money, rate_limit, webhooks, contracts: Vec::new(), partner }
     }
 
     fn rate_limit(&mut self, node: &Node) -> Option<RateLimit> {
@@ -213,7 +215,7 @@ impl Context<'_> {
         Some((name, call.clone()))
     }
 
-    fn read_only(&mut self, name: &str, call: &Node) {
+    pub(crate) fn read_only(&mut self, name: &str, call: &Node) {
         if self.plan.operations.get(name).is_some_and(|operation| operation.effect != EffectKind::Read) {
             let diagnostic =
                 Diagnostic::new(&meaning::WRONG_VERB, call.name.span, format!("`{name}` changes something, and this only looks"));
@@ -227,25 +229,8 @@ impl Context<'_> {
         let own = self.plan.operations.get(full)?.clone();
         let read = self.plan.operations.get(&operation)?.clone();
         let request = self.request_bindings(&call, &read, &request_scope(&own.request));
-        let request = request.into_iter().map(|(name, checked)| (name, checked.expr)).collect();
-        let batch = node.first("batch-call").and_then(|call| {
-            let name = self.operation_of(&call.argument(0)?.clone(), &own.connector)?;
-            self.read_only(&name, call);
-            let several = self.plan.operations.get(&name)?.clone();
-            let Some(key) = self.setting_text(call, "key") else {
-                self.missing(call, "key", "write `key=\"id\"`: the field by which the answers are told apart");
-                return None;
-            };
-            let requests = Ty::List(Box::new(object_of(&own.request)));
-            let scope = Scope::default().with("requests", requests, Marks::default());
-            let bare = Node {
-                properties: call.properties.iter().filter(|property| property.name.text != "key").cloned().collect(),
-                children: call.children.iter().filter(|child| child.name.text != "key").cloned().collect(),
-                ..call.clone()
-            };
-            let request = self.request_bindings(&bare, &several, &scope);
-            Some((name, request.into_iter().map(|(name, checked)| (name, checked.expr)).collect(), key))
-        });
+        let request = self.without_lost_secrets(&call, &read, request);
+        let batch = node.first("batch-call").and_then(|call| self.batch_call(call, &own, &read));
         Some(Before { operation, request, batch })
     }
 
@@ -263,6 +248,6 @@ impl Context<'_> {
             scope = scope.with("before", before.response.clone(), Marks::default());
         }
         let request = self.request_bindings(&call, &back, &scope);
-        Some(UndoCall { operation, request: request.into_iter().map(|(name, checked)| (name, checked.expr)).collect() })
+        Some(UndoCall { operation, request: self.without_lost_secrets(&call, &back, request) })
     }
 }

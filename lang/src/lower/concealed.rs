@@ -3,33 +3,19 @@
 //! Prompts are in `talk` (TW0153), keys, targets and parameters of operations in `personal` (TW0159).
 
 use super::context::Context;
-use crate::ast::Literal;
+use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
+use crate::plan::{Bindings, Operation};
+use crate::shape::given;
 use crate::source::Span;
-use crate::ty::{Field, Marks, Ty};
-
-/// Whether a value of a type no longer says of its parts which fields they are.
-fn forgets(ty: &Ty) -> bool {
-    match ty {
-        Ty::Json | Ty::Dyn | Ty::Unknown => true,
-        Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => forgets(inner),
-        Ty::Object(fields) => fields.iter().any(|(_, ty)| forgets(ty)),
-        _ => false,
-    }
-}
-
-/// Whether a value kept as a type is a secret itself. A record is none because one of its fields is: that field keeps its mark.
-fn is_concealed(checked: &Checked, kept_as: &Ty) -> bool {
-    let marks = if forgets(kept_as) { checked.marks } else { checked.own };
-    marks.secret && !checked.closed
-}
+use crate::ty::{Field, Marks};
 
 impl Context<'_> {
     /// A value that a step keeps, such as that of a `let`.
     pub(crate) fn check_secret_kept(&mut self, checked: &Checked, at: Span, place: &str) {
-        if is_concealed(checked, &checked.expr.ty) {
+        if checked.is_secret_as(&checked.expr.ty) && !checked.closed {
             self.report_secret(at, place);
         }
     }
@@ -56,11 +42,21 @@ impl Context<'_> {
 
     /// A value that a field takes. Whether it would forget that it is a secret.
     pub(crate) fn check_secret_field(&mut self, checked: &Checked, field: &Field, at: Span) -> bool {
-        let lost = !field.marks.secret && is_concealed(checked, &field.ty);
+        let lost = !field.marks.secret && checked.is_secret_as(&field.ty) && !checked.closed;
         if lost {
             self.report_secret_field(field, at);
         }
         lost
+    }
+
+    /// The request of a call that a contract makes: to look, or to take back. It is printed as that of an act is.
+    pub(crate) fn without_lost_secrets(&mut self, call: &Node, to: &Operation, bound: Vec<(String, Checked)>) -> Bindings {
+        for (name, checked) in &bound {
+            if let Some(field) = to.request.iter().find(|field| field.name == *name) {
+                self.check_secret_field(checked, field, given::place(call, name));
+            }
+        }
+        bound.into_iter().map(|(name, checked)| (name, checked.expr)).collect()
     }
 
     /// A field that would forget that what it takes is a secret.

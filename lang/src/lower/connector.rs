@@ -34,8 +34,15 @@ fn effect_type() -> Ty {
     Ty::Object(vec![("key".to_owned(), Ty::String), ("sent_at".to_owned(), Ty::Timestamp)])
 }
 
+/// A variable made of fields. Of their marks it keeps which are secrets.
+pub(crate) fn with_fields(scope: Scope, name: &str, fields: &[Field]) -> Scope {
+    let secret = Marks { secret: true, ..Marks::default() };
+    let secrets = fields.iter().filter(|field| field.marks.secret);
+    secrets.fold(scope.with(name, object_of(fields), Marks::default()), |scope, field| scope.part(format!("{name}.{}", field.name), secret))
+}
+
 pub(crate) fn request_scope(fields: &[Field]) -> Scope {
-    Scope::default().with("request", object_of(fields), Marks::default()).with("effect", effect_type(), Marks::default())
+    with_fields(Scope::default(), "request", fields).with("effect", effect_type(), Marks::default())
 }
 
 impl Context<'_> {
@@ -56,8 +63,14 @@ impl Context<'_> {
             })
             .collect();
         for (connector, node) in &operations {
+            let before = self.diagnostics.reports();
             if let Some(operation) = self.lower_operation(node, connector) {
+                // A part of the request that could not be read may have carried it.
+                if self.diagnostics.reports() == before {
+                    self.check_key_sent(node, &operation);
+                }
                 self.check_kind(node, &operation);
+                self.check_batch(node, &operation);
                 self.plan.operations.insert(operation.name.clone(), Arc::new(operation));
             }
         }
@@ -146,7 +159,7 @@ impl Context<'_> {
         failures
     }
 
-    fn header_bindings(&mut self, node: &Node, scope: &Scope) -> Bindings {
+    pub(crate) fn header_bindings(&mut self, node: &Node, scope: &Scope) -> Bindings {
         let mut bindings = Bindings::new();
         self.check_headers(node, &self.known.account.clone());
         for header in node.all("header") {
@@ -324,7 +337,8 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VERB, call.span, format!("a lookup calls a read operation, `{name}` is none"));
             self.report(diagnostic.label("changes something").help("a lookup only looks whether the effect happened"));
         }
-        let request = self.request_bindings(call, &read, &scope).into_iter().map(|(name, checked)| (name, checked.expr)).collect();
+        let request = self.request_bindings(call, &read, &scope);
+        let request = self.without_lost_secrets(call, &read, request);
         let run = Ty::Object(vec![("now".to_owned(), Ty::Timestamp), ("id".to_owned(), Ty::String), ("flow".to_owned(), Ty::String)]);
         let found = scope.with("found", read.response.clone(), Marks::default()).with("run", run, Marks::default());
         let found = match own.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)) {

@@ -300,7 +300,8 @@ impl Context<'_> {
         let (checked, found) = template::check(text, value, scope, &self.plan.types);
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         let checked = checked?;
-        let expr = Expr { source: text.to_owned(), ty: Ty::String, root: Tree::Text(Box::new(checked.template)) };
+        let expr =
+            Expr { source: text.to_owned(), ty: Ty::String, root: Tree::Text(Box::new(checked.template)), secret: checked.marks.secret };
         let (marks, reads, outside) = (checked.marks, checked.reads, checked.outside);
         Some(Checked {
             expr,

@@ -50,6 +50,7 @@ impl Context<'_> {
             };
             let bound = self.typed_bindings(&own, &fields, &place.scope, &memory.record, "field");
             self.check_remembered(&own, &memory.record, &fields, &bound);
+            self.check_key(&own, memory, &bound);
             facts.push((when, bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect()));
         }
         let subject = match subject {

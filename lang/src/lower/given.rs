@@ -257,5 +257,6 @@ fn gathered(parts: Vec<Checked>, ty: Ty, source: String, make: impl FnOnce(Vec<T
     } else {
         whole.expr.source = source;
     }
+    whole.expr.secret = whole.marks.secret;
     whole
 }

@@ -4,9 +4,20 @@ use super::context::{Context, suggest};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::plan::MemoryTerms;
+use crate::expr::Checked;
+use crate::plan::{Memory, MemoryTerms};
 use crate::shape::Shaped;
-use crate::ty::{Field, Ty};
+use crate::ty::{Field, Marks, Ty};
+
+/// The field that says of a recalled fact whether it was verified too long ago.
+const STALE: &str = "stale";
+
+/// What tells facts apart, or says how long they hold, stands in clear and is there when somebody was forgotten.
+fn sealed(value: &Literal, name: &str) -> Diagnostic {
+    let message = format!("personal data (`{name}`) would say what a fact is about, or how long it holds, where it is not sealed");
+    let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, value.span, message).label("holds personal data");
+    diagnostic.help("name a field that is not marked `pii`")
+}
 
 impl Context<'_> {
     pub(crate) fn memory_terms(&mut self, node: &Node, fields: &[Field]) -> MemoryTerms {
@@ -38,10 +49,101 @@ impl Context<'_> {
         if let Some(value) = beside("cap", "evict") {
             self.word(&value, "`evict`", &["oldest"]);
         }
+        self.fact_terms(node, fields, &mut terms);
         if let Some(word) = node.setting("on-forget").cloned().and_then(|value| self.word(&value, "`on-forget`", &["erase", "redact"])) {
             terms.forget_redacts = word == "redact";
         }
         terms
+    }
+
+    /// What tells facts apart, when they were observed and how long they are true.
+    fn fact_terms(&mut self, node: &Node, fields: &[Field], terms: &mut MemoryTerms) {
+        for value in node.list("key").into_iter().cloned().collect::<Vec<_>>() {
+            terms.key.extend(self.key_field(&value, fields));
+        }
+        let instant = |ty: &Ty| matches!(ty, Ty::Timestamp) || matches!(ty, Ty::Optional(inner) if **inner == Ty::Timestamp);
+        let timed = |context: &mut Self, setting: &str| {
+            let value = node.setting(setting).cloned()?;
+            let name = context.text(&value, &format!("`{setting}`"))?;
+            match fields.iter().find(|field| field.name == name && instant(&field.ty)) {
+                Some(field) if field.marks.pii || field.marks.secret => {
+                    context.report(sealed(&value, &name));
+                    None
+                }
+                Some(_) => Some(name),
+                None => {
+                    let known: Vec<String> = fields.iter().filter(|field| instant(&field.ty)).map(|field| field.name.clone()).collect();
+                    let message = format!("the record has no timestamp `{name}`");
+                    let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, message).label("no such field");
+                    context.report(suggest(diagnostic, &name, &known, value.span, "timestamp"));
+                    None
+                }
+            }
+        };
+        terms.observed_at = timed(self, "observed-at");
+        terms.valid_to = timed(self, "valid-to");
+    }
+
+    /// A field that tells what a fact is about. It outlives whoever is forgotten, and outside text does not say which fact is corrected.
+    fn key_field(&mut self, value: &Literal, fields: &[Field]) -> Option<String> {
+        let name = self.text(value, "a field")?;
+        let tells = |ty: &Ty| matches!(ty, Ty::String | Ty::Int | Ty::Bool | Ty::Enum(_));
+        let Some(field) = fields.iter().find(|field| field.name == name && tells(&field.ty)) else {
+            let known: Vec<String> = fields.iter().filter(|field| tells(&field.ty)).map(|field| field.name.clone()).collect();
+            let message = format!("the record has no field `{name}` that facts can be told apart by");
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, message).label("no such field");
+            self.report(suggest(diagnostic, &name, &known, value.span, "text, number or enum"));
+            return None;
+        };
+        if field.marks.pii || field.marks.secret {
+            self.report(sealed(value, &name));
+            return None;
+        }
+        if field.marks.untrusted {
+            let message = format!("text from outside (`{name}`) would say which fact another one takes the place of");
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, value.span, message).label("from outside");
+            self.report(diagnostic.help("tell facts apart by a field of our own, such as an id"));
+            return None;
+        }
+        Some(name)
+    }
+
+    /// Outside text does not choose which fact is corrected.
+    pub(crate) fn check_key(&mut self, node: &Node, memory: &Memory, bound: &[(String, Checked)]) {
+        for (name, checked) in bound.iter().filter(|(name, _)| memory.terms.key.contains(name)) {
+            if checked.marks.untrusted || checked.marks.steered {
+                let message = format!("text from outside decides `{name}`, and so which fact of `{}` is corrected", memory.name);
+                let diagnostic =
+                    Diagnostic::new(&meaning::CORRECTED_OUTSIDE, crate::shape::given::place(node, name), message).label("decided outside");
+                self.report(diagnostic.help("name what is corrected by a value of our own"));
+            }
+        }
+    }
+
+    /// The type of a recalled fact that says whether it is stale.
+    pub(crate) fn declare_recalled(&mut self, node: &Node, memory: &Memory) {
+        if !memory.flags() {
+            return;
+        }
+        let Some(mut record) = self.plan.types.records.get(&memory.record).cloned() else { return };
+        if record.fields.iter().any(|field| field.name == STALE) {
+            let span = node.first("fresh").map_or(node.name.span, |fresh| fresh.name.span);
+            let message = format!("`stale=flag` adds a field `{STALE}` to what is recalled, and `{}` has one", memory.record);
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("which of the two?");
+            self.report(diagnostic.help("rename the field of the type, or write `stale=refuse`"));
+            return;
+        }
+        record.fields.push(Field {
+            name: STALE.to_owned(),
+            ty: Ty::Bool,
+            marks: Marks::default(),
+            default: None,
+            min: None,
+            max: None,
+            pattern: None,
+            label: None,
+        });
+        self.plan.types.records.insert(memory.recalled(), record);
     }
 
     fn text_field(&mut self, value: &Literal, fields: &[Field]) -> Option<String> {

@@ -137,9 +137,13 @@ impl Context<'_> {
     fn for_recalling(&self) -> Self {
         let mut apart = self.for_flows();
         for (record, name) in &self.known.recalled.fields {
-            let fields = apart.plan.types.records.get_mut(record).map(|record| &mut record.fields);
-            for field in fields.into_iter().flatten().filter(|field| field.name == *name) {
-                field.marks.steered = true;
+            // A recalled fact that says whether it is stale has a type of its own.
+            let flagged = self.plan.memories.values().filter(|memory| memory.record == *record && memory.flags());
+            for record in flagged.map(|memory| memory.recalled()).chain([record.clone()]) {
+                let fields = apart.plan.types.records.get_mut(&record).map(|record| &mut record.fields);
+                for field in fields.into_iter().flatten().filter(|field| field.name == *name) {
+                    field.marks.steered = true;
+                }
             }
         }
         apart
@@ -147,7 +151,8 @@ impl Context<'_> {
 
     /// What a flow leads to where it rests on other runs. It is in the plan already, and its other mistakes were reported.
     fn take_proof(&mut self, outcome: Outcome) {
-        for diagnostic in outcome.found.into_iter().filter(|diagnostic| diagnostic.code == &meaning::STEERED) {
+        let follows = |code| code == &meaning::STEERED || code == &meaning::CORRECTED_OUTSIDE;
+        for diagnostic in outcome.found.into_iter().filter(|diagnostic| follows(diagnostic.code)) {
             if !self.diagnostics.says(diagnostic.span, diagnostic.code.id) {
                 self.report(diagnostic);
             }

@@ -21,7 +21,7 @@ impl Context<'_> {
             return;
         }
         let span = node.setting("effect").map_or(node.name.span, |effect| effect.span);
-        if let Some(method) = node.first("http").and_then(|http| http.argument(0)).filter(|method| method.text() == Some("GET")) {
+        for method in requests(node).filter_map(|http| http.argument(0)).filter(|method| method.text() == Some("GET")) {
             let message =
                 format!("`{}` changes something, and its request is a `GET`, which whoever carries it may repeat", operation.name);
             let diagnostic = Diagnostic::new(&meaning::READ_THAT_WRITES, method.span, message).label("a read").also(span, "no read");
@@ -45,43 +45,46 @@ impl Context<'_> {
 
     /// `POST` alone proves nothing: many a search is one. Whoever declares such a read says that it changes nothing.
     fn check_posted(&mut self, node: &Node, operation: &Operation) {
-        let Some(http) = node.first("http") else { return };
-        let Some(method) = http.argument(0).filter(|method| method.text() == Some("POST")) else { return };
-        if http.setting("safe").is_some() || node.first("graphql").is_some() {
+        if node.first("graphql").is_some() {
             return;
         }
-        let message = format!("`{}` is declared a read, and a `POST` usually changes something", operation.name);
-        let effect = node.setting("effect").map_or(node.name.span, |effect| effect.span);
-        let diagnostic = Diagnostic::new(&meaning::POSTED_READ, method.span, message).label("is it a search?");
-        let path = http.argument(1).map_or(method.span, |path| path.span);
-        let end = Span { start: path.end, ..path };
-        let diagnostic = diagnostic.also(effect, "no guard looks at a read");
-        self.report(
-            diagnostic
-                .help("write `safe=#true` beside the path if it only looks, or `effect=reversible`, `compensable` or `irreversible`")
-                .proposal("say that it only looks", end, " safe=#true"),
-        );
+        for http in requests(node).filter(|http| http.setting("safe").is_none()) {
+            let Some(method) = http.argument(0).filter(|method| method.text() == Some("POST")) else { continue };
+            let message = format!("`{}` is declared a read, and a `POST` usually changes something", operation.name);
+            let effect = node.setting("effect").map_or(node.name.span, |effect| effect.span);
+            let diagnostic = Diagnostic::new(&meaning::POSTED_READ, method.span, message).label("is it a search?");
+            let path = http.argument(1).map_or(method.span, |path| path.span);
+            let end = Span { start: path.end, ..path };
+            let diagnostic = diagnostic.also(effect, "no guard looks at a read");
+            self.report(
+                diagnostic
+                    .help("write `safe=#true` beside the path if it only looks, or `effect=reversible`, `compensable` or `irreversible`")
+                    .proposal("say that it only looks", end, " safe=#true"),
+            );
+        }
     }
 
     /// `safe` says of a read that its request changes nothing, and nothing else.
     fn check_safe(&mut self, node: &Node, operation: &Operation) {
-        let Some(safe) = node.first("http").and_then(|http| http.setting("safe")) else { return };
-        let (message, help) = if safe.scalar != Scalar::Bool(true) {
-            ("`safe` is said or left out".to_owned(), "write `safe=#true`")
-        } else if operation.effect != EffectKind::Read {
-            let message = format!("`{}` changes something, and its request is said to be safe", operation.name);
-            (message, "remove `safe`, or write `effect=read`")
-        } else {
-            return;
-        };
-        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, safe.span, message).label("cannot be").help(help);
-        self.report(diagnostic);
+        for safe in requests(node).filter_map(|http| http.setting("safe")) {
+            let (message, help) = if safe.scalar != Scalar::Bool(true) {
+                ("`safe` is said or left out".to_owned(), "write `safe=#true`")
+            } else if operation.effect != EffectKind::Read {
+                let message = format!("`{}` changes something, and its request is said to be safe", operation.name);
+                (message, "remove `safe`, or write `effect=read`")
+            } else {
+                continue;
+            };
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, safe.span, message).label("cannot be").help(help);
+            self.report(diagnostic);
+        }
     }
 
     fn check_read(&mut self, node: &Node, operation: &Operation) {
-        let method = node.first("http").and_then(|http| http.argument(0));
-        let changes = method.filter(|method| method.text().is_some_and(|method| matches!(method, "PUT" | "PATCH" | "DELETE")));
-        let mutation = operation.terms.graphql.as_ref().is_some_and(|graphql| is_mutation(&graphql.query));
+        let mut methods = requests(node).filter_map(|http| http.argument(0));
+        let changes = methods.find(|method| method.text().is_some_and(|method| matches!(method, "PUT" | "PATCH" | "DELETE")));
+        let batched = operation.terms.batch.as_ref().and_then(|batch| batch.graphql.as_ref());
+        let mutation = operation.terms.graphql.iter().chain(batched).any(|graphql| is_mutation(&graphql.query));
         let said = node.children.iter().find(|child| OF_WRITES.contains(&child.name.text.as_str()));
         let (span, why) = match (changes, said) {
             (Some(method), _) => (method.span, format!("`{}` changes something", method.text().unwrap_or_default())),
@@ -109,6 +112,11 @@ impl Context<'_> {
         let diagnostic = Diagnostic::new(&meaning::READ_THAT_WRITES, span, message).label("a read").also(was.name.span, "what it replaces");
         self.report(diagnostic.help("keep the kind of effect, or declare the read under a name of its own"));
     }
+}
+
+/// The requests of an operation: its own, and that of several calls at once.
+fn requests(node: &Node) -> impl Iterator<Item = &Node> {
+    node.first("http").into_iter().chain(node.first("batch").and_then(|batch| batch.first("http")))
 }
 
 fn is_amount(ty: &Ty) -> bool {

@@ -199,6 +199,7 @@ impl Context<'_> {
         for node in nodes.iter().filter(|node| node.name.text == "memory") {
             let Some(name) = name_of(node) else { continue };
             if let Some(memory) = self.lower_memory(node, &name.text) {
+                self.declare_recalled(node, &memory);
                 self.plan.memories.insert(name.text, Arc::new(memory));
             }
         }

@@ -6,7 +6,7 @@ use super::context::Context;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Tree};
+use crate::expr::{Checked, Expr, Tree};
 use crate::literal::duration_text;
 use crate::plan::{Idempotent, MoneyDirection, Operation};
 use crate::shape::Shaped;
@@ -15,6 +15,14 @@ use crate::ty::Ty;
 
 /// A business key as checked, and where it stands.
 pub(crate) type WrittenKey = (Checked, Span);
+
+/// Whether a part of a request holds the key of the effect.
+fn carries_key(value: &Expr) -> bool {
+    match &value.root {
+        Tree::Text(template) => template.variables.iter().any(|name| name == "effect"),
+        tree => tree.paths().iter().any(|path| path == "effect" || path == "effect.key"),
+    }
+}
 
 /// Whether something is read of a variable.
 fn reads(checked: &Checked, root: &str) -> bool {
@@ -55,6 +63,22 @@ impl Context<'_> {
         let diagnostic =
             Diagnostic::new(&meaning::MONEY_WITHOUT_KEY, node.name.span, format!("`{}` moves money and has no {lacks}", operation.name));
         self.report(diagnostic.label("could pay twice").help(help));
+    }
+
+    /// The provider tells a repeated request from a new one by the key, so the request has to carry it.
+    pub(crate) fn check_key_sent(&mut self, node: &Node, operation: &Operation) {
+        let Some(Idempotent::Key { .. }) = operation.idempotent else { return };
+        let Some(key) = node.first("idempotent").and_then(|idempotent| idempotent.setting("key")) else { return };
+        let connector = self.plan.connectors.get(&operation.connector).map(|connector| &connector.headers);
+        let variables = operation.terms.graphql.as_ref().map(|graphql| &graphql.variables);
+        let sent = [&operation.headers, &operation.query, &operation.body].into_iter().chain(connector).chain(variables).flatten();
+        if key.text() != Some("=effect.key") || sent.into_iter().any(|(_, value)| carries_key(value)) {
+            return;
+        }
+        let message = format!("`{}` relies on a key that its request does not carry", operation.name);
+        let diagnostic = Diagnostic::new(&meaning::KEY_UNSENT, key.span, message).label("sent nowhere");
+        let help = "write `header \"Idempotency-Key\" \"=effect.key\"` in `http`, or put `=effect.key` where the provider wants it";
+        self.report(diagnostic.help(help));
     }
 
     /// The provider knows the key for as long as attempts may be made with it.

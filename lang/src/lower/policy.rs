@@ -201,12 +201,16 @@ impl Context<'_> {
                 Some(fields) => fields.into_iter().filter(|field| own.contains(field)).collect(),
             });
         }
+        let secret = Marks { secret: true, ..Marks::default() };
+        let requests = on.iter().filter_map(|name| self.plan.operations.get(name)).flat_map(|operation| &operation.request);
+        let secrets: Vec<String> = requests.filter(|field| field.marks.secret).map(|field| format!("effect.{}", field.name)).collect();
         let effect = fields.map_or(Ty::Unknown, Ty::Object);
         let text = |name: &str| (name.to_owned(), Ty::String);
         let action = Ty::Object(vec![text("operation"), text("flow"), text("step"), ("money".to_owned(), Ty::Money.optional())]);
         let evidence = Ty::Object(needs.iter().map(|need| (need.name.clone(), need.ty.clone())).collect());
         let plain = Marks::default();
         let scope = Scope::default().with("effect", effect, plain).with("action", action, plain).with("evidence", evidence, plain);
+        let scope = secrets.into_iter().fold(scope, |scope, path| scope.part(path, secret));
         let scope = match self.before_type(on) {
             Some(before) => scope.with("before", before, plain),
             None => scope,

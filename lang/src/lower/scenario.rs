@@ -289,7 +289,7 @@ impl Context<'_> {
             let flags = ["ran", "denied", "failed"].into_iter().map(|flag| (flag.to_owned(), Ty::Bool));
             states.push((step.name.clone(), Ty::Object(flags.chain([("settled_by".to_owned(), Ty::String)]).collect())));
             if step.within.is_none() {
-                scope = scope.with(&step.name, step.ty.clone().optional(), Marks::default());
+                scope = crate::explain::with_step(scope, step, step.ty.clone().optional());
             }
         }
         scope.with("steps", Ty::Object(states), Marks::default())

@@ -44,7 +44,7 @@ impl Context<'_> {
         }
         let condition = match node.setting("where").cloned() {
             Some(condition) => {
-                let scope = place.scope.clone().with("fact", Ty::Record(memory.record.clone()), Marks::default());
+                let scope = place.scope.clone().with("fact", Ty::Record(memory.recalled()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
                 place.came.note(&checked);
                 marks = marks.with(checked.marks.choosing());
@@ -67,7 +67,7 @@ impl Context<'_> {
             place.came.take((name.clone(), value.span), false);
         }
         let search = Search { memory: name, subject, query, condition, most, all, fresh, as_of };
-        Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.record.clone()))), marks))
+        Some((StepKind::Search(Box::new(search)), Ty::List(Box::new(Ty::Record(memory.recalled()))), marks))
     }
 
     /// What is said of facts that were found: those of somebody whom outside text chose, or of anybody, are not his own words.

@@ -4,10 +4,11 @@ use super::context::{Context, name_of, suggest};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use crate::plan::{Account, AccountValue, SecretSource};
 use crate::shape::Shaped;
 use crate::shape::given::{self, Given};
+use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
 /// Whether a literal names a secret.
@@ -73,7 +74,21 @@ impl Context<'_> {
             return;
         }
         self.known.currencies.extend([one.currency, other.currency]);
+        let is_known = |(from, to): &(Money, Money)| (from.currency, to.currency) == (one.currency, other.currency);
+        if self.plan.project.exchanges.iter().any(is_known) {
+            let (from, to) = (one.currency.as_str().to_owned(), other.currency.as_str().to_owned());
+            let message = format!("what {from} is worth in {to} is said twice");
+            let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, node.span, message).label("the second");
+            self.report(diagnostic.help("keep one of the two rates"));
+            return;
+        }
+        if one.amount <= Decimal::ZERO || other.amount <= Decimal::ZERO {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, node.span, "a rate is between two amounts above zero");
+            self.report(diagnostic.label("no rate").help("write `exchange \"1 USD\" \"0.92 EUR\"`"));
+            return;
+        }
         self.plan.project.exchanges.push((one, other));
+        self.plan.types.exchanges.push((one, other));
     }
 
     fn secret_source(&mut self, node: &Node) -> Option<SecretSource> {

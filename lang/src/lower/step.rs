@@ -234,7 +234,8 @@ impl Context<'_> {
         }
         let value = node.argument(0)?.clone();
         let memory = self.reference(&value, "memory")?;
-        let record = self.plan.memories.get(&memory)?.record.clone();
+        let found = self.plan.memories.get(&memory)?;
+        let (record, recalled) = (found.record.clone(), found.recalled());
         let Some(subject) = node.setting("subject").cloned() else {
             self.missing(node, "subject", "write `subject=\"=input.customer_id\"`: whose facts");
             return None;
@@ -246,7 +247,7 @@ impl Context<'_> {
             place.came.take((memory.clone(), value.span), false);
         }
         let last = if node.setting("last").is_some() { self.count(node, "last", 1, 10_000)? } else { 20 };
-        let ty = Ty::List(Box::new(Ty::Record(record)));
+        let ty = Ty::List(Box::new(Ty::Record(recalled)));
         place.held = Some(Held::listed(&ty, last, &self.plan.types));
         Some((StepKind::Recall { memory, subject, last }, ty, marks))
     }

@@ -68,8 +68,9 @@ impl Context<'_> {
                 self.report(diagnostic.help("write the provider's own, such as `hosts \"*.shop.example\"`"));
             }
         }
-        let headers =
-            node.all("operation").filter_map(|operation| operation.first("http")).chain([node]).flat_map(|node| node.all("header"));
+        let batched = node.all("operation").filter_map(|operation| operation.first("batch")?.first("http"));
+        let requests = node.all("operation").filter_map(|operation| operation.first("http")).chain(batched);
+        let headers = requests.chain([node]).flat_map(|node| node.all("header"));
         let open =
             headers.filter_map(|header| header.argument(1)).find(|value| secret_in(value.text().unwrap_or_default(), account).is_some());
         if let Some(value) = open.filter(|_| is_open(&written)) {

@@ -293,6 +293,7 @@ impl Context<'_> {
         };
         let bound = self.typed_bindings(&body, &fields, &place.scope, &record, "field");
         self.check_remembered(&body, &record, &fields, &bound);
+        self.check_key(&body, &found, &bound);
         let fields = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let subject = place.note(subject?).expr;
         Some((StepKind::Remember { memory, subject, fields }, Ty::Object(Vec::new()), Marks::default()))

@@ -1,6 +1,6 @@
-//! What a connector's contract says beside plain calls: accounts, rate limits, GraphQL, pages, batches, undo, webhooks, contracts.
+//! What a connector's contract says beside plain calls: accounts, rate limits, GraphQL, pages, undo, webhooks, contracts.
 
-use super::{Bindings, Micros};
+use super::{Batch, Bindings, Micros};
 use crate::expr::Expr;
 use crate::template::Template;
 use crate::ty::Field;
@@ -28,6 +28,9 @@ pub struct ConnectorTerms {
     pub webhooks: Vec<Webhook>,
     /// What the provider was seen to answer.
     pub contracts: Vec<Contract>,
+    /// What it says is a partner's word, and not that of a system of our own.
+    #[serde(default)]
+    pub partner: bool,
 }
 
 /// How a provider writes money.
@@ -159,38 +162,6 @@ pub struct Pages {
     pub max: u32,
 }
 
-/// How several calls go out as one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Batch {
-    /// At most so many.
-    pub max: u32,
-    /// The first waits so long.
-    pub wait: Micros,
-    /// Only calls of equal value go together; scope: `request`.
-    pub group: Option<Expr>,
-    /// As a query; scope: `requests`, `group`.
-    pub graphql: Option<Graphql>,
-    /// As a call: method, path, body; the same scope.
-    pub http: Option<(String, String, Bindings)>,
-    /// Which of them failed.
-    pub failed: Option<BatchFailed>,
-}
-
-/// Which calls of a batch failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BatchFailed {
-    /// The list of failures; scope: `status`, `headers`, `body`.
-    pub list: Expr,
-    /// Name of one of them.
-    pub item: String,
-    /// Its place among the calls; scope: the item.
-    pub index: Expr,
-    /// Its code; the same scope.
-    pub code: Option<Expr>,
-    /// For people; the same scope.
-    pub message: Option<Expr>,
-}
-
 /// What is read before a write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Before {
@@ -215,7 +186,7 @@ impl ConnectorTerms {
     /// Words for what it says that goes beyond plain calls; of use where that is not built.
     #[must_use]
     pub fn beyond(&self) -> Vec<&'static str> {
-        let given = [(!self.account.is_empty(), "accounts"), (self.naming.is_some(), "`naming`"), (self.money.is_some(), "`money-as`")];
+        let given = [(self.naming.is_some(), "`naming`"), (self.money.is_some(), "`money-as`")];
         given.into_iter().filter(|(given, _)| *given).map(|(_, word)| word).collect()
     }
 }
@@ -228,7 +199,7 @@ impl OperationTerms {
             (self.graphql.is_some(), "`graphql`"),
             (!self.response.is_empty(), "fields of `response`"),
             (self.pages.is_some(), "`pages`"),
-            (self.batch.is_some(), "`batch`"),
+            (self.batch.as_ref().is_some_and(|batch| batch.graphql.is_some()), "`batch` by `graphql`"),
         ];
         given.into_iter().filter(|(given, _)| *given).map(|(_, word)| word).collect()
     }

@@ -128,6 +128,15 @@ pub struct MemoryTerms {
     pub cap_whole: bool,
     /// Facts of a forgotten subject stay without its personal fields rather than being erased.
     pub forget_redacts: bool,
+    /// Facts of a subject that agree in these fields say the same thing: the newest takes the place of those before it.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// The field that says when a fact was observed; when it was remembered where absent.
+    #[serde(default)]
+    pub observed_at: Option<String>,
+    /// The field that says until when a fact is true.
+    #[serde(default)]
+    pub valid_to: Option<String>,
 }
 
 /// Where a secret comes from. Never the secret.

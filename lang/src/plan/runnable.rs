@@ -1,8 +1,9 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Rung, Step, StepKind, Talk, Unaccepted};
+use super::{Decision, Flow, Measured, Plan, Prices, Rung, Search, Series, Step, StepKind, Talk, Unaccepted};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Something that this version checks and cannot run yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +17,8 @@ pub struct Lacking {
 /// Providers whose dialect this version speaks.
 const REACHED: &[&str] = &["openai", "mistral", "anthropic"];
 
-const NO_SUBJECT: &str = "a memory without a subject";
+/// The provider that is the program itself.
+const EMBEDDING: &str = "embedding";
 
 impl Plan {
     /// Everything that a flow needs and this version cannot run; empty for a flow that runs.
@@ -48,9 +50,6 @@ impl Plan {
         if flow.terms.place.is_some() {
             add(own, "`place`");
         }
-        if !self.project.exchanges.is_empty() {
-            add("project".to_owned(), "`exchange`");
-        }
         for step in flow.steps.iter().chain(&flow.terms.on_failure) {
             for what in self.lacks(step) {
                 add(format!("flow:{}.{}", flow.name, step.name), &what);
@@ -65,10 +64,6 @@ impl Plan {
             add("`place`");
         }
         match &step.kind {
-            StepKind::Facts(facts) => {
-                let lacks = self.memory_lacks(&facts.memory);
-                found.extend(lacks.into_iter().filter(|what| facts.subject.is_some() || what != NO_SUBJECT));
-            }
             StepKind::Undo(undo) => {
                 // What is taken back goes one after the other: there is never more than one of them to ask about.
                 if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
@@ -103,14 +98,15 @@ impl Plan {
                     found.extend(self.asking_lacks(&acting.route, &acting.talk));
                     found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
                 }
-                found.extend(actor.into_iter().flat_map(|actor| &actor.memories).flat_map(|memory| self.memory_lacks(memory)));
             }
-            StepKind::Measure(_) => add("`measure`"),
-            StepKind::Search(_) => add("`recall` by meaning, condition or time"),
-            StepKind::Recall { memory, .. } | StepKind::Remember { memory, .. } => found.extend(self.memory_lacks(memory)),
+            StepKind::Measure(measured) => found.extend(self.measure_lacks(measured)),
+            StepKind::Search(search) => found.extend(self.search_lacks(search)),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
             StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
             StepKind::Let { .. }
+            | StepKind::Recall { .. }
+            | StepKind::Remember { .. }
+            | StepKind::Facts(_)
             | StepKind::Rules { .. }
             | StepKind::Reflect { .. }
             | StepKind::Ask { .. }
@@ -123,16 +119,21 @@ impl Plan {
         found
     }
 
-    fn memory_lacks(&self, memory: &str) -> Vec<String> {
-        let Some(memory) = self.memories.get(memory) else { return Vec::new() };
-        let terms = &memory.terms;
-        let given = [
-            (memory.subject.is_empty(), NO_SUBJECT),
-            (terms.retention_after_last_write, "`retention after=last-write`"),
-            (terms.fresh.is_some(), "`fresh` of a memory"),
-            (terms.cap_whole, "`cap per=memory`"),
-        ];
-        given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect()
+    /// Facts that are found by vectors of a model that nothing here reaches.
+    fn search_lacks(&self, search: &Search) -> Option<String> {
+        let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some())?;
+        let model = self.models.get(asked.terms.embed.as_ref()?.1.as_ref()?)?;
+        (model.provider != EMBEDDING).then(|| "`embed` by a model behind a network".to_owned())
+    }
+
+    fn measure_lacks(&self, measured: &Measured) -> Vec<String> {
+        let aggregates = measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates);
+        let series = aggregates.filter_map(|aggregate| self.series.get(aggregate.series.as_ref()?));
+        let lacks = |series: &Arc<Series>| {
+            let given = [(!series.rollups.is_empty(), "`rollup` of a series"), (series.fresh.is_some(), "`fresh` of a series")];
+            given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect::<Vec<_>>()
+        };
+        series.flat_map(lacks).collect()
     }
 
     /// What a model is asked for a text, and what it is told.
@@ -163,6 +164,8 @@ impl Plan {
                         found.push(format!("models of the provider `{}`", model.provider));
                     }
                     let given = [
+                        // Budgets are kept in one currency: a rate is for expressions, and bounds before a run.
+                        (!self.project.exchanges.is_empty() && self.is_foreign(&remote.prices), "a price in another currency"),
                         (remote.limit.is_some(), "`limit` of a model"),
                         (remote.batch.is_some(), "`batch` of a model"),
                         (remote.warm.is_some(), "`warm` of a model"),
@@ -177,12 +180,20 @@ impl Plan {
         found
     }
 
+    /// Whether something is paid for in another currency than the project's.
+    fn is_foreign(&self, prices: &Prices) -> bool {
+        let counted = [&prices.input, &prices.output, &prices.cached_input].into_iter().flatten().map(|(price, _)| price);
+        let each = [&prices.call, &prices.image, &prices.second].into_iter().flatten();
+        each.chain(counted).any(|price| price.currency != self.project.currency)
+    }
+
     fn operation_lacks(&self, operation: &str) -> Vec<String> {
         let Some(operation) = self.operations.get(operation) else { return Vec::new() };
         let connector = self.connectors.get(&operation.connector);
         // A doubtful outcome is settled by the lookup, what was there before is read, and it may be taken back: those must run, too.
         let lookup = operation.lookup.as_ref().map(|lookup| &lookup.operation);
-        let before = operation.terms.before.as_ref().map(|before| &before.operation);
+        let before = operation.terms.before.iter();
+        let before = before.flat_map(|before| std::iter::once(&before.operation).chain(before.batch.as_ref().map(|(several, ..)| several)));
         let undo = operation.terms.undo.as_ref().map(|undo| &undo.operation);
         let beside = lookup.into_iter().chain(before).chain(undo).filter_map(|name| self.operations.get(name));
         let settled = beside.flat_map(|operation| operation.terms.beyond());
@@ -192,6 +203,8 @@ impl Plan {
             .into_iter()
             .chain(operation.terms.beyond())
             .chain(settled);
-        beyond.map(|word| format!("{word} of a connector")).collect()
+        let own = self.project.accounts.values().filter(|account| account.connector == operation.connector);
+        let several = (own.count() > 1).then_some("several accounts");
+        beyond.chain(several).map(|word| format!("{word} of a connector")).collect()
     }
 }

@@ -139,7 +139,7 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
 
 /// What a comparison of two constants comes to.
 fn constant(tree: &Tree) -> Option<bool> {
-    let expr = Expr { source: String::new(), ty: Ty::Bool, root: tree.clone() };
+    let expr = Expr { source: String::new(), ty: Ty::Bool, root: tree.clone(), secret: false };
     match expr.evaluate(&Record::default()) {
         Ok(Value::Bool(truth)) => Some(truth),
         _ => None,

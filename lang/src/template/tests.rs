@@ -29,6 +29,7 @@ fn types() -> TypeTable {
     TypeTable {
         records: [("order".to_owned(), record(order)), ("line".to_owned(), record(line))].into(),
         enums: [("kind".to_owned(), vec!["complaint".to_owned(), "praise".to_owned()])].into(),
+        exchanges: Vec::new(),
     }
 }
 

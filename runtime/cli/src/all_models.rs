@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tradewind_connectors::hook::routes::OpenSecrets;
 use tradewind_engine::engine::Engine;
-use tradewind_engine::ports::{BoxFuture, Classification, Models};
+use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
 use tradewind_engine::question::{Answer, Prompt};
 use tradewind_lang::plan::{Model, Plan};
 use tradewind_models::{LocalModels, OfflineModels, OpenSecret, RemoteModels};
@@ -28,6 +28,12 @@ impl Keys {
         let _ = self.at_work.set(secrets::opener(engine.clone()));
     }
 
+    /// Opens a secret by name: the first of the values that count now.
+    pub(crate) fn opener(&self) -> OpenSecret {
+        let keys = self.clone();
+        Arc::new(move |name| keys.open(name))
+    }
+
     fn open(&self, name: &str) -> Option<String> {
         let values = match self.at_work.get() {
             Some(opener) => opener(name),
@@ -45,15 +51,18 @@ pub(crate) struct AllModels {
 }
 
 impl AllModels {
-    pub(crate) fn new(root: &Path, artifacts: &Path, twins: bool, keys: Keys) -> Self {
-        let open: OpenSecret = Arc::new(move |name| keys.open(name));
-        Self { local: LocalModels::new(root, artifacts), remote: (!twins).then(|| RemoteModels::new(open)) }
+    pub(crate) fn new(root: &Path, artifacts: &Path, twins: bool, keys: &Keys) -> Self {
+        Self { local: LocalModels::new(root, artifacts), remote: (!twins).then(|| RemoteModels::new(keys.opener())) }
     }
 }
 
 impl Models for AllModels {
     fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>> {
         self.local.classify(model, labels, text)
+    }
+
+    fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        self.local.embed(model, texts)
     }
 
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {

@@ -4,6 +4,7 @@ mod deciding;
 pub(crate) mod events;
 mod forget;
 pub(crate) mod log;
+pub(crate) mod memory;
 mod serving;
 
 pub(crate) use deciding::{Fork, Which};
@@ -135,6 +136,11 @@ pub(crate) enum Command {
     /// Nobody can read those data again, in the log or in any copy of it. Runs that work on them end.
     #[command(after_help = "Example:\n  tradewind forget C-1042\n  tradewind forget C-1042 --yes --by privacy@northfield.example")]
     Forget(Forget),
+    /// Find facts in a memory, print them with where they come from, write them out.
+    #[command(
+        after_help = "Example:\n  tradewind memory search customer-history \"broken lamp\" --subject C-1042\n  tradewind memory history customer-history"
+    )]
+    Memory(memory::Memory),
     /// Say what is spent or reserved of each budget, and what is left.
     #[command(after_help = "Example:\n  tradewind budget --format json")]
     Budget {
@@ -218,7 +224,8 @@ pub(crate) struct Fmt {
 
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
-    /// CEL, with or without the `=` before it.
+    /// CEL, with or without the `=` before it. It may begin with a minus.
+    #[arg(allow_hyphen_values = true)]
     pub(crate) expression: String,
     /// Where it stands: a flow behind its last step, or one of its steps.
     #[arg(long = "in", value_name = "FLOW[.STEP]")]

@@ -25,7 +25,11 @@ pub(crate) async fn of(engine: &Engine, approval: &str, run: &str, step: &str) -
         let found = details.as_ref().and_then(|details| details.steps.iter().find(|other| &*other.name == step));
         match found {
             Some(step) if step.status == "asked" => return waits(engine, approval, run, &step.name).await,
-            Some(step) if !matches!(step.status, "running" | "open" | "waiting") => return Ok(ended(step)),
+            Some(step) if !matches!(step.status, "running" | "open" | "waiting") => {
+                let mut step = step.clone();
+                engine.shown(run).await?.step(&step.name, &mut step.value);
+                return Ok(ended(&step));
+            }
             _ if Instant::now() >= until => return Ok(json!({ "status": UNDER_WAY })),
             _ => tokio::time::sleep(LOOK).await,
         }

@@ -17,6 +17,7 @@ pub(crate) mod graph;
 pub(crate) mod licenses;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod memory;
 pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod rebuild;

@@ -1,5 +1,6 @@
 //! An event in one line, for people who read the log.
 
+use crate::counted::counted;
 use tradewind_engine::event::{EventKind, Outcome, SkipReason};
 use tradewind_engine::question::Answer;
 use tradewind_lang::conform::to_json;
@@ -23,14 +24,14 @@ pub(crate) fn event(kind: &EventKind) -> String {
             SkipReason::TimeOut => "nobody answered in time".to_owned(),
             SkipReason::Arm => "its arm was not taken".to_owned(),
         },
-        EventKind::ItemsPicked { items } => format!("{} items", items.len()),
+        EventKind::ItemsPicked { items } => counted(items.len(), "item"),
         EventKind::FlowBegun { input } => shortened(&to_json(input)),
         EventKind::FailureHandled { step, failure } => format!("{step} failed: {failure}"),
         EventKind::ChildEnded { child, outcome, .. } => match outcome {
             Outcome::Done(output) => format!("{child} done: {}", shortened(&to_json(output))),
             Outcome::Failed(failure) => format!("{child} failed: {failure}"),
         },
-        EventKind::FactsRemembered { memory, subject, facts } => format!("{memory} {subject} {} facts", facts.len()),
+        EventKind::FactsRemembered { memory, subject, facts, .. } => format!("{memory} {subject} {}", counted(facts.len(), "fact")),
         EventKind::ItemsCompleted | EventKind::RunAdmitted | EventKind::RunPaused | EventKind::RunResumed => String::new(),
         EventKind::RunMigrated(moved) => format!("from plan {} to {}", moved.from.short(), moved.to.short()),
         EventKind::CancelRequested { reason } | EventKind::RunCancelled { reason } => reason.to_string(),
@@ -38,7 +39,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::PreImageRead { outcome: Outcome::Failed(failure) } => format!("what was there cannot be read: {failure}"),
         EventKind::UndoPlanned { reversals } => {
             let possible = reversals.iter().filter(|reversal| reversal.is_possible()).count();
-            format!("{possible} of {} effects are taken back", reversals.len())
+            format!("{possible} of {} taken back", counted(reversals.len(), "effect"))
         }
         EventKind::StepOverdue { failure } | EventKind::StepFailed { failure, .. } | EventKind::RunFailed { failure } => {
             failure.to_string()
@@ -64,7 +65,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::ApprovalWithdrawn { .. } => question(kind),
         EventKind::StepInherited(_) | EventKind::EffectInherited(_) => taken_over(kind),
         EventKind::ItemSetAside { place } => format!("item {place} waits in a batch"),
-        EventKind::FactRemembered { memory, subject, fields } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
+        EventKind::FactRemembered { memory, subject, fields, .. } => format!("{memory} {subject} {}", shortened(&to_json(fields))),
         EventKind::RunCompleted { output } => shortened(&to_json(output)),
         EventKind::WaitBegun { .. }
         | EventKind::WaitEnded { .. }
@@ -117,7 +118,7 @@ fn talk(kind: &EventKind) -> String {
         EventKind::ModelAsked(question) => {
             let again = match (question.repair, question.retry) {
                 (0, 0) => String::new(),
-                (0, retry) => format!(", again after {}", counted(retry as usize, "failure")),
+                (0, retry) => format!(", again after {}", counted(retry, "failure")),
                 (repair, _) => format!(", repair {repair}"),
             };
             let most = question.reserved.map(|most| format!(", at most {most}")).unwrap_or_default();
@@ -157,22 +158,18 @@ fn arrival(kind: &EventKind) -> String {
             format!("{} {} of {}: {}", arrival.name, arrival.id, arrival.source, shortened(&to_json(&arrival.payload)))
         }
         EventKind::EventRefused(refusal) => format!("{} {} of {}: {}", refusal.name, refusal.id, refusal.source, refusal.why),
-        EventKind::EventsGathered { flow, events } => format!("{} events start one run of {flow}", events.len()),
+        EventKind::EventsGathered { flow, events } => format!("one run of {flow} for {}", counted(events.len(), "event")),
         EventKind::EventDispatched { event, runs, failed } => {
             let failed: String = failed.iter().map(|(flow, why)| format!("; {flow}: {why}")).collect();
             format!("event {event} started {}{failed}", counted(runs.len(), "run"))
         }
         EventKind::ScheduleFired { flow, clock, at, passed, failed, .. } => {
-            let passed = if *passed > 0 { format!("; {} before it passed over", counted(*passed as usize, "time")) } else { String::new() };
+            let passed = if *passed > 0 { format!("; {} before it passed over", counted(*passed, "time")) } else { String::new() };
             let failed = failed.as_ref().map(|why| format!("; not started: {why}")).unwrap_or_default();
             format!("{flow}: {clock}, {}{passed}{failed}", timestamp_text(*at))
         }
         _ => String::new(),
     }
-}
-
-fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn verdict_of(verdict: &tradewind_engine::approval::Verdict) -> String {
@@ -188,7 +185,7 @@ fn verdict_of(verdict: &tradewind_engine::approval::Verdict) -> String {
     }
 }
 
-fn shortened(value: &serde_json::Value) -> String {
+pub(crate) fn shortened(value: &serde_json::Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -7,6 +7,7 @@ mod events;
 mod forgetting;
 mod fork;
 mod handing;
+pub(crate) mod memory;
 mod steering;
 pub(crate) mod undo;
 
@@ -49,8 +50,13 @@ const MOST_PARTS: usize = 100;
 pub(crate) enum Request {
     /// Runs, newest first.
     Runs { flow: Option<String>, status: Option<String>, limit: usize },
-    /// One run with its steps, by id (or the beginning of one) or key.
-    Run { id: String },
+    /// One run with its steps, by id (or the beginning of one) or key; `open` for whoever computes with its values and shows none of
+    /// its secrets.
+    Run {
+        id: String,
+        #[serde(default)]
+        open: bool,
+    },
     /// Events from a number on.
     Log { from: u64, limit: usize, run: Option<String> },
     /// Checks the whole chain, and that it meets these checkpoints.
@@ -95,6 +101,8 @@ pub(crate) enum Request {
     Difference { plan: String },
     /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
     Forget { subject: String, by: Option<String> },
+    /// Facts of a memory.
+    Memory { memory: String, subject: Option<String>, wanted: memory::Wanted },
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -226,7 +234,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 9] = [
+const USAGE: [&str; 11] = [
     run::USAGE.id,
     run::UNKNOWN_STEP.id,
     run::UNKNOWN_RUN.id,
@@ -236,6 +244,8 @@ const USAGE: [&str; 9] = [
     run::UNKNOWN_EVENT.id,
     run::UNKNOWN_EFFECT.id,
     run::UNKNOWN_SUBJECT.id,
+    run::UNKNOWN_MEMORY.id,
+    run::UNSEARCHABLE.id,
 ];
 
 impl From<Problem> for Failure {
@@ -268,7 +278,7 @@ impl Desk {
     pub(crate) async fn answer(&self, request: Request) -> Result<Json, Problem> {
         match request {
             Request::Runs { flow, status, limit } => self.runs(flow, status.as_deref(), limit).await,
-            Request::Run { id } => self.run(&id).await,
+            Request::Run { id, open } => self.run(&id, open).await,
             Request::Log { from, limit, run } => self.log(from, limit, run.as_deref()).await,
             Request::Verify { standing } => self.verify(standing).await,
             Request::Export { file, lines } => self.export(&file, &lines).await,
@@ -291,6 +301,7 @@ impl Desk {
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
             Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
+            Request::Memory { memory, subject, wanted } => self.memory(&memory, subject.as_deref(), &wanted).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,
@@ -326,9 +337,10 @@ impl Desk {
         }
     }
 
-    async fn run(&self, id: &str) -> Result<Json, Problem> {
+    async fn run(&self, id: &str, open: bool) -> Result<Json, Problem> {
         let summary = self.find(id).await?;
-        let Some(details) = self.engine.run(&summary.id).await? else {
+        let details = if open { self.engine.run(&summary.id).await? } else { self.engine.shown_run(&summary.id).await? };
+        let Some(details) = details else {
             return Err(Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")));
         };
         let parts = RunFilter { parent: Some(summary.id.to_string()), parts: true, limit: Some(MOST_PARTS), ..RunFilter::default() };
@@ -364,7 +376,7 @@ impl Desk {
             Some(id) => Some(self.find(id).await?.id),
             None => None,
         };
-        let events = self.engine.events(from, limit.min(MOST_EVENTS), run.as_deref()).await?;
+        let events = self.engine.shown_events(from, limit.min(MOST_EVENTS), run.as_deref()).await?;
         let events: Vec<Json> = events.iter().map(event_as_json).collect();
         Ok(json!({ "version": 1, "events": events }))
     }

@@ -19,7 +19,7 @@ impl Office for Desk {
             let answer = match wanted {
                 Wanted::Start { flow, input } => return self.start_one(&flow, input).await.map_err(refusal),
                 Wanted::Runs { flow, status, limit } => self.answer(Request::Runs { flow, status, limit }).await,
-                Wanted::Run { id } => self.answer(Request::Run { id }).await,
+                Wanted::Run { id } => self.answer(Request::Run { id, open: false }).await,
                 Wanted::Approvals => self.answer(Request::Approvals).await,
                 Wanted::Decide { id, by, verdict } => {
                     let decision = match verdict {

@@ -5,11 +5,14 @@ use serde_json::{Value as Json, json};
 use std::io::{BufRead, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tradewind_engine::seal::is_personal;
 use tradewind_lang::code::run;
+use tradewind_lang::conceal::{conceal, has_secrets};
 use tradewind_lang::conform;
 use tradewind_lang::json_keys;
-use tradewind_lang::plan::{Digest, Plan};
-use tradewind_lang::ty::Ty;
+use tradewind_lang::plan::{Digest, Flow, Plan};
+use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::Value;
 
 /// One input as it stood in the file.
@@ -139,12 +142,25 @@ pub(crate) struct Rejects {
     ours: bool,
     /// Whether the lines themselves are left out: they hold personal data, and nobody named a place for them.
     silent: bool,
+    /// The type of the inputs and what it is made of, where fields of it are secrets: those stand in no file of ours.
+    secrets: Option<Arc<(Ty, TypeTable)>>,
 }
 
 impl Rejects {
     /// The same; where we chose the place, without the lines of inputs that hold personal data: the number of a line finds it again.
-    pub(crate) fn of(self, is_personal: bool) -> Self {
-        Self { silent: self.ours && is_personal, ..self }
+    pub(crate) fn of(self, plan: &Plan, flow: &Flow) -> Self {
+        let ty = Ty::Record(flow.input.clone());
+        let secrets = has_secrets(&ty, &plan.types).then(|| Arc::new((ty, plan.types.clone())));
+        Self { silent: self.ours && is_personal(plan, flow), secrets, ..self }
+    }
+
+    /// A line as it is written down.
+    fn shown(&self, text: &str) -> String {
+        let Some(known) = &self.secrets else { return text.to_owned() };
+        // What cannot be read may be a secret anywhere.
+        let mut value = serde_json::from_str::<Json>(text).map_or(Value::string(text), |json| conform::untyped(&json));
+        conceal(&mut value, &known.0, &known.1);
+        if let Value::String(text) = &value { text.to_string() } else { conform::to_json(&value).to_string() }
     }
 
     /// The file that was asked for, or one in `folder`, named after the input. The input itself is refused, and so are what is no
@@ -155,7 +171,7 @@ impl Rejects {
             let whole = std::fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
             let digest: String = Digest::of(whole.as_os_str().as_encoded_bytes()).to_string().chars().take(8).collect();
             let stem = input.file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy().into_owned());
-            return Ok(Self { path: folder.join(format!("{stem}-{digest}.rejects.jsonl")), ours: true, silent: false });
+            return Ok(Self { path: folder.join(format!("{stem}-{digest}.rejects.jsonl")), ours: true, silent: false, secrets: None });
         };
         let wrong = |message: String| Err(Failure::new(Exit::Usage, &run::USAGE, message).help("name a file of its own with --rejects"));
         if path.file_name().is_none() {
@@ -176,7 +192,7 @@ impl Rejects {
                 return wrong(format!("`{}` holds something else than rejected lines, and would be overwritten", path.display()));
             }
         }
-        Ok(Self { path: path.to_owned(), ours: false, silent: false })
+        Ok(Self { path: path.to_owned(), ours: false, silent: false, secrets: None })
     }
 
     /// Writes rejected lines into a new file and renames it. Where nothing was rejected, an earlier file goes if its name is ours.
@@ -199,7 +215,7 @@ impl Rejects {
                 let reason = line.reason().unwrap_or_default();
                 let mut record = match self.silent {
                     true => json!({ "line": line.number, "reason": line.places.as_ref().unwrap_or(&reason), "text": "" }),
-                    false => json!({ "line": line.number, "reason": reason, "text": line.text }),
+                    false => json!({ "line": line.number, "reason": reason, "text": self.shown(&line.text) }),
                 };
                 if let (Some(conflict), Some(fields)) = (&line.conflict, record.as_object_mut()) {
                     fields.insert("key".to_owned(), json!(conflict.key));

@@ -47,4 +47,16 @@ impl Connectors for Watched {
             outcome
         })
     }
+
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move {
+            let connector = calls.first().map(|call| call.connector.name.clone());
+            let outcomes = self.connectors.call_together(calls).await;
+            // One request: where it reached nobody, that is said of each of its calls.
+            if let (Some(connector), Some(outcome)) = (connector, outcomes.first()) {
+                self.note(&connector, outcome);
+            }
+            outcomes
+        })
+    }
 }

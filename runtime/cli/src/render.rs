@@ -1,5 +1,6 @@
 //! Diagnostics and failures for people (miette). It decides nothing; formats for programs are in `report.rs`.
 
+use crate::counted::counted;
 use crate::excerpt::Excerpt;
 use crate::exit::Failure;
 use crate::output::{printable, tell};
@@ -149,11 +150,10 @@ pub(crate) fn counts(compiled: &Compiled) -> (usize, usize) {
 
 /// `2 errors, 1 warning`.
 pub(crate) fn summary(errors: usize, warnings: usize) -> String {
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (errors, warnings) {
-        (errors, 0) => plural(errors, "error"),
-        (0, warnings) => plural(warnings, "warning"),
-        (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+        (errors, 0) => counted(errors, "error"),
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     }
 }
 

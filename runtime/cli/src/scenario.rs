@@ -8,15 +8,17 @@ use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
 use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
-use tradewind_engine::ports::{BoxFuture, Classification, Clock, Models};
+use tradewind_engine::ports::{BoxFuture, Classification, Clock, Embedded, Models};
 use tradewind_engine::question::{Answer, Prompt, Reply, Usage};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_engine::twin::{ManualClock, MemoryLog};
+use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
 use tradewind_lang::plan::{Model, Plan, Rung, StepKind};
 use tradewind_lang::scenario::{self, Action, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
+use tradewind_memory::Ranker;
 use tradewind_models::OfflineModels;
 
 /// Virtual time that passes for each look at an engine that waits for its clock.
@@ -42,6 +44,10 @@ impl Models for MockedModels {
             Some(mock) => Box::pin(async move { Ok(mock.clone()) }),
             None => self.real.classify(model, labels, text),
         }
+    }
+
+    fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        self.real.embed(model, texts)
     }
 
     /// Nothing behind a network is reached: what is not mocked, the twin says.
@@ -137,8 +143,10 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
         twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
     }
     let clock = Arc::new(ManualClock::at(scenario.at));
+    let finder = Arc::new(Ranker::new(models.clone()));
     let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, said: said(plan, scenario), real: models });
     let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
+    let config = Config { finder, ..config };
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
     Ok(Stage { scenario, engine, clock, twins, run: None, told: 0 })
 }
@@ -285,11 +293,22 @@ impl Stage<'_> {
             for (name, wanted) in fields {
                 let found = intent.request.get(name).cloned().unwrap_or(Value::Null);
                 if found != *wanted {
-                    return Err(format!("`{name}` of `{operation}` is {}, not {}", conform::to_json(&found), conform::to_json(wanted)));
+                    return Err(match (self.told(operation, name, found), self.told(operation, name, wanted.clone())) {
+                        (Some(found), Some(wanted)) => format!("`{name}` of `{operation}` is {found}, not {wanted}"),
+                        _ => format!("`{name}` of `{operation}` is another secret than is expected"),
+                    });
                 }
             }
         }
         Ok(())
+    }
+
+    /// A parameter of an operation for people, without the secrets in it; none where it is one.
+    fn told(&self, operation: &str, name: &str, value: Value) -> Option<String> {
+        let mut request = Value::record([(name, value)]);
+        self.engine.shown_now().request(operation, &mut request);
+        let value = request.get(name).filter(|value| value.as_str() != Some(SECRET))?;
+        Some(conform::to_json(value).to_string())
     }
 
     async fn check_output(&self, fields: &[(String, Value)]) -> Result<(), String> {

@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 use tradewind_connectors::{HttpConnectors, Manners};
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::{Config, Engine};
-use tradewind_engine::ports::{Clock, StoreError};
+use tradewind_engine::ports::{Clock, Models, StoreError};
 use tradewind_lang::code::run;
 use tradewind_lang::plan::Plan;
+use tradewind_memory::Ranker;
 use tradewind_store::SurrealLog;
 use tradewind_vault::{Keyed, Master, Paths, Vault};
 
@@ -123,12 +124,14 @@ impl Session {
         let connectors = HttpConnectors::new(twin.as_ref().map(|twin| twin.url.as_str()))
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let keys = Keys::of(&plan);
-        let models = AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, keys.clone());
+        let connectors = connectors.with_secrets(keys.opener());
+        let models: Arc<dyn Models> = Arc::new(AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, &keys));
         let config = Config {
             plan: plan.clone(),
             log: Arc::new(Keyed::new(crash::wrapped(store.clone())?, Arc::new(vault))),
             connectors: Arc::new(Watched::new(Arc::new(Manners::new(Arc::new(connectors), Arc::new(SystemClock))))),
-            models: Arc::new(models),
+            finder: Arc::new(Ranker::new(models.clone())),
+            models,
             clock: Arc::new(SystemClock),
             shard: 0,
             in_flight: options.in_flight,

@@ -1,5 +1,6 @@
-//! What a `run` ended with: outcomes, effects, denials, what waits for whom, cost and time. Counted from the log.
+//! What a `run` ended with: outcomes, effects, denials, what waits for whom or for what, cost and time. Counted from the log.
 
+use crate::counted::counted;
 use crate::exit::Failure;
 use crate::inputs::Conflict;
 use crate::output::printable;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tradewind_engine::engine::Engine;
 use tradewind_engine::event::{EventKind, Outcome, Used};
-use tradewind_engine::summary::{RunFilter, RunStatus};
+use tradewind_engine::summary::{RunFilter, RunStatus, RunSummary};
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::MoneyDirection;
 
@@ -47,6 +48,23 @@ struct Effects {
     money: Vec<Money>,
 }
 
+/// What the waiting runs wait for, themselves or in runs within them; each counts once, for the first of these.
+#[derive(Debug, Default)]
+struct Waits {
+    person: usize,
+    event: usize,
+    time: usize,
+}
+
+impl Waits {
+    /// For people.
+    fn text(&self) -> String {
+        let others = [(self.event, "an event"), (self.time, "a time")].into_iter().filter(|(count, _)| *count > 0);
+        let others: String = others.map(|(count, what)| format!(", {count} waiting for {what}")).collect();
+        format!("{} escalated and waiting for a person{others}", self.person)
+    }
+}
+
 /// The whole report.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -56,6 +74,7 @@ pub(crate) struct Report {
     effects: BTreeMap<String, Effects>,
     denied: BTreeMap<String, usize>,
     waiting: BTreeMap<String, usize>,
+    waits: Waits,
     failures: BTreeMap<String, usize>,
     /// Why a model gave no answer, so that a later rung of its route had to.
     unanswered: BTreeMap<String, usize>,
@@ -72,6 +91,7 @@ pub(crate) async fn of(engine: &Engine, flow: &str, tally: Tally, elapsed: Durat
         effects: BTreeMap::new(),
         denied: BTreeMap::new(),
         waiting: BTreeMap::new(),
+        waits: Waits::default(),
         failures: BTreeMap::new(),
         unanswered: BTreeMap::new(),
         cost: Vec::new(),
@@ -87,17 +107,54 @@ pub(crate) async fn of(engine: &Engine, flow: &str, tally: Tally, elapsed: Durat
         }
         report.cost.extend(run.cost);
     }
-    let runs = count_effects(engine, &mut report, from).await?;
-    for item in engine.approvals().await.map_err(store_failure)?.iter().filter(|item| runs.contains(&item.run)) {
+    let within = count_effects(engine, &mut report, from).await?;
+    let mut asked = BTreeSet::new();
+    for item in engine.approvals().await.map_err(store_failure)? {
+        let Some(whole) = within.get(&item.run) else { continue };
+        asked.insert(whole.clone());
         let what = format!("{} ({})", item.approval.rules.join(" and "), item.approval.to.join(", "));
         *report.waiting.entry(format!("{}: {what}", item.step)).or_default() += 1;
+    }
+    if report.status(RunStatus::Waiting) > 0 {
+        report.waits = waits(engine, &runs, &within, &asked).await?;
     }
     Ok(report)
 }
 
-/// Counts the effects; the runs of this command, and those within them.
-async fn count_effects(engine: &Engine, report: &mut Report, from: u64) -> Result<BTreeSet<Arc<str>>, Failure> {
-    let mut runs = report.tally.ids.clone();
+/// What the waiting runs wait for: those that ask nobody, for events or for time.
+async fn waits(
+    engine: &Engine,
+    runs: &[RunSummary],
+    within: &BTreeMap<Arc<str>, Arc<str>>,
+    asked: &BTreeSet<Arc<str>>,
+) -> Result<Waits, Failure> {
+    let parts = RunFilter { status: Some(RunStatus::Waiting), parts: true, ..RunFilter::default() };
+    let (mut events, mut times) = (BTreeSet::new(), BTreeSet::new());
+    for part in engine.runs(parts).await.map_err(store_failure)? {
+        let Some(whole) = within.get(&part.id) else { continue };
+        for what in &part.waits_for {
+            if what.starts_with("event ") {
+                events.insert(whole.clone())
+            } else {
+                times.insert(whole.clone())
+            };
+        }
+    }
+    let mut waits = Waits::default();
+    for run in runs.iter().filter(|run| run.status == RunStatus::Waiting && within.contains_key(&run.id)) {
+        match () {
+            () if asked.contains(&run.id) => waits.person += 1,
+            () if events.contains(&run.id) => waits.event += 1,
+            () if times.contains(&run.id) => waits.time += 1,
+            () => {}
+        }
+    }
+    Ok(waits)
+}
+
+/// Counts the effects; the runs of this command, and those within them: each with the run of this command that it belongs to.
+async fn count_effects(engine: &Engine, report: &mut Report, from: u64) -> Result<BTreeMap<Arc<str>, Arc<str>>, Failure> {
+    let mut runs: BTreeMap<Arc<str>, Arc<str>> = report.tally.ids.iter().map(|run| (run.clone(), run.clone())).collect();
     let mut intents: BTreeMap<(Arc<str>, u16), (String, Option<Money>)> = BTreeMap::new();
     let (mut from, plan) = (from, engine.active().plan.clone());
     loop {
@@ -106,11 +163,11 @@ async fn count_effects(engine: &Engine, report: &mut Report, from: u64) -> Resul
         from = last.header.seq + 1;
         for event in &events {
             if let (EventKind::RunStarted { parent: Some(parent), .. }, Some(run)) = (&event.kind, &event.header.run)
-                && runs.contains(&parent.run)
+                && let Some(whole) = runs.get(&parent.run).cloned()
             {
-                runs.insert(run.clone());
+                runs.insert(run.clone(), whole);
             }
-            let Some(run) = event.header.run.clone().filter(|run| runs.contains(run)) else { continue };
+            let Some(run) = event.header.run.clone().filter(|run| runs.contains_key(run)) else { continue };
             let step = event.header.step.as_ref().map_or(u16::MAX, |step| step.id.0);
             if let Used::Model { refused, .. } = &event.used {
                 let name = event.header.step.as_ref().map_or("", |step| &step.name);
@@ -186,15 +243,18 @@ impl Report {
         let tally = &self.tally;
         let _ = writeln!(
             out,
-            "{}: {} new inputs, {} known, {} conflicting, {} rejected",
-            self.flow, tally.new, tally.known, tally.conflicts, tally.rejected
+            "{}: {}, {} known, {} conflicting, {} rejected",
+            self.flow,
+            counted(tally.new, "new input"),
+            tally.known,
+            tally.conflicts,
+            tally.rejected
         );
         if let Some(path) = &tally.rejects {
             let _ = writeln!(out, "  rejected lines, with reasons: {}", path.display());
         }
-        let (completed, waiting, failed) =
-            (self.status(RunStatus::Completed), self.status(RunStatus::Waiting), self.status(RunStatus::Failed));
-        let _ = writeln!(out, "  {completed} completed, {waiting} escalated and waiting for a person, {failed} failed");
+        let (completed, failed) = (self.status(RunStatus::Completed), self.status(RunStatus::Failed));
+        let _ = writeln!(out, "  {completed} completed, {}, {failed} failed", self.waits.text());
         let (queued, paused, cancelled) =
             (self.status(RunStatus::Queued), self.status(RunStatus::Paused), self.status(RunStatus::Cancelled));
         let frozen = self.status(RunStatus::Frozen);
@@ -239,6 +299,7 @@ impl Report {
             "effects": effects.collect::<serde_json::Map<_, _>>(),
             "denied": self.denied,
             "waiting": self.waiting,
+            "waiting_for": { "person": self.waits.person, "event": self.waits.event, "time": self.waits.time },
             "unanswered": self.unanswered,
             "failures": self.failures,
             "cost": sums(&self.cost).iter().map(ToString::to_string).collect::<Vec<_>>(),

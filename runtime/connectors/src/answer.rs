@@ -63,7 +63,7 @@ impl Body {
 }
 
 /// What the expressions over an answer may name. Without a readable body, `body` has no value, so that a rule about it cannot hold.
-struct AnswerScope {
+pub(crate) struct AnswerScope {
     status: u16,
     body: Option<Value>,
 }
@@ -117,6 +117,27 @@ pub(crate) fn conclude(call: &Call, types: &TypeTable, exchange: Exchange) -> Ca
 }
 
 fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> CallOutcome {
+    match judged(call, received) {
+        Err(outcome) => outcome,
+        Ok(_) if call.operation.response == Ty::Null => CallOutcome::Answered(Value::Null),
+        Ok(Accepted { unreadable: Some((code, message, retry)), retry_after, .. }) => doubt(call, code, message, retry, retry_after),
+        Ok(Accepted { scope, retry_after, .. }) => match response(call, types, &scope) {
+            Ok(value) => CallOutcome::Answered(value),
+            Err(message) => doubt(call, "schema", message, false, retry_after),
+        },
+    }
+}
+
+/// An answer by which the request was accepted: what it says of the call is still to be read.
+pub(crate) struct Accepted {
+    pub(crate) scope: AnswerScope,
+    /// Why its body could not be read.
+    pub(crate) unreadable: Option<(&'static str, String, bool)>,
+    pub(crate) retry_after: Option<Micros>,
+}
+
+/// Whether the request was accepted; else what became of it, and of everything that it asked for.
+pub(crate) fn judged(call: &Call, received: Received) -> Result<Accepted, CallOutcome> {
     let Received { status, retry_after, body, .. } = received;
     let (json, unreadable) = match body {
         Body::Json(json) => (Some(json), None),
@@ -126,19 +147,10 @@ fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> Call
     if let Some(failure) = declared(call, &scope, retry_after) {
         // Whatever it is called: what a provider says of a write is certain only where the provider decided about it.
         let decided = !is_write(call) || matches!(status, 200..300 | 400..500) && status != 408 && !is_in_progress(call, status);
-        return if decided { CallOutcome::Failed(failure) } else { CallOutcome::Unknown(failure.message) };
+        return Err(if decided { CallOutcome::Failed(failure) } else { CallOutcome::Unknown(failure.message) });
     }
     if (200..300).contains(&status) {
-        if call.operation.response == Ty::Null {
-            return CallOutcome::Answered(Value::Null);
-        }
-        return match unreadable {
-            Some((code, message, retry)) => doubt(call, code, message, retry, retry_after),
-            None => match response(call, types, &scope) {
-                Ok(value) => CallOutcome::Answered(value),
-                Err(message) => doubt(call, "schema", message, false, retry_after),
-            },
-        };
+        return Ok(Accepted { scope, unreadable, retry_after });
     }
     let message = match status {
         300..400 => format!("{} answered with status {status}, a redirection, which is not followed", call.connector.name),
@@ -146,13 +158,13 @@ fn conclude_received(call: &Call, types: &TypeTable, received: Received) -> Call
     };
     let code = format!("http-{status}");
     let wanted = call.connector.retry.when.iter().any(|when| scope.holds(when));
-    match status {
+    Err(match status {
         429 => failed(code, message, true, retry_after),
         409 if is_in_progress(call, status) => CallOutcome::Unknown(message),
         400..500 if status != 408 => failed(code, message, wanted, retry_after),
         300..400 => doubt(call, &code, message, wanted, retry_after),
         _ => doubt(call, &code, message, true, retry_after),
-    }
+    })
 }
 
 /// 409 to a keyed write: the first request under the key may still be at work (RFC draft idempotency-key-header, 2.7).
@@ -178,12 +190,17 @@ fn response(call: &Call, types: &TypeTable, scope: &AnswerScope) -> Result<Value
         Some(at) => at.evaluate(scope).map_err(|error| format!("the answer does not hold the response: {}", error.0))?,
         None => scope.body.clone().unwrap_or(Value::Null),
     };
+    typed(call, types, &found)
+}
+
+/// What was found as the operation's response.
+pub(crate) fn typed(call: &Call, types: &TypeTable, found: &Value) -> Result<Value, String> {
     let told = |problems: Vec<Problem>| problems.iter().take(TOLD).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    conform::from_answer(&conform::to_json(&found), &call.operation.response, types)
+    conform::from_answer(&conform::to_json(found), &call.operation.response, types)
         .map_err(|problems| format!("the answer does not fit `{}`: {}", call.operation.response, told(problems)))
 }
 
-fn doubt(call: &Call, code: &str, message: String, retry: bool, retry_after: Option<Micros>) -> CallOutcome {
+pub(crate) fn doubt(call: &Call, code: &str, message: String, retry: bool, retry_after: Option<Micros>) -> CallOutcome {
     if is_write(call) { CallOutcome::Unknown(message) } else { failed(code, message, retry, retry_after) }
 }
 

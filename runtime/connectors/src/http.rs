@@ -2,20 +2,23 @@
 //!
 //! It retries nothing, follows no redirection and decides nothing: what became of the call is told by `answer`.
 
+use crate::account::{OpenSecret, Opened, opened};
 use crate::answer::{Body, Exchange, Received, conclude, measured};
 use crate::egress::{self, GuardedResolver};
-use crate::manners::{Observe, Observed};
+use crate::manners::{Observe, Observed, ObservedTogether};
 use crate::prepare::{Prepared, prepare};
-use crate::redact::redact;
+use crate::redact::{redact, redact_together};
 use crate::retry_after;
+use crate::together::{conclude_together, prepare_together};
 use reqwest::{Client, Response, Url};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tradewind_engine::egress::NotPublic;
 use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Connectors};
 use tradewind_lang::plan::{Connector, Micros};
+use tradewind_lang::value::Record;
 
 /// The longest answer that is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -23,11 +26,18 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 const IDLE: Duration = Duration::from_secs(15);
 
 /// Every connector of a plan, over HTTP.
-#[derive(Debug)]
 pub struct HttpConnectors {
     twin: Option<String>,
+    /// Opens the secrets of accounts; nothing does for a twin.
+    secrets: OpenSecret,
     /// One client for each connect time-out, as reqwest sets it for a client and not for a request; with or without TLS.
     clients: Mutex<BTreeMap<(Micros, bool), Client>>,
+}
+
+impl std::fmt::Debug for HttpConnectors {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("HttpConnectors").field("twin", &self.twin).finish_non_exhaustive()
+    }
 }
 
 impl HttpConnectors {
@@ -46,31 +56,75 @@ impl HttpConnectors {
         // Somebody else may have chosen a provider already; any does.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let twin = twin.map(|twin| twin.trim_end_matches('/').to_owned());
-        Ok(Self { twin, clients: Mutex::default() })
+        Ok(Self { twin, secrets: Arc::new(|_| None), clients: Mutex::default() })
+    }
+
+    /// The same, with a way to open the secrets of accounts.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: OpenSecret) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The account of a call. A twin gets no secret of anybody.
+    fn opened(&self, call: &Call) -> Result<Option<Opened>, CallOutcome> {
+        opened(call, self.twin.is_none().then_some(&self.secrets)).map_err(|message| refused("account", message))
     }
 
     async fn observed(&self, call: &Call) -> Observed {
-        let prepared = match prepare(call) {
+        let prepared = match self.opened(call) {
+            Ok(account) => prepare(call, account).map_err(|message| refused("request", message)),
+            Err(refused) => Err(refused),
+        };
+        let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(message) => return refused("request", message).into(),
+            Err(refused) => return refused.into(),
         };
-        let url = match self.url(&call.connector, &prepared) {
-            Ok(url) => url,
-            Err(message) => return refused("egress", message).into(),
-        };
-        let exchange = match self.client(call.connector.connect_timeout, &url) {
-            Ok(client) => exchange(&client, call, &prepared, url).await,
-            Err(message) => Exchange::NotSent { code: "request", message, retry: false },
-        };
+        let exchange = self.exchanged(call, &prepared).await;
         let (used, left) = measured(call, &exchange);
         Observed { outcome: redact(call, &prepared, conclude(call, &call.types, exchange)), used, left }
     }
 
+    async fn observed_together(&self, calls: &[Call]) -> ObservedTogether {
+        let all = |outcome: CallOutcome| ObservedTogether { outcomes: vec![outcome.clone(); calls.len()], whole: outcome.into() };
+        let Some((first, batch)) = calls.first().and_then(|first| Some((first, first.operation.terms.batch.as_ref()?))) else {
+            return all(refused("request", "the operation is not sent in batches".to_owned()));
+        };
+        let account = match self.opened(first) {
+            Ok(account) => account,
+            Err(refused) => return all(refused),
+        };
+        let prepared = match prepare_together(calls, batch, account) {
+            Ok(prepared) => prepared,
+            Err(message) => return all(refused("request", message)),
+        };
+        let exchange = self.exchanged(first, &prepared).await;
+        let (used, left) = measured(first, &exchange);
+        let (whole, outcomes) = conclude_together(calls, batch, exchange);
+        ObservedTogether { whole: Observed { outcome: whole, used, left }, outcomes: redact_together(calls, &prepared, outcomes) }
+    }
+
+    /// Sends a request once; `call` says to whom, and how long.
+    async fn exchanged(&self, call: &Call, prepared: &Prepared) -> Exchange {
+        let url = match self.url(&call.connector, prepared) {
+            Ok(url) => url,
+            Err(message) => return Exchange::NotSent { code: "egress", message, retry: false },
+        };
+        match self.client(call.connector.connect_timeout, &url) {
+            Ok(client) => exchange(&client, call, prepared, url).await,
+            Err(message) => Exchange::NotSent { code: "request", message, retry: false },
+        }
+    }
+
     /// The whole URL: the base URL with the request's path below it, and nothing that the joining could have changed.
     fn url(&self, connector: &Connector, prepared: &Prepared) -> Result<Url, String> {
-        let base = match &self.twin {
-            Some(twin) => egress::base_url(&format!("{twin}/{}", connector.name), &[])?,
-            None => egress::base_url(&connector.base_url, &connector.hosts)?,
+        let base = match (&self.twin, &connector.terms.base_url) {
+            (Some(twin), _) => egress::base_url(&format!("{twin}/{}", connector.name), &[])?,
+            (None, Some(address)) => {
+                let account = prepared.account.iter().map(|account| ("account".into(), account.value.clone()));
+                egress::base_url(&address.render(&Record(account.collect()))?, &connector.hosts)?
+            }
+            (None, None) => egress::base_url(&connector.base_url, &connector.hosts)?,
         };
         let text = format!("{}{}", base.as_str().trim_end_matches('/'), prepared.target());
         let url = Url::parse(&text).map_err(|error| format!("the URL cannot be read: {error}"))?;
@@ -109,20 +163,37 @@ impl Connectors for HttpConnectors {
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
         Box::pin(async move { self.attempt(call).await.outcome })
     }
+
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move { self.attempt_together(calls).await.outcomes })
+    }
 }
 
 impl Observe for HttpConnectors {
     fn attempt(&self, call: Call) -> BoxFuture<'_, Observed> {
         Box::pin(async move {
             let observed = self.observed(&call).await;
-            let became = match &observed.outcome {
-                CallOutcome::Answered(_) => "answered",
-                CallOutcome::Failed(failure) => &failure.code,
-                CallOutcome::Unknown(_) => "unknown",
-            };
-            tracing::debug!(operation = call.operation.name, became, "call");
+            tracing::debug!(operation = call.operation.name, became = became(&observed.outcome), "call");
             observed
         })
+    }
+
+    fn attempt_together(&self, calls: Vec<Call>) -> BoxFuture<'_, ObservedTogether> {
+        Box::pin(async move {
+            let observed = self.observed_together(&calls).await;
+            let operation = calls.first().map_or("", |call| call.operation.name.as_str());
+            tracing::debug!(operation, count = calls.len(), became = became(&observed.whole.outcome), "batch");
+            observed
+        })
+    }
+}
+
+/// An outcome in a word.
+fn became(outcome: &CallOutcome) -> &str {
+    match outcome {
+        CallOutcome::Answered(_) => "answered",
+        CallOutcome::Failed(failure) => &failure.code,
+        CallOutcome::Unknown(_) => "unknown",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Manners toward providers: how many calls at once, how many in a time, when to wait, and when to leave one alone.
 //!
-//! One lane for each connector, shared by all runs. Waiting happens before a call leaves, so that its last look at the clock comes
+//! One lane for each account of a connector, or for the connector where it has none, shared by all runs. Waiting happens before a call leaves, so that its last look at the clock comes
 //! after it. Nothing here is durable: after a restart a provider that was told too much says so, and is heard.
 
 mod breaker;
@@ -29,10 +29,22 @@ impl From<CallOutcome> for Observed {
     }
 }
 
+/// What the answer to several calls at once says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservedTogether {
+    /// Of the request as a whole; answered where each call has an outcome of its own.
+    pub whole: Observed,
+    /// Of each call, in their order.
+    pub outcomes: Vec<CallOutcome>,
+}
+
 /// Connectors that tell what an answer says of a provider's bucket.
 pub trait Observe: Send + Sync + 'static {
     /// Performs one attempt.
     fn attempt(&self, call: Call) -> BoxFuture<'_, Observed>;
+
+    /// Performs one attempt of several calls as one request.
+    fn attempt_together(&self, calls: Vec<Call>) -> BoxFuture<'_, ObservedTogether>;
 }
 
 /// Connectors with manners.
@@ -57,7 +69,8 @@ impl Manners {
 
     fn lane(&self, call: &Call) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.entry(call.connector.name.clone()).or_default().clone()
+        let name = call.account.as_ref().map_or(&call.connector.name, |account| &account.name);
+        lanes.entry(name.clone()).or_default().clone()
     }
 }
 
@@ -76,6 +89,17 @@ impl Connectors for Manners {
             let observed = self.inner.attempt(call).await;
             lane.learn(&terms, cost, &observed, self.clock.now());
             observed.outcome
+        })
+    }
+
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move {
+            let Some(first) = calls.first() else { return Vec::new() };
+            // One request for a bucket, a breaker and whoever waits, however many calls are in it.
+            let (lane, terms, cost) = (self.lane(first), first.connector.terms.clone(), lane::cost_of(first));
+            let observed = self.inner.attempt_together(calls).await;
+            lane.learn(&terms, cost, &observed.whole, self.clock.now());
+            observed.outcomes
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure. It knows no host and opens nothing; whatever cannot become a well-formed request is refused here, before a byte is sent.
 
+use crate::account::Opened;
 use crate::percent;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
@@ -21,6 +22,8 @@ pub(crate) struct Prepared {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Option<Json>,
+    /// In whose name it is sent.
+    pub(crate) account: Option<Opened>,
 }
 
 impl Prepared {
@@ -46,45 +49,74 @@ pub(crate) fn is_write(call: &Call) -> bool {
 /// What the expressions of a request may name.
 struct RequestScope<'a> {
     call: &'a Call,
+    account: Option<&'a Opened>,
 }
 
 impl Resolve for RequestScope<'_> {
     fn resolve(&self, name: &str) -> Option<Value> {
         match name {
             "request" => Some(self.call.request.clone()),
-            "effect" => Some(Value::record([("key", Value::string(self.call.key.as_str()))])),
+            "effect" => Some(keyed(&self.call.key)),
+            "account" => self.account.map(|account| account.value.clone()),
             _ => None,
         }
     }
 }
 
+/// An effect as expressions see it.
+pub(crate) fn keyed(key: &str) -> Value {
+    Value::record([("key", Value::string(key))])
+}
+
 /// Builds the request. The error is for people and holds no value of the request.
-pub(crate) fn prepare(call: &Call) -> Result<Prepared, String> {
+pub(crate) fn prepare(call: &Call, account: Option<Opened>) -> Result<Prepared, String> {
     let operation = &*call.operation;
-    let scope = RequestScope { call };
-    let method = match operation.method.as_str() {
+    let scope = RequestScope { call, account: account.as_ref() };
+    Ok(Prepared {
+        method: method(&operation.method)?,
+        path: path(call)?,
+        query: query(&operation.query, &scope)?,
+        headers: headers(call.connector.headers.iter().chain(&operation.headers), &scope)?,
+        body: body(&operation.body, &scope)?,
+        account,
+    })
+}
+
+pub(crate) fn method(name: &str) -> Result<reqwest::Method, String> {
+    Ok(match name {
         "GET" => reqwest::Method::GET,
         "POST" => reqwest::Method::POST,
         "PUT" => reqwest::Method::PUT,
         "PATCH" => reqwest::Method::PATCH,
         "DELETE" => reqwest::Method::DELETE,
         other => return Err(format!("`{other}` is not a method that can be sent")),
-    };
+    })
+}
+
+/// Names and values of query parameters; what is absent is left out.
+pub(crate) fn query(bindings: &Bindings, scope: &dyn Resolve) -> Result<Vec<(String, String)>, String> {
     let mut query = Vec::new();
-    for (name, expression) in &operation.query {
-        query.extend(plain(name, expression, &scope)?.map(|text| (name.clone(), text)));
+    for (name, expression) in bindings {
+        query.extend(plain(name, expression, scope)?.map(|text| (name.clone(), text)));
     }
+    Ok(query)
+}
+
+/// Headers; a later one replaces an earlier one of its name, as an operation's own does the connector's.
+pub(crate) fn headers<'a>(
+    bindings: impl Iterator<Item = &'a (String, Expr)>,
+    scope: &dyn Resolve,
+) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let mut headers = Vec::new();
-    for (name, expression) in call.connector.headers.iter().chain(&operation.headers) {
-        let Some(text) = plain(name, expression, &scope)? else { continue };
+    for (name, expression) in bindings {
+        let Some(text) = plain(name, expression, scope)? else { continue };
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` cannot be the name of a header"))?;
         let value =
             HeaderValue::from_str(&text).map_err(|_| format!("the value of header `{name}` holds a character that no header may hold"))?;
-        // The operation's own header replaces the connector's.
         headers.retain(|(known, _)| *known != header);
         headers.push((header, value));
     }
-    Ok(Prepared { method, path: path(call)?, query, headers, body: body(&operation.body, &scope)? })
+    Ok(headers)
 }
 
 /// Fills the holes of the path. A value may only ever be text inside one segment.
@@ -114,7 +146,8 @@ fn path(call: &Call) -> Result<String, String> {
     Ok(path)
 }
 
-fn body(bindings: &Bindings, scope: &dyn Resolve) -> Result<Option<Json>, String> {
+/// The body: an object; none where nothing is bound.
+pub(crate) fn body(bindings: &Bindings, scope: &dyn Resolve) -> Result<Option<Json>, String> {
     if bindings.is_empty() {
         return Ok(None);
     }

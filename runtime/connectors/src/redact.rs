@@ -10,24 +10,43 @@ const LONGEST: usize = 400;
 pub(crate) fn redact(call: &Call, prepared: &Prepared, outcome: CallOutcome) -> CallOutcome {
     match outcome {
         CallOutcome::Answered(value) => CallOutcome::Answered(value),
-        CallOutcome::Unknown(message) => CallOutcome::Unknown(clean(&message, &secrets(call, prepared))),
+        told => without(&secrets(std::slice::from_ref(call), prepared), told),
+    }
+}
+
+/// The same of several calls that were one request: none of their messages holds a secret of any of them.
+pub(crate) fn redact_together(calls: &[Call], prepared: &Prepared, outcomes: Vec<CallOutcome>) -> Vec<CallOutcome> {
+    if outcomes.iter().all(|outcome| matches!(outcome, CallOutcome::Answered(_))) {
+        return outcomes;
+    }
+    let secrets = secrets(calls, prepared);
+    outcomes.into_iter().map(|outcome| without(&secrets, outcome)).collect()
+}
+
+fn without(secrets: &[&str], outcome: CallOutcome) -> CallOutcome {
+    match outcome {
+        CallOutcome::Answered(value) => CallOutcome::Answered(value),
+        CallOutcome::Unknown(message) => CallOutcome::Unknown(clean(&message, secrets)),
         CallOutcome::Failed(mut failure) => {
-            failure.message = clean(&failure.message, &secrets(call, prepared));
+            failure.message = clean(&failure.message, secrets);
             CallOutcome::Failed(failure)
         }
     }
 }
 
-/// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), and fields marked secret.
-fn secrets<'a>(call: &'a Call, prepared: &'a Prepared) -> Vec<&'a str> {
+/// Header values (but for the key of the effect), their last words (`Bearer TOKEN`), fields marked secret, and secrets of the account.
+fn secrets<'a>(calls: &'a [Call], prepared: &'a Prepared) -> Vec<&'a str> {
     let values = prepared
         .headers
         .iter()
         .filter(|(name, _)| name.as_str() != "idempotency-key")
         .filter_map(|(_, value)| std::str::from_utf8(value.as_bytes()).ok());
-    let marked = call.operation.request.iter().filter(|field| field.marks.secret);
-    let fields = marked.filter_map(|field| call.request.get(&field.name)?.as_str());
+    let fields = calls.iter().flat_map(|call| {
+        let marked = call.operation.request.iter().filter(|field| field.marks.secret);
+        marked.filter_map(|field| call.request.get(&field.name)?.as_str())
+    });
     let mut secrets: Vec<&str> = values.flat_map(|value| [Some(value), value.rsplit(' ').next()]).flatten().chain(fields).collect();
+    secrets.extend(prepared.account.iter().flat_map(|account| account.secrets.iter().map(String::as_str)));
     // Short values (`1`, `json`) are no secrets, and taking them out would spoil the text. Long ones go first: one may hold another.
     secrets.retain(|secret| secret.len() >= 6);
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));

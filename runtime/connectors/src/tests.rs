@@ -1,5 +1,6 @@
 //! What a caller of the connectors notices, over loopback sockets and in memory. No test needs a network.
 
+mod accounts;
 mod contract;
 mod egress;
 mod faults;
@@ -8,4 +9,5 @@ mod ledger;
 mod manners;
 mod provider;
 mod support;
+mod together;
 mod transport;

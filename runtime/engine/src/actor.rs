@@ -35,7 +35,7 @@ fn variable(name: &str) -> Tree {
 
 fn select(of: &str, field: &str, ty: Ty) -> Expr {
     let root = Tree::Select { of: Box::new(variable(of)), field: field.into(), optional: false };
-    Expr { source: format!("{of}.{field}"), ty, root }
+    Expr { source: format!("{of}.{field}"), ty, root, secret: false }
 }
 
 fn step(name: &str, depends: Vec<StepId>, kind: StepKind, ty: Ty) -> Step {
@@ -58,14 +58,14 @@ pub(crate) fn flow_of(plan: &Plan, agent: &Actor) -> Flow {
     steps.push(step(ANSWER, before, StepKind::Agent(Box::new(acting)), record.clone()));
     let fields: Bindings = vec![
         ("message".to_owned(), select("input", "message", Ty::Json)),
-        ("answer".to_owned(), Expr { source: ANSWER.to_owned(), ty: record, root: variable(ANSWER) }),
+        ("answer".to_owned(), Expr { source: ANSWER.to_owned(), ty: record, root: variable(ANSWER), secret: false }),
     ];
     let remembered = StepKind::Remember { memory: flow_name(&agent.name), subject: key(), fields };
     steps.push(step("remembered", vec![answering], remembered, Ty::Json));
     let declared = plan.types.records.get(&agent.acting.record).map_or(&[][..], |record| &record.fields);
     let output = declared.iter().map(|field| {
         let root = Tree::Select { of: Box::new(variable(ANSWER)), field: Arc::from(field.name.as_str()), optional: true };
-        (field.name.clone(), Expr { source: format!("{ANSWER}.{}", field.name), ty: field.ty.clone(), root })
+        (field.name.clone(), Expr { source: format!("{ANSWER}.{}", field.name), ty: field.ty.clone(), root, secret: field.marks.secret })
     });
     Flow {
         name: flow_name(&agent.name),

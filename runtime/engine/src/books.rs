@@ -8,13 +8,14 @@ use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
 use crate::kept::Answers;
 use crate::key::short_digest;
-use crate::memory::{Fact, Memories};
+use crate::memory::{FactId, Memories};
 use crate::migrate::Moved;
 use crate::past::Past;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
 use crate::schedules::Schedules;
 use crate::seal::{KeyName, Keyring, inherited};
+use crate::series::Points;
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,10 @@ pub(crate) struct Books<L> {
     pub(crate) frozen: Arc<Frozen>,
     pub(crate) guards: Guards,
     pub(crate) memories: Memories,
+    /// Points of series.
+    pub(crate) points: Points,
+    /// Facts of people who were forgotten, which whoever ranks facts has not been told of. Not in the log's image: nobody ranks there.
+    pub(crate) unfound: Vec<(Arc<str>, FactId)>,
     /// The keys that tell whose a forgotten subject's facts are.
     pub(crate) keys: Option<Arc<dyn Keyring>>,
     /// Keys of which the log says that they are gone.
@@ -123,6 +128,8 @@ impl<L: Holds> Books<L> {
             frozen: Arc::default(),
             guards: Guards::default(),
             memories: Memories::default(),
+            points: Points::default(),
+            unfound: Vec::new(),
             keys: None,
             forgotten: HashSet::new(),
             kept: Answers::default(),
@@ -179,6 +186,7 @@ impl<L: Holds> Books<L> {
     pub(crate) fn apply(&mut self, active: &Pinned, event: &Event) -> Result<Option<Arc<RunSummary>>, String> {
         self.newest = self.newest.max(event.header.at);
         self.arrivals.fold(event);
+        self.points.fold(&active.plan, event);
         let Some(run) = &event.header.run else { return self.adopt(event).map(|()| None) };
         self.keep_index(active, run, event);
         if let EventKind::RunStarted { flow, .. } = &event.kind
@@ -360,7 +368,9 @@ impl<L: Holds> Books<L> {
     fn forget(&mut self, keys: &[KeyName]) {
         self.forgotten.extend(keys);
         let adopted = self.adopted.and_then(|digest| self.plans.get(&digest));
-        self.memories.forget(adopted.map(|pinned| &*pinned.plan), keys, self.keys.as_deref());
+        let touched = self.memories.forget(adopted.map(|pinned| &*pinned.plan), keys, self.keys.as_deref());
+        self.unfound.extend(touched);
+        self.points.forget(keys);
         self.arrivals.erase(keys);
         self.past.erase(keys);
         // Whose words an answer repeats is not kept beside it.
@@ -426,16 +436,7 @@ impl<L: Holds> Books<L> {
                 self.inbox.remove(approval);
                 self.closed.insert(short_digest(&[approval]));
             }
-            EventKind::FactRemembered { memory, subject, fields } => {
-                let fact = Fact { seq: event.header.seq, at, keys: event.header.subjects.clone(), fields: fields.clone() };
-                self.memories.remember(&active.plan, memory, subject, fact);
-            }
-            EventKind::FactsRemembered { memory, subject, facts } => {
-                for fields in facts {
-                    let fact = Fact { seq: event.header.seq, at, keys: event.header.subjects.clone(), fields: fields.clone() };
-                    self.memories.remember(&active.plan, memory, subject, fact);
-                }
-            }
+            EventKind::FactRemembered { .. } | EventKind::FactsRemembered { .. } => self.memories.fold(&active.plan, event),
             _ => {}
         }
     }

@@ -1,4 +1,8 @@
-//! The contract of a log store, as a suite that the twin and every real store pass. It never panics: it reports.
+//! The contracts of a log store and of a finder, as suites that the twins and every real one pass. They never panic: they report.
+
+mod finding;
+
+pub use finding::finder;
 
 use crate::ports::{LogStore, StoreError};
 use crate::segment::Segment;

@@ -8,6 +8,7 @@ mod agent;
 mod answered;
 mod before;
 mod budget;
+mod call;
 pub(crate) mod children;
 mod choice;
 mod claimed;
@@ -16,35 +17,41 @@ mod draft;
 mod due;
 mod effect;
 pub(crate) mod inherit;
+mod measure;
 mod migrate;
 mod model;
+mod outside;
 mod person;
 mod question;
 mod read;
+mod remember;
 mod resume;
 mod revise;
+mod search;
 mod start;
 mod undo;
 mod wait;
 
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
-use crate::child::{Child, ChildEnd, Parent};
-use crate::event::{EventKind, SettledBy, Used};
+use crate::child::{ChildEnd, Parent};
+use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
+use crate::finding::Finding;
 use crate::fork::Forked;
 use crate::pinned::Pinned;
-use crate::ports::{Call, CallOutcome, Classification};
-use crate::question::{Answer, Kept, Looked, Prompt};
+use crate::ports::{CallOutcome, Classification};
+use crate::question::{Answer, Kept, Looked};
 use crate::scope::StepScope;
 use crate::state::{Phase, RunState, Standing};
 use crate::undo::Reversal;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
-use tradewind_lang::plan::{Bindings, Connector, Digest, Micros, Model, OnError, Operation, StepId};
+use tradewind_lang::plan::{Bindings, Connector, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
 
+pub use self::outside::Effect;
 pub(crate) use self::{budget::cap_of, budget::is_budget, budget::rule_of, wait::takes};
 
 /// The instant of a decision: all it may know of time.
@@ -160,6 +167,24 @@ pub enum Input {
         /// Seq and record of each fact, newest last.
         facts: Vec<(u64, Value)>,
     },
+    /// Facts were looked for.
+    Found {
+        /// The step.
+        step: StepId,
+        /// Which, and what ranked them.
+        finding: Finding,
+        /// What each says, in the same order.
+        found: Result<Vec<Value>, Failure>,
+    },
+    /// Figures were reckoned.
+    Measured {
+        /// The step.
+        step: StepId,
+        /// Over how many points.
+        points: u64,
+        /// The figures.
+        found: Result<Value, Failure>,
+    },
     /// A model answered.
     Classified {
         /// The step.
@@ -247,137 +272,6 @@ pub enum Input {
     },
 }
 
-/// What is to be done outside, after the decision's events are durable.
-#[derive(Debug, Clone)]
-pub enum Effect {
-    /// Read.
-    Read {
-        /// The step.
-        step: StepId,
-        /// Which attempt, from 1.
-        attempt: u32,
-        /// Not before this instant.
-        not_before: i64,
-        /// Earlier failures.
-        failures: Vec<String>,
-        /// Attempts before it that did not reach the provider.
-        unreached: Unreached,
-        /// The call.
-        call: Call,
-    },
-    /// Look for what an act did, in the log.
-    FindDone {
-        /// The step.
-        step: StepId,
-        /// The flow of the runs that did it.
-        flow: Arc<str>,
-        /// The act.
-        act: Arc<str>,
-        /// Not before this instant.
-        since: Option<i64>,
-    },
-    /// Recall facts.
-    Recall {
-        /// The step.
-        step: StepId,
-        /// The memory.
-        memory: Arc<str>,
-        /// Whose facts.
-        subject: Arc<str>,
-        /// How many of the newest.
-        last: u32,
-    },
-    /// Ask a model.
-    Classify {
-        /// The step.
-        step: StepId,
-        /// The rung of the route's ladder.
-        rung: u16,
-        /// Why earlier rungs gave no answer.
-        refused: Vec<String>,
-        /// The model.
-        model: Arc<Model>,
-        /// The labels.
-        labels: Arc<[String]>,
-        /// The text.
-        text: Arc<str>,
-    },
-    /// Ask a model behind a network; the question is durable.
-    Say {
-        /// The step.
-        step: StepId,
-        /// Everything that the provider needs.
-        prompt: Arc<Prompt>,
-    },
-    /// Look for an answer that was kept.
-    LookKept {
-        /// The step.
-        step: StepId,
-        /// Where its ladder stands.
-        looked: Looked,
-        /// What tells equal questions.
-        same: Digest,
-        /// No older than this.
-        max_age: Micros,
-    },
-    /// Perform a write; its intent is durable.
-    Perform {
-        /// The step.
-        step: StepId,
-        /// Which attempt, from 1.
-        attempt: u32,
-        /// Not before this instant.
-        not_before: i64,
-        /// Nor at or after this one: a repetition that comes too late would be a second effect.
-        not_after: i64,
-        /// The call.
-        call: Call,
-    },
-    /// Look up what became of a write.
-    Lookup {
-        /// The step.
-        step: StepId,
-        /// Which attempt at the effect is in doubt.
-        attempt: u32,
-        /// Which try of the lookup, from 1.
-        tries: u32,
-        /// Not before this instant.
-        not_before: i64,
-        /// Tries before it that did not reach the provider.
-        unreached: Unreached,
-        /// The call.
-        call: Call,
-    },
-    /// Begin a run within this one.
-    Begin {
-        /// The step.
-        step: Option<StepId>,
-        /// The run.
-        child: Child,
-    },
-    /// Cancel the runs within this one: of a step, or all of them.
-    EndChildren {
-        /// The step.
-        step: Option<StepId>,
-        /// Why.
-        reason: Arc<str>,
-    },
-    /// Listen for events: those that came since the run began, and those to come.
-    Listen {
-        /// The step.
-        step: StepId,
-        /// Their name.
-        event: Arc<str>,
-    },
-    /// Set a clock.
-    Timer {
-        /// Which.
-        timer: Timer,
-        /// When it runs out.
-        at: i64,
-    },
-}
-
 /// The event that led to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -441,6 +335,8 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         }
         Input::FoundDone { step, found } => undo::found(&mut round, *step, found),
         Input::Recalled { step, facts } => read::recalled(&mut round, *step, facts),
+        Input::Found { step, finding, found } => search::found(&mut round, *step, finding, found),
+        Input::Measured { step, points, found } => measure::measured(&mut round, *step, *points, found),
         Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
         Input::Said { step, number, answer } => question::heard(&mut round, *step, *number, answer),
         Input::Kept { step, looked, found } => draft::kept(&mut round, *step, looked, found.as_ref()),
@@ -488,6 +384,8 @@ impl Round<'_> {
             Effect::Read { step, attempt: 1, .. }
             | Effect::FindDone { step, .. }
             | Effect::Recall { step, .. }
+            | Effect::Search { step, .. }
+            | Effect::Measure { step }
             | Effect::LookKept { step, .. }
             | Effect::Classify { step, .. }
                 if matches!(self.state.step(*step).map(|step| &step.phase), Some(Phase::Ready)) =>
@@ -498,6 +396,8 @@ impl Round<'_> {
             Effect::Read { step, .. }
             | Effect::FindDone { step, .. }
             | Effect::Recall { step, .. }
+            | Effect::Search { step, .. }
+            | Effect::Measure { step }
             | Effect::LookKept { step, .. }
             | Effect::Classify { step, .. } => {
                 self.state.mark_asking(*step);
@@ -592,9 +492,4 @@ fn bind(bindings: &Bindings, scope: &dyn tradewind_lang::expr::Resolve) -> Resul
         record.push((Arc::from(name.as_str()), value));
     }
     Ok(Value::Record(Arc::new(Record(record))))
-}
-
-/// How an answer settles an effect, as an event.
-fn settled(outcome: crate::event::Outcome, by: SettledBy, attempt: u32, goes_on: bool) -> EventKind {
-    EventKind::EffectSettled { outcome, by, attempt, goes_on }
 }

@@ -20,7 +20,7 @@ pub struct Parsed<'a> {
     pub has_query: bool,
 }
 
-/// Checks a base URL against the declared hosts; any host will do where none is declared.
+/// Checks a base URL against the declared hosts (`*.shop.example` declares all below that); any host will do where none is declared.
 ///
 /// # Errors
 /// Why it may not be reached, for people.
@@ -34,7 +34,7 @@ pub fn check(text: &str, url: Parsed<'_>, hosts: &[String]) -> Result<(), String
     if url.has_query {
         return Err("the base URL holds a query or a fragment".to_owned());
     }
-    if !hosts.is_empty() && !hosts.iter().any(|declared| declared.eq_ignore_ascii_case(url.host)) {
+    if !hosts.is_empty() && !hosts.iter().any(|declared| covers(declared, url.host)) {
         return Err(format!("`{}` is not among the connector's declared hosts", url.host));
     }
     if let Some(address) = literal(url.host) {
@@ -47,6 +47,15 @@ pub fn check(text: &str, url: Parsed<'_>, hosts: &[String]) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// Whether a declared host means this one: `*.shop.example` means every host below `shop.example`.
+fn covers(declared: &str, host: &str) -> bool {
+    let Some(above) = declared.strip_prefix('*').filter(|above| above.starts_with('.') && above.len() > 1) else {
+        return declared.eq_ignore_ascii_case(host);
+    };
+    let start = host.len().checked_sub(above.len()).filter(|start| *start > 0);
+    start.is_some_and(|start| host.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(above)))
 }
 
 /// Whether a host is this machine, in so many words.

@@ -9,6 +9,8 @@ mod fork;
 mod inlet;
 mod listed;
 pub(crate) mod prepare;
+mod remembered;
+mod shown;
 mod steer;
 mod undo;
 
@@ -18,9 +20,9 @@ use crate::books::{Books, Entry};
 use crate::decide::Wish;
 use crate::event::{Event, EventKind};
 use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
+use crate::finding::{Finder, NoFinder};
 use crate::image::Image;
 use crate::key::run_id;
-use crate::memory::Fact;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
@@ -40,6 +42,7 @@ pub use budgets::BudgetState;
 pub use forget::{Affected, ForgetError, Forgotten};
 pub use fork::{ForkError, PlannedFork};
 pub use inlet::{Address, Answer, ReceiveError};
+pub use remembered::{FoundFacts, SearchError};
 pub use steer::{Adoption, SteerError};
 
 /// How many callers may wait in the loop's queue before they are held back.
@@ -60,6 +63,8 @@ pub struct Config {
     pub models: Arc<dyn Models>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What ranks facts.
+    pub finder: Arc<dyn Finder>,
     /// Which shard of the log it holds.
     pub shard: u32,
     /// How many runs may be in flight; those that wait for a person are not counted.
@@ -92,6 +97,7 @@ impl Config {
             connectors,
             models,
             clock,
+            finder: Arc::new(NoFinder),
             shard: 0,
             in_flight: 64,
             look_only: false,
@@ -175,6 +181,7 @@ struct Shared {
     active: watch::Receiver<Arc<Pinned>>,
     log: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
+    finder: Arc<dyn Finder>,
     shard: u32,
     opened_with: u64,
     progress: watch::Receiver<Progress>,
@@ -257,13 +264,15 @@ impl Engine {
             active: active_seen,
             log: config.log.clone(),
             clock: config.clock.clone(),
+            finder: config.finder.clone(),
             shard: config.shard,
             opened_with: events,
             progress: progress_seen,
             ended: ended.clone(),
             stopped: stopped.clone(),
         };
-        let ports = Ports { log: config.log, connectors: config.connectors, models: config.models, clock: config.clock };
+        let Config { log, connectors, models, clock, finder, .. } = config;
+        let ports = Ports { log, connectors, models, clock, finder };
         let outlets = Outlets { progress, ended, stopped, active: active_told };
         let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         shard.schedules = config.schedules;
@@ -487,15 +496,6 @@ impl Engine {
             _ => shard.books.plans.get(&shard.books.ended(&run)?.plan).cloned(),
         })
         .await
-    }
-
-    /// Facts of a subject, newest last.
-    ///
-    /// # Errors
-    /// The engine stopped.
-    pub async fn facts(&self, memory: &str, subject: &str) -> Result<Vec<Fact>, StoreError> {
-        let (memory, subject, now) = (memory.to_owned(), subject.to_owned(), self.shared.clock.now());
-        self.ask(move |shard| shard.books.memories.recall(&shard.active.plan, &memory, &subject, usize::MAX, now)).await
     }
 
     /// Events from a seq on, in order, of one run or of all.

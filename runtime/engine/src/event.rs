@@ -4,12 +4,15 @@
 
 mod blob;
 mod describe;
+mod remembered;
 mod settled;
 mod talk;
+mod used;
 
 pub use blob::Blob;
 pub(crate) use describe::Fields;
 pub use settled::SettledBy;
+pub use used::Used;
 
 use crate::approval::{Approval, Raised, Verdict};
 use crate::arrival::{Arrival, Refusal};
@@ -18,8 +21,9 @@ use crate::failure::Failure;
 use crate::fork::{Forked, Inherited, Kept};
 use crate::frozen::Scope;
 use crate::guard::Claim;
+use crate::memory::Origin;
 use crate::migrate::Moved;
-use crate::question::{Answered, Called, Label, Looked, Purpose, Question};
+use crate::question::{Answered, Called, Purpose, Question};
 use crate::seal::KeyName;
 use crate::undo::Reversal;
 use serde::{Deserialize, Serialize};
@@ -29,10 +33,10 @@ use tradewind_lang::plan::{Digest, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
 /// The format of event bodies; counted up when an older binary could not read a newer one.
-pub const EVENT_FORMAT: u16 = 2;
+pub const EVENT_FORMAT: u16 = 3;
 
 /// The version of the rules by which [`crate::decide`] decides; a log names it, so that a replay uses the same.
-pub const SEMANTICS: u32 = 1;
+pub const SEMANTICS: u32 = 2;
 
 /// A step as the log names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,59 +95,6 @@ pub struct Event {
     pub used: Used,
     /// What it cost.
     pub cost: Option<Money>,
-}
-
-/// What a decision used besides the plan, the instant and the run's earlier events (which the log already holds).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub enum Used {
-    /// Nothing more.
-    #[default]
-    State,
-    /// A provider's answer; the failures are those of earlier attempts at a read.
-    Answer {
-        /// Code and message of each earlier attempt.
-        failures: Vec<String>,
-        /// How long the provider asked to wait, in microseconds.
-        retry_after: Option<i64>,
-    },
-    /// What a model said, or that none did.
-    Model {
-        /// The place of the rung in the route's ladder.
-        rung: u16,
-        /// The model, or `value` or `template`.
-        by: Arc<str>,
-        /// Digest of the artifact that answered; empty for none.
-        artifact: Arc<str>,
-        /// Why each earlier rung gave no answer.
-        refused: Vec<String>,
-    },
-    /// Who answered what a model was to say, of which tier, and how old the answer is, in microseconds.
-    Said(Label),
-    /// An answer that was kept was looked for, and none was found.
-    NothingKept(Looked),
-    /// The events that hold the recalled facts.
-    Facts {
-        /// Their seqs.
-        seqs: Vec<u64>,
-    },
-    /// The answer to a declared lookup.
-    Lookup {
-        /// What was found.
-        found: Value,
-    },
-    /// A clock that ran out.
-    Clock,
-    /// What the shard's guards said: limits that are above their cap, or the refusal.
-    Guard {
-        /// Limits a person may let pass.
-        over: Vec<String>,
-        /// The rule that refuses for good, and what it says.
-        refused: Option<(String, String)>,
-    },
-    /// The process ended, or the store was taken over, before an answer was logged.
-    Restart,
-    /// More than the log takes: the event says no more than what happened, and cannot be decided again.
-    TooLarge,
 }
 
 /// What became of an effect.
@@ -491,6 +442,9 @@ pub enum EventKind {
         subject: Arc<str>,
         /// The record.
         fields: Value,
+        /// What it rests on.
+        #[serde(default)]
+        origin: Origin,
     },
     /// Several facts entered a memory.
     FactsRemembered {
@@ -500,6 +454,9 @@ pub enum EventKind {
         subject: Arc<str>,
         /// The records.
         facts: Vec<Value>,
+        /// What each rests on, in the same order.
+        #[serde(default)]
+        origins: Vec<Origin>,
     },
     /// A run ended well.
     RunCompleted {

@@ -3,15 +3,20 @@
 //! It decides nothing. While a commit is under way it gathers the next one; after an error of the store it stops.
 
 mod admit;
+mod assure;
 mod children;
 mod commit;
 mod cut;
 mod dispatch;
+mod gather;
 mod imaging;
 mod listen;
+mod look;
+mod measure;
 mod migrate;
 mod perform;
 mod receive;
+mod search;
 mod steer;
 mod strike;
 mod timers;
@@ -21,6 +26,7 @@ use crate::approval::{AnswerRefusal, Verdict};
 use crate::arrival::{Arrival, Refusal};
 use crate::books::{Books, Entry, Holds};
 use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::finding::Finder;
 use crate::frozen::Frozen;
 use crate::key::short_digest;
 use crate::pinned::Pinned;
@@ -38,6 +44,8 @@ use tokio::task::JoinHandle;
 use tradewind_lang::plan::{Digest, StepId};
 
 use admit::Starts;
+#[cfg(test)]
+pub(crate) use assure::BROKEN;
 pub(crate) use commit::Batch;
 use commit::Item;
 pub(crate) use dispatch::StartRequest;
@@ -106,6 +114,8 @@ pub(crate) struct Live {
     standing: Counted,
     /// Callers that started it too, before its first event was durable.
     waiters: Vec<(oneshot::Sender<Started>, bool)>,
+    /// It broke an invariant, and is being ended for that.
+    stopped: bool,
 }
 
 type AnswerReply = oneshot::Sender<Result<(), AnswerRefusal>>;
@@ -139,7 +149,7 @@ impl Counted {
 
 impl Holds for Live {
     fn holding(state: RunState) -> Self {
-        Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new() }
+        Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new(), stopped: false }
     }
     fn state(&self) -> &RunState {
         &self.state
@@ -188,6 +198,7 @@ pub(crate) struct Ports {
     pub(crate) connectors: Arc<dyn Connectors>,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) finder: Arc<dyn Finder>,
 }
 
 /// Where the log stands.
@@ -239,6 +250,8 @@ pub(crate) struct Shard {
     idle: Vec<oneshot::Sender<()>>,
     /// Who wants an image of the books.
     wanted: imaging::Wanted,
+    /// Calls that wait for others to go out with.
+    groups: Arc<gather::Groups>,
     inside: mpsc::UnboundedSender<Inside>,
     outlets: Outlets,
     /// Who wants to know how a run ends.
@@ -302,6 +315,7 @@ impl Shard {
             commits: 0,
             idle: Vec::new(),
             wanted: imaging::Wanted::new(),
+            groups: Arc::default(),
             inside,
             outlets,
             ends: HashMap::new(),

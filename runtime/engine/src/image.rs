@@ -15,6 +15,7 @@ use crate::pinned::Pinned;
 use crate::ports::StoreError;
 use crate::schedules::Schedules;
 use crate::seal::{self, KeyName, Keyring};
+use crate::series::Points;
 use crate::summary::RunSummary;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,7 @@ pub(crate) struct Image {
     frozen: Vec<(Scope, Note)>,
     guards: Guards,
     memories: Memories,
+    points: Points,
     kept: Answers,
     inbox: BTreeMap<Arc<str>, Arc<str>>,
     closed: BTreeSet<[u8; 16]>,
@@ -105,6 +107,7 @@ impl Image {
             frozen: books.frozen.0.iter().map(|(scope, note)| (scope.clone(), note.clone())).collect(),
             guards: books.guards.clone(),
             memories: books.memories.clone(),
+            points: books.points.clone(),
             kept: books.kept.clone(),
             inbox: books.inbox.iter().map(|(item, run)| (item.clone(), run.clone())).collect(),
             closed: books.closed.iter().copied().collect(),
@@ -156,6 +159,7 @@ impl Image {
         (books.adopted, books.held, books.adoptions) = (self.adopted, self.held, self.adoptions);
         books.frozen = Arc::new(Frozen(self.frozen.into_iter().collect()));
         (books.guards, books.memories, books.arrivals) = (self.guards, self.memories, self.arrivals);
+        books.points = self.points;
         books.kept = self.kept;
         books.inbox = self.inbox.into_iter().collect();
         books.closed = self.closed.into_iter().collect();
@@ -180,6 +184,7 @@ impl Image {
             ("what is frozen", self.frozen == other.frozen),
             ("what limits and business keys have taken", self.guards.agrees_with(&other.guards)),
             ("what is remembered", self.memories == other.memories),
+            ("the points of series", self.points == other.points),
             ("which answers of models are kept", self.kept == other.kept),
             ("the inbox", self.inbox == other.inbox && self.closed == other.closed),
             ("which events came", self.arrivals == other.arrivals),

@@ -10,7 +10,7 @@ use crate::segment::Segment;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use tradewind_lang::plan::{Connector, Micros, Model, Operation};
+use tradewind_lang::plan::{AccountValue, Connector, Micros, Model, Operation};
 use tradewind_lang::ty::TypeTable;
 use tradewind_lang::value::Value;
 
@@ -101,6 +101,34 @@ pub struct Call {
     pub key: String,
     /// The types of the plan that the run follows: its answer is read by them, whatever plan is active.
     pub types: Arc<TypeTable>,
+    /// In whose name it is made; none where its connector has no accounts, or the environment names none of them.
+    pub account: Option<Arc<Whose>>,
+    /// How it may be read together with others, where it asks what was there before a write. The executor sees to it, and no adapter.
+    pub several: Option<Arc<Several>>,
+}
+
+/// The account in whose name a call is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whose {
+    /// Its full name, such as `stock.main`.
+    pub name: String,
+    /// Its fields. A secret is a name here, and nobody but an adapter opens it.
+    pub fields: Vec<(String, AccountValue)>,
+}
+
+/// One read in the place of many: what was there before several writes.
+#[derive(Debug, Clone)]
+pub struct Several {
+    /// The connector of the one read.
+    pub connector: Arc<Connector>,
+    /// Its operation: it answers with a list.
+    pub operation: Arc<Operation>,
+    /// In whose name it is made.
+    pub account: Option<Arc<Whose>>,
+    /// The operation that writes: its `before` says what the one read asks for, and its `batch` how many it may stand for.
+    pub write: Arc<Operation>,
+    /// The request of the write.
+    pub request: Value,
 }
 
 /// What became of a call.
@@ -167,6 +195,10 @@ pub trait Connectors: Send + Sync + 'static {
 
     /// Performs one attempt. No retries: the engine decides on those.
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome>;
+
+    /// Performs one attempt of several calls of one operation as one request, as its `batch` says. What became of each, in the order
+    /// of the calls. They left on the leave of the first ([`Connectors::ready`]).
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>>;
 }
 
 /// What a model said of a text.
@@ -180,10 +212,26 @@ pub struct Classification {
     pub artifact: String,
 }
 
+/// Texts as vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// One for each text, in the same order.
+    pub vectors: Vec<Vec<f32>>,
+    /// The digest of the model, hexadecimal: vectors of two models say nothing to each other.
+    pub by: String,
+}
+
 /// Models.
 pub trait Models: Send + Sync + 'static {
     /// Classifies a text into one of `labels`. The error is for people.
     fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>>;
+
+    /// Turns texts into vectors of one length, each normalised; by the model of the program where none is named.
+    fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        let _ = texts;
+        let name = model.map_or_else(|| "of the program".to_owned(), |model| format!("`{}`", model.name));
+        Box::pin(std::future::ready(Err(format!("nothing here reaches the embedding model {name}"))))
+    }
 
     /// Asks a model behind a network, once. It retries, repairs and judges nothing: the engine does.
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {

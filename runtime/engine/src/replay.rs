@@ -6,9 +6,11 @@ use crate::approval::Verdict;
 use crate::backoff::Unreached;
 use crate::books::{Books, Entry};
 use crate::child::ChildEnd;
+use crate::conceal::Shown;
 use crate::decide::{Cause, Decision, Draft, Input, Moment, Timer, Turn, Wish, decide};
 use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::Failure;
+use crate::memory::Origin;
 use crate::pinned::Pinned;
 use crate::ports::{CallFailure, CallOutcome, Classification, LogStore, StoreError};
 use crate::question::{Kept, Looked};
@@ -111,6 +113,7 @@ fn replay_segment(
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
         state.frozen = frozen;
+        let mut asked = Vec::new();
         if wanted.is_none_or(|wanted| *wanted == **run) {
             let is_erased = state.erased || decision.iter().any(|event| event.header.erased);
             // What was too large for the log is not in it, and what was erased is not any more: nothing to decide from.
@@ -120,14 +123,18 @@ fn replay_segment(
                 report.too_large += 1;
             } else {
                 let decided = decide_again(active, state, first, decision);
-                compare(decision, &decided)?;
-                decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+                compare(decision, &decided, &Shown::new(Some(state.pinned.clone()), Some(state.graph.clone())))?;
+                asked = decided.effects;
             }
             report.decisions += u64::from(!is_erased);
             report.events += decision.len() as u64;
         }
         for event in decision {
             books.apply(active, event).map_err(StoreError::Damaged)?;
+        }
+        // As the executor does: what is asked is marked in the state that the decision's own events have led to.
+        if let Some(state) = books.live(run) {
+            asked.iter().for_each(|effect| crate::executor::mark(state, effect));
         }
     }
     Ok(())
@@ -138,6 +145,8 @@ fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: 
     if let Input::Read { step, .. }
     | Input::FoundDone { step, .. }
     | Input::Recalled { step, .. }
+    | Input::Found { step, .. }
+    | Input::Measured { step, .. }
     | Input::Kept { step, .. }
     | Input::Classified { step, .. }
     | Input::Due { timer: Timer::Step(step) } = &input
@@ -147,15 +156,15 @@ fn decide_again(active: &Pinned, state: &mut RunState, first: &Event, decision: 
     decide(active, state, &input, Moment { now: first.header.at })
 }
 
-fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
+fn compare(logged: &[Event], decided: &Decision, shown: &Shown) -> Result<(), ReplayError> {
     let lead = logged.first().map_or(0, |event| event.header.seq);
     let mut drafts = decided.events.iter();
     for event in logged {
         let differs = |draft: Option<&Draft>| ReplayError::Differs {
             seq: event.header.seq,
             run: event.header.run.clone().unwrap_or_default(),
-            logged: format!("{:?}", event.kind),
-            decided: draft.map_or_else(|| "nothing".to_owned(), |draft| format!("{:?}", draft.kind)),
+            logged: told(shown, event.header.step.as_ref().map(|step| step.id), &event.kind),
+            decided: draft.map_or_else(|| "nothing".to_owned(), |draft| told(shown, draft.step, &draft.kind)),
         };
         loop {
             let Some(draft) = drafts.next() else { return Err(differs(None)) };
@@ -171,6 +180,13 @@ fn compare(logged: &[Event], decided: &Decision) -> Result<(), ReplayError> {
     Ok(())
 }
 
+/// What happened, for people: without the secrets in it.
+fn told(shown: &Shown, step: Option<StepId>, kind: &EventKind) -> String {
+    let mut kind = kind.clone();
+    shown.event(step, &mut kind, &mut Used::State);
+    format!("{kind:?}")
+}
+
 fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {
     let bytes = |kind: &EventKind, used: &Used| rmp_serde::to_vec(&(kind, used)).unwrap_or_default();
     let causation = match draft.cause {
@@ -181,13 +197,24 @@ fn is_same(event: &Event, draft: &Draft, lead: u64) -> bool {
         && event.header.causation == causation
         && event.cost == draft.cost
         && draft.actor.as_deref().is_none_or(|actor| *actor == *event.header.actor)
-        && bytes(&event.kind, &event.used) == bytes(&draft.kind, &draft.used)
+        && bytes(&event.kind, &event.used) == bytes(&as_of(event.header.semantics, &draft.kind), &draft.used)
+}
+
+/// What a decision of today would have been by the rules of the log: those before the second said nothing of what facts rest on.
+fn as_of(semantics: u32, kind: &EventKind) -> EventKind {
+    let mut kind = kind.clone();
+    match &mut kind {
+        EventKind::FactRemembered { origin, .. } if semantics < 2 => *origin = Origin::default(),
+        EventKind::FactsRemembered { origins, .. } if semantics < 2 => origins.clear(),
+        _ => {}
+    }
+    kind
 }
 
 /// The input that a decision answered, from its first event.
 fn input_of(state: &RunState, event: &Event) -> Input {
     let step = event.header.step.as_ref().map_or(StepId(0), |step| step.id);
-    if let Some(input) = of_whole_or_wait(event, step).or_else(|| of_talk(event, step)) {
+    if let Some(input) = of_whole_or_wait(event, step).or_else(|| of_talk(event, step)).or_else(|| of_look(event, step)) {
         return input;
     }
     match (&event.kind, &event.used) {
@@ -241,9 +268,6 @@ fn input_of(state: &RunState, event: &Event) -> Input {
             Input::Read { step, attempt: u32::MAX, failures: failures.clone(), unreached: Unreached::default(), outcome }
         }
         (EventKind::UndoPlanned { reversals }, _) if event.header.step.is_some() => Input::FoundDone { step, found: Ok(reversals.clone()) },
-        (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
-            Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
-        }
         (kind, Used::Model { rung, by, artifact, refused }) => said(state, step, kind, (*rung, by, artifact), refused),
         (_, Used::Guard { over, refused }) => Input::ClaimRefused { step, refused: refused.clone(), over: over.clone() },
         _ => Input::Advance,
@@ -262,6 +286,30 @@ fn of_talk(event: &Event, step: StepId) -> Option<Input> {
         }
         (EventKind::ModelAnswered(_), Used::Restart) => Input::Resume,
         (EventKind::ModelAnswered(answered), _) => Input::Said { step, number: answered.number, answer: answered.answer.clone() },
+        _ => return None,
+    })
+}
+
+/// The same for facts that were looked for and figures that were reckoned.
+fn of_look(event: &Event, step: StepId) -> Option<Input> {
+    Some(match (&event.kind, &event.used) {
+        (EventKind::StepCompleted { value: Value::List(facts) }, Used::Facts { seqs }) => {
+            Input::Recalled { step, facts: seqs.iter().copied().zip(facts.iter().cloned()).collect() }
+        }
+        (kind, Used::Found(finding)) => {
+            let found = match kind {
+                EventKind::StepCompleted { value: Value::List(facts) } => Ok(facts.to_vec()),
+                EventKind::StepFailed { failure, .. } => Err(failure.clone()),
+                _ => Ok(Vec::new()),
+            };
+            Input::Found { step, finding: finding.clone(), found }
+        }
+        (EventKind::StepCompleted { value }, Used::Measured { points }) => {
+            Input::Measured { step, points: *points, found: Ok(value.clone()) }
+        }
+        (EventKind::StepFailed { failure, .. }, Used::Measured { points }) => {
+            Input::Measured { step, points: *points, found: Err(failure.clone()) }
+        }
         _ => return None,
     })
 }

@@ -9,11 +9,11 @@
 mod cipher;
 mod keyring;
 mod personal;
-mod places;
+pub(crate) mod places;
 mod walk;
 
 pub use keyring::{Kept, Key, KeyName, Keyring};
-pub use personal::flow as is_personal;
+pub use personal::{flow as is_personal, is_plain};
 
 use crate::event::{Blob, Event, EventKind, Header, Used};
 use crate::pinned::FlowGraph;

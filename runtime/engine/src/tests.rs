@@ -1,7 +1,9 @@
 //! Whole flows over twins: what an operator would notice.
 
+mod accounts;
 mod agents;
 mod answers;
+mod assured;
 mod batches;
 mod before;
 mod bounds;
@@ -17,6 +19,7 @@ mod interference;
 mod levels;
 mod limits;
 mod longest;
+mod memory;
 mod migrate;
 mod parts;
 mod policies;
@@ -26,8 +29,10 @@ mod reload;
 mod schedules;
 mod seal;
 mod seeds;
+mod series;
 mod simulation;
 mod site;
+mod together;
 mod undo;
 mod unreachable;
 mod waits;

@@ -134,7 +134,7 @@ pub(crate) fn input(active: &Pinned, graph: &FlowGraph, trigger: &Trigger, happe
             Some((name, expr)) => Some(expr.evaluate(&Names(&names)).map_err(|error| format!("`{name}`: {}", error.0))?),
             None => match happening.carried.and_then(|(name, carried)| Some((name, carried.get(&field.name)?))) {
                 // A body is not typed yet.
-                Some(("body", value)) if *value != Value::Null => Some(typed(field, value, types, conform::from_json)?),
+                Some(("body", value)) if *value != Value::Null => Some(typed(field, value, types, conform::field_from_json)?),
                 other => other.map(|(_, value)| value.clone()),
             },
         };
@@ -148,11 +148,11 @@ pub(crate) fn input(active: &Pinned, graph: &FlowGraph, trigger: &Trigger, happe
 }
 
 /// How an untyped value is read: what a caller sends strictly, what a provider tells without the fields that are not declared.
-type Read = fn(&serde_json::Value, &Ty, &TypeTable) -> Result<Value, Vec<conform::Problem>>;
+type Read = fn(&serde_json::Value, &Field, &TypeTable) -> Result<Value, Vec<conform::Problem>>;
 
 /// An untyped value as a field's type has it.
 fn typed(field: &Field, value: &Value, types: &TypeTable, read: Read) -> Result<Value, String> {
-    read(&conform::to_json(value), &field.ty, types).map_err(|problems| {
+    read(&conform::to_json(value), field, types).map_err(|problems| {
         let first = problems.into_iter().next();
         first.map_or_else(String::new, |problem| {
             let dot = if problem.path.is_empty() || problem.path.starts_with('[') { "" } else { "." };
@@ -171,7 +171,7 @@ pub fn typed_record(record: &str, given: &Value, types: &TypeTable) -> Result<Va
     for field in fields {
         match given.get(&field.name) {
             Some(value @ (Value::List(_) | Value::Record(_) | Value::Map(_))) => {
-                complete.set(&field.name, typed(field, value, types, conform::from_answer)?);
+                complete.set(&field.name, typed(field, value, types, conform::field_from_answer)?);
             }
             Some(value) => complete.set(&field.name, value.clone()),
             None => {}

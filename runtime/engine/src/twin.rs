@@ -2,12 +2,14 @@
 
 mod clock;
 mod connectors;
+mod finder;
 mod keys;
 mod log;
 mod models;
 
 pub use clock::ManualClock;
 pub use connectors::{Reply, Request, ScriptedConnectors};
+pub use finder::WordFinder;
 pub use keys::MemoryKeys;
 pub use log::{Fault, MemoryLog};
 pub use models::ScriptedModels;

@@ -32,8 +32,18 @@ impl Embedder {
         Ok(Self { model, digest: *digest.finalize().as_bytes() })
     }
 
+    /// The same as [`Embedder::embed`], in the precision that the table has.
+    pub(crate) fn vector(&self, text: &str) -> Vec<f32> {
+        if text.is_empty() { vec![0.0; DIMENSIONS] } else { self.model.encode_single(text) }
+    }
+
+    /// Its digest, hexadecimal.
+    pub(crate) fn name(&self) -> String {
+        blake3::Hash::from_bytes(self.digest).to_hex().to_string()
+    }
+
     /// The normalised mean vector of a text; zeros for a text without a known token.
     pub(crate) fn embed(&self, text: &str) -> Vec<f64> {
-        if text.is_empty() { vec![0.0; DIMENSIONS] } else { self.model.encode_single(text).into_iter().map(f64::from).collect() }
+        self.vector(text).into_iter().map(f64::from).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The models of this process behind the engine's port: trained or loaded once, when first asked. It calls nothing outside.
 
 use crate::artifact;
+use crate::embedding::Embedder;
 use crate::evaluation::{Baseline, Evaluation, Judged, RecordedBaselines, evaluate};
 use crate::linear::Linear;
 use crate::rows::{LabelledRow, read_rows};
@@ -9,8 +10,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
-use tradewind_engine::ports::{BoxFuture, Classification, Models};
+use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
 use tradewind_lang::plan::Model;
+
+/// The provider of vectors that is the program itself.
+const OWN: &str = "embedding";
 
 /// A classifier and the digest that names its artifact.
 #[derive(Debug)]
@@ -91,6 +95,24 @@ impl Models for LocalModels {
             let prediction = loaded.linear.predict(&text)?;
             let label = labels.get(prediction.label).ok_or("a prediction outside the labels")?.clone();
             Ok(Classification { label, confidence: prediction.confidence, artifact: loaded.artifact.clone() })
+        })
+    }
+
+    fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        Box::pin(async move {
+            if let Some(model) = model.filter(|model| model.provider != OWN) {
+                return Err(format!(
+                    "model `{}`: `{}` is not a provider of vectors of this version; `{OWN}` is",
+                    model.name, model.provider
+                ));
+            }
+            // Loading the table takes a moment, and so do many texts: not on a thread that others wait for.
+            let work = tokio::task::spawn_blocking(move || {
+                let embedder = Embedder::shared()?;
+                let vectors = texts.iter().map(|text| embedder.vector(text)).collect();
+                Ok(Embedded { vectors, by: embedder.name() })
+            });
+            work.await.map_err(|problem| format!("embedding broke off: {problem}"))?
         })
     }
 }

@@ -251,7 +251,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 fn without(answer: Answer, secret: Option<&str>) -> Answer {
     match (answer, secret) {
         (Answer::Silent(mut silence), Some(secret)) => {
-            silence.message = silence.message.replace(secret, "[secret]");
+            silence.message = silence.message.replace(secret, tradewind_lang::conceal::SECRET);
             Answer::Silent(silence)
         }
         (answer, _) => answer,

@@ -53,6 +53,8 @@ const HOPELESS: &[(&str, &str)] = &[
     ("TW0166", "what ends it"),
     ("TW0167", "which field may have it"),
     ("TW0168", "the business key"),
+    ("TW0169", "where the provider wants the key"),
+    ("TW0172", "where the provider wants the key"),
     ("TW0174", "what makes two starts the same"),
     ("TW0197", "what it may cost"),
     ("TW0198", "what it may cost"),

@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("runtime/store", "tradewind-store", &["tradewind-engine"]),
     ("runtime/vault", "tradewind-vault", &["tradewind-engine"]),
     ("runtime/models", "tradewind-models", &["tradewind-engine", "tradewind-lang"]),
+    ("runtime/memory", "tradewind-memory", &["tradewind-engine", "tradewind-lang"]),
     ("runtime/connectors", "tradewind-connectors", &["tradewind-engine", "tradewind-lang"]),
     // Whoever serves answers through a trait of its own, so that it needs to know nobody.
     ("runtime/server", "tradewind-server", &["tradewind-engine"]),
@@ -30,6 +31,7 @@ const EVERYTHING: &[&str] = &[
     "tradewind-store",
     "tradewind-vault",
     "tradewind-models",
+    "tradewind-memory",
     "tradewind-connectors",
 ];
 
@@ -39,6 +41,7 @@ const WITH_HARNESSES: &[&str] = &[
     "tradewind-engine",
     "tradewind-store",
     "tradewind-models",
+    "tradewind-memory",
     "tradewind-connectors",
     "tradewind-server",
     "tradewind-vault",

@@ -240,6 +240,8 @@ impl Checker<'_> {
         if let Some(endorsed) = endorsed {
             self.endorse(&endorsed, trees.get(1), range);
         }
+        let rates = (row.name == "exchange" && !refused).then(|| self.rates(trees.get(1), range));
+        trees.extend(rates);
         self.must_name_a_currency(row.name, &trees, range);
         let pattern = if row.name == "matches" { self.pattern(trees.get(1), range) } else { None };
         let item = same.clone().unwrap_or(Ty::Unknown);

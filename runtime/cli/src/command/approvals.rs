@@ -3,6 +3,7 @@
 use super::runs::{items, text};
 use crate::arguments::{Approvals, ApprovalsCommand, Format, Place};
 use crate::became::{UNDER_WAY, WAITS};
+use crate::counted::counted;
 use crate::desk::{Decision, Request, Which};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{printable, say, tell};
@@ -154,10 +155,10 @@ fn print_batch(batch: &Json) {
     };
     let (id, held) = (text(batch, "id"), items(batch, "items"));
     say!(
-        "{id}  {} {}  {} items because of {}; asks {}, until {}, then {}",
+        "{id}  {} {}  {} because of {}; asks {}, until {}, then {}",
         text(batch, "flow"),
         text(batch, "step"),
-        held.len(),
+        counted(held.len(), "item"),
         words("rules"),
         words("to"),
         text(batch, "deadline"),

@@ -6,6 +6,7 @@
 use crate::arguments::Place;
 use crate::arguments::log::{Backup, Restore};
 use crate::checkpoints;
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{say, tell};
@@ -103,7 +104,7 @@ pub(crate) fn backup(place: &Place, options: &Backup) -> Outcome {
         File::open(&folder)?.sync_all()
     });
     written.map_err(|error| unwritable(&path, &error))?;
-    say!("{} holds {} events, head {}", folder.display(), page.events, page.head);
+    say!("{} holds {}, head {}", folder.display(), counted(page.events, "event"), page.head);
     tell!("it was read again and is whole; what is sealed in it can only be read with the keys, which are not in it");
     Ok(Exit::Fine)
 }
@@ -143,7 +144,7 @@ pub(crate) fn restore(place: &Place, options: &Restore) -> Outcome {
         return Err(no_backup(&folder, &format!("`{PAGE}` tells of another log than `{LOG}` holds")));
     }
     super::block_on(fill(&repository, &folder, &store, report.header.shard))??;
-    say!("restored {} events, head {}", page.events, page.head);
+    say!("restored {}, head {}", counted(page.events, "event"), page.head);
     let keys = tradewind_vault::Paths::beside(&store).vault;
     if !keys.exists() {
         tell!("the keys of personal data are in no backup: put `{}` and its key back from their own, before anything else", keys.display());

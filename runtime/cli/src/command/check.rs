@@ -2,6 +2,7 @@
 //! it can, and reports what is left.
 
 use crate::arguments::{Check, CheckFormat, Fixes, Place};
+use crate::counted::counted;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lacking;
 use crate::output::{self, say, tell};
@@ -63,8 +64,9 @@ fn print(repository: &Repository, compiled: &Compiled, fixed: &[Fixed], options:
         CheckFormat::Human => {
             render::diagnostics(compiled);
             if let Some(plan) = &compiled.plan {
-                let (files, flows, policies) = (repository.configuration.len(), plan.flows.len(), plan.policies.len());
-                say!("{files} files, {flows} flows, {policies} policies: no mistake; plan {}", plan.digest().short());
+                let (files, flows) = (counted(repository.configuration.len(), "file"), counted(plan.flows.len(), "flow"));
+                let policies = counted(plan.policies.len(), "policy");
+                say!("{files}, {flows}, {policies}: no mistake; plan {}", plan.digest().short());
                 lacking::lines(plan).iter().for_each(|line| tell!("{line}"));
             }
         }
@@ -77,7 +79,8 @@ fn print(repository: &Repository, compiled: &Compiled, fixed: &[Fixed], options:
         CheckFormat::Sarif => {
             let sarif = report::sarif::report(&findings);
             if sarif.left_out > 0 {
-                tell!("{} diagnostics are left out: a SARIF run holds no more", sarif.left_out);
+                let are = if sarif.left_out == 1 { "is" } else { "are" };
+                tell!("{} {are} left out: a SARIF run holds no more", counted(sarif.left_out, "diagnostic"));
             }
             say!("{:#}", sarif.log);
         }

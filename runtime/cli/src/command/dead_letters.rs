@@ -2,6 +2,7 @@
 
 use super::runs::{items, print_runs, text};
 use crate::arguments::{DeadLetters, DeadLettersCommand, Format, Place};
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::desk::undo::Will;
 use crate::exit::{Exit, Outcome};
@@ -32,7 +33,7 @@ pub(crate) fn run(place: &Place, options: &DeadLetters) -> Outcome {
                 );
                 say!("    {}", text(letter, "failure"));
             }
-            tell!("{} effects failed for good and were not done since", letters.len());
+            tell!("{} failed for good, not done since", counted(letters.len(), "effect"));
         }
     }
     match does {

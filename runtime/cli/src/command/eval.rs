@@ -68,7 +68,7 @@ fn known(place: &Place, options: &Eval, plan: &Plan, flow: Option<&Flow>, scope:
         known.set("run", Value::record(run));
     }
     if let Some(id) = &options.run {
-        let answer = super::ask(place, Request::Run { id: id.clone() }, false)?;
+        let answer = super::ask(place, Request::Run { id: id.clone(), open: true }, false)?;
         from_run(&answer, plan, scope, &mut known, &mut ran)?;
     }
     if let Some(file) = &options.input {
@@ -109,10 +109,11 @@ fn typed(name: &str, json: &Json, plan: &Plan, scope: &Scope) -> Result<Value, F
 /// A value that is given by hand need not be complete: a field that it lacks has no value.
 fn partial(json: &Json, ty: &Ty, types: &TypeTable) -> Result<Value, String> {
     let settled = if let Ty::Optional(inner) = ty { inner } else { ty };
-    let fields: Option<Vec<(String, Ty)>> = match settled {
-        Ty::Object(fields) => Some(fields.clone()),
+    let fields: Option<Vec<(&str, &Ty, bool)>> = match settled {
+        Ty::Object(fields) => Some(fields.iter().map(|(own, ty)| (own.as_str(), ty, false)).collect()),
         Ty::Record(name) => {
-            types.records.get(name).map(|record| record.fields.iter().map(|own| (own.name.clone(), own.ty.clone())).collect())
+            let record = types.records.get(name);
+            record.map(|record| record.fields.iter().map(|own| (own.name.as_str(), &own.ty, own.marks.secret)).collect())
         }
         _ => None,
     };
@@ -121,11 +122,12 @@ fn partial(json: &Json, ty: &Ty, types: &TypeTable) -> Result<Value, String> {
     };
     let mut record = Record::default();
     for (name, json) in given {
-        let near = || nearest(name, fields.iter().map(|(own, _)| own.as_str())).map(|near| format!("; did you mean `{near}`?"));
-        let Some((_, ty)) = fields.iter().find(|(own, _)| own == name) else {
+        let near = || nearest(name, fields.iter().map(|(own, ..)| *own)).map(|near| format!("; did you mean `{near}`?"));
+        let Some((_, ty, secret)) = fields.iter().find(|(own, ..)| own == name) else {
             return Err(format!("there is no field `{name}`{}", near().unwrap_or_default()));
         };
-        record.set(name, partial(json, ty, types).map_err(|why| format!("{name}: {why}"))?);
+        let told = |why: String| format!("{name}: {}", if *secret { conform::UNTOLD } else { &why });
+        record.set(name, partial(json, ty, types).map_err(told)?);
     }
     Ok(Value::Record(Arc::new(record)))
 }

@@ -1,6 +1,7 @@
 //! `fmt`: canonical layout of KDL files and the expressions in them. A file with mistakes is left alone and reported.
 
 use crate::arguments::{Fmt, Place};
+use crate::counted::counted;
 use crate::difference;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, say, tell};
@@ -38,7 +39,8 @@ pub(crate) fn run(place: &Place, options: &Fmt) -> Outcome {
             }
         }
     }
-    tell!("{} files, {changed} {}, {broken} with mistakes", files.len(), if options.check { "would change" } else { "changed" });
+    let all = counted(files.len(), "file");
+    tell!("{all}, {changed} {}, {broken} with mistakes", if options.check { "would change" } else { "changed" });
     Ok(match (broken, changed) {
         (0, 0) => Exit::Fine,
         (0, _) if options.check => Exit::Changes,
@@ -90,8 +92,10 @@ fn files(place: &Place, options: &Fmt) -> Result<(PathBuf, Vec<(String, String)>
     }
     let mut files = Vec::new();
     for path in &options.files {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(Exit::Tool, &run::CANNOT_READ, format!("`{}` cannot be read: {error}", path.display()))
+                .help("name KDL files, `-` for standard input, or nothing for all of the repository")
+        })?;
         files.push((path.to_string_lossy().into_owned(), text));
     }
     Ok((PathBuf::new(), files))

@@ -2,6 +2,7 @@
 
 use super::runs::items;
 use crate::arguments::{Forget, Format, Place};
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::exit::{Exit, Outcome};
 use crate::output::{say, tell};
@@ -17,8 +18,9 @@ pub(crate) fn run(place: &Place, options: &Forget) -> Outcome {
     }
     let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
     let open = items(&answer, "open");
-    say!("{} keys, {} facts, {} events that may be looked back at", number("keys"), number("facts"), number("events"));
-    say!("{} runs that ended, {} that have not", number("ended"), open.len());
+    let told = |name: &str, what: &str| counted(number(name), what);
+    say!("{}, {}, {} to look back at", told("keys", "key"), told("facts", "fact"), told("events", "event"));
+    say!("{} ended, {} not yet", told("ended", "run"), open.len());
     for run in open {
         say!("  {} {}", run.as_str().unwrap_or_default(), if does { "was ended" } else { "would be ended" });
     }

@@ -4,6 +4,7 @@ use super::runs::text;
 use crate::arguments::log::{Log, LogCommand};
 use crate::arguments::{Format, Place};
 use crate::checkpoints;
+use crate::counted::counted;
 use crate::desk::{MOST_EVENTS, Request};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{say, tell};
@@ -58,7 +59,8 @@ fn verify(place: &Place, format: Format) -> Outcome {
         Format::Json => say!("{answer}"),
         Format::Human => {
             let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
-            say!("the chain holds: {} events in {} segments, head {}", number("events"), number("segments"), text(&answer, "head"));
+            let (events, segments) = (counted(number("events"), "event"), counted(number("segments"), "segment"));
+            say!("the chain holds: {events} in {segments}, head {}", text(&answer, "head"));
             if number("archived") > 0 {
                 say!("  events 1 to {} are archived: verify them where they are (`tradewind status`)", number("archived"));
             }
@@ -104,8 +106,8 @@ fn verify_file(file: &Path, key: Option<&str>, format: Format) -> Outcome {
             })
         ),
         Format::Human => {
-            let events = report.events();
-            say!("the export is whole: {events} events in {} segments, head {}", report.segments, report.head);
+            let (events, segments) = (counted(report.events(), "event"), counted(report.segments, "segment"));
+            say!("the export is whole: {events} in {segments}, head {}", report.head);
             match signed_by {
                 None => say!("  nobody has signed a checkpoint of it"),
                 Some(by) => say!("  it meets {}, signed by {by}", counted(report.checkpoints, "checkpoint")),
@@ -126,8 +128,8 @@ fn export(place: &Place, file: &Path, format: Format) -> Outcome {
         Format::Human => {
             let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
             let (events, checkpoints, bytes) = (number("events"), number("checkpoints"), number("bytes"));
-            let checkpoints = counted(checkpoints, "checkpoint");
-            say!("{} holds {events} events and {checkpoints}, {bytes} bytes, head {}", file.display(), text(&answer, "head"));
+            let (events, checkpoints) = (counted(events, "event"), counted(checkpoints, "checkpoint"));
+            say!("{} holds {events} and {checkpoints}, {bytes} bytes, head {}", file.display(), text(&answer, "head"));
             tell!("verify it wherever it goes: tradewind log verify {}", file.display());
         }
     }
@@ -220,8 +222,4 @@ fn events(place: &Place, options: &Log) -> Outcome {
         tell!("there may be more: --from {}", last + 1);
     }
     Ok(Exit::Fine)
-}
-
-fn counted(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -3,6 +3,7 @@
 use crate::arguments::log::Rebuild;
 use crate::arguments::{Format, Place};
 use crate::checkpoints;
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::say;
@@ -23,8 +24,8 @@ pub(crate) fn run(place: &Place, options: &Rebuild) -> Outcome {
     match options.format {
         Format::Json => say!("{answer}"),
         Format::Human => {
-            let events = answer.get("events").and_then(Json::as_u64).unwrap_or(0);
-            say!("rebuilt from {events} events, and the same as before");
+            let events = counted(answer.get("events").and_then(Json::as_u64).unwrap_or(0), "event");
+            say!("rebuilt from {events}, and the same as before");
         }
     }
     Ok(Exit::Fine)

@@ -2,6 +2,7 @@
 
 use crate::arguments::log::Replay;
 use crate::arguments::{Format, Place};
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::say;
@@ -18,7 +19,8 @@ pub(crate) fn run(place: &Place, options: &Replay) -> Outcome {
         return Ok(Exit::Fine);
     }
     let number = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
-    say!("every decision comes out the same: {} decisions, {} events", number("decisions"), number("events"));
+    let (decisions, events) = (counted(number("decisions"), "decision"), counted(number("events"), "event"));
+    say!("every decision comes out the same: {decisions}, {events}");
     if number("too_large") > 0 {
         say!("  {} of them used more than the log takes, and were not made again", number("too_large"));
     }

@@ -40,7 +40,7 @@ pub(crate) fn run(place: &Place, options: &Run) -> Outcome {
     crate::lacking::check(&compiled, &plan, flow)?;
     let lines = inputs::read(&options.input, &flow.input, &plan)?;
     let rejects = Rejects::place(options.rejects.as_deref(), &options.input, &state_folder(&repository, &plan), &repository.root)?;
-    let rejects = rejects.of(tradewind_engine::seal::is_personal(&plan, flow));
+    let rejects = rejects.of(&plan, flow);
     super::block_on(work(&repository, plan, options, lines, rejects))?
 }
 
@@ -169,7 +169,7 @@ fn not_started(number: usize, error: &StartError) -> Failure {
 fn show(session: &Session, bar: &ProgressBar) {
     let progress = session.engine.subscribe().progress.borrow().clone();
     bar.set_position((progress.waiting + progress.completed + progress.failed + progress.cancelled) as u64);
-    bar.set_message(format!("{} waiting for a person", progress.waiting));
+    bar.set_message(format!("{} waiting", progress.waiting));
 }
 
 /// Where nobody sees a bar: a line now and then. Never ends.
@@ -181,7 +181,7 @@ async fn report_progress(session: &Session, has_bar: bool) {
         tokio::time::sleep(BETWEEN_LINES).await;
         let progress = session.engine.subscribe().progress.borrow().clone();
         tell!(
-            "{} ended, {} waiting for a person, {} in flight",
+            "{} ended, {} waiting, {} in flight",
             progress.completed + progress.failed + progress.cancelled,
             progress.waiting,
             progress.running

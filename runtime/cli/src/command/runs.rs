@@ -1,6 +1,7 @@
 //! `runs`: what ran and runs; `runs show`: one run with its steps.
 
 use crate::arguments::{self, Format, Place, Runs, RunsCommand};
+use crate::counted::counted;
 use crate::desk::{Request, Wanted};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{printable, say, tell};
@@ -12,7 +13,7 @@ use tradewind_lang::code::run as code;
 pub(crate) fn run(place: &Place, options: &Runs) -> Outcome {
     match &options.command {
         Some(RunsCommand::Show { id }) => {
-            let answer = super::ask(place, Request::Run { id: id.clone() }, false)?;
+            let answer = super::ask(place, Request::Run { id: id.clone(), open: false }, false)?;
             match options.format {
                 Format::Json => say!("{answer}"),
                 Format::Human => print_run(&answer),
@@ -55,7 +56,8 @@ fn fork(place: &Place, format: Format, asked: &arguments::Fork) -> Outcome {
         Format::Json => say!("{answer}"),
         Format::Human => {
             print_runs(&json!({ "runs": [answer.get("run")] }));
-            tell!("it takes over {} effects, and {} steps keep what they came to", number("takes_over"), number("keeps"));
+            let (effects, steps) = (counted(number("takes_over"), "effect"), counted(number("keeps"), "step"));
+            tell!("it takes over {effects}; as they were stay {steps}");
         }
     }
     let run = answer.get("run").cloned().unwrap_or_default();

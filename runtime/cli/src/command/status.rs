@@ -2,6 +2,7 @@
 
 use super::runs::text;
 use crate::arguments::{Format, Place, Status};
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, say};
@@ -39,7 +40,7 @@ fn print(status: &Json) {
     }
     let (plan, generation) = (part("plan"), part("generation"));
     match text(plan, "active").is_empty() {
-        true => say!("  no plan was at work yet"),
+        true => say!("  no plan was adopted yet: the first command that works does it"),
         false => say!("  plan {} since {}, by {}", short(plan, "active"), text(plan, "since"), text(plan, "by")),
     }
     if !text(plan, "held").is_empty() {
@@ -67,15 +68,15 @@ fn print(status: &Json) {
     for frozen in items(status, "frozen") {
         say!("  frozen: {} by {} at {}  {}", text(frozen, "scope"), text(frozen, "by"), text(frozen, "at"), text(frozen, "reason"));
     }
-    let counted = part("runs").as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
-    let runs: Vec<String> = counted.map(|(status, count)| format!("{count} {status}")).collect();
+    let there = part("runs").as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
+    let runs: Vec<String> = there.map(|(status, count)| format!("{count} {status}")).collect();
     say!("  runs: {}", if runs.is_empty() { "none".to_owned() } else { runs.join(", ") });
     let queues = part("queues");
     say!(
-        "  {} waiting for their turn, {} in flight; {} events",
+        "  {} waiting for their turn, {} in flight; {}",
         number(queues, "waiting_for_their_turn"),
         number(queues, "in_flight"),
-        number(status, "events")
+        counted(number(status, "events"), "event")
     );
     if !text(status, "not_archived").is_empty() {
         say!("  the log is not archived: {}", text(status, "not_archived"));
@@ -102,8 +103,8 @@ fn print_source(source: &Json) {
         _ => {}
     }
     if !text(source, "unreached").is_empty() {
-        let failures = source.get("failures").and_then(Json::as_u64).unwrap_or(0);
-        say!("  the source cannot be asked ({failures} times): {}; asked again at {}", text(source, "unreached"), text(source, "next"));
+        let failures = counted(source.get("failures").and_then(Json::as_u64).unwrap_or(0), "time");
+        say!("  the source cannot be asked ({failures}): {}; asked again at {}", text(source, "unreached"), text(source, "next"));
     }
     if !text(source, "status_trouble").is_empty() {
         say!("  the statuses of commits are not written: {}", text(source, "status_trouble"));

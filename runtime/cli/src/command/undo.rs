@@ -2,6 +2,7 @@
 
 use super::runs::{items, print_runs, text};
 use crate::arguments::{Format, Place, Undo};
+use crate::counted::counted;
 use crate::desk::Request;
 use crate::desk::undo::{Wanted, Will};
 use crate::exit::{Exit, Failure, Outcome};
@@ -81,7 +82,10 @@ fn print(answer: &Json, does: bool) {
     let possible = effects.iter().filter(|effect| text(effect, "not").is_empty()).count();
     match (effects.len(), does) {
         (0, _) => tell!("nothing was done that could be taken back"),
-        (all, false) => tell!("{possible} of {all} effects can be taken back, in this order; `--yes --by ADDRESS` does it"),
+        (all, false) => {
+            let all = counted(all, "effect");
+            tell!("{possible} of {all} can be taken back, in this order; `--yes --by ADDRESS` does it");
+        }
         (_, true) if possible == 0 => tell!("there is nothing to be taken back"),
         (_, true) => print_runs(&json!({ "runs": answer.get("runs") })),
     }

@@ -1,6 +1,7 @@
 //! The desk's part in batches: several questions as one item of the inbox, and one answer for those of them that are meant.
 
 use super::{Decision, Desk, Problem, answered, edited, pending_as_json};
+use crate::counted::counted;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -29,7 +30,10 @@ impl Which {
 impl Desk {
     /// What waits for people: what stands alone, and batches.
     pub(super) async fn approvals(&self) -> Result<Json, Problem> {
-        let (batches, alone) = batches(self.engine.approvals().await?);
+        // Only when they are in their batches: the requests as they are say whether somebody saw the batch of now.
+        let (mut batches, mut alone) = batches(self.engine.approvals().await?);
+        let items = alone.iter_mut().chain(batches.iter_mut().flat_map(|batch| &mut batch.items));
+        self.engine.conceal_approvals(items).await?;
         let alone: Vec<Json> = alone.iter().map(pending_as_json).collect();
         let batches: Vec<Json> = batches.iter().filter_map(as_json).collect();
         Ok(json!({ "version": 1, "approvals": alone, "batches": batches }))
@@ -61,10 +65,10 @@ impl Desk {
         // To say no binds nobody to what he did not see.
         let agrees = !matches!(decision, Decision::Deny { .. });
         if agrees && which.only.is_empty() && which.seen.as_deref() != Some(&*batch.seen) {
-            let count = batch.items.len();
+            let count = counted(batch.items.len(), "item");
             let message = match &which.seen {
-                Some(_) => format!("the batch has changed since: it holds {count} items now"),
-                None => format!("the batch holds {count} items, and nothing says that you saw them"),
+                Some(_) => format!("the batch has changed since: it holds {count} now"),
+                None => format!("the batch holds {count}, and nothing says that you saw them"),
             };
             return Err(Problem::new(&run::BATCH_CHANGED, message)
                 .help(format!("look at them (`tradewind approvals`), then say --seen {}, or name some with --only", batch.seen))

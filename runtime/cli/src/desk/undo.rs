@@ -17,7 +17,7 @@ use tradewind_lang::conform;
 use tradewind_lang::expr::{self, Expr, Resolve, Scope};
 use tradewind_lang::literal::timestamp_text;
 use tradewind_lang::source::{SourceMap, Span};
-use tradewind_lang::ty::{Marks, Ty};
+use tradewind_lang::ty::{Field, Marks, Ty};
 use tradewind_lang::value::{Record, Value};
 
 /// How long is waited for a run that takes back; it goes on when nobody waits any more.
@@ -72,7 +72,11 @@ impl Desk {
     /// What would be taken back; it is, where somebody wants it, and what came of it is told.
     pub(super) async fn undo(&self, wanted: &Wanted, will: Option<&Will>) -> Result<Json, Problem> {
         let planned = self.plan_undo(wanted).await?;
-        let mut answer = json!({ "version": 1, "effects": planned.iter().map(|reversal| as_json(reversal)).collect::<Vec<_>>() });
+        let mut told = Vec::with_capacity(planned.len());
+        for reversal in &planned {
+            told.push(self.as_json(reversal).await?);
+        }
+        let mut answer = json!({ "version": 1, "effects": told });
         let Some(will) = will else { return Ok(answer) };
         let (mut next, mut runs) = (planned, Vec::new());
         // More than one run can hold goes on where the one before it stopped.
@@ -97,18 +101,19 @@ impl Desk {
         let wanted = Wanted { effect: effect.map(str::to_owned), ..Wanted::default() };
         let letters = self.engine.dead_letters(&self.which(&wanted).await?).await?;
         one_of_key(&wanted, letters.len())?;
-        let told = letters.iter().map(|(done, again)| {
+        let mut told = Vec::with_capacity(letters.len());
+        for (done, again) in &letters {
             let failure = match &done.outcome {
                 Some(Outcome::Failed(failure)) => failure.to_string(),
                 _ => String::new(),
             };
-            let mut letter = as_json(again);
+            let mut letter = self.as_json(again).await?;
             if let Some(fields) = letter.as_object_mut() {
                 fields.insert("failure".to_owned(), json!(failure));
             }
-            letter
-        });
-        let mut answer = json!({ "version": 1, "dead_letters": told.collect::<Vec<_>>() });
+            told.push(letter);
+        }
+        let mut answer = json!({ "version": 1, "dead_letters": told });
         let Some(will) = will else { return Ok(answer) };
         let again: Vec<Arc<Reversal>> = letters.into_iter().map(|(_, again)| again).collect();
         let started = self.engine.do_again(&again, &will.by, &will.reason).await.map_err(not_started)?;
@@ -117,6 +122,33 @@ impl Desk {
             fields.insert("runs".to_owned(), json!(ended.iter().map(summary_as_json).collect::<Vec<_>>()));
         }
         Ok(answer)
+    }
+
+    /// A reversal as it is told: without secrets, as the plan of its run says what is one, and of what takes it back that of now.
+    async fn as_json(&self, reversal: &Reversal) -> Result<Json, Problem> {
+        let mut effect = reversal.effect.clone();
+        self.engine.shown(&reversal.run).await?.request(&reversal.undone, &mut effect);
+        let (by, request, not) = match &reversal.back {
+            Back::By { operation, request } => {
+                let mut request = request.clone();
+                self.engine.shown_now().request(operation, &mut request);
+                (Some(&**operation), Some(conform::to_json(&request)), None)
+            }
+            Back::Not(why) => (None, None, Some(why.to_string())),
+        };
+        Ok(json!({
+            "key": &*reversal.of,
+            "run": &*reversal.run,
+            "flow": &*reversal.flow,
+            "step": &*reversal.step,
+            "operation": &*reversal.undone,
+            "target": reversal.target.as_deref(),
+            "at": timestamp_text(reversal.at),
+            "effect": conform::to_json(&effect),
+            "by": by,
+            "request": request,
+            "not": not,
+        }))
     }
 
     /// Those for which the condition is true, which is read by the request of each operation.
@@ -143,11 +175,13 @@ impl Desk {
     }
 
     fn condition(&self, text: &str, operation: &str) -> Result<Expr, Problem> {
-        let fields = self.plan().operations.get(operation).map(|operation| {
-            let fields = operation.request.iter().map(|field| (field.name.clone(), field.ty.clone()));
-            Ty::Object(fields.collect())
-        });
-        let scope = Scope::default().with("effect", fields.unwrap_or(Ty::Unknown), Marks::default());
+        let plan = self.plan();
+        let declared = plan.operations.get(operation).map(|operation| operation.request.as_slice());
+        let fields = |fields: &[Field]| Ty::Object(fields.iter().map(|field| (field.name.clone(), field.ty.clone())).collect());
+        let scope = Scope::default().with("effect", declared.map_or(Ty::Unknown, fields), Marks::default());
+        let secret = Marks { secret: true, ..Marks::default() };
+        let secrets = declared.unwrap_or_default().iter().filter(|field| field.marks.secret);
+        let scope = secrets.fold(scope, |scope, field| scope.part(format!("effect.{}", field.name), secret));
         let source = SourceMap::default().add("--where", text);
         let literal = Literal {
             scalar: Scalar::String(text.to_owned()),
@@ -195,24 +229,4 @@ fn not_started(error: StartError) -> Problem {
         StartError::Input(why) => Problem::new(&run::NOTHING_TO_DO, why).refused(),
         other => Problem::broken(other.to_string()).help("run the same command again"),
     }
-}
-
-fn as_json(reversal: &Reversal) -> Json {
-    let (by, request, not) = match &reversal.back {
-        Back::By { operation, request } => (Some(&**operation), Some(conform::to_json(request)), None),
-        Back::Not(why) => (None, None, Some(why.to_string())),
-    };
-    json!({
-        "key": &*reversal.of,
-        "run": &*reversal.run,
-        "flow": &*reversal.flow,
-        "step": &*reversal.step,
-        "operation": &*reversal.undone,
-        "target": reversal.target.as_deref(),
-        "at": timestamp_text(reversal.at),
-        "effect": conform::to_json(&reversal.effect),
-        "by": by,
-        "request": request,
-        "not": not,
-    })
 }

@@ -156,6 +156,20 @@ fn only_declared_hosts_are_reached() {
 }
 
 #[test]
+fn a_star_means_every_host_below_and_nothing_else() {
+    let hosts = ["*.shop.example".to_owned()];
+    for base in ["https://a.shop.example/v2", "https://b.a.shop.example", "https://A.SHOP.EXAMPLE"] {
+        assert!(base_url(base, &hosts).is_ok(), "{base}");
+    }
+    for base in ["https://shop.example", "https://evilshop.example", "https://.shop.example", "https://shop.example.evil.example"] {
+        assert!(base_url(base, &hosts).is_err(), "{base}");
+    }
+    for declared in ["*", "*.", "*shop.example"] {
+        assert!(base_url("https://a.shop.example", &[declared.to_owned()]).is_err(), "{declared}");
+    }
+}
+
+#[test]
 fn a_name_may_not_lead_inward() {
     let to = |name: &str, addresses: &[&str]| admit(name, addresses.iter().map(|address| address.parse::<IpAddr>().unwrap())).is_ok();
     assert!(to("shop.example", &["93.184.216.34", "2606:2800:220:1::1"]));

@@ -2,7 +2,7 @@
 
 use super::provider::Provider;
 use super::support::*;
-use crate::manners::{Manners, Observe, Observed};
+use crate::manners::{Manners, Observe, Observed, ObservedTogether};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +38,14 @@ impl Slow {
 }
 
 impl Observe for Slow {
+    fn attempt_together(&self, calls: Vec<Call>) -> BoxFuture<'_, ObservedTogether> {
+        Box::pin(async move {
+            let keys = calls.iter().map(|call| call.key.as_str()).collect::<Vec<_>>().join("+");
+            let whole = self.attempt(Call { key: keys, ..calls[0].clone() }).await;
+            ObservedTogether { outcomes: vec![whole.outcome.clone(); calls.len()], whole }
+        })
+    }
+
     fn attempt(&self, call: Call) -> BoxFuture<'_, Observed> {
         Box::pin(async move {
             let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
@@ -80,6 +88,22 @@ impl Lane {
                     outcome
                 }
                 Err(failure) => CallOutcome::Failed(failure),
+            }
+        })
+    }
+}
+
+impl Lane {
+    /// As the engine sends a batch: on the leave of its first call.
+    fn send_together(&self, keys: &[String]) -> JoinHandle<Vec<CallOutcome>> {
+        let mut connector = connector("shop", "http://127.0.0.1:1");
+        connector.terms = self.terms.clone();
+        let one = |key: &String| call(connector.clone(), operation("POST", "/probe"), Value::record([]), key);
+        let (manners, calls) = (self.manners.clone(), keys.iter().map(one).collect::<Vec<_>>());
+        tokio::spawn(async move {
+            match manners.ready(&calls[0]).await {
+                Ok(_permit) => manners.call_together(calls).await,
+                Err(failure) => vec![CallOutcome::Failed(failure); calls.len()],
             }
         })
     }
@@ -149,6 +173,32 @@ async fn a_bucket_lets_go_what_it_holds_and_then_what_comes_back_by_cost() {
     rest().await;
     lane.clock.advance(10 * SECOND);
     assert_eq!(huge.await.unwrap(), CallOutcome::Answered(Value::Null));
+}
+
+/// However many calls are in it, a batch is one request: for the bucket, for `in-flight` and for the breaker.
+#[tokio::test]
+async fn a_batch_is_one_request() {
+    let slow = Slow::new(1000);
+    let lane = Lane::new(slow.clone(), ConnectorTerms { in_flight: Some(1), ..limited(2, 1) });
+    for batch in 0..2 {
+        let outcomes = lane.send_together(&(0..50).map(|place| format!("{batch}-{place}")).collect::<Vec<_>>()).await.unwrap();
+        assert_eq!(outcomes, vec![CallOutcome::Answered(Value::Null); 50]);
+    }
+    let third = lane.send_together(&["c".to_owned()]);
+    rest().await;
+    assert_eq!(slow.done(), 2, "the bucket held two requests");
+    lane.clock.advance(SECOND);
+    third.await.unwrap();
+    slow.broken.store(true, Ordering::SeqCst);
+    for _ in 0..5 {
+        lane.clock.advance(SECOND);
+        let outcomes = lane.send_together(&["d".to_owned(), "e".to_owned()]).await.unwrap();
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, CallOutcome::Unknown(_))), "{outcomes:?}");
+    }
+    lane.clock.advance(SECOND / 2);
+    let kept = lane.send_together(&["f".to_owned(), "g".to_owned()]).await.unwrap();
+    assert!(kept.iter().all(|outcome| failure(outcome.clone()).is_unreachable()), "{kept:?}");
+    assert_eq!(slow.done(), 8, "five requests failed, and the provider is left alone");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A provider that misbehaves exactly as told: raw bytes over loopback.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +20,7 @@ pub(super) enum Then {
 pub(super) struct Provider {
     pub(super) url: String,
     seen: Arc<AtomicUsize>,
+    heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Provider {
@@ -28,14 +29,15 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(AtomicUsize::new(0));
-        let (count, answer) = (seen.clone(), answer.into());
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let (count, notes, answer) = (seen.clone(), heard.clone(), answer.into());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, answer.clone(), then));
+                tokio::spawn(serve(stream, answer.clone(), then, notes.clone()));
             }
         });
-        Self { url, seen }
+        Self { url, seen, heard }
     }
 
     /// One whole answer.
@@ -44,13 +46,18 @@ impl Provider {
         Self::start(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"), Then::Close).await
     }
 
+    /// What it was sent, as far as it read: the head of each request, at least.
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+
     /// How many connections it had.
     pub(super) fn seen(&self) -> usize {
         self.seen.load(Ordering::SeqCst)
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Vec<u8>, then: Then) {
+async fn serve(mut stream: TcpStream, answer: Vec<u8>, then: Then, heard: Arc<Mutex<Vec<String>>>) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -59,6 +66,7 @@ async fn serve(mut stream: TcpStream, answer: Vec<u8>, then: Then) {
             Ok(read) => request.extend_from_slice(&buffer[..read]),
         }
     }
+    heard.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
     if stream.write_all(&answer).await.is_err() {
         return;
     }

@@ -58,6 +58,8 @@ pub(super) fn call_of(plan: &Plan, operation: &str, request: &Json, key: &str) -
         request,
         key: key.to_owned(),
         types: Arc::new(plan.types.clone()),
+        account: None,
+        several: None,
     }
 }
 
@@ -141,7 +143,15 @@ pub(super) fn constant(text: &str) -> Expr {
 }
 
 pub(super) fn call(connector: Connector, operation: Operation, request: Value, key: &str) -> Call {
-    Call { connector: Arc::new(connector), operation: Arc::new(operation), request, key: key.to_owned(), types: Arc::default() }
+    Call {
+        connector: Arc::new(connector),
+        operation: Arc::new(operation),
+        request,
+        key: key.to_owned(),
+        types: Arc::default(),
+        account: None,
+        several: None,
+    }
 }
 
 /// A call of `METHOD /probe` to a base URL.

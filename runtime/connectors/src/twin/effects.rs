@@ -31,7 +31,7 @@ impl Effect {
 pub fn effects(ledger: &Path) -> Result<Vec<Effect>, String> {
     let bytes = std::fs::read(ledger).map_err(|error| format!("cannot read {}: {error}", ledger.display()))?;
     let (entries, _) = ledger::parse(&bytes).map_err(|error| format!("{}: {error}", ledger.display()))?;
-    let mut effects: Vec<Effect> = entries.into_iter().filter_map(ledger::Entry::into_effect).collect();
+    let mut effects: Vec<Effect> = entries.into_iter().flat_map(ledger::Entry::into_effects).collect();
     effects.sort();
     Ok(effects)
 }

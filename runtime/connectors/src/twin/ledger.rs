@@ -57,13 +57,30 @@ pub(crate) struct Outcome {
     pub(crate) dropped: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) effect: Option<Effect>,
+    /// What else a request did that held several calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) further: Vec<Effect>,
+}
+
+impl Outcome {
+    /// What an injected fault answers.
+    pub(crate) fn injected(n: u64, status: u16) -> Self {
+        Self { n, status, injected: true, dropped: false, effect: None, further: Vec::new() }
+    }
+
+    /// What the world answers.
+    pub(crate) fn of(n: u64, answer: &TwinAnswer, dropped: bool) -> Self {
+        let mut effects = answer.effects.iter().cloned();
+        Self { n, status: answer.status, injected: false, dropped, effect: effects.next(), further: effects.collect() }
+    }
 }
 
 impl Entry {
-    pub(crate) fn into_effect(self) -> Option<Effect> {
+    /// What the request did.
+    pub(crate) fn into_effects(self) -> Vec<Effect> {
         match self {
-            Self::Outcome(outcome) => outcome.effect,
-            Self::Seed { .. } | Self::Request(_) => None,
+            Self::Outcome(outcome) => outcome.effect.into_iter().chain(outcome.further).collect(),
+            Self::Seed { .. } | Self::Request(_) => Vec::new(),
         }
     }
 }
@@ -185,8 +202,8 @@ fn rebuild(entries: Vec<Entry>) -> Result<(TwinWorld, u64), String> {
                 if outcome.injected {
                     continue;
                 }
-                let TwinAnswer { status, effect, .. } = world.handle(&request);
-                if (status, effect) != (outcome.status, outcome.effect) {
+                let again = Outcome::of(outcome.n, &world.handle(&request), outcome.dropped);
+                if again != outcome {
                     return Err(format!("request {} of the ledger gives another outcome now", outcome.n));
                 }
             }

@@ -4,9 +4,11 @@
 
 use super::effects::Effect;
 use super::world::{TwinAnswer, TwinRequest, TwinWorld};
+use crate::account::opened;
 use crate::answer::{Body, Exchange, Received, conclude};
 use crate::prepare::{Prepared, prepare};
-use crate::redact::redact;
+use crate::redact::{redact, redact_together};
+use crate::together::{conclude_together, prepare_together};
 use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -83,14 +85,26 @@ impl TwinConnectors {
     }
 
     async fn attempt(&self, call: &Call) -> CallOutcome {
-        let prepared = match prepare(call) {
+        let prepared = match opened(call, None).and_then(|account| prepare(call, account)) {
             Ok(prepared) => prepared,
-            Err(message) => {
-                return CallOutcome::Failed(CallFailure { code: "request".to_owned(), message, retry: false, retry_after: None });
-            }
+            Err(message) => return refused(message),
         };
         let exchange = self.exchange(call, &prepared).await;
         redact(call, &prepared, conclude(call, &self.types, exchange))
+    }
+
+    async fn attempt_together(&self, calls: &[Call]) -> Vec<CallOutcome> {
+        let prepared = calls.first().and_then(|first| Some((first, first.operation.terms.batch.as_ref()?)));
+        let prepared =
+            prepared.map(|(first, batch)| (first, batch, opened(first, None).and_then(|account| prepare_together(calls, batch, account))));
+        match prepared {
+            Some((first, batch, Ok(prepared))) => {
+                let exchange = self.exchange(first, &prepared).await;
+                redact_together(calls, &prepared, conclude_together(calls, batch, exchange).1)
+            }
+            Some((_, _, Err(message))) => vec![refused(message); calls.len()],
+            None => vec![refused("the operation is not sent in batches".to_owned()); calls.len()],
+        }
     }
 
     async fn exchange(&self, call: &Call, prepared: &Prepared) -> Exchange {
@@ -135,7 +149,7 @@ impl State {
             body: prepared.body.clone().unwrap_or(Json::Null),
         };
         let answer = self.world.handle(&request);
-        self.effects.extend(answer.effect.clone());
+        self.effects.extend(answer.effects.iter().cloned());
         answer
     }
 }
@@ -144,6 +158,14 @@ impl Connectors for TwinConnectors {
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
         Box::pin(async move { self.attempt(&call).await })
     }
+
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move { self.attempt_together(&calls).await })
+    }
+}
+
+fn refused(message: String) -> CallOutcome {
+    CallOutcome::Failed(CallFailure { code: "request".to_owned(), message, retry: false, retry_after: None })
 }
 
 fn received(answer: TwinAnswer) -> Exchange {

@@ -173,13 +173,13 @@ impl Desk {
         let n = ledger.request(now(), request)?;
         let due = |every: Option<u64>| every.is_some_and(|every| every > 0 && n.is_multiple_of(every));
         if due(self.faults.busy_every) {
-            ledger.outcome(Outcome { n, status: 503, injected: true, dropped: false, effect: None })?;
+            ledger.outcome(Outcome::injected(n, 503))?;
             return Ok((TwinAnswer::error(503, "busy"), false));
         }
         let dropped = due(self.faults.drop_every);
         let answer = world.handle(request);
         *broken = true;
-        ledger.outcome(Outcome { n, status: answer.status, injected: false, dropped, effect: answer.effect.clone() })?;
+        ledger.outcome(Outcome::of(n, &answer, dropped))?;
         *broken = false;
         Ok((answer, dropped))
     }

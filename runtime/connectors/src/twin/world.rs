@@ -9,6 +9,9 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use tradewind_lang::money::Money;
 
+/// How many prices may be set at once.
+const MOST_PRICES: usize = 250;
+
 /// One request as a provider sees it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TwinRequest {
@@ -31,13 +34,13 @@ pub struct TwinAnswer {
     pub status: u16,
     /// JSON body.
     pub body: Json,
-    /// What the request did, where it did something now (a stored answer does nothing).
-    pub effect: Option<Effect>,
+    /// What the request did now (a stored answer does nothing); several where it held several calls.
+    pub effects: Vec<Effect>,
 }
 
 impl TwinAnswer {
     pub(crate) fn plain(status: u16, body: Json) -> Self {
-        Self { status, body, effect: None }
+        Self { status, body, effects: Vec::new() }
     }
 
     pub(crate) fn error(status: u16, message: impl Into<String>) -> Self {
@@ -103,11 +106,13 @@ impl TwinWorld {
                 None => TwinAnswer::error(404, format!("there is no product {product}")),
             },
             ("PUT", ["shop", "prices", product]) => self.keyed(request, |world, key, body| world.set_price(key, product, body)),
+            ("POST", ["shop", "prices"]) => self.set_prices(&request.body),
+            ("POST", ["shop", "prices", "search"]) => self.find_prices(&request.body),
             ("POST", ["payments", "refunds"]) => self.keyed(request, Self::refund),
             ("GET", ["payments", "refunds"]) => found("refunds", &self.refunds, request),
             ("POST", ["helpdesk", "replies"]) => self.keyed(request, Self::reply),
             ("GET", ["helpdesk", "replies"]) => found("replies", &self.replies, request),
-            (_, ["shop", "orders" | "prices", _] | ["payments", "refunds"] | ["helpdesk", "replies"]) => {
+            (_, ["shop", "orders" | "prices", _] | ["shop", "prices"] | ["payments", "refunds"] | ["helpdesk", "replies"]) => {
                 TwinAnswer::error(405, format!("{} is not possible here", request.method))
             }
             _ => TwinAnswer::error(404, "there is nothing here"),
@@ -160,7 +165,50 @@ impl TwinWorld {
         }
         *before = price;
         let effect = Effect::new("shop.price.set", key, product, price.to_string());
-        TwinAnswer { status: 200, body: priced(product, price), effect: Some(effect) }
+        TwinAnswer { status: 200, body: priced(product, price), effects: vec![effect] }
+    }
+
+    /// What many products cost; those that there are not are left out.
+    fn find_prices(&self, body: &Json) -> TwinAnswer {
+        let Some(wanted) = body.get("products").and_then(Json::as_array).filter(|wanted| wanted.len() <= MOST_PRICES) else {
+            return TwinAnswer::error(400, format!("products are needed, a list of at most {MOST_PRICES}"));
+        };
+        let found = wanted.iter().filter_map(|product| {
+            let product = product.as_str()?;
+            priced(product, *self.prices.get(product)?).get("price").cloned()
+        });
+        let found: Vec<Json> = found.collect();
+        TwinAnswer::plain(200, json!({ "prices": found }))
+    }
+
+    /// Many prices at once, each under its own key, as if it had come alone: an answer for each in their order, null where it failed.
+    fn set_prices(&mut self, body: &Json) -> TwinAnswer {
+        let Some(wanted) = body.get("prices").and_then(Json::as_array).filter(|wanted| !wanted.is_empty()) else {
+            return TwinAnswer::error(400, "prices are needed, a list");
+        };
+        if wanted.len() > MOST_PRICES {
+            return TwinAnswer::error(400, format!("at most {MOST_PRICES} prices are set at once"));
+        }
+        let (mut prices, mut errors, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, one) in wanted.iter().enumerate() {
+            let product = text_of(one, "product").unwrap_or_default();
+            let alone = TwinRequest {
+                method: "PUT".to_owned(),
+                path: format!("/shop/prices/{}", percent::encode(product)),
+                key: text_of(one, "key").map(str::to_owned),
+                body: json!({ "price": one.get("price") }),
+                query: Vec::new(),
+            };
+            let TwinAnswer { status, body, effects: done } = self.keyed(&alone, |world, key, body| world.set_price(key, product, body));
+            effects.extend(done);
+            if status == 200 {
+                prices.push(body.get("price").cloned().unwrap_or_default());
+            } else {
+                prices.push(Json::Null);
+                errors.push(json!({ "index": index, "code": code_of(status), "message": body.get("message") }));
+            }
+        }
+        TwinAnswer { status: 200, body: json!({ "prices": prices, "errors": errors }), effects }
     }
 
     fn refund(&mut self, key: &str, body: &Json) -> TwinAnswer {
@@ -183,7 +231,7 @@ impl TwinWorld {
         let refund = json!({ "id": id, "order_id": order_id, "amount": amount.to_string(), "key": key });
         self.refunds.push(refund.clone());
         let effect = Effect::new("payments.refund.create", key, order_id, amount.to_string());
-        TwinAnswer { status: 201, body: json!({ "refund": refund }), effect: Some(effect) }
+        TwinAnswer { status: 201, body: json!({ "refund": refund }), effects: vec![effect] }
     }
 
     fn reply(&mut self, key: &str, body: &Json) -> TwinAnswer {
@@ -194,7 +242,16 @@ impl TwinWorld {
         let reply = json!({ "id": id, "message_id": message_id, "key": key });
         self.replies.push(reply.clone());
         let effect = Effect::new("helpdesk.reply", key, message_id, text);
-        TwinAnswer { status: 201, body: json!({ "reply": reply }), effect: Some(effect) }
+        TwinAnswer { status: 201, body: json!({ "reply": reply }), effects: vec![effect] }
+    }
+}
+
+/// Why one of many failed, in a word.
+fn code_of(status: u16) -> &'static str {
+    match status {
+        409 => "key-used",
+        422 => "refused",
+        _ => "malformed",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::before::{self, Seen};
 use super::inherit::{self, Place};
-use super::{Effect, Round};
+use super::{Effect, Round, call};
 use crate::actor::agent_of;
 use crate::approval::{Approval, ApprovalKind};
 use crate::backoff::Unreached;
@@ -121,7 +121,7 @@ pub(super) fn reads(round: &Round<'_>, id: StepId) -> Option<Call> {
         _ => None,
     };
     let wanted = wanted(round, id, asked).ok()?;
-    before::call(round, &wanted.operation, &wanted.request).ok()
+    before::read(round, &wanted.operation, &wanted.request).ok()
 }
 
 /// The rule that denies an action with this request for good as things stand, and what it says.
@@ -204,8 +204,15 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
     };
-    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
+    record(round, id, intent, over);
     round.perform(effect);
+}
+
+fn record(round: &mut Round<'_>, id: StepId, intent: Arc<Intent>, over: &[String]) {
+    if planted(Bug::MeantTwice) {
+        round.emit(Some(id), EventKind::IntentRecorded(intent.clone()), guard(over), None);
+    }
+    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
 }
 
 /// What keeps everybody else from taking back, or doing again, the same effect.
@@ -260,7 +267,7 @@ pub(super) fn until<'a>(round: &Round<'_>, asks: impl Iterator<Item = (&'a Strin
 
 /// What is there is read first; where it cannot even be asked for, that is known at once.
 fn look(round: &mut Round<'_>, id: StepId, wanted: &Wanted) {
-    match before::call(round, &wanted.operation, &wanted.request) {
+    match before::read(round, &wanted.operation, &wanted.request) {
         Ok(call) => {
             let (failures, unreached) = (Vec::new(), Unreached::default());
             round.perform(Effect::Read { step: id, attempt: 1, not_before: round.now, failures, unreached, call });
@@ -309,14 +316,7 @@ fn approval(
 /// The call of an effect whose intent is, or is about to be, durable.
 pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, between: (i64, i64)) -> Option<Effect> {
     let (not_before, not_after) = between;
-    let (operation, connector) = round.operation(&intent.operation).ok()?;
     let again = if attempt > 1 && planted(Bug::AttemptInKey) { attempt.to_string() } else { String::new() };
-    let call = Call {
-        connector,
-        operation,
-        request: intent.request.clone(),
-        key: intent.key.to_string() + &again,
-        types: round.state.pinned.types.clone(),
-    };
+    let call = call::of(round, round.operation(&intent.operation).ok()?, intent.request.clone(), intent.key.to_string() + &again);
     Some(Effect::Perform { step: id, attempt, not_before, not_after, call })
 }

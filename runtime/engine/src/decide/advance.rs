@@ -1,14 +1,14 @@
 //! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
 
 use super::question::Barred;
-use super::{Effect, Round, act, agent, children, draft, model, person, revise, undo};
+use super::{Effect, Round, act, agent, children, draft, model, person, remember, revise, undo};
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
 use crate::planted::{Bug, planted};
 use crate::state::{Phase, Standing};
 use std::sync::Arc;
-use tradewind_lang::plan::{Arm, Bindings, Facts, Require, Rule, Step, StepId, StepKind};
+use tradewind_lang::plan::{Arm, Require, Rule, Step, StepId, StepKind};
 use tradewind_lang::value::{Record, Value};
 
 /// Most steps of one wave, so that a decision always fits a segment.
@@ -125,28 +125,20 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
         StepKind::Undo(step) => undo::start(round, id, step),
-        StepKind::Remember { memory, subject, fields } => remember_one(round, id, memory, (subject, fields)),
-        StepKind::Facts(facts) => remember(round, id, facts),
+        StepKind::Remember { memory, subject, fields } => remember::one(round, id, memory, (subject, fields)),
+        StepKind::Facts(facts) => remember::several(round, id, facts),
+        StepKind::Search(search) => super::search::start(round, id, search),
         StepKind::Each(each) => children::start(round, id, each),
         StepKind::Begin(begin) => children::begin_flow(round, id, begin),
         StepKind::Wait(wait) => super::wait::start(round, id, wait),
         StepKind::Emit(emit) => super::wait::emit(round, id, emit),
         StepKind::Generate(_) | StepKind::Revise(_) | StepKind::Agent(_) => talk(round, id, Barred::default()),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Look(_) | StepKind::Split(_) | StepKind::Measure(_) | StepKind::Search(_) => {
+        StepKind::Measure(_) => super::measure::start(round, id),
+        StepKind::Look(_) | StepKind::Split(_) => {
             let does = tradewind_lang::graph::verb(&step.kind);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
-    }
-}
-
-fn remember_one(round: &mut Round<'_>, id: StepId, memory: &str, (subject, fields): (&tradewind_lang::expr::Expr, &Bindings)) {
-    match round.evaluate(subject).and_then(|subject| Ok((text_of(&subject), round.bind(fields)?))) {
-        Ok((subject, fields)) => {
-            let kind = EventKind::FactRemembered { memory: memory.into(), subject, fields };
-            round.emit(Some(id), kind, Used::State, None);
-        }
-        Err(message) => round.fail_rule(id, message),
     }
 }
 
@@ -159,27 +151,6 @@ pub(super) fn talk(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
         Some(StepKind::Agent(acting)) => agent::go_on(round, id, acting, barred),
         Some(StepKind::Classify { .. }) => model::heard(round, id, barred),
         _ => {}
-    }
-}
-
-/// Several facts, or facts about nobody.
-fn remember(round: &mut Round<'_>, id: StepId, facts: &Facts) {
-    let gathered = (|| {
-        let subject = facts.subject.as_ref().map(|subject| round.evaluate(subject)).transpose()?;
-        let mut records = Vec::new();
-        for (when, fields) in &facts.facts {
-            if when.as_ref().map_or(Ok(true), |when| round.holds(when))? {
-                records.push(round.bind(fields)?);
-            }
-        }
-        Ok((subject.map_or_else(|| "".into(), |subject| text_of(&subject)), records))
-    })();
-    match gathered {
-        Ok((subject, records)) => {
-            let kind = EventKind::FactsRemembered { memory: facts.memory.as_str().into(), subject, facts: records };
-            round.emit(Some(id), kind, Used::State, None);
-        }
-        Err(message) => round.fail_rule(id, message),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Input: a person answered. An answer counts once, in time, from a member, and for exactly what was asked.
 
-use super::{Cause, Round, act as acting, person, settled};
+use super::{Cause, Round, act as acting, person};
 use crate::approval::{AnswerRefusal, ApprovalKind, Verdict};
 use crate::event::{EventKind, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
@@ -175,7 +175,8 @@ fn settle(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdi
     };
     record(round, id, asked, by, verdict, true, None);
     let goes_on = round.goes_on_after_failure(id);
-    round.emit(Some(id), settled(outcome, SettledBy::Person, effect.attempt, goes_on), Used::State, None);
+    let kind = EventKind::EffectSettled { outcome, by: SettledBy::Person, attempt: effect.attempt, goes_on };
+    round.emit(Some(id), kind, Used::State, None);
     person::rearm_deadline(round);
     Ok(())
 }

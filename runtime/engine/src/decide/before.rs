@@ -3,9 +3,9 @@
 //! It only asks and takes the answer down; what follows from it is decided in `act`. A pre-image is read again whenever a
 //! person was asked in between: what was there hours ago is not what would be overwritten.
 
-use super::{Round, bind};
+use super::{Round, bind, call};
 use crate::event::{EventKind, Outcome, Used};
-use crate::ports::Call;
+use crate::ports::{Call, Several};
 use crate::scope::Names;
 use crate::state::{Phase, PreImage};
 use std::sync::Arc;
@@ -36,12 +36,17 @@ pub(super) fn seen(round: &Round<'_>, id: StepId, operation: &Operation) -> Seen
     }
 }
 
-/// The read that an operation declares, for a request.
-pub(super) fn call(round: &Round<'_>, operation: &Operation, request: &Value) -> Result<Call, String> {
-    let declared = operation.terms.before.as_ref().ok_or("the operation reads nothing before it writes")?;
-    let request = bind(&declared.request, &Names(&[("request", request.clone())]))?;
-    let (operation, connector) = round.operation(&declared.operation)?;
-    Ok(Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() })
+/// The read that an operation declares, for a request; and how it is read with those of other writes.
+pub(super) fn read(round: &Round<'_>, write: &Arc<Operation>, request: &Value) -> Result<Call, String> {
+    let declared = write.terms.before.as_ref().ok_or("the operation reads nothing before it writes")?;
+    let asked = bind(&declared.request, &Names(&[("request", request.clone())]))?;
+    let several = declared.batch.as_ref().map(|(name, ..)| round.operation(name)).transpose()?;
+    let several = several.map(|(operation, connector)| {
+        let account = call::account(round, &connector);
+        Several { connector, operation, account, write: write.clone(), request: request.clone() }
+    });
+    let call = call::of(round, round.operation(&declared.operation)?, asked, String::new());
+    Ok(Call { several: several.map(Arc::new), ..call })
 }
 
 /// It was read, or could not be: the wave that follows judges the action with it.

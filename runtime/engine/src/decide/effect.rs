@@ -1,12 +1,12 @@
 //! Effects under way: answers, failures, doubt. A doubtful outcome is settled by the declared lookup,
 //! by a harmless repetition, or by a person; never by a blind repeat.
 
-use super::{Cause, Effect, Round, act, bind, person, settled};
+use super::{Cause, Effect, Round, act, bind, call, person};
 use crate::backoff::{Unreached, asked_for, retry_at};
 use crate::event::{EventKind, Next, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::planted::{Bug, planted};
-use crate::ports::{Call, CallFailure, CallOutcome, UNREACHABLE};
+use crate::ports::{CallFailure, CallOutcome, UNREACHABLE};
 use crate::scope::{Names, run_value};
 use crate::state::{NOT_DONE, OpenEffect, Phase};
 use std::sync::Arc;
@@ -38,7 +38,11 @@ fn emit(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, kind: EventKind,
 
 fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, outcome: Outcome, by: SettledBy, used: Used) {
     let goes_on = round.goes_on_after_failure(id);
-    emit(round, id, effect, settled(outcome, by, effect.attempt, goes_on), used);
+    let kind = EventKind::EffectSettled { outcome, by, attempt: effect.attempt, goes_on };
+    if planted(Bug::SettledTwice) {
+        emit(round, id, effect, kind.clone(), used.clone());
+    }
+    emit(round, id, effect, kind, used);
 }
 
 fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool, why: (&str, &str), next: Next, used: Used) {
@@ -125,8 +129,9 @@ pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why:
     let timeout = connector.map_or(0, |connector| connector.total_timeout);
     let at = if restarted { round.now } else { retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now) };
     let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
+    let gathering = operation.as_ref().ok().and_then(|operation| operation.terms.batch.as_ref()).map_or(0, |batch| batch.wait);
     let next = match operation {
-        Ok(operation) if operation.lookup.is_some() => Next::Lookup(at.max(settles_at(effect, restarted, timeout, round.now))),
+        Ok(operation) if operation.lookup.is_some() => Next::Lookup(at.max(settles_at(effect, restarted, (timeout, gathering), round.now))),
         Ok(operation) if (restarted || effect.tries < retry.max) && harmless(operation.idempotent.as_ref(), effect, at) => Next::Send(at),
         _ => Next::Person,
     };
@@ -139,14 +144,15 @@ pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why:
 /// When a lookup may first be believed: the provider may still be at work on what it was sent.
 ///
 /// After a broken connection it has what it will ever get, so a short wait is enough. After a time-out it is slow:
-/// it gets as long again as it had. A process that ended broke its connections, at the latest before it was started again.
-fn settles_at(effect: &OpenEffect, restarted: bool, timeout: Micros, now: i64) -> i64 {
+/// it gets as long again as it had. A process that ended broke its connections, at the latest before it was started again; what was
+/// to go out with others may have left as much later as it waited for them.
+fn settles_at(effect: &OpenEffect, restarted: bool, (timeout, gathering): (Micros, Micros), now: i64) -> i64 {
     let sent = match effect.next {
         Some(Next::Send(at)) => at,
         _ => effect.sent_at,
     };
     if restarted {
-        sent.saturating_add(BROKEN.min(timeout))
+        sent.saturating_add(gathering).saturating_add(BROKEN.min(timeout))
     } else if now.saturating_sub(sent) >= timeout {
         now.saturating_add(timeout)
     } else {
@@ -189,9 +195,8 @@ fn declared(round: &Round<'_>, effect: &OpenEffect) -> Option<Lookup> {
 
 fn lookup(round: &Round<'_>, id: StepId, effect: &OpenEffect, tries: (u32, Unreached), not_before: i64) -> Option<Effect> {
     let declared = declared(round, effect)?;
-    let (operation, connector) = round.operation(&declared.operation).ok()?;
     let request = bind(&declared.request, &Names(&scope_of(round, effect, None))).ok()?;
-    let call = Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() };
+    let call = call::of(round, round.operation(&declared.operation).ok()?, request, String::new());
     let (tries, unreached) = tries;
     Some(Effect::Lookup { step: id, attempt: effect.attempt, tries, not_before, unreached, call })
 }

@@ -1,6 +1,6 @@
 //! Reads: a call that changes nothing, and the recall of facts. Failed reads are simply tried again.
 
-use super::{Effect, Round, act, before};
+use super::{Effect, Round, act, before, call};
 use crate::backoff::{Unreached, asked_for, retry_at};
 use crate::event::{Outcome, Used};
 use crate::failure::{Failure, FailureKind};
@@ -10,10 +10,7 @@ use tradewind_lang::plan::{Bindings, StepId, StepKind};
 use tradewind_lang::value::Value;
 
 pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request: &Bindings) {
-    let call = round.operation(operation).and_then(|(operation, connector)| {
-        let request = round.bind(request)?;
-        Ok(Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() })
-    });
+    let call = round.operation(operation).and_then(|named| Ok(call::of(round, named, round.bind(request)?, String::new())));
     match call {
         Ok(call) => {
             let (failures, unreached) = (Vec::new(), Unreached::default());
@@ -49,7 +46,7 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, attempt: (u32, Unreach
 
 /// The next attempt at a read, while its connector allows one; where nothing could be sent, while the run waits.
 fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[String], failure: &CallFailure) -> Option<Effect> {
-    let Call { connector, operation, request, .. } = asked(round, id)?;
+    let call = asked(round, id)?;
     let (attempt, unreached) = attempt;
     let seed = format!("{} {}", round.state.id, id.0);
     let (attempt, unreached, not_before) = if failure.is_unreachable() {
@@ -59,10 +56,11 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
         let unreached = unreached.again(round.now);
         (attempt, unreached, unreached.next_at(&seed, round.now))
     } else {
-        if !failure.retry || attempt > connector.retry.max {
+        let retry = &call.connector.retry;
+        if !failure.retry || attempt > retry.max {
             return None;
         }
-        let at = retry_at(&connector.retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
+        let at = retry_at(retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
         (attempt + 1, Unreached::default(), at)
     };
     let mut failures = failures.to_vec();
@@ -71,15 +69,13 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
     if unreached.tries < 2 || failures.last() != Some(&told) {
         failures.push(told);
     }
-    let call = Call { connector, operation, request, key: String::new(), types: round.state.pinned.types.clone() };
     Some(Effect::Read { step: id, attempt, not_before, failures, unreached, call })
 }
 
 /// What a step reads: a read of its own, or what is there before its effect.
 fn asked(round: &Round<'_>, id: StepId) -> Option<Call> {
     let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return act::reads(round, id) };
-    let (operation, connector) = round.operation(operation).ok()?;
-    Some(Call { connector, operation, request: round.bind(request).ok()?, key: String::new(), types: round.state.pinned.types.clone() })
+    Some(call::of(round, round.operation(operation).ok()?, round.bind(request).ok()?, String::new()))
 }
 
 pub(super) fn recalled(round: &mut Round<'_>, id: StepId, facts: &[(u64, Value)]) {

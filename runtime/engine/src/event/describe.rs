@@ -1,6 +1,6 @@
 //! An event as named values, for those who print it. It leaves nothing out but the bytes of plans.
 
-use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used, talk};
+use super::{Event, EventKind, Intent, Next, Outcome, SkipReason, Used, remembered, talk};
 use crate::approval::{Approval, ApprovalKind, Later, Raised, Verdict};
 use crate::child::{Part, Picked};
 use crate::failure::Failure;
@@ -127,9 +127,6 @@ impl EventKind {
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalRaised(raised) => raised.fields(),
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
-            Self::FactRemembered { memory, subject, fields } => {
-                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())]
-            }
             Self::RunCompleted { output } => vec![("output", output.clone())],
             Self::RunFailed { failure: why } => failure(why),
             Self::ItemsPicked { .. }
@@ -139,6 +136,7 @@ impl EventKind {
             | Self::ChildEnded { .. }
             | Self::StepOverdue { .. }
             | Self::ItemsCompleted
+            | Self::FactRemembered { .. }
             | Self::FactsRemembered { .. } => self.fields_of_parts(),
             Self::WaitBegun { .. }
             | Self::WaitEnded { .. }
@@ -198,8 +196,15 @@ impl EventKind {
                 fields
             }
             Self::StepOverdue { failure: why } => failure(why),
-            Self::FactsRemembered { memory, subject, facts } => {
-                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", Value::list(facts.iter().cloned()))]
+            Self::FactRemembered { memory, subject, fields, origin } => {
+                let mut told = vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("fields", fields.clone())];
+                told.extend(remembered::origin(origin));
+                told
+            }
+            Self::FactsRemembered { memory, subject, facts, origins } => {
+                let facts = Value::list(facts.iter().cloned());
+                let origins = Value::list(origins.iter().map(|of| Value::record(remembered::origin(of))));
+                vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", facts), ("origins", origins)]
             }
             _ => Vec::new(),
         }
@@ -422,6 +427,8 @@ impl Used {
             Self::NothingKept(looked) => vec![("passed", texts(&looked.passed))],
             Self::Said(label) => talk::label(label),
             Self::Facts { seqs } => vec![("facts", Value::list(seqs.iter().map(|seq| number(*seq))))],
+            Self::Found(finding) => remembered::finding(finding),
+            Self::Measured { points } => vec![("points", number(*points))],
             Self::Lookup { found } => vec![("found", found.clone())],
             Self::Clock => vec![("because", text("clock"))],
             Self::Guard { over, refused } => {

@@ -55,6 +55,8 @@ impl Shard {
             Effect::Read { step, .. }
             | Effect::FindDone { step, .. }
             | Effect::Recall { step, .. }
+            | Effect::Search { step, .. }
+            | Effect::Measure { step }
             | Effect::LookKept { step, .. }
             | Effect::Classify { step, .. } => state
                 .step(*step)

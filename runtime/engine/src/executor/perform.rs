@@ -1,8 +1,11 @@
 //! Performing: each effect in a task of its own, its answer back as an input. It never judges an answer.
 
-use super::{Entry, Inside, Shard};
+use super::gather::{Road, Sending};
+use super::{Entry, Inside, Ports, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
+use crate::memory::Fact;
+use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
 use crate::seal::has_hole;
@@ -19,6 +22,8 @@ pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
     if let Effect::Read { step, .. }
     | Effect::FindDone { step, .. }
     | Effect::Recall { step, .. }
+    | Effect::Search { step, .. }
+    | Effect::Measure { step }
     | Effect::LookKept { step, .. }
     | Effect::Classify { step, .. } = effect
     {
@@ -30,14 +35,14 @@ pub(crate) fn mark(state: &mut RunState, effect: &Effect) {
 }
 
 /// Sends an answer, or says that there will be none if its task ends without one.
-struct Promise {
+pub(super) struct Promise {
     inside: mpsc::UnboundedSender<Inside>,
     run: Arc<str>,
     fallback: Option<Input>,
 }
 
 impl Promise {
-    fn keep(mut self, input: Input) {
+    pub(super) fn keep(mut self, input: Input) {
         self.fallback = None;
         let _ = self.inside.send(Inside::Input { run: self.run.clone(), input });
     }
@@ -61,9 +66,14 @@ impl Shard {
             Effect::Recall { step, memory, subject, last } => {
                 let now = self.last_now;
                 let facts = self.books.memories.recall(&self.active.plan, &memory, &subject, last as usize, now);
-                let facts = facts.into_iter().map(|fact| (fact.seq, fact.fields)).collect();
+                // What a fact looks like to the run is what its own plan says.
+                let own = self.books.live(run).and_then(|live| live.state.pinned.plan.memories.get(&*memory)).cloned();
+                let given = |fact: &Fact| own.as_ref().map_or_else(|| fact.fields.clone(), |memory| fact.given(memory, now));
+                let facts = facts.into_iter().map(|fact| (fact.seq, given(&fact))).collect();
                 self.push(run, Input::Recalled { step, facts }, None);
             }
+            Effect::Measure { step } => self.measure(run, step),
+            Effect::Search { step, wanted } => self.search(run, step, wanted),
             Effect::Classify { step, rung, refused, model, labels, text } => {
                 let answer = move |result| Input::Classified { step, rung, refused: refused.clone(), result };
                 let promise = self.promise(run, answer.clone()(Err("it gave no answer".to_owned())));
@@ -100,35 +110,16 @@ impl Shard {
             let failure = CallFailure { code, message, retry: false, retry_after: None };
             return promise.keep(answer(CallOutcome::Failed(failure)));
         }
-        let (connectors, clock, now) = (self.ports.connectors.clone(), self.ports.clock.clone(), self.last_now);
-        let ((not_before, not_after), ended) = (between, self.ended.clone());
-        let gate = self.gate_of(run, &call);
-        // A second request of this one would be a second effect: it leaves only while nobody else has the log.
-        let once = !call.key.is_empty() && call.operation.idempotent.is_none();
-        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
-        tokio::spawn(async move {
-            if not_before > now {
-                clock.sleep_until(not_before).await;
-            }
-            if let Some((mut gate, flow)) = gate {
-                // An error means that the loop has ended, which is seen below.
-                let _ = gate.wait_for(|frozen| !frozen.holds(&flow, &call.connector.name)).await;
-            }
-            let permit = match connectors.ready(&call).await {
-                Ok(permit) => permit,
-                Err(failure) => return promise.keep(answer(CallOutcome::Failed(failure))),
-            };
-            // The last look before it leaves: a machine may have slept, or another process may hold the shard by now.
-            if ended.load(Ordering::Acquire) || once && !log.holds(shard, epoch).await {
-                return;
-            }
-            if clock.now() >= not_after {
-                return promise.keep(answer(CallOutcome::Unknown("its key may be forgotten by now".to_owned())));
-            }
-            let outcome = connectors.call(call).await;
-            drop(permit);
-            promise.keep(answer(outcome));
-        });
+        let (not_before, not_after) = between;
+        let waited = not_before > self.last_now;
+        let sending = Sending { gate: self.gate_of(run, &call), call, not_after, waited, promise, answer: Box::new(answer) };
+        tokio::spawn(self.road().go(sending, not_before, self.last_now));
+    }
+
+    fn road(&self) -> Road {
+        let Ports { connectors, clock, log, .. } = self.ports.clone();
+        let (shard, epoch, ended, groups) = (self.shard, self.head.epoch, self.ended.clone(), self.groups.clone());
+        Road { connectors, clock, log, shard, epoch, ended, groups }
     }
 
     /// Asks a model. An answer that comes after its time is none: whatever a provider does, its step goes on then.
@@ -138,13 +129,16 @@ impl Shard {
         let silent = |code, message: &str| Answer::Silent(Silence::doubtful(code, message));
         let promise = self.promise(run, answer(silent("connection", "nobody said what became of the call")));
         let (models, clock, now, ended) = (self.ports.models.clone(), self.ports.clock.clone(), self.last_now, self.ended.clone());
+        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
         tokio::spawn(async move {
             let (not_before, until) = (prompt.question.not_before, prompt.question.until);
-            if not_before > now {
+            let waits = not_before > now;
+            if waits {
                 clock.sleep_until(not_before).await;
             }
-            // Nobody would hear the answer, and it would have to be paid all the same.
-            if ended.load(Ordering::Acquire) {
+            // Nobody would hear the answer, and it would have to be paid all the same. Whoever took the log meanwhile has written down
+            // that this was not asked yet.
+            if ended.load(Ordering::Acquire) || waits && !planted(Bug::ZombieAsks) && !log.holds(shard, epoch).await {
                 return;
             }
             let said = tokio::select! {
@@ -181,7 +175,7 @@ impl Shard {
         });
     }
 
-    fn promise(&self, run: &Arc<str>, fallback: Input) -> Promise {
+    pub(super) fn promise(&self, run: &Arc<str>, fallback: Input) -> Promise {
         Promise { inside: self.inside.clone(), run: run.clone(), fallback: Some(fallback) }
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use tradewind_lang::plan::{Flow, Operation, Plan, Step, StepKind};
 use tradewind_lang::ty::{Field, Marks, Ty};
 
+/// How deep types are followed.
+const DEEPEST: u8 = 16;
+
 struct Search<'a> {
     plan: &'a Plan,
     records: BTreeSet<String>,
@@ -25,6 +28,27 @@ pub(super) fn carries(plan: &Plan, kind: &EventKind) -> bool {
         EventKind::EventDispatched { failed, .. } => {
             failed.iter().any(|(name, _)| plan.flows.get(&**name).is_none_or(|flow| search.flow(flow)))
         }
+        _ => false,
+    }
+}
+
+/// Whether nothing personal can stand in a record: then two of them may be compared, whoever is forgotten later.
+#[must_use]
+pub fn is_plain(plan: &Plan, record: &str) -> bool {
+    let mut search = Search { plan, records: BTreeSet::new(), flows: BTreeSet::new() };
+    let fields = plan.types.records.get(record).map(|record| record.fields.as_slice());
+    fields.is_some_and(|fields| !search.fields(fields) && fields.iter().all(|field| is_typed(plan, &field.ty, 0)))
+}
+
+/// Whether a type says of all its parts what they are: parts that nothing is said of are sealed with whatever the run has met.
+fn is_typed(plan: &Plan, ty: &Ty, depth: u8) -> bool {
+    match ty {
+        Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => is_typed(plan, inner, depth),
+        Ty::Record(name) => {
+            let fields = plan.types.records.get(name).map(|record| record.fields.as_slice());
+            depth < DEEPEST && fields.is_some_and(|fields| fields.iter().all(|field| is_typed(plan, &field.ty, depth + 1)))
+        }
+        Ty::Bool | Ty::Int | Ty::Double | Ty::String | Ty::Timestamp | Ty::Duration | Ty::Money | Ty::Enum(_) => true,
         _ => false,
     }
 }

@@ -1,4 +1,5 @@
-//! Every place of an event where something may be said of a person. A new kind of event does not compile before it is said here.
+//! Every place of an event where something may be said of a person, or a secret may stand. A new kind of event does not compile
+//! before it is said here.
 //!
 //! The order is part of the format: sealed parts are named by the place they had in it.
 
@@ -14,7 +15,7 @@ use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
 /// One place.
-pub(super) enum Slot<'a> {
+pub(crate) enum Slot<'a> {
     /// A value, and by what its parts are known.
     Value(&'a mut Value, Says<'a>),
     /// A text for people.
@@ -27,7 +28,7 @@ pub(super) enum Slot<'a> {
 
 /// By what the parts of a value are known.
 #[derive(Clone, Copy)]
-pub(super) enum Says<'a> {
+pub(crate) enum Says<'a> {
     /// The input of the run.
     Input,
     /// An item that the step picked.
@@ -42,6 +43,22 @@ pub(super) enum Says<'a> {
     Fact(&'a str),
     /// What an event of this name carries.
     Payload(&'a str),
+    /// What an operation answered; that of the step where none is named.
+    Answer(Option<&'a str>),
+    /// What was there before this operation, or that of the step.
+    Before(Option<&'a str>),
+    /// What the lookup of the step's operation found.
+    Found,
+    /// Parameters of the step's operation that a person wrote.
+    Edits,
+    /// What a person answered to the step.
+    Told,
+    /// The request of an operation that is taken back, or takes back.
+    Undone(&'a str),
+    /// What the step came to in the run that this one was forked from.
+    Kept,
+    /// What a model said.
+    Talk,
     /// Made of whatever the run had met.
     Derived,
 }
@@ -49,7 +66,7 @@ pub(super) enum Says<'a> {
 type See<'s> = dyn FnMut(Slot<'_>) + 's;
 
 /// Shows every place of an event, in order.
-pub(super) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
+pub(crate) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
     of_kind(kind, see);
     match used {
         Used::Answer { failures: texts, .. } | Used::Model { refused: texts, .. } => {
@@ -57,9 +74,16 @@ pub(super) fn visit(kind: &mut EventKind, used: &mut Used, see: &mut See<'_>) {
         }
         Used::Said(label) => label.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
         Used::NothingKept(looked) => looked.passed.iter_mut().for_each(|text| see(Slot::Text(text))),
-        Used::Lookup { found } => derived(found, see),
+        Used::Lookup { found } => see(Slot::Value(found, Says::Found)),
         Used::Guard { refused: Some((_, message)), .. } => see(Slot::Text(message)),
-        Used::Guard { refused: None, .. } | Used::State | Used::Facts { .. } | Used::Clock | Used::Restart | Used::TooLarge => {}
+        Used::Guard { refused: None, .. }
+        | Used::State
+        | Used::Facts { .. }
+        | Used::Found(_)
+        | Used::Measured { .. }
+        | Used::Clock
+        | Used::Restart
+        | Used::TooLarge => {}
     }
 }
 
@@ -71,9 +95,9 @@ fn failed(failure: &mut Failure, see: &mut See<'_>) {
     see(Slot::Text(&mut failure.message));
 }
 
-fn outcome(outcome: &mut Outcome, see: &mut See<'_>) {
+fn outcome(outcome: &mut Outcome, says: Says<'_>, see: &mut See<'_>) {
     match outcome {
-        Outcome::Done(value) => derived(value, see),
+        Outcome::Done(value) => see(Slot::Value(value, says)),
         Outcome::Failed(failure) => failed(failure, see),
     }
 }
@@ -94,11 +118,9 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::StepOverdue { failure }
         | EventKind::StepFailed { failure, .. }
         | EventKind::RunFailed { failure } => failed(failure, see),
-        EventKind::ChildEnded { outcome: of, .. }
-        | EventKind::PreImageRead { outcome: of }
-        | EventKind::EffectSettled { outcome: of, .. } => {
-            outcome(of, see);
-        }
+        EventKind::ChildEnded { outcome: of, .. } => outcome(of, Says::Derived, see),
+        EventKind::PreImageRead { outcome: of } => outcome(of, Says::Before(None), see),
+        EventKind::EffectSettled { outcome: of, .. } => outcome(of, Says::Answer(None), see),
         EventKind::StepCompleted { value } | EventKind::EventTaken { value, .. } => see(Slot::Value(value, Says::Step)),
         EventKind::UndoPlanned { reversals } => reversals.iter_mut().for_each(|of| reversal(Arc::make_mut(of), see)),
         EventKind::IntentRecorded(of) => intent(Arc::make_mut(of), see),
@@ -106,10 +128,11 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::ApprovalRequested(of) => approval(Arc::make_mut(of), see),
         EventKind::ApprovalAnswered { verdict, edited, .. } => {
             match verdict {
-                Verdict::Approve { edits: said } | Verdict::Answer(said) => derived(said, see),
+                Verdict::Approve { edits } => see(Slot::Value(edits, Says::Edits)),
+                Verdict::Answer(said) => see(Slot::Value(said, Says::Told)),
                 Verdict::Deny { reason } => see(Slot::Text(reason)),
             }
-            edited.iter_mut().for_each(|edited| derived(edited, see));
+            edited.iter_mut().for_each(|edited| see(Slot::Value(edited, Says::Edits)));
         }
         EventKind::EventEmitted(of) | EventKind::EventReceived(of) => {
             let arrival = Arc::make_mut(of);
@@ -120,7 +143,7 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::FactsRemembered { memory, facts, .. } => facts.iter_mut().for_each(|fact| see(Slot::Value(fact, Says::Fact(memory)))),
         EventKind::ModelAsked(of) => question(Arc::make_mut(of), see),
         EventKind::ModelAnswered(of) => answered(Arc::make_mut(of), see),
-        EventKind::AnswerTaken(_, value) => derived(value, see),
+        EventKind::AnswerTaken(_, value) => see(Slot::Value(value, Says::Talk)),
         EventKind::ToolsCalled(calls) => Arc::make_mut(calls).iter_mut().for_each(|called| tool(called, see)),
         EventKind::RunMigrated(of) => Arc::make_mut(of).filled.iter_mut().for_each(|(_, value)| derived(value, see)),
         EventKind::RunCompleted { output } => derived(output, see),
@@ -161,7 +184,7 @@ fn forked(of: &mut Forked, see: &mut See<'_>) {
 
 fn kept(of: &mut Kept, see: &mut See<'_>) {
     match &mut of.came_to {
-        CameTo::Value(value, _) => derived(value, see),
+        CameTo::Value(value, _) => see(Slot::Value(value, Says::Kept)),
         CameTo::Denied(_, message) => see(Slot::Name(message)),
         CameTo::Failed(failure) => failed(failure, see),
         CameTo::Skipped(_) | CameTo::Arm(_) => {}
@@ -174,7 +197,7 @@ fn done(of: &mut Inherited, see: &mut See<'_>) {
         true => derived(&mut of.request, see),
         false => see(Slot::Value(&mut of.request, Says::Request(&of.operation))),
     }
-    of.answer.iter_mut().for_each(|answer| derived(answer, see));
+    of.answer.iter_mut().for_each(|answer| see(Slot::Value(answer, Says::Answer(Some(&of.operation)))));
 }
 
 fn tool(called: &mut Called, see: &mut See<'_>) {
@@ -208,10 +231,10 @@ fn answered(of: &mut Answered, see: &mut See<'_>) {
 }
 
 fn reversal(of: &mut Reversal, see: &mut See<'_>) {
-    derived(&mut of.effect, see);
+    see(Slot::Value(&mut of.effect, Says::Undone(&of.undone)));
     derived(&mut of.evidence, see);
     match &mut of.back {
-        Back::By { request, .. } => derived(request, see),
+        Back::By { operation, request } => see(Slot::Value(request, Says::Undone(operation))),
         Back::Not(NotBack::NoValue(why)) => see(Slot::Text(why)),
         Back::Not(_) => {}
     }
@@ -220,7 +243,7 @@ fn reversal(of: &mut Reversal, see: &mut See<'_>) {
 fn intent(of: &mut Intent, see: &mut See<'_>) {
     see(Slot::Value(&mut of.request, Says::Request(&of.operation)));
     derived(&mut of.evidence, see);
-    of.before.iter_mut().for_each(|before| derived(before, see));
+    of.before.iter_mut().for_each(|before| see(Slot::Value(before, Says::Before(Some(&of.operation)))));
     see(Slot::Digest(&mut of.digest));
 }
 
@@ -232,6 +255,6 @@ fn approval(of: &mut Approval, see: &mut See<'_>) {
         None => derived(&mut of.request, see),
     }
     derived(&mut of.evidence, see);
-    of.before.iter_mut().for_each(|before| derived(before, see));
+    of.before.iter_mut().for_each(|before| see(Slot::Value(before, Says::Before(of.operation.as_deref()))));
     see(Slot::Digest(&mut of.digest));
 }

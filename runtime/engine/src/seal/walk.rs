@@ -146,7 +146,16 @@ impl<'a> Taker<'a> {
                     None => self.derived(value, owners),
                 };
             }
-            Says::Derived => None,
+            // What follows from what the run had met belongs to everybody of it.
+            Says::Answer(_)
+            | Says::Before(_)
+            | Says::Found
+            | Says::Edits
+            | Says::Told
+            | Says::Undone(_)
+            | Says::Kept
+            | Says::Talk
+            | Says::Derived => None,
         };
         match ty {
             Some(Ty::Null) => self.keep(value),

@@ -66,6 +66,19 @@ impl Connectors for Slow {
             outcome
         })
     }
+
+    /// As slow as the slowest of them.
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move {
+            let (slowest, begun) = (calls.iter().map(|call| (self.takes)(call)).fold(0.0, f64::max), self.clock.now());
+            let total = calls.first().map_or(0, |call| call.connector.total_timeout);
+            let outcomes = self.inner.call_together(calls).await;
+            let lost = outcomes.iter().any(|outcome| matches!(outcome, CallOutcome::Unknown(_)));
+            let takes = if lost { total } else { (total as f64 * slowest) as i64 };
+            self.clock.sleep_until(begun + takes).await;
+            outcomes
+        })
+    }
 }
 
 struct Scene {

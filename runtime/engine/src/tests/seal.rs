@@ -32,7 +32,7 @@ connector "mail" version="1" {
     timeout connect="2s" total="10s"
     operation "send" effect=irreversible {
         request { field "to" string; field "body" string pii untrusted }
-        http POST "/mails" { body { body "=request.body" } }
+        http POST "/mails" { header "Idempotency-Key" "=effect.key"; body { body "=request.body" } }
         response "sent" at="=body.mail"
         target "=request.to"
         idempotent key="=effect.key" for="24h"

@@ -34,7 +34,7 @@ connector "site" version="1" {
     }
     operation "page.create" effect=compensable {
         request { field "id" string; field "price" money }
-        http POST "/pages" { body { id "=request.id"; price "=request.price" } }
+        http POST "/pages" { header "Idempotency-Key" "=effect.key"; body { id "=request.id"; price "=request.price" } }
         response "page" at="=body.page"
         target "=request.id"
         money "=request.price" as=price
@@ -50,7 +50,7 @@ connector "site" version="1" {
     }
     operation "mail" effect=irreversible {
         request { field "id" string }
-        http POST "/mail" { body { id "=request.id" } }
+        http POST "/mail" { header "Idempotency-Key" "=effect.key"; body { id "=request.id" } }
         response "sent" at="=body.mail"
         idempotent key="=effect.key" for="24h"
     }

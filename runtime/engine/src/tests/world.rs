@@ -5,7 +5,7 @@ use crate::event::{Event, EventKind};
 use crate::ports::{CallFailure, Classification, LogStore};
 use crate::question::{Answer, Prompt};
 use crate::summary::{RunFilter, RunStatus};
-use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels};
+use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels, WordFinder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tradewind_lang::compile::{Repository, compile};
@@ -45,7 +45,7 @@ connector "pay" version="1" {
     retry max=3 from="100ms" to="5s" { when "status == 503" }
     operation "refund" effect=irreversible {
         request { field "order_id" string; field "amount" money; field "reason" string }
-        http POST "/refunds" { body { order_id "=request.order_id"; amount "=request.amount" } }
+        http POST "/refunds" { header "Idempotency-Key" "=effect.key"; body { order_id "=request.order_id"; amount "=request.amount" } }
         response "pay.refund" at="=body.refund"
         target "=request.order_id"
         money "=request.amount" as=out
@@ -64,7 +64,7 @@ connector "pay" version="1" {
     operation "credit" effect=irreversible {
         request { field "order_id" string; field "amount" money; field "line" string }
         unique "=request.order_id" "=request.line"
-        http POST "/credits" { body { order_id "=request.order_id"; amount "=request.amount" } }
+        http POST "/credits" { header "Idempotency-Key" "=effect.key"; body { order_id "=request.order_id"; amount "=request.amount" } }
         response "pay.refund" at="=body.refund"
         money "=request.amount" as=out
         idempotent key="=effect.key" for="24h"
@@ -76,7 +76,7 @@ connector "desk" version="1" {
     retry max=3 from="100ms" to="5s" { when "status == 503" }
     operation "reply" effect=irreversible {
         request { field "message_id" string; field "words" string untrusted }
-        http POST "/replies" { body { words "=request.words" } }
+        http POST "/replies" { header "Idempotency-Key" "=effect.key"; body { words "=request.words" } }
         response "desk.sent" at="=body.reply"
         idempotent key="=effect.key" for="24h"
     }
@@ -279,6 +279,7 @@ impl World {
             connectors: self.connectors.clone(),
             models: Arc::new(models),
             clock: self.clock.clone(),
+            finder: Arc::new(WordFinder),
             shard: 0,
             in_flight: self.in_flight,
             look_only: false,

@@ -18,6 +18,8 @@ pub struct Request {
     pub key: String,
     /// The request.
     pub request: Value,
+    /// The account in whose name it came.
+    pub account: Option<String>,
     /// How many of the same operation, key and request came before.
     pub earlier: usize,
 }
@@ -40,6 +42,8 @@ type Script = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 #[derive(Debug, Default)]
 struct Inner {
     requests: Vec<Request>,
+    /// How many calls each batch held.
+    batches: Vec<usize>,
     earlier: BTreeMap<Digest, usize>,
     /// Operation and key to request and answer: what happened, once for each key.
     effects: BTreeMap<(String, String), (Value, Value)>,
@@ -70,6 +74,12 @@ impl ScriptedConnectors {
         self.lock().requests.clone()
     }
 
+    /// How many calls each batch held, in order of arrival.
+    #[must_use]
+    pub fn batches(&self) -> Vec<usize> {
+        self.lock().batches.clone()
+    }
+
     /// What happened: operation, key and request of each effect, in order of key.
     #[must_use]
     pub fn effects(&self) -> Vec<(String, String, Value)> {
@@ -89,7 +99,8 @@ impl ScriptedConnectors {
 
     fn answer(&self, call: &Call) -> CallOutcome {
         let operation = call.operation.name.clone();
-        let mut request = Request { operation, key: call.key.clone(), request: call.request.clone(), earlier: 0 };
+        let account = call.account.as_ref().map(|account| account.name.clone());
+        let mut request = Request { operation, key: call.key.clone(), request: call.request.clone(), account, earlier: 0 };
         {
             let mut inner = self.lock();
             let same = digest_of(&(&request.operation, &request.key, &request.request));
@@ -121,6 +132,14 @@ impl Connectors for ScriptedConnectors {
             // Gives way once, so that an answer never comes within the call itself.
             tokio::task::yield_now().await;
             self.answer(&call)
+        })
+    }
+
+    fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.lock().batches.push(calls.len());
+            calls.iter().map(|call| self.answer(call)).collect()
         })
     }
 }

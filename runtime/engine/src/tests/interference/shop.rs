@@ -43,7 +43,7 @@ connector "vault" version="1" {
     retry max=2 from="100ms" to="5s" { when "status == 503" }
     operation "hold" effect=compensable {
         request { field "order_id" string; field "amount" money; field "line" string }
-        http POST "/holds" { body { order_id "=request.order_id"; amount "=request.amount"; line "=request.line" } }
+        http POST "/holds" { header "Idempotency-Key" "=effect.key"; body { order_id "=request.order_id"; amount "=request.amount"; line "=request.line" } }
         response "desk.sent" at="=body.hold"
         target "=request.order_id"
         money "=request.amount" as=out

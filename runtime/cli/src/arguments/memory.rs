@@ -1,0 +1,69 @@
+//! The options of `memory`.
+
+use super::{Forget, Format};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(crate) struct Memory {
+    #[command(subcommand)]
+    pub(crate) command: MemoryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemoryCommand {
+    /// Find facts by what they are about, as a `recall` with a `query` does.
+    #[command(after_help = "Example:\n  tradewind memory search customer-history \"broken lamp\" --subject C-1042 --top 5")]
+    Search(Search),
+    /// Print every fact that is kept, also what was corrected, with where it comes from.
+    #[command(after_help = "Example:\n  tradewind memory history customer-history --subject C-1042")]
+    History(History),
+    /// The same as `tradewind forget`.
+    #[command(
+        after_help = "Example:\n  tradewind memory forget C-1042\n  tradewind memory forget C-1042 --yes --by privacy@northfield.example"
+    )]
+    Forget(Forget),
+    /// Write every fact that is kept to standard output, one JSON object a line.
+    #[command(after_help = "Example:\n  tradewind memory export customer-history > facts.jsonl")]
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// The memory.
+    pub(crate) memory: String,
+    /// What the facts are to be about.
+    pub(crate) query: String,
+    /// Only facts of this subject.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) top: u32,
+    /// As it was known at this instant, such as 2026-11-30T12:00:00Z.
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) as_of: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The memory.
+    pub(crate) memory: String,
+    /// Only facts of this subject.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The memory.
+    pub(crate) memory: String,
+    /// Only facts of this subject.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+}

@@ -1,0 +1,82 @@
+//! What the desk says of memories: facts that are kept or found, each with where it comes from.
+
+use super::{Desk, Problem};
+use crate::describe;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use tradewind_engine::clock::SystemClock;
+use tradewind_engine::engine::SearchError;
+use tradewind_engine::memory::Fact;
+use tradewind_engine::ports::Clock;
+use tradewind_lang::code::run;
+use tradewind_lang::conform;
+use tradewind_lang::literal::timestamp_text;
+use tradewind_lang::plan::Memory;
+
+/// What is wanted of a memory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Wanted {
+    /// Facts by what they are about.
+    Search { query: String, top: u32, as_of: Option<i64> },
+    /// Every fact that is kept.
+    History,
+}
+
+impl Desk {
+    /// Facts of a memory.
+    pub(super) async fn memory(&self, name: &str, subject: Option<&str>, wanted: &Wanted) -> Result<Json, Problem> {
+        let plan = self.plan();
+        let Some(memory) = plan.memories.get(name) else {
+            let known: Vec<&str> = plan.memories.keys().map(String::as_str).collect();
+            let help = if known.is_empty() { "this plan has no memory".to_owned() } else { format!("one of: {}", known.join(", ")) };
+            return Err(Problem::new(&run::UNKNOWN_MEMORY, format!("there is no memory `{name}`")).help(help));
+        };
+        let now = SystemClock.now();
+        let (facts, by) = match wanted {
+            Wanted::History => {
+                let facts = self.engine.history_of(name, subject).await?;
+                (facts.iter().map(|fact| as_json(memory, fact, None, now)).collect::<Vec<_>>(), None)
+            }
+            Wanted::Search { query, top, as_of } => {
+                let found =
+                    self.engine.search(name, subject, query, *top as usize, *as_of).await.map_err(|error| of_search(error, name))?;
+                let facts = found.facts.iter().map(|(fact, score)| as_json(memory, fact, Some(*score), as_of.unwrap_or(now)));
+                (facts.collect(), Some(found.by))
+            }
+        };
+        Ok(json!({ "version": 1, "memory": name, "by": by.as_deref(), "facts": facts }))
+    }
+}
+
+fn of_search(error: SearchError, memory: &str) -> Problem {
+    match error {
+        SearchError::Store(error) => Problem::from(error),
+        SearchError::NoIndex => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` has no index to search by"))
+            .help("write `embed=\"text\"` or `fulltext \"text\"` in the memory, or read `tradewind memory history`"),
+        SearchError::Finder(why) => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` cannot be searched: {why}")),
+    }
+}
+
+fn as_json(memory: &Memory, fact: &Fact, score: Option<f64>, now: i64) -> Json {
+    let at = |instant: Option<i64>| instant.map(timestamp_text);
+    let sources: Vec<String> = fact.origin.sources.iter().map(ToString::to_string).collect();
+    json!({
+        "seq": fact.seq,
+        "place": fact.place,
+        "score": score,
+        "subject": &*fact.subject,
+        "fields": conform::to_json(&fact.fields),
+        "run": &*fact.run,
+        "step": &*fact.step,
+        "at": timestamp_text(fact.at),
+        "observed_at": timestamp_text(fact.observed_at),
+        "verified_at": timestamp_text(fact.verified_at),
+        "valid_to": at(fact.valid_to),
+        "superseded_by": fact.superseded_by.map(|(seq, _)| seq),
+        "superseded_at": at(fact.superseded_by.map(|(_, at)| at)),
+        "stale": !fact.is_fresh(memory.terms.fresh, now),
+        "trust": fact.origin.trust.as_str(),
+        "sources": sources,
+        "text": describe::shortened(&conform::to_json(&fact.fields)),
+    })
+}

@@ -1,0 +1,26 @@
+//! What facts rest on and which were found, as named values. It leaves nothing out.
+
+use super::Fields;
+use crate::finding::Finding;
+use crate::memory::Origin;
+use tradewind_lang::value::Value;
+
+fn number(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+pub(super) fn origin(origin: &Origin) -> Fields {
+    let sources = origin.sources.iter().map(|source| Value::string(source.to_string()));
+    vec![("trust", Value::string(origin.trust.as_str())), ("sources", Value::list(sources))]
+}
+
+pub(super) fn finding(finding: &Finding) -> Fields {
+    let facts = finding.facts.iter().map(|(seq, place)| Value::record([("seq", number(*seq)), ("place", number(u64::from(*place)))]));
+    vec![
+        ("facts", Value::list(facts)),
+        ("scores", Value::list(finding.scores.iter().map(|score| Value::Double(*score)))),
+        ("among", number(finding.among)),
+        ("by", Value::String(finding.by.clone())),
+        ("as_of", finding.as_of.map_or(Value::Null, Value::Timestamp)),
+    ]
+}

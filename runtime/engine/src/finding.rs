@@ -1,0 +1,106 @@
+//! Finding facts: what is looked for, the port behind which facts are ranked, and what the log says of what was found.
+//!
+//! Which facts may be found at all (whose, how old, under which condition) is settled before anybody ranks; a finder puts the rest in
+//! order and keeps no fact alive.
+
+use crate::memory::{Fact, FactId};
+use crate::ports::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tradewind_lang::plan::{Memory, Model};
+
+/// What a step looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The memory.
+    pub memory: Arc<str>,
+    /// Whose facts; everybody's where absent.
+    pub subject: Option<Arc<str>>,
+    /// What they are about.
+    pub query: Option<Arc<str>>,
+    /// As it was known at this instant.
+    pub as_of: Option<i64>,
+}
+
+/// What was found, as the log has it: enough to trace an answer, and nothing of what the facts say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which facts, in the order given.
+    pub facts: Vec<FactId>,
+    /// How well each fits, in the same order; empty where nothing was ranked.
+    pub scores: Vec<f64>,
+    /// How many facts it was looked among, when whose they are, how old and under which condition was settled.
+    pub among: u64,
+    /// What ranked them: the indexes, and the model of the vectors; empty where nothing was ranked.
+    pub by: Arc<str>,
+    /// As it was known at this instant; the moment of the decision where absent.
+    pub as_of: Option<i64>,
+}
+
+/// Facts to be ranked.
+#[derive(Debug, Clone)]
+pub struct Sought {
+    /// The memory: which fields are found by words, and which by meaning.
+    pub memory: Arc<Memory>,
+    /// The model of the vectors, where the memory names one.
+    pub model: Option<Arc<Model>>,
+    /// Whose facts these are; everybody's where absent. What is known of one subject's words weighs nothing for another's.
+    pub subject: Option<Arc<str>>,
+    /// What they are to be about.
+    pub query: Arc<str>,
+    /// At most so many.
+    pub most: usize,
+    /// Every fact of the memory, or of the subject, that stands, oldest first: what an index holds.
+    pub facts: Vec<Arc<Fact>>,
+    /// For each of them, whether it may be found.
+    pub passes: Vec<bool>,
+    /// Whether these are the facts of now, of which an index may be kept.
+    pub is_present: bool,
+}
+
+/// What was found of them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ranked {
+    /// The place of each in what was sought, and how well it fits, best first.
+    pub hits: Vec<(usize, f64)>,
+    /// What ranked them.
+    pub by: Arc<str>,
+}
+
+/// Ranks facts.
+pub trait Finder: Send + Sync + 'static {
+    /// The best of the facts that may be found; equal ones newest first. The same facts and the same query give the same answer, whatever
+    /// was asked before. The error is for people.
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>>;
+
+    /// Drops everything that is kept of facts of somebody who was forgotten, each with its memory: vectors, postings, caches. Called
+    /// within a runtime; it may take a moment, as long as nothing of them is found from now on.
+    fn forget(&self, gone: Vec<(Arc<str>, FactId)>);
+}
+
+/// Finds nothing: for whoever opens an engine without an index.
+#[derive(Debug, Clone, Copy)]
+pub struct NoFinder;
+
+impl Finder for NoFinder {
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+        let message = format!("nothing here finds facts of `{}` by what they are about", sought.memory.name);
+        Box::pin(std::future::ready(Err(message)))
+    }
+
+    fn forget(&self, _: Vec<(Arc<str>, FactId)>) {}
+}
+
+/// What a fact says in the fields that a memory is searched by words in, one after the other.
+#[must_use]
+pub fn words_of(memory: &Memory, fact: &Fact) -> String {
+    let said = memory.terms.fulltext.iter().filter_map(|field| fact.fields.get(field)?.as_str());
+    said.collect::<Vec<_>>().join("\n")
+}
+
+/// What a fact says in the field that a memory is searched by meaning in; nothing where that is empty or erased.
+#[must_use]
+pub fn meaning_of<'a>(memory: &Memory, fact: &'a Fact) -> Option<&'a str> {
+    let (field, _) = memory.terms.embed.as_ref()?;
+    fact.fields.get(field)?.as_str().filter(|text| !text.trim().is_empty())
+}

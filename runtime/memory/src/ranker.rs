@@ -1,0 +1,248 @@
+//! The finder: an index for each memory and subject that somebody looked in, made up to date before each answer.
+
+use crate::partition::Partition;
+use crate::vector::Quantized;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tradewind_engine::finding::{Finder, Ranked, Sought, meaning_of};
+use tradewind_engine::memory::{Fact, FactId};
+use tradewind_engine::ports::{BoxFuture, Models};
+use tradewind_lang::plan::{Memory, Model};
+
+/// Most indexes that are kept; those that were not used for longest go.
+const MOST: usize = 4_096;
+/// So many texts are embedded at once.
+const BATCH: usize = 1_024;
+/// So long after somebody was forgotten, a look that began before may come to its end.
+const WHILE: Duration = Duration::from_secs(600);
+/// More facts than these are ranked on a thread that may take its time.
+const FEW: usize = 2_000;
+
+/// Which index: the memory, what of it is indexed, and whose facts.
+type Key = (String, String, Option<Arc<str>>);
+
+#[derive(Default)]
+struct Kept {
+    partitions: HashMap<Key, (Arc<Turn<Partition>>, u64)>,
+    /// Vectors by model and text.
+    vectors: HashMap<[u8; 32], Arc<Quantized>>,
+    uses: u64,
+    /// Facts of people who were forgotten a moment ago: who looks just now may still have them before him.
+    recent: Vec<(Instant, Arc<str>, FactId)>,
+}
+
+impl Kept {
+    fn partition(&mut self, key: &Key) -> Arc<Turn<Partition>> {
+        self.uses += 1;
+        let uses = self.uses;
+        if !self.partitions.contains_key(key) && self.partitions.len() >= MOST {
+            let oldest = self.partitions.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone());
+            oldest.into_iter().for_each(|key| drop(self.partitions.remove(&key)));
+            self.drop_unused();
+        }
+        let (partition, used) = self.partitions.entry(key.clone()).or_default();
+        *used = uses;
+        partition.clone()
+    }
+
+    fn drop_unused(&mut self) {
+        self.vectors.retain(|_, vector| Arc::strong_count(vector) > 1);
+    }
+}
+
+/// Ranks facts by words and by vectors of a model.
+pub struct Ranker {
+    models: Arc<dyn Models>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl Ranker {
+    /// One that has vectors made by some models.
+    #[must_use]
+    pub fn new(models: Arc<dyn Models>) -> Self {
+        Self { models, kept: Arc::default() }
+    }
+
+    /// How many indexes, facts in them and vectors are kept.
+    pub async fn size(&self) -> (usize, usize, usize) {
+        let (partitions, vectors) = {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            (kept.partitions.values().map(|(partition, _)| partition.clone()).collect::<Vec<_>>(), kept.vectors.len())
+        };
+        let mut facts = 0;
+        for partition in &partitions {
+            facts += partition.lock().await.len();
+        }
+        (partitions.len(), facts, vectors)
+    }
+
+    async fn rank(&self, sought: Sought) -> Result<Ranked, String> {
+        let embeds = sought.memory.terms.embed.is_some();
+        let key = key_of(&sought);
+        let partition = match sought.is_present {
+            true => self.kept.lock().unwrap_or_else(PoisonError::into_inner).partition(&key),
+            // What is known no more is indexed for this one answer.
+            false => Arc::default(),
+        };
+        let mut partition = partition.lock_owned().await;
+        let wanted = if embeds { Some(self.embed_query(&sought).await?) } else { None };
+        let by = wanted.as_ref().map_or_else(String::new, |(by, _)| by.clone());
+        if partition.by != by {
+            // Vectors of another model say nothing to this one.
+            *partition = Partition::by(&by);
+        }
+        let due = partition.compare(&sought.facts);
+        let missing: Vec<Arc<Fact>> = due.missing.iter().filter_map(|place| sought.facts.get(*place)).cloned().collect();
+        let vectors = match embeds {
+            true => self.vectors(&sought, &by, &missing).await?,
+            false => vec![None; missing.len()],
+        };
+        drop(missing);
+        let many = sought.facts.len();
+        let work = move || {
+            partition.update(&sought.memory, &sought.facts, &due, vectors);
+            let hits = best(&partition, &sought, wanted.and_then(|(_, vector)| vector));
+            (hits, partition, sought)
+        };
+        let (hits, mut partition, sought): (_, OwnedMutexGuard<Partition>, Sought) = match many <= FEW {
+            true => work(),
+            false => tokio::task::spawn_blocking(work).await.map_err(|error| format!("nothing was ranked: {error}"))?,
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent: HashSet<FactId> =
+            kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
+        if recent.is_empty() {
+            kept.drop_unused_if_many(many);
+        } else {
+            partition.forget(&recent);
+            kept.drop_unused();
+        }
+        drop(kept);
+        drop(partition);
+        let named = if by.is_empty() { "words".to_owned() } else { format!("words and vectors of {}", by.get(..12).unwrap_or(&by)) };
+        Ok(Ranked { hits, by: named.into() })
+    }
+
+    /// The vector of what is looked for; none where the model knows no word of it.
+    async fn embed_query(&self, sought: &Sought) -> Result<(String, Option<Quantized>), String> {
+        let embedded = self.models.embed(sought.model.clone(), vec![sought.query.clone()]).await?;
+        let vector = embedded.vectors.first().and_then(|vector| Quantized::of(vector));
+        Ok((embedded.by, vector))
+    }
+
+    /// Vectors of facts: those of texts that were met before are not made again.
+    async fn vectors(&self, sought: &Sought, by: &str, facts: &[Arc<Fact>]) -> Result<Vec<Option<Arc<Quantized>>>, String> {
+        let mut found: Vec<Option<Arc<Quantized>>> = vec![None; facts.len()];
+        // Texts that several facts say are embedded once.
+        let mut open: Vec<([u8; 32], Vec<usize>)> = Vec::new();
+        let mut places: HashMap<[u8; 32], usize> = HashMap::new();
+        {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            for ((place, fact), found) in facts.iter().enumerate().zip(&mut found) {
+                let Some(text) = meaning_of(&sought.memory, fact) else { continue };
+                let digest = digest(by, text);
+                match kept.vectors.get(&digest) {
+                    // An index of the past has copies, so that the last one of a text that is forgotten is the one that is dropped.
+                    Some(vector) if !sought.is_present => *found = Some(Arc::new(Quantized::clone(vector))),
+                    Some(vector) => *found = Some(vector.clone()),
+                    None => {
+                        let at = *places.entry(digest).or_insert(open.len());
+                        match open.get_mut(at) {
+                            Some((_, places)) => places.push(place),
+                            None => open.push((digest, vec![place])),
+                        }
+                    }
+                }
+            }
+        }
+        for batch in open.chunks(BATCH) {
+            let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?);
+            let texts: Vec<Arc<str>> = batch.iter().map(|entry| of(entry).unwrap_or_default().into()).collect();
+            let many = texts.len();
+            let embedded = embed(&*self.models, sought.model.clone(), texts, by, many).await?;
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            for ((digest, places), vector) in batch.iter().zip(embedded) {
+                let Some(vector) = Quantized::of(&vector).map(Arc::new) else { continue };
+                if sought.is_present {
+                    kept.vectors.insert(*digest, vector.clone());
+                }
+                for place in places {
+                    found.get_mut(*place).into_iter().for_each(|found| *found = Some(vector.clone()));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Kept {
+    /// What no index holds any more goes from time to time; what is forgotten goes at once, and not here.
+    fn drop_unused_if_many(&mut self, facts: usize) {
+        if self.uses.is_multiple_of(256) || self.vectors.len() > facts.saturating_mul(4).max(16_384) {
+            self.drop_unused();
+        }
+    }
+}
+
+async fn embed(
+    models: &dyn Models,
+    model: Option<Arc<Model>>,
+    texts: Vec<Arc<str>>,
+    by: &str,
+    many: usize,
+) -> Result<Vec<Vec<f32>>, String> {
+    let embedded = models.embed(model, texts).await?;
+    if embedded.by != by || embedded.vectors.len() != many {
+        return Err(format!("the embedding model gave {} vectors for {many} texts, or became another one", embedded.vectors.len()));
+    }
+    Ok(embedded.vectors)
+}
+
+fn best(partition: &Partition, sought: &Sought, vector: Option<Quantized>) -> Vec<(usize, f64)> {
+    let query = (!sought.memory.terms.fulltext.is_empty()).then_some(&*sought.query);
+    partition.find_best(&sought.facts, &sought.passes, (query, vector.as_ref()), sought.most)
+}
+
+fn key_of(sought: &Sought) -> Key {
+    let Memory { name, terms, .. } = &*sought.memory;
+    (name.clone(), format!("{:?} {:?}", terms.embed, terms.fulltext), sought.subject.clone())
+}
+
+fn digest(by: &str, text: &str) -> [u8; 32] {
+    let mut digest = blake3::Hasher::new();
+    digest.update(&(by.len() as u64).to_be_bytes());
+    digest.update(by.as_bytes());
+    digest.update(text.as_bytes());
+    *digest.finalize().as_bytes()
+}
+
+impl Finder for Ranker {
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+        Box::pin(self.rank(sought))
+    }
+
+    fn forget(&self, gone: Vec<(Arc<str>, FactId)>) {
+        let mut by_memory: HashMap<Arc<str>, HashSet<FactId>> = HashMap::new();
+        for (memory, fact) in &gone {
+            by_memory.entry(memory.clone()).or_default().insert(*fact);
+        }
+        let kept = self.kept.clone();
+        let of = |key: &Key| by_memory.get(key.0.as_str()).cloned();
+        let concerned: Vec<(Arc<Turn<Partition>>, HashSet<FactId>)> = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            kept.recent.retain(|(at, ..)| now.duration_since(*at) < WHILE);
+            kept.recent.extend(gone.into_iter().map(|(memory, fact)| (now, memory, fact)));
+            kept.partitions.iter().filter_map(|(key, (partition, _))| Some((partition.clone(), of(key)?))).collect()
+        };
+        // An index that somebody looks in just now is cleared when he is through.
+        tokio::spawn(async move {
+            for (partition, facts) in concerned {
+                partition.lock().await.forget(&facts);
+            }
+            kept.lock().unwrap_or_else(PoisonError::into_inner).drop_unused();
+        });
+    }
+}
