@@ -205,8 +205,15 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
     };
-    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
+    record(round, id, intent, over);
     round.perform(effect);
+}
+
+fn record(round: &mut Round<'_>, id: StepId, intent: Arc<Intent>, over: &[String]) {
+    if planted(Bug::MeantTwice) {
+        round.emit(Some(id), EventKind::IntentRecorded(intent.clone()), guard(over), None);
+    }
+    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
 }
 
 /// What keeps everybody else from taking back, or doing again, the same effect.
