@@ -108,9 +108,11 @@ impl Context<'_> {
         for unproved in open.into_values() {
             self.report_unproved(unproved);
         }
+        let mut unproved = Unproved::default();
         for policy in &policies {
-            self.prove_rules_across(policy, &mut all);
+            self.prove_rules_across(policy, &mut all, &mut unproved);
         }
+        self.report_unproved(unproved);
     }
 
     /// What every effect of an operation meets which a policy of these flows covers: worked out once, however many rules are asked about.
@@ -186,10 +188,9 @@ impl Context<'_> {
     }
 
     /// An `escalate` and a `limit` hold somewhere that no `deny` of another policy takes.
-    fn prove_rules_across(&mut self, policy: &Policy, all: &mut All<'_>) {
+    fn prove_rules_across(&mut self, policy: &Policy, all: &mut All<'_>, unproved: &mut Unproved) {
         let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", Some(&rule.when)));
         let limits = policy.limits.iter().map(|rule| ("limit", &rule.name, "where", rule.condition.as_ref()));
-        let mut unproved = Unproved::default();
         for (kind, name, setting, when) in escalates.chain(limits) {
             let always = when.is_none_or(|when| is_true(&when.root));
             if !always && when.is_some_and(|when| is_literal(&when.root)) {
@@ -228,7 +229,6 @@ impl Context<'_> {
                 unproved.note(Question::Decides(&format!("`{kind} {name}` of the policy `{}`", policy.name)), span);
             }
         }
-        self.report_unproved(unproved);
     }
 
     /// The denials that hold wherever a condition does. Of one that never holds was told where it stands.
