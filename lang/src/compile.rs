@@ -122,12 +122,13 @@ fn lower(
     context.lower_policies(&nodes);
     context.lower_critics(&nodes, &routes);
     context.lower_actors(&nodes, &routes);
+    context.lower_record_migrations(&nodes);
     context.note_acts(&nodes);
     context.note_called(&nodes);
     reuse.surround(declarations, environment, &context.files_read);
     context.lower_flows(&nodes, &routes, threads, reuse);
     context.check_endless_runs(&nodes);
-    context.lower_migrations(&nodes);
+    context.lower_flow_migrations(&nodes);
     context.check_limits(&nodes);
     context.check_rows(&nodes);
     let scenarios = context.lower_scenarios(&nodes);

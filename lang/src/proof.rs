@@ -1,6 +1,7 @@
 //! What can be proved of conditions without running them: that one never holds, always holds, or holds only where others do.
 //!
-//! It claims only what is certain. Where a condition is too large, or compares what it cannot follow, it claims nothing.
+//! It claims only what is certain. What it cannot follow, such as a function of a text, is a truth of its own of which nothing else is known.
+//! Where a condition is too large it gives up, and says so: no answer is ever taken for one.
 
 mod formula;
 mod satisfy;
@@ -11,7 +12,8 @@ mod tests;
 use crate::expr::{Scope, Tree};
 use crate::ty::TypeTable;
 use formula::Formula;
-use satisfy::{Answer, MOST_WORK};
+pub(crate) use satisfy::Answer;
+use satisfy::MOST_WORK;
 
 /// Conditions of one place, which name the same things.
 #[derive(Debug, Clone, Copy)]
@@ -38,16 +40,13 @@ impl<'a> Conditions<'a> {
         Reading { holds: read(true), fails: read(false) }
     }
 
-    /// Why these cannot all hold while none of those does; `None` where they may, or where it is not known.
-    pub(crate) fn conflict(self, hold: &[&Tree], fail: &[&Tree]) -> Option<Conflict> {
+    /// Whether these can all hold while none of those does.
+    pub(crate) fn conflict(self, hold: &[&Tree], fail: &[&Tree]) -> Answer {
         let read = |condition: &&Tree, holds| formula::of(condition, holds, self.scope, self.types);
         let held = hold.iter().map(|condition| read(condition, true));
         let formulas: Vec<Formula> = held.chain(fail.iter().map(|condition| read(condition, false))).collect();
         let mut budget = MOST_WORK;
-        match satisfy::ask(&formulas.iter().collect::<Vec<_>>(), &mut budget) {
-            Answer::Conflict(conflict) => Some(conflict),
-            Answer::May | Answer::GivenUp => None,
-        }
+        satisfy::ask(&formulas.iter().collect::<Vec<_>>(), &mut budget)
     }
 }
 

@@ -3,12 +3,13 @@
 
 use super::context::{Context, name_of};
 use super::prove::Written;
+use super::unproved::{Question, Unproved};
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{Need, Policy};
-use crate::proof::{Conditions, Reading};
+use crate::proof::{Answer, Conditions, Covered, Reading};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::Ty;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Denials of one operation that are looked at together.
+/// Denials of one operation that are looked at together; where there are more, and these leave something, that is told.
 const MOST_DENIALS: usize = 64;
 
 /// A condition of a policy.
@@ -50,6 +51,10 @@ struct Met {
     denials: Vec<Rule>,
     /// Each of them read.
     readings: Vec<Reading>,
+    /// Whether there are more than these.
+    more: bool,
+    /// The policies that deny something.
+    by: BTreeSet<String>,
 }
 
 impl Met {
@@ -57,6 +62,13 @@ impl Met {
     fn refusing(&self, but: &str) -> Vec<usize> {
         let refuses = |rule: &Rule| rule.policy != but && is_true(&rule.when.root);
         self.denials.iter().enumerate().filter(|(_, rule)| refuses(rule)).map(|(at, _)| at).take(1).collect()
+    }
+
+    /// What its denials leave of a condition; given up, too, where they leave something and there are more of them.
+    fn covering(&self, condition: &Reading) -> Covered {
+        let covered = condition.covered_by(&self.readings.iter().collect::<Vec<_>>());
+        let given_up = covered.given_up || self.more && covered.by.is_empty();
+        Covered { given_up, ..covered }
     }
 }
 
@@ -66,6 +78,12 @@ fn is_true(tree: &Tree) -> bool {
 
 fn is_literal(tree: &Tree) -> bool {
     matches!(tree, Tree::Constant(Value::Bool(_)))
+}
+
+/// Whether every effect of an operation meets a policy where these flows, or any, have it.
+fn meets(policy: &Policy, operation: &str, flows: &[String]) -> bool {
+    let wide = policy.flows.is_empty() || !flows.is_empty() && flows.iter().all(|flow| policy.flows.contains(flow));
+    wide && policy.on.iter().any(|on| on == operation)
 }
 
 /// Where a condition stands.
@@ -82,10 +100,13 @@ impl Context<'_> {
         let written: BTreeMap<String, &Node> = written.filter_map(|node| Some((name_of(node)?.text, node))).collect();
         let policies: Vec<Arc<Policy>> = self.plan.policies.values().cloned().collect();
         let operations: BTreeSet<String> = policies.iter().flat_map(|policy| policy.on.iter().cloned()).collect();
-        let mut said = BTreeSet::new();
+        let (mut said, mut open) = (BTreeSet::new(), BTreeMap::new());
         let mut all = All { policies: &policies, nodes: &written, met: BTreeMap::new() };
         for operation in &operations {
-            self.prove_possible_effect(operation, &mut all, &mut said);
+            self.prove_possible_effect(operation, &mut all, &mut said, &mut open);
+        }
+        for unproved in open.into_values() {
+            self.report_unproved(unproved);
         }
         for policy in &policies {
             self.prove_rules_across(policy, &mut all);
@@ -99,28 +120,28 @@ impl Context<'_> {
             return Rc::clone(met);
         }
         let scope = self.scope_across(operation, all.policies);
-        let denials = self.denials(operation, flows, all.policies, all.nodes);
+        let mut denials = self.denials(operation, flows, all.policies, all.nodes);
+        let more = denials.len() > MOST_DENIALS;
+        denials.truncate(MOST_DENIALS);
+        let by = all.policies.iter().filter(|policy| meets(policy, operation, flows) && !policy.denies.is_empty());
+        let by = by.map(|policy| policy.name.clone()).collect();
         let conditions = Conditions::of(&scope, &self.plan.types);
         let readings = denials.iter().map(|rule| conditions.read(&rule.when.root)).collect();
-        let met = Rc::new(Met { scope, denials, readings });
+        let met = Rc::new(Met { scope, denials, readings, more, by });
         all.met.insert(key, Rc::clone(&met));
         met
     }
 
-    /// The denials that every effect of an operation meets which a policy of these flows covers.
+    /// The denials that every effect of an operation meets which a policy of these flows covers, and one more than are looked at.
     fn denials(&self, operation: &str, flows: &[String], policies: &[Arc<Policy>], nodes: &BTreeMap<String, &Node>) -> Vec<Rule> {
-        let meets = |policy: &&Arc<Policy>| {
-            let wide = policy.flows.is_empty() || !flows.is_empty() && flows.iter().all(|flow| policy.flows.contains(flow));
-            wide && policy.on.iter().any(|on| on == operation)
-        };
         let of = |policy: &Arc<Policy>| -> Vec<Rule> {
             let rule = |deny: &crate::plan::Deny| {
                 let span = place(nodes, &policy.name, "deny", &deny.name, "when")?;
                 Some(Rule { name: format!("deny {}", deny.name), policy: policy.name.clone(), when: deny.when.clone(), span })
             };
-            policy.denies.iter().take(MOST_DENIALS).filter_map(rule).collect()
+            policy.denies.iter().take(MOST_DENIALS + 1).filter_map(rule).collect()
         };
-        policies.iter().filter(meets).flat_map(of).take(MOST_DENIALS).collect()
+        policies.iter().filter(|policy| meets(policy, operation, flows)).flat_map(of).take(MOST_DENIALS + 1).collect()
     }
 
     /// What the rules on one operation may name.
@@ -131,19 +152,29 @@ impl Context<'_> {
     }
 
     /// The denials of an operation leave something. A literal `true` says on purpose that nothing may pass.
-    fn prove_possible_effect(&mut self, operation: &str, all: &mut All<'_>, said: &mut BTreeSet<Span>) {
+    fn prove_possible_effect(
+        &mut self,
+        operation: &str,
+        all: &mut All<'_>,
+        said: &mut BTreeSet<Span>,
+        open: &mut BTreeMap<Span, Unproved>,
+    ) {
         let flows = all.policies.iter().filter(|policy| policy.on.iter().any(|on| on == operation)).map(|policy| policy.flows.clone());
         let groups: BTreeSet<Vec<String>> = flows.chain([Vec::new()]).collect();
         for flows in groups {
             let met = self.meets(operation, &flows, all);
             let conditions = Conditions::of(&met.scope, &self.plan.types);
             let denials = &met.denials;
-            let alone = denials.iter().any(|rule| is_literal(&rule.when.root) || conditions.conflict(&[], &[&rule.when.root]).is_some());
+            let always = |rule: &Rule| matches!(conditions.conflict(&[], &[&rule.when.root]), Answer::Conflict(_));
+            let alone = denials.iter().any(|rule| is_literal(&rule.when.root) || always(rule));
             if denials.len() < 2 || alone {
                 continue;
             }
-            let covering = conditions.read(&Tree::Constant(Value::Bool(true))).covered_by(&met.readings.iter().collect::<Vec<_>>()).by;
-            let mut covering = covering.iter().filter_map(|at| denials.get(*at));
+            let covered = met.covering(&conditions.read(&Tree::Constant(Value::Bool(true))));
+            if let Some(first) = denials.first().filter(|_| covered.given_up) {
+                open.entry(first.span).or_default().note(Question::Allowed(operation), first.span);
+            }
+            let mut covering = covered.by.iter().filter_map(|at| denials.get(*at));
             let Some(first) = covering.next().filter(|first| said.insert(first.span)) else { continue };
             let message = format!("no effect of `{operation}` is ever allowed: these rules refuse everything between them");
             let mut diagnostic = Diagnostic::new(&meaning::NEVER_ALLOWED, first.span, message).label("refuses a part");
@@ -158,6 +189,7 @@ impl Context<'_> {
     fn prove_rules_across(&mut self, policy: &Policy, all: &mut All<'_>) {
         let escalates = policy.escalates.iter().map(|rule| ("escalate", &rule.name, "when", Some(&rule.when)));
         let limits = policy.limits.iter().map(|rule| ("limit", &rule.name, "where", rule.condition.as_ref()));
+        let mut unproved = Unproved::default();
         for (kind, name, setting, when) in escalates.chain(limits) {
             let always = when.is_none_or(|when| is_true(&when.root));
             if !always && when.is_some_and(|when| is_literal(&when.root)) {
@@ -165,16 +197,22 @@ impl Context<'_> {
             }
             let Some(span) = place(all.nodes, &policy.name, kind, name, setting) else { continue };
             let mut by: Vec<Rule> = Vec::new();
-            let mut everywhere = !policy.on.is_empty();
+            // Where it decides for one of the operations, nothing is open.
+            let (mut everywhere, mut free, mut open) = (!policy.on.is_empty(), false, false);
             for operation in &policy.on {
                 let met = self.meets(operation, &policy.flows, all);
-                let covering = match when.filter(|_| !always) {
+                // What a policy's own denials take from its escalations was looked at there.
+                let alone = kind == "escalate" && met.by.iter().all(|by| *by == policy.name);
+                let covered = match when.filter(|_| !always) {
+                    Some(_) if alone => Covered::default(),
                     Some(when) => self.covering(when, &met),
                     // Between them, denials that refuse everything are told of where they stand.
-                    None => met.refusing(&policy.name),
+                    None => Covered { by: met.refusing(&policy.name), given_up: false },
                 };
-                everywhere &= !covering.is_empty();
-                for rule in covering.iter().filter_map(|at| met.denials.get(*at)) {
+                everywhere &= !covered.by.is_empty();
+                open |= covered.given_up;
+                free |= covered.by.is_empty() && !covered.given_up;
+                for rule in covered.by.iter().filter_map(|at| met.denials.get(*at)) {
                     if by.iter().all(|known| known.span != rule.span) {
                         by.push(rule.clone());
                     }
@@ -186,17 +224,20 @@ impl Context<'_> {
                 let when = when.cloned().unwrap_or_else(|| Expr::constant(Value::Bool(true), Ty::Bool));
                 let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when, span };
                 self.report_shadowed(&rule, &by);
+            } else if open && !free {
+                unproved.note(Question::Decides(&format!("`{kind} {name}` of the policy `{}`", policy.name)), span);
             }
         }
+        self.report_unproved(unproved);
     }
 
     /// The denials that hold wherever a condition does. Of one that never holds was told where it stands.
-    fn covering(&self, when: &Expr, met: &Met) -> Vec<usize> {
+    fn covering(&self, when: &Expr, met: &Met) -> Covered {
         let conditions = Conditions::of(&met.scope, &self.plan.types);
-        if conditions.conflict(&[&when.root], &[]).is_some() {
-            return Vec::new();
+        match conditions.conflict(&[&when.root], &[]) {
+            Answer::Conflict(_) => Covered::default(),
+            Answer::May | Answer::GivenUp => met.covering(&conditions.read(&when.root)),
         }
-        conditions.read(&when.root).covered_by(&met.readings.iter().collect::<Vec<_>>()).by
     }
 
     fn report_shadowed(&mut self, rule: &Rule, by: &[Rule]) {

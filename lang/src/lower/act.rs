@@ -125,6 +125,7 @@ impl Context<'_> {
             Some(stage) => Some(stage?),
             None => None,
         };
+        place.failing.deniable = self.is_deniable(&by, stage.as_ref(), &flow);
         let undo = Undo { flow, step: step_name, operation, by, condition, last: last?, since, evidence, stage };
         let ty = Ty::Object(vec![("effects".to_owned(), Ty::List(Box::new(effect)))]);
         // The requests of what was taken back are part of its value, and the type of that forgets the marks of their fields.

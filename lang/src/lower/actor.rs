@@ -34,7 +34,8 @@ impl Context<'_> {
         let max_steps = self.bound(node, "max-steps", 1_000, "write `max-steps=6`: how many turns a message takes at most");
         let talk = self.lower_talk(node, &mut place);
         let mut tool_scope = scope.clone();
-        let (tools, read) = self.lower_tools(node, &mut tool_scope, &mut place);
+        let heard = talk.as_ref().map_or(plain, |(_, marks)| *marks);
+        let (tools, read) = self.lower_tools(node, &mut tool_scope, heard, &mut place);
         let mut memories = Vec::new();
         let mut marks = read;
         for value in node.list("memory").into_iter().cloned().collect::<Vec<_>>() {
@@ -49,7 +50,7 @@ impl Context<'_> {
         let answer = scope.with("answer", Ty::Record(record.clone()), plain);
         let requires = self.requires(node, &answer).requires;
         let (talk, told) = talk?;
-        let marks = marks.with(told);
+        let mut marks = marks.with(told);
         let (route, written) = route?;
         self.check_clearance(node, &route, &written, marks);
         if !tools.is_empty() {
@@ -57,7 +58,7 @@ impl Context<'_> {
         }
         place.mixture.add(Marks { private: marks.private, untrusted: marks.untrusted, ..plain }, node.name.span);
         self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, name));
-        let route = self.agent_route(route, &written, &mut place)?;
+        let route = self.agent_route(route, &written, &mut place, &mut marks)?;
         let reads_outside = marks.untrusted;
         let talk = Talk { personal: marks.pii, ..talk };
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };

@@ -44,16 +44,22 @@ impl Context<'_> {
             }
         };
         let talk = self.lower_talk(node, place);
-        let requires = self.agent_requires(node, &found.acting.record, place);
+        let (requires, required) = self.agent_requires(node, &found.acting.record, place);
         let (talk, told) = talk?;
-        let marks = told.with(found.marks);
-        place.mixture.add(found.marks, actor.span);
-        self.check_tools(&found.acting.tools, marks.untrusted, place.mixture, (actor.span, &place.draft.name));
+        // Which of them answers, and what it said and heard before, is in the answer, too.
+        let chosen = key.as_ref().map_or(Marks::default(), |key| key.marks.choosing());
+        self.note_heard(&name, told.with(chosen));
+        let known = found.marks.with(self.heard(&found));
+        let marks = told.with(known).with(chosen).with(required);
+        place.mixture.add(known, actor.span);
+        self.check_tools(&found.acting.tools, marks.untrusted, place.mixture, (actor.span, &name));
+        self.note_moved(&found.acting.tools, marks, actor.span, place);
         if let Some(written) = place.draft.routes.get(&found.acting.route) {
             self.check_clearance(node, &found.acting.route, written, told);
         }
         let key = key?;
         self.check_personal(&key, node.setting("key"), "the key of an agent");
+        self.check_key_of_agent(&found, &key, marks, place);
         let key = place.note(key).expr;
         let reads_outside = marks.untrusted;
         let talk = Talk { personal: marks.pii, ..talk };
@@ -68,11 +74,12 @@ impl Context<'_> {
         let route = self.route(node, "text", place);
         let talk = self.lower_talk(node, place);
         let mut scope = place.scope.clone();
-        let (tools, read) = self.lower_tools(node, &mut scope, place);
+        let heard = talk.as_ref().map_or(Marks::default(), |(_, marks)| *marks);
+        let (tools, read) = self.lower_tools(node, &mut scope, heard, place);
         let record = record?;
-        let requires = self.agent_requires(node, &record, place);
+        let (requires, required) = self.agent_requires(node, &record, place);
         let (talk, marks) = talk?;
-        let marks = marks.with(read);
+        let mut marks = marks.with(read).with(required);
         if let Some((name, written)) = &route {
             self.check_clearance(node, name, written, marks);
             if !tools.is_empty() {
@@ -80,33 +87,41 @@ impl Context<'_> {
             }
         }
         self.check_tools(&tools, marks.untrusted, place.mixture, (node.name.span, &place.draft.name));
-        let route = route.and_then(|(name, written)| self.agent_route(name, &written, place))?;
+        self.note_moved(&tools, marks, node.name.span, place);
+        let (reads_outside, talk) = (marks.untrusted, Talk { personal: marks.pii, ..talk });
+        let (route, written) = route?;
+        let route = self.agent_route(route, &written, place, &mut marks)?;
         let ty = Ty::Record(record.clone());
-        let reads_outside = marks.untrusted;
-        let talk = Talk { personal: marks.pii, ..talk };
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 
-    /// The rungs of an agent's route. A template does not act, so a ladder of an agent has none.
-    pub(crate) fn agent_route(&mut self, route: String, written: &WrittenRoute, place: &mut Place<'_, '_>) -> Option<String> {
-        let mut marks = Marks::default();
-        let rungs = self.writing_rungs(written, place, &mut marks)?;
+    /// The rungs of an agent's route. A template acts on nothing, and what it says is the answer: its marks are added to `marks`.
+    pub(crate) fn agent_route(
+        &mut self,
+        route: String,
+        written: &WrittenRoute,
+        place: &mut Place<'_, '_>,
+        marks: &mut Marks,
+    ) -> Option<String> {
+        let rungs = self.writing_rungs(written, place, marks)?;
         let (name, needs, terms) = (route.clone(), written.needs.clone(), written.terms.clone());
         self.plan.routes.entry(route.clone()).or_insert_with(|| Arc::new(Route { name, needs, rungs, terms }));
         Some(route)
     }
 
-    fn agent_requires(&mut self, node: &Node, record: &str, place: &mut Place<'_, '_>) -> Vec<Require> {
-        let Some(name) = name_of(node).map(|name| name.text) else { return Vec::new() };
+    /// What an answer must be, and what is said of whether it is: an answer that does not hold is asked for again, or the step fails.
+    fn agent_requires(&mut self, node: &Node, record: &str, place: &mut Place<'_, '_>) -> (Vec<Require>, Marks) {
+        let Some(name) = name_of(node).map(|name| name.text) else { return (Vec::new(), Marks::default()) };
         let scope = place.scope.clone().with(&name, Ty::Record(record.to_owned()), Marks::default());
-        let Required { requires, reads, .. } = self.requires(node, &scope);
+        let Required { requires, reads, marks, .. } = self.requires(node, &scope);
         place.reads.extend(reads.into_iter().filter(|(path, _)| path.split('.').next() != Some(name.as_str())));
-        requires
+        (requires, marks)
     }
 
-    /// The tools of a node, and the marks of everything that they can read. A tool's answer is in the scope of later ones.
-    pub(crate) fn lower_tools(&mut self, node: &Node, scope: &mut Scope, place: &mut Place<'_, '_>) -> (Vec<Tool>, Marks) {
+    /// The tools of a node, and the marks of everything that they can read. A tool's answer is in the scope of later ones. `heard`: what
+    /// the agent was told, by which it chooses what is not fixed.
+    pub(crate) fn lower_tools(&mut self, node: &Node, scope: &mut Scope, heard: Marks, place: &mut Place<'_, '_>) -> (Vec<Tool>, Marks) {
         let (mut tools, mut read): (Vec<Tool>, Marks) = (Vec::new(), Marks::default());
         for child in node.all("tool").collect::<Vec<_>>() {
             let Some(value) = child.argument(0).cloned() else { continue };
@@ -130,6 +145,9 @@ impl Context<'_> {
                 self.check_personal_call(node, &operation, bound);
                 self.note_steered(node, &operation, bound, place);
             }
+            let is_fixed = |field: &Field| fixed.iter().any(|(name, _)| *name == field.name);
+            let chosen = if operation.request.iter().all(is_fixed) { Marks::default() } else { heard.with(read) };
+            let given = fixed.iter().chain(&one_of).fold(chosen, |marks, (_, checked)| marks.with(checked.marks)).choosing();
             let mut keep = |bound: Vec<(String, crate::expr::Checked)>| -> Bindings {
                 let own = |path: &str| earlier.iter().any(|name| path.split('.').next() == Some(name));
                 let reads = bound.iter().flat_map(|(_, checked)| checked.reads.iter());
@@ -139,12 +157,13 @@ impl Context<'_> {
             let (fixed, one_of) = (keep(fixed), keep(one_of));
             let (Some(max_calls), Some(name)) = (max_calls, name) else { continue };
             let whole = crate::expr::select::inner_marks(&operation.response, &self.plan.types);
-            read = read.with(whole);
+            // Which of its records a provider answers with follows what it was given.
+            read = read.with(whole).with(given);
             place.mixture.add(whole, child.name.span);
             if whole.choosing().steered {
                 place.came.take((operation.name.clone(), value.span), whole.untrusted);
             }
-            *scope = std::mem::take(scope).with(&name, operation.response.clone(), Marks::default());
+            *scope = std::mem::take(scope).with(&name, operation.response.clone(), given);
             tools.push(Tool { operation: operation.name.clone(), name, max_calls, fixed, one_of });
         }
         (tools, read)

@@ -50,8 +50,9 @@ impl Context<'_> {
             StepKind::Undo(undo) => judge(&undo.by, undo.stage.as_ref(), &undo.flow),
             StepKind::Agent(acting) => {
                 let actor = acting.actor.as_ref().and_then(|(name, _)| self.plan.agents.get(name));
-                let tools = actor.map_or(&acting.tools, |actor| &actor.acting.tools);
-                tools.iter().for_each(|tool| add(&tool.operation, None));
+                // An agent of the document is held as itself, whichever flow addresses it.
+                let (tools, of) = actor.map_or((&acting.tools, flow), |actor| (&actor.acting.tools, actor.name.as_str()));
+                tools.iter().for_each(|tool| judge(&tool.operation, None, of));
             }
             StepKind::Begin(begin) if seen.insert(begin.flow.clone()) => {
                 let Some(called) = self.plan.flows.get(&begin.flow).cloned() else { return };

@@ -23,7 +23,7 @@ fn always(tree: &Tree) -> bool {
 }
 
 impl Context<'_> {
-    /// Why a limit is no cap of an operation; `None` where it is one. `chosen`: the parameters that outside text chose.
+    /// Why a limit is no cap of an operation; `None` where it is one. `chosen`: the parameters that outside text chose, and evidence as `evidence.NAME`.
     pub(crate) fn no_cap(&self, limit: &Limit, policy: &Policy, operation: &Operation, chosen: &BTreeSet<String>) -> Option<String> {
         if limit.condition.as_ref().is_some_and(|condition| !always(&condition.root)) {
             return Some("its `where` counts only some".to_owned());
@@ -53,6 +53,9 @@ impl Context<'_> {
                 ("evidence", name) => {
                     if policy.needs.iter().find(|need| need.name == name).is_none_or(|need| need.untrusted) {
                         return apart(path, "which outside text may say");
+                    }
+                    if chosen.iter().any(|of| of.strip_prefix("evidence.") == Some(name)) {
+                        return apart(path, "which outside text chose");
                     }
                 }
                 ("effect", name) if chosen.contains(name) => return apart(path, "which outside text chose"),

@@ -128,7 +128,7 @@ pub(crate) fn cap_it(operation: &str, loose: &str) -> String {
 }
 
 /// Whether what follows a step may not be reached through it. A person who is asked decides himself; whether he is asked does not.
-fn stops(kind: &StepKind) -> bool {
+pub(crate) fn stops(kind: &StepKind) -> bool {
     match kind {
         StepKind::Reflect { go_on, .. } => !go_on,
         StepKind::Revise(revise) => revise.otherwise != Unaccepted::Continue,

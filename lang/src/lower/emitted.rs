@@ -48,11 +48,12 @@ impl Emitted {
     }
 }
 
-/// Whether an expression reads a field of the event that begins a run.
+/// Whether an expression reads a field of the event that begins a run, or may, as it names the event alone.
 fn reads(expr: &Expr, field: &str) -> bool {
     let name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
     let path = format!("event.{field}");
-    expr.source.split(|letter| !name(letter)).any(|word| word == path || word.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')))
+    let of = |word: &str| word == path || word.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.'));
+    expr.source.split(|letter| !name(letter)).any(|word| of(word) || word.trim_matches('.') == "event")
 }
 
 /// The events that steps of a node emit, as written.

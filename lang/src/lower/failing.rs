@@ -2,8 +2,8 @@
 //! behind `on-error=skip` or in `on-failure`, the text decided that, too.
 
 use super::context::Context;
-use super::control::{Steering, leading_to};
-use super::flow::FlowDraft;
+use super::control::{Steering, leading_to, stops};
+use super::flow::{FlowDraft, Lowered};
 use super::step::Place;
 use crate::ast::Node;
 use crate::expr::Checked;
@@ -24,6 +24,8 @@ pub(crate) struct Failing {
     outside: Vec<Steering>,
     /// Whether it may fail over anything.
     pub(crate) possible: bool,
+    /// Whether a policy or a person may deny it, and the run with it.
+    pub(crate) deniable: bool,
 }
 
 impl Failing {
@@ -123,13 +125,17 @@ impl Context<'_> {
     }
 }
 
+/// Whether the run goes on wherever this step fails, which is then left out. One that stops on purpose, or is denied, ends the run all the
+/// same; and of a loop an item is left out, and not what fails before it begins.
+fn goes_on(lowered: &Lowered) -> bool {
+    let step = &lowered.step;
+    let denied = lowered.failing.deniable && !step.skip_denied;
+    step.on_error == OnError::Skip && !denied && !stops(&step.kind) && !matches!(step.kind, StepKind::Each(_))
+}
+
 /// Outside text over which a step may fail, with what it stands in; none where it is then left out.
 pub(crate) fn failing(draft: &FlowDraft<'_>, at: usize) -> Vec<Steering> {
-    let Some(lowered) = draft.lowered.get(&at) else { return Vec::new() };
-    // Of a loop, an item is left out, and not what fails before it begins.
-    if lowered.step.on_error == OnError::Skip && !matches!(lowered.step.kind, StepKind::Each(_)) {
-        return Vec::new();
-    }
+    let Some(lowered) = draft.lowered.get(&at).filter(|lowered| !goes_on(lowered)) else { return Vec::new() };
     let mut found = lowered.failing.over.clone();
     if lowered.failing.possible {
         found.extend(leading_to(draft, at));
@@ -154,8 +160,9 @@ pub(crate) fn left_out(draft: &FlowDraft<'_>, at: usize, around: &[(usize, u16)]
     let Some(item) = item else { return found };
     // A list that is too long, or two items of one key, and the whole loop is left out.
     found.extend(draft.lowered.get(&item).map(|lowered| lowered.failing.over.clone()).unwrap_or_default());
-    for other in (item + 1..draft.end_of(item)).filter(|other| *other != at && !skips(*other)) {
-        let Some(lowered) = draft.lowered.get(&other) else { continue };
+    let ends = |other: usize, lowered: &Lowered| !goes_on(lowered) && !(is_loop(other) && skips(other));
+    for other in (item + 1..draft.end_of(item)).filter(|other| *other != at) {
+        let Some(lowered) = draft.lowered.get(&other).filter(|lowered| ends(other, lowered)) else { continue };
         found.extend(lowered.failing.over.iter().cloned());
         let within = draft.drafts.get(other).and_then(|step| step.within);
         let inner = draft.arms(within).into_iter().map(|(outer, _)| outer).skip_while(|outer| *outer <= item);
@@ -176,7 +183,10 @@ fn skips(node: &Node) -> bool {
 pub(crate) fn failing_flow(draft: &FlowDraft<'_>, output: &[(String, Checked)]) -> Vec<Steering> {
     let skipped = |at: &usize| {
         let within = draft.drafts.get(*at).and_then(|step| step.within);
-        let skips = |outer: usize| draft.lowered.get(&outer).is_some_and(|lowered| lowered.step.on_error == OnError::Skip);
+        // What fails in an arm fails the run, whatever its `choose` says.
+        let is_loop = |lowered: &Lowered| matches!(lowered.step.kind, StepKind::Each(_));
+        let skips =
+            |outer: usize| draft.lowered.get(&outer).is_some_and(|lowered| is_loop(lowered) && lowered.step.on_error == OnError::Skip);
         draft.arms(within).iter().any(|(outer, _)| skips(*outer))
     };
     let mut answer = Failing::default();

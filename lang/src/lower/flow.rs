@@ -68,6 +68,8 @@ pub(crate) struct FlowDraft<'n> {
     pub(crate) reached: Vec<Steering>,
     /// Events of which outside text decides which one a wait takes, so that another one is left for the next wait.
     pub(crate) taken: BTreeSet<String>,
+    /// Whether outside text decides how long it waits, so that the time of what follows is its choice.
+    pub(crate) delayed: bool,
     pub(crate) lowered: BTreeMap<usize, Lowered>,
     pub(crate) routes: &'n BTreeMap<String, WrittenRoute>,
     /// Made once all drafts are there.
@@ -78,8 +80,8 @@ impl<'n> FlowDraft<'n> {
     /// A place outside any flow, such as a critic's, that tells a model something.
     pub(crate) fn alone(name: &str, base: Scope, routes: &'n BTreeMap<String, WrittenRoute>) -> Self {
         let (drafts, reached, lowered) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let (taken, index) = (BTreeSet::new(), Index::default());
-        Self { name: name.to_owned(), base, input: None, drafts, reached, taken, lowered, routes, index }
+        let (taken, delayed, index) = (BTreeSet::new(), false, Index::default());
+        Self { name: name.to_owned(), base, input: None, drafts, reached, taken, delayed, lowered, routes, index }
     }
 }
 
@@ -187,18 +189,20 @@ impl Context<'_> {
         self.known.outputs.insert(name.to_owned(), Answer { ty, marks, parts });
     }
 
-    /// Lowers every step, and once more where waits turn out to leave an event, or another one, for each other.
+    /// Lowers every step, and once more where waits turn out to leave an event, or another one, for each other, or to take as long as
+    /// outside text says.
     pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
         self.known.through.clear();
         let before = self.diagnostics.len();
         loop {
             self.lower_in_order(draft);
-            let taken = super::wait::taken(draft);
+            let (taken, delayed) = (super::wait::taken(draft), super::wait::delayed(draft));
             // There are no more events than waits.
-            if taken.is_subset(&draft.taken) {
+            if taken.is_subset(&draft.taken) && delayed <= draft.delayed {
                 return;
             }
-            draft.taken = taken;
+            draft.taken.extend(taken);
+            draft.delayed |= delayed;
             self.diagnostics.truncate(before);
         }
     }
@@ -313,7 +317,10 @@ impl Context<'_> {
     /// The same without the variables of the loops around it.
     pub(crate) fn steps_scope(&self, draft: &FlowDraft<'_>, within: Option<(usize, u16)>, own: Option<usize>) -> Scope {
         let plain = Marks::default();
-        let mut scope = draft.base.clone().with("run", run_type(), plain).with("settings", self.settings_type(), plain);
+        // The instant at which something is looked at is as free as what is waited for before it.
+        let moved = Marks { steered: draft.delayed, ..plain };
+        let mut scope = draft.base.clone().with("run", run_type(), moved).with("settings", self.settings_type(), plain);
+        scope = ["id", "flow"].into_iter().fold(scope, |scope, name| scope.part(format!("run.{name}"), plain));
         let mut states = Vec::new();
         // What became of a step may be decided outside, though what is said of it is not outside text.
         let mut known = plain;

@@ -13,7 +13,7 @@ use crate::expr::Checked;
 use crate::parallel;
 use crate::plan::{Flow, StepKind, Until};
 use crate::planted::{Hole, planted};
-use crate::ty::Field;
+use crate::ty::{Field, Marks};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What outside text decides of memories.
@@ -25,6 +25,8 @@ pub(crate) struct Kept {
     whole: BTreeSet<String>,
     /// Acts, by flow and step: whether they were done, or to what.
     acts: BTreeSet<(String, String)>,
+    /// What agents of the document were told in their sessions, by their names.
+    pub(super) told: BTreeMap<String, Marks>,
 }
 
 impl Kept {
@@ -43,9 +45,17 @@ impl Kept {
         self.fields.extend(other.fields);
         self.whole.extend(other.whole);
         self.acts.extend(other.acts);
+        other.told.into_iter().for_each(|(agent, marks)| self.tell(agent, marks));
     }
 
-    fn concerns(&self, record: &str) -> bool {
+    /// Adds what an agent was told.
+    pub(super) fn tell(&mut self, agent: String, marks: Marks) {
+        let known = self.told.entry(agent).or_default();
+        *known = known.with(marks);
+    }
+
+    /// Whether outside text decided anything of what is remembered there.
+    pub(super) fn concerns(&self, record: &str) -> bool {
         self.whole(record) || self.fields.iter().any(|(of, _)| of == record)
     }
 }
@@ -72,6 +82,12 @@ impl Context<'_> {
                 _ if !led => continue,
                 StepKind::Act { .. } => {
                     self.known.kept.acts.insert((draft.name.clone(), lowered.step.name.clone()));
+                    continue;
+                }
+                // Whether there is another message in its session.
+                StepKind::Agent(acting) => {
+                    let agent = acting.actor.as_ref().map(|(agent, _)| agent.clone());
+                    agent.into_iter().for_each(|agent| self.note_heard(&agent, Marks { steered: true, ..Marks::default() }));
                     continue;
                 }
                 StepKind::Remember { memory, .. } => memory,
@@ -104,8 +120,13 @@ impl Context<'_> {
         flow.steps.iter().chain(&flow.terms.on_failure).any(|step| match &step.kind {
             StepKind::Recall { memory, .. } => recalls(memory),
             StepKind::Search(search) => recalls(&search.memory),
+            StepKind::Revise(revise) => {
+                let critics = revise.critics.iter().filter_map(|name| self.plan.critics.get(name));
+                critics.flat_map(|critic| &critic.grounded).any(recalls)
+            }
             StepKind::Undo(undo) => self.known.recalled.acted(&undo.flow, &undo.step),
             StepKind::Begin(begin) => others.contains(&begin.flow),
+            StepKind::Agent(acting) => acting.actor.as_ref().is_some_and(|(agent, _)| self.rests_on_heard(agent)),
             StepKind::Wait(wait) => matches!(&wait.until, Until::Event { event, .. } if self.waits_for_kept(event)),
             _ => false,
         })
@@ -131,6 +152,7 @@ impl Context<'_> {
             }
             self.prove_emitted(routes);
         }
+        self.note_listeners();
     }
 
     /// A context of its own, in which what was remembered is marked.
@@ -149,10 +171,10 @@ impl Context<'_> {
         apart
     }
 
-    /// What a flow leads to where it rests on other runs. It is in the plan already, and its other mistakes were reported.
+    /// What is wrong with a flow where it rests on other runs. It is in the plan already, and what is wrong with it anyway was reported.
     fn take_proof(&mut self, outcome: Outcome) {
-        let follows = |code| code == &meaning::STEERED || code == &meaning::CORRECTED_OUTSIDE;
-        for diagnostic in outcome.found.into_iter().filter(|diagnostic| follows(diagnostic.code)) {
+        let proofs = [&meaning::STEERED, &meaning::TAINTED, &meaning::AGENT_TOO_FREE, &meaning::EXFILTRATION, &meaning::CORRECTED_OUTSIDE];
+        for diagnostic in outcome.found.into_iter().filter(|diagnostic| proofs.contains(&diagnostic.code)) {
             if !self.diagnostics.says(diagnostic.span, diagnostic.code.id) {
                 self.report(diagnostic);
             }

@@ -27,7 +27,7 @@ impl Context<'_> {
             let when = child.setting("when").cloned().and_then(|when| self.condition(&when, &task_scope())).map(|checked| checked.expr);
             if let (Some(when), Some(value)) = (&when, child.setting("when")) {
                 let name = format!("the candidate `{}`", child.argument(0).and_then(Literal::text).unwrap_or_default());
-                self.prove_possible(&task_scope(), &Written { name, span: value.span, when });
+                self.prove_possible_alone(&task_scope(), &Written { name, span: value.span, when });
             }
             let hedge = child.setting("hedge").cloned().and_then(|hedge| self.hedge(&hedge));
             if when.is_some() || hedge.is_some() {

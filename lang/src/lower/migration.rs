@@ -1,26 +1,40 @@
 //! Migrations: how records of an older version, and runs of an older flow, become those of the present.
 
 use super::context::{Context, name_of, suggest};
+use super::write::carries_text;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::{Change, FlowMigration, Migration, RecordMigration};
 use crate::shape::Shaped;
-use crate::ty::{Marks, Ty};
+use crate::source::Span;
+use crate::ty::{Marks, Record, Ty};
 use std::sync::Arc;
 
 impl Context<'_> {
-    pub(crate) fn lower_migrations(&mut self, nodes: &[Node]) {
+    /// What becomes of records. Flows are lowered after it: what outside text decided there, they may recall.
+    pub(crate) fn lower_record_migrations(&mut self, nodes: &[Node]) {
         for node in nodes.iter().filter(|node| node.name.text == "migration") {
             let Some(name) = name_of(node) else { continue };
             let records = node.all("type").collect::<Vec<_>>().into_iter().filter_map(|child| self.record_migration(child)).collect();
-            let flows = node.all("flow").collect::<Vec<_>>().into_iter().filter_map(|child| self.flow_migration(child)).collect();
             if node.children.is_empty() {
                 let diagnostic = Diagnostic::new(&meaning::EMPTY, node.name.span, format!("the migration `{}` changes nothing", name.text));
                 self.report(diagnostic.label("empty").help("write `type \"NAME\" from=1 to=2 { … }` or `flow \"NAME\" { … }` in it"));
             }
-            self.plan.migrations.insert(name.text.clone(), Arc::new(Migration { name: name.text, records, flows }));
+            self.plan.migrations.insert(name.text.clone(), Arc::new(Migration { name: name.text, records, flows: Vec::new() }));
+        }
+    }
+
+    /// What becomes of runs, once the flows are known.
+    pub(crate) fn lower_flow_migrations(&mut self, nodes: &[Node]) {
+        for node in nodes.iter().filter(|node| node.name.text == "migration") {
+            let Some(name) = name_of(node) else { continue };
+            let flows: Vec<FlowMigration> =
+                node.all("flow").collect::<Vec<_>>().into_iter().filter_map(|child| self.flow_migration(child)).collect();
+            if let Some(migration) = self.plan.migrations.get_mut(&name.text) {
+                Arc::make_mut(migration).flows = flows;
+            }
         }
     }
 
@@ -41,7 +55,7 @@ impl Context<'_> {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("leads elsewhere");
             self.report(diagnostic.help(format!("write `to={}`, with a lower `from`", record.version)));
         }
-        let scope = Scope::default().with("old", Ty::Json, Marks::default());
+        let scope = old_record(node, &record);
         let (mut changes, mut made): (Vec<Change>, Vec<(String, Literal)>) = (Vec::new(), Vec::new());
         for child in &node.children {
             let Some(field) = child.argument(0).cloned() else { continue };
@@ -53,6 +67,8 @@ impl Context<'_> {
                         continue;
                     };
                     let Some(to) = self.text(&target, "a field") else { continue };
+                    let marks = record.fields.iter().find(|own| own.name == text).map_or(Marks::default(), |own| own.marks);
+                    self.check_migrated(&record, &to, marks, target.span);
                     made.push((to.clone(), target));
                     changes.push(Change::Rename { field: text, to });
                 }
@@ -61,6 +77,10 @@ impl Context<'_> {
                     let ty = record.fields.iter().find(|own| own.name == text).map(|own| own.ty.clone());
                     made.push((text.clone(), field));
                     let checked = self.value(&value, &scope, ty.as_ref());
+                    if let Some(checked) = &checked {
+                        self.check_migrated(&record, &text, checked.marks, value.span);
+                        self.note_kept(&name, &record.fields, &[(text.clone(), checked.clone())]);
+                    }
                     changes.extend(checked.map(|checked| Change::Set { field: text, value: checked.expr }));
                 }
                 "drop" => {
@@ -77,6 +97,18 @@ impl Context<'_> {
             self.report(suggest(diagnostic, made, &known, at.span, "field"));
         }
         Some(RecordMigration { record: name, from, to, changes })
+    }
+
+    /// Labels survive a migration as they survive a memory: what is marked goes into a field that is marked so.
+    fn check_migrated(&mut self, record: &Record, name: &str, marks: Marks, at: Span) {
+        let Some(field) = record.fields.iter().find(|own| own.name == name) else { return };
+        let own = field.marks;
+        let personal = marks.pii && !own.pii && carries_text(&field.ty);
+        let lost = [("secret", marks.secret && !own.secret), ("untrusted", marks.untrusted && !own.untrusted), ("pii", personal)];
+        let Some((lost, _)) = lost.into_iter().find(|(_, is_lost)| *is_lost) else { return };
+        let message = format!("`{name}` would forget that this is {lost}");
+        let diagnostic = Diagnostic::new(&meaning::TAINTED, at, message).label(format!("is {lost}, the field is not"));
+        self.report(diagnostic.help(format!("write `field \"{name}\" {} {lost}`", field.ty)));
     }
 
     fn flow_migration(&mut self, node: &Node) -> Option<FlowMigration> {
@@ -113,4 +145,17 @@ impl Context<'_> {
         }
         Some(FlowMigration { flow: name, moved, gone, fills })
     }
+}
+
+/// The older version as expressions see it. A field that the present version still has was marked as it is now; how one was marked that is
+/// gone is not known, so that those which are renamed or dropped are taken as they come. Whoever reads the whole reads everything in it.
+fn old_record(node: &Node, record: &Record) -> Scope {
+    let plain = Marks::default();
+    let whole = record.fields.iter().fold(plain, |marks, field| marks.with(field.marks));
+    let gone = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "rename" | "drop"));
+    let names = gone.flat_map(|child| [child.argument(0), child.setting("to")]).flatten().filter_map(Literal::text);
+    let gone = names.filter(|name| record.fields.iter().all(|own| own.name != *name)).map(|name| (name, plain));
+    let fields = record.fields.iter().map(|field| (field.name.as_str(), field.marks)).chain(gone);
+    let scope = Scope::default().with("old", Ty::Json, whole);
+    fields.fold(scope, |scope, (name, marks)| scope.part(format!("old.{name}"), marks))
 }

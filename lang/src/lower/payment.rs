@@ -68,6 +68,10 @@ impl Context<'_> {
     /// The provider tells a repeated request from a new one by the key, so the request has to carry it.
     pub(crate) fn check_key_sent(&mut self, node: &Node, operation: &Operation) {
         let Some(Idempotent::Key { .. }) = operation.idempotent else { return };
+        // What has no request of its own says the key of each call in its batch, or is refused there.
+        if operation.terms.batch.is_some() && operation.path.is_empty() && operation.terms.graphql.is_none() {
+            return;
+        }
         let Some(key) = node.first("idempotent").and_then(|idempotent| idempotent.setting("key")) else { return };
         let connector = self.plan.connectors.get(&operation.connector).map(|connector| &connector.headers);
         let variables = operation.terms.graphql.as_ref().map(|graphql| &graphql.variables);

@@ -2,6 +2,7 @@
 
 use super::context::{Context, name_of};
 use super::prove::{MOST_EARLIER, Written};
+use super::unproved::Unproved;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -155,29 +156,36 @@ impl Context<'_> {
         let mut spans: BTreeMap<(&str, &str), Span> = BTreeMap::new();
         for rule in &node.children {
             let Some(name) = rule.argument(0).and_then(Literal::text) else { continue };
-            let span = rule.setting("when").map_or(node.name.span, |when| when.span);
+            let setting = if rule.name.text == "limit" { "where" } else { "when" };
+            let span = rule.setting(setting).map_or(node.name.span, |when| when.span);
             spans.entry((rule.name.text.as_str(), name)).or_insert(span);
         }
         let span = |kind: &str, name: &str| spans.get(&(kind, name)).copied().unwrap_or(node.name.span);
         let written = |kind: &str, name: &str, when| Written { name: format!("`{kind} {name}`"), span: span(kind, name), when };
         let denies: Vec<Written<'_>> = policy.denies.iter().map(|rule| written("deny", &rule.name, &rule.when)).collect();
         let escalates: Vec<Written<'_>> = policy.escalates.iter().map(|rule| written("escalate", &rule.name, &rule.when)).collect();
-        for rule in denies.iter().chain(&escalates) {
-            self.prove_says_something(scope, rule);
+        let mut unproved = Unproved::default();
+        let wheres = policy.limits.iter().filter_map(|limit| Some((limit, limit.condition.as_ref()?)));
+        let wheres: Vec<Written<'_>> = wheres.map(|(limit, condition)| written("limit", &limit.name, condition)).collect();
+        for rule in denies.iter().chain(&escalates).chain(&wheres) {
+            self.prove_says_something(scope, rule, &mut unproved);
         }
-        for rule in &denies {
-            self.prove_possible(scope, rule);
+        for rule in denies.iter().chain(&wheres) {
+            self.prove_possible(scope, rule, &mut unproved);
         }
-        let before = denies.get(..MOST_EARLIER).unwrap_or(&denies);
-        let (read, readings) = (self.readings(scope, before), self.readings(scope, &escalates));
-        let before: Vec<_> = before.iter().zip(&read).collect();
-        let mut given_up = Vec::new();
+        let (read, readings) = (self.readings(scope, &denies), self.readings(scope, &escalates));
+        let before: Vec<_> = denies.iter().zip(&read).collect();
+        let near = before.get(..MOST_EARLIER).unwrap_or(&before);
         for (rule, reading) in escalates.iter().zip(&readings) {
-            if !self.prove_possible(scope, rule) && !self.prove_not_shadowed((rule, reading), &before, "denies it first") {
-                given_up.push(rule);
+            if self.prove_possible(scope, rule, &mut unproved) {
+                continue;
+            }
+            let open = self.prove_not_shadowed((rule, reading), near, "denies it first", &mut unproved);
+            if open && near.len() < before.len() && !unproved.has(rule.span) {
+                self.prove_not_shadowed((rule, reading), &before, "denies it first", &mut unproved);
             }
         }
-        self.report_given_up(&given_up);
+        self.report_unproved(unproved);
     }
 
     fn lower_need(&mut self, node: &Node) -> Option<Need> {

@@ -1,15 +1,17 @@
 //! What is proved of conditions where they stand: rules that never decide, requirements that never or always hold.
-//! The proofs themselves are in `proof`; this puts them into words.
+//! The proofs themselves are in `proof`; this puts them into words. What they give up is in `unproved`.
 
 use super::context::Context;
+use super::unproved::{Question, Unproved};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
-use crate::proof::{Conditions, Conflict, Covered, Reading};
+use crate::proof::{Answer, Conditions, Conflict, Covered, Reading};
 use crate::source::Span;
 use crate::value::Value;
 
-/// Earlier rules that are compared with one rule: of more, nothing is claimed.
+/// Earlier rules that one rule is held against first: of a long ladder, what takes everything from it mostly stands near, and to look at
+/// all costs much. Where those leave something, all are looked at.
 pub(crate) const MOST_EARLIER: usize = 64;
 
 /// A condition as written.
@@ -34,8 +36,16 @@ fn is_literal(tree: &Tree) -> bool {
 }
 
 impl Context<'_> {
+    /// Reports a condition that no value makes true, of a place that has no other. Whether it did.
+    pub(crate) fn prove_possible_alone(&mut self, scope: &Scope, condition: &Written<'_>) -> bool {
+        let mut unproved = Unproved::default();
+        let never = self.prove_possible(scope, condition, &mut unproved);
+        self.report_unproved(unproved);
+        never
+    }
+
     /// Reports a condition that no value makes true. Whether it did.
-    pub(crate) fn prove_possible(&mut self, scope: &Scope, condition: &Written<'_>) -> bool {
+    pub(crate) fn prove_possible(&mut self, scope: &Scope, condition: &Written<'_>, unproved: &mut Unproved) -> bool {
         if is_literal(&condition.when.root) {
             // Switched off, it would look like a guard, or like a step, and be none.
             let off = matches!(condition.when.root, Tree::Constant(Value::Bool(false)));
@@ -46,8 +56,14 @@ impl Context<'_> {
             }
             return off;
         }
-        let conflict = Conditions::of(scope, &self.plan.types).conflict(&[&condition.when.root], &[]);
-        let Some(conflict) = conflict else { return false };
+        let conflict = match Conditions::of(scope, &self.plan.types).conflict(&[&condition.when.root], &[]) {
+            Answer::Conflict(conflict) => conflict,
+            Answer::May => return false,
+            Answer::GivenUp => {
+                unproved.note(Question::Holds(&condition.name), condition.span);
+                return false;
+            }
+        };
         let message = format!("the condition of {} never holds", condition.name);
         let diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, condition.span, message).label(why(&conflict));
         self.report(diagnostic.help("change one side of it, or remove what it guards"));
@@ -55,45 +71,38 @@ impl Context<'_> {
     }
 
     /// Reports a condition that is true whatever the values are.
-    pub(crate) fn prove_says_something(&mut self, scope: &Scope, condition: &Written<'_>) {
+    pub(crate) fn prove_says_something(&mut self, scope: &Scope, condition: &Written<'_>, unproved: &mut Unproved) {
         if is_literal(&condition.when.root) {
             return;
         }
-        if Conditions::of(scope, &self.plan.types).conflict(&[], &[&condition.when.root]).is_some() {
-            let message = format!("the condition of {} always holds", condition.name);
-            let diagnostic = Diagnostic::new(&meaning::ALWAYS_TRUE, condition.span, message).label("true for every value");
-            self.report(diagnostic.help("an `||` may stand where `&&` was meant; write `true` if it is on purpose"));
+        match Conditions::of(scope, &self.plan.types).conflict(&[], &[&condition.when.root]) {
+            Answer::Conflict(_) => {
+                let message = format!("the condition of {} always holds", condition.name);
+                let diagnostic = Diagnostic::new(&meaning::ALWAYS_TRUE, condition.span, message).label("true for every value");
+                self.report(diagnostic.help("an `||` may stand where `&&` was meant; write `true` if it is on purpose"));
+            }
+            Answer::May => {}
+            Answer::GivenUp => unproved.note(Question::Fails(&condition.name), condition.span),
         }
     }
 
     /// Conditions of which the first that holds decides.
     pub(crate) fn prove_ladder(&mut self, scope: &Scope, conditions: &[Written<'_>]) {
         let readings = self.readings(scope, conditions);
-        let mut given_up = Vec::new();
+        let mut unproved = Unproved::default();
         for (place, (condition, reading)) in conditions.iter().zip(&readings).enumerate() {
-            if self.prove_possible(scope, condition) {
+            if self.prove_possible(scope, condition, &mut unproved) {
                 continue;
             }
             let from = place.saturating_sub(MOST_EARLIER);
-            let earlier: Vec<_> = conditions.iter().zip(&readings).take(place).skip(from).collect();
-            if !self.prove_not_shadowed((condition, reading), &earlier, "always decides first") {
-                given_up.push(condition);
+            let earlier: Vec<_> = conditions.iter().zip(&readings).take(place).collect();
+            let near = earlier.get(from..).unwrap_or_default();
+            let open = self.prove_not_shadowed((condition, reading), near, "always decides first", &mut unproved);
+            if open && from > 0 && !unproved.has(condition.span) {
+                self.prove_not_shadowed((condition, reading), &earlier, "always decides first", &mut unproved);
             }
         }
-        self.report_given_up(&given_up);
-    }
-
-    /// Says where it was not worked out whether a condition can ever decide: once for all of a place, at the first.
-    pub(crate) fn report_given_up(&mut self, conditions: &[&Written<'_>]) {
-        let Some((first, rest)) = conditions.split_first() else { return };
-        let more = match rest.len() {
-            0 => String::new(),
-            1 => ", nor of one more below".to_owned(),
-            count => format!(", nor of {count} more below"),
-        };
-        let message = format!("whether {} can ever decide was not worked out{more}", first.name);
-        let diagnostic = Diagnostic::new(&meaning::NOT_PROVED, first.span, message).label("too many ways before it");
-        self.report(diagnostic.help("nothing is wrong with it for that; with fewer `||` in the conditions before it, it would be known"));
+        self.report_unproved(unproved);
     }
 
     /// Conditions, each read once.
@@ -102,18 +111,22 @@ impl Context<'_> {
         conditions.iter().map(|condition| of.read(&condition.when.root)).collect()
     }
 
-    /// Reports a condition that holds only where an earlier one does, which then decides. `false` where it takes too long to know.
+    /// Reports a condition that holds only where an earlier one does, which then decides. Whether nothing was reported.
     pub(crate) fn prove_not_shadowed(
         &mut self,
         (condition, reading): (&Written<'_>, &Reading),
         earlier: &[(&Written<'_>, &Reading)],
         label: &str,
+        unproved: &mut Unproved,
     ) -> bool {
         let read: Vec<&Reading> = earlier.iter().map(|(_, reading)| *reading).collect();
         let Covered { by, given_up } = reading.covered_by(&read);
         let covering: Vec<&Written<'_>> = by.iter().filter_map(|place| earlier.get(*place)).map(|(written, _)| *written).collect();
         if covering.is_empty() {
-            return !given_up;
+            if given_up {
+                unproved.note(Question::Decides(&condition.name), condition.span);
+            }
+            return true;
         }
         let names: Vec<&str> = covering.iter().map(|earlier| earlier.name.as_str()).collect();
         let message = format!("{} never decides: wherever it holds, {} holds too", condition.name, names.join(" or "));
@@ -122,22 +135,30 @@ impl Context<'_> {
             diagnostic = diagnostic.also(earlier.span, label);
         }
         self.report(diagnostic.help("put the narrower condition first, or change it"));
-        true
+        false
     }
 
     /// Requirements of one reflection: each may hold and may fail, and all may hold together.
     pub(crate) fn prove_requirements(&mut self, scope: &Scope, step: Span, requires: &[Written<'_>]) {
-        let mut impossible = false;
+        let (mut impossible, mut unproved) = (false, Unproved::default());
         for require in requires {
-            impossible |= self.prove_possible(scope, require);
-            self.prove_says_something(scope, require);
+            impossible |= self.prove_possible(scope, require, &mut unproved);
+            self.prove_says_something(scope, require, &mut unproved);
         }
         let trees: Vec<&Tree> = requires.iter().map(|require| &require.when.root).collect();
-        if impossible || trees.len() < 2 || trees.iter().any(|tree| is_literal(tree)) {
-            return;
+        if !impossible && trees.len() > 1 && !trees.iter().any(|tree| is_literal(tree)) {
+            match Conditions::of(scope, &self.plan.types).conflict(&trees, &[]) {
+                Answer::Conflict(conflict) => self.report_apart(step, requires, &conflict),
+                Answer::May => {}
+                Answer::GivenUp => unproved.note(Question::Together, step),
+            }
         }
-        let Some(conflict) = Conditions::of(scope, &self.plan.types).conflict(&trees, &[]) else { return };
-        let mut diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, step, "these requirements never hold together").label(why(&conflict));
+        self.report_unproved(unproved);
+    }
+
+    /// Requirements that exclude each other.
+    fn report_apart(&mut self, step: Span, requires: &[Written<'_>], conflict: &Conflict) {
+        let mut diagnostic = Diagnostic::new(&meaning::NEVER_TRUE, step, "these requirements never hold together").label(why(conflict));
         for require in requires {
             diagnostic = diagnostic.also(require.span, "must hold");
         }

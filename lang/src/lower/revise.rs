@@ -10,6 +10,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
+use crate::expr::select::inner_marks;
 use crate::plan::{Critic, Judge, OnTimeout, Require, Revise, StepKind, Unaccepted};
 use crate::shape::Shaped;
 use crate::source::Span;
@@ -124,13 +125,13 @@ impl Context<'_> {
                 return None;
             }
         };
-        let (talk, marks) = self.lower_talk(node, &mut place)?;
+        let (talk, mut marks) = self.lower_talk(node, &mut place)?;
         self.check_clearance(node, &route, &written, marks);
         // What a draft was told is known where the critic looks at one.
         if place.reads.iter().any(|(path, _)| path.split('.').next() == Some(variable)) {
             self.known.judges.insert(critic.to_owned(), route.clone());
         }
-        let route = self.agent_route(route, &written, &mut place)?;
+        let route = self.agent_route(route, &written, &mut place, &mut marks)?;
         Some(Judge { route, min, talk })
     }
 
@@ -152,8 +153,13 @@ impl Context<'_> {
             critics.push(name);
         }
         let Required { requires, reads, control, marks: decided } = self.requires(node, &place.scope);
+        let grounds = self.grounds(&critics);
+        let decided = decided.with(grounds);
         control.iter().for_each(|of| place.came.take((of.path.clone(), of.span), false));
         place.control.extend(control);
+        place
+            .control
+            .extend(node.first("critic").filter(|_| grounds.steered).map(|critic| Steering { span: critic.span, path: String::new() }));
         place.reads.extend(reads);
         if critics.is_empty() && node.first("require").is_none() {
             self.missing(node, "critic or require", "write `critic \"NAME\"`, or `require \"CONDITION\" code=\"…\"`: what must hold");
@@ -165,7 +171,8 @@ impl Context<'_> {
         }
         let otherwise = self.unaccepted(node)?;
         let (ty, marks) = match &of {
-            Some((_, ty, marks)) => (ty.clone(), *marks),
+            // What is required decides which version it is.
+            Some((_, ty, marks)) => (ty.clone(), marks.with(decided)),
             None => {
                 let codes = ("codes".to_owned(), Ty::List(Box::new(Ty::String)));
                 (Ty::Object(vec![("passed".to_owned(), Ty::Bool), codes]), decided)
@@ -184,6 +191,16 @@ impl Context<'_> {
         }
         let revise = Revise { of: of.map(|(name, ..)| name), critics, requires, max_revisions, otherwise };
         Some((StepKind::Revise(Box::new(revise)), ty, marks))
+    }
+
+    /// What outside text decides of the facts that drafts are held against by these critics.
+    fn grounds(&self, critics: &[String]) -> Marks {
+        let memories = critics.iter().filter_map(|name| self.plan.critics.get(name)).flat_map(|critic| &critic.grounded);
+        let records = memories.filter_map(|memory| self.plan.memories.get(memory)).map(|memory| &memory.record);
+        records.fold(Marks::default(), |marks, record| {
+            let inner = inner_marks(&Ty::Record(record.clone()), &self.plan.types).choosing();
+            marks.with(inner).with(Marks { steered: self.known.recalled.whole(record), ..Marks::default() })
+        })
     }
 
     /// The draft that is reflected on: a step that a model or a template writes.

@@ -31,7 +31,7 @@ pub(crate) struct Place<'d, 'n> {
     pub(crate) reads: Vec<(String, Span)>,
     /// Conditions that rest on outside text.
     pub(crate) control: Vec<Steering>,
-    /// Parameters of a call that outside text chose.
+    /// Parameters of a call that outside text chose, and its evidence as `evidence.NAME`.
     pub(crate) chosen: BTreeSet<String>,
     /// What it tells others, where its value says more: what becomes of it rests on that alone.
     pub(crate) told: Option<Marks>,
@@ -92,7 +92,7 @@ impl Context<'_> {
                 }
                 if let Some(checked) = &checked {
                     let name = format!("`{}`", step.name);
-                    self.prove_possible(&place.scope, &Written { name, span: when.span, when: &checked.expr });
+                    self.prove_possible_alone(&place.scope, &Written { name, span: when.span, when: &checked.expr });
                 }
                 // The step runs only where its condition held: `when="has(x)"` makes `x` present.
                 if let Some(checked) = &checked {
@@ -341,7 +341,8 @@ impl Context<'_> {
         self.check_clearance(node, &route, &written, text.marks);
         let ty = verdict(&labels);
         // A label says something of its text: it is as untrusted and as personal as a class can be, but it is no longer the text.
-        let marks = Marks { model: true, untrusted: text.marks.untrusted && !planted(Hole::Label), ..Marks::default() };
+        let heard = if planted(Hole::Label) { Marks::default() } else { text.marks };
+        let marks = Marks { model: true, untrusted: heard.untrusted, steered: heard.steered, ..Marks::default() };
         Some((StepKind::Classify { labels, route, text: text.expr }, ty, marks))
     }
 

@@ -165,19 +165,18 @@ impl Context<'_> {
 
     /// What of outside text stands in a flow's keys: two runs of one key are one, so that it decides whether a run begins. One that only
     /// waits for its turn begins all the same.
-    pub(crate) fn keyed_by(&self, node: &Node, input: Option<&str>) -> Vec<Steering> {
+    pub(crate) fn keyed_by(&mut self, node: &Node, input: Option<&str>) -> Vec<Steering> {
         if planted(Hole::Key) {
             return Vec::new();
         }
         let concurrency = node.first("concurrency").filter(|node| node.setting("busy").and_then(|busy| busy.text()) != Some("queue"));
         let keys = [Some(node), concurrency].into_iter().flatten().filter_map(|node| node.setting("key"));
         let scope = self.input_scope(input);
-        let steering = keys.filter_map(|key| {
-            let source = key.text()?.strip_prefix('=')?.to_owned();
-            let (checked, _) = crate::expr::check(&source, key, 1, &scope, &self.plan.types, None);
-            Steering::of(&checked?, key.span)
-        });
-        steering.collect()
+        // Its mistakes are reported where the key is lowered.
+        let said = self.diagnostics.len();
+        let steering = keys.filter_map(|key| Steering::of(&self.value(key, &scope, None)?, key.span)).collect();
+        self.diagnostics.truncate(said);
+        steering
     }
 
     fn lower_concurrency(&mut self, node: &Node, draft: &FlowDraft<'_>) -> Option<Concurrency> {

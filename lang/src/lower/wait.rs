@@ -123,3 +123,12 @@ pub(crate) fn taken(draft: &FlowDraft<'_>) -> BTreeSet<String> {
     let led = |waits: &Vec<usize>| waits.len() > 1 && waits.iter().any(|at| !leading_to(draft, *at).is_empty());
     waits.into_iter().filter(|(_, waits)| led(waits)).map(|(event, _)| event.to_owned()).collect()
 }
+
+/// Whether outside text decides how long a flow waits, or whether it does: for a time, an event, or somebody's answer.
+pub(crate) fn delayed(draft: &FlowDraft<'_>) -> bool {
+    draft.lowered.iter().any(|(at, lowered)| match &lowered.step.kind {
+        StepKind::Wait(_) => !lowered.failing.over.is_empty() || !leading_to(draft, *at).is_empty(),
+        StepKind::Ask { .. } => !leading_to(draft, *at).is_empty(),
+        _ => false,
+    })
+}

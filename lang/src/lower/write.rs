@@ -63,6 +63,7 @@ impl Context<'_> {
             Some(stage) => Some(stage?),
             None => None,
         };
+        place.failing.deniable = self.is_deniable(&name, stage.as_ref(), &place.draft.name);
         let mut fields = match &operation.response {
             Ty::Record(record) => self
                 .plan
@@ -85,6 +86,11 @@ impl Context<'_> {
         Some((StepKind::Act { operation: name, request, evidence, stage }, Ty::Object(fields), marks))
     }
 
+    /// Whether a policy or a person may deny an effect of a flow.
+    pub(crate) fn is_deniable(&self, operation: &str, stage: Option<&Stage>, flow: &str) -> bool {
+        stage.is_some() || self.plan.policies.values().any(|policy| policy.covers(operation, flow))
+    }
+
     /// The fields of what a provider answers to an act, each with its own marks.
     fn answered(&self, operation: &Operation, sent: Marks) -> Vec<(String, Marks)> {
         match &operation.response {
@@ -105,7 +111,7 @@ impl Context<'_> {
                 // Whether a person looks first.
                 place.steer(&checked, when.span);
                 let written = Written { name: "the stage".to_owned(), span: when.span, when: &checked.expr };
-                self.prove_possible(&place.scope, &written);
+                self.prove_possible_alone(&place.scope, &written);
                 Some(place.note(checked).expr)
             }
             None => None,
@@ -179,6 +185,9 @@ impl Context<'_> {
                     );
                 }
                 self.check_secret_told(checked.marks, checked.closed, value.span(), "evidence");
+                if checked.marks.choosing().steered {
+                    place.chosen.insert(format!("evidence.{}", name.text));
+                }
                 bound.push((name.text.clone(), place.note(checked).expr));
             }
             names.push(name.text.clone());
@@ -403,7 +412,7 @@ impl Context<'_> {
 }
 
 /// Whether a value of a type can hold words that somebody else chose.
-fn carries_text(ty: &Ty) -> bool {
+pub(crate) fn carries_text(ty: &Ty) -> bool {
     match ty {
         Ty::String | Ty::Json | Ty::Bytes | Ty::Record(_) | Ty::Object(_) => true,
         Ty::List(item) | Ty::Map(item) | Ty::Optional(item) => carries_text(item),

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 /// What may be looked at for one question before it is given up, in facts and alternatives. Rules as people write them take some hundreds;
 /// sixty-four of which each may hold in three ways, some thousands.
 pub(super) const MOST_WORK: u32 = 30_000;
-/// Facts above which the question is not asked.
+/// Facts above which the question is given up before it is asked.
 const MOST_FACTS: usize = 1024;
 
-/// What came of a question.
+/// What came of the question whether conditions can hold together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// They exclude each other.
     Conflict(Conflict),
     /// They may hold together.

@@ -3,6 +3,7 @@
 //! It decides nothing. While a commit is under way it gathers the next one; after an error of the store it stops.
 
 mod admit;
+mod assure;
 mod children;
 mod commit;
 mod cut;
@@ -43,6 +44,8 @@ use tokio::task::JoinHandle;
 use tradewind_lang::plan::{Digest, StepId};
 
 use admit::Starts;
+#[cfg(test)]
+pub(crate) use assure::BROKEN;
 pub(crate) use commit::Batch;
 use commit::Item;
 pub(crate) use dispatch::StartRequest;
@@ -111,6 +114,8 @@ pub(crate) struct Live {
     standing: Counted,
     /// Callers that started it too, before its first event was durable.
     waiters: Vec<(oneshot::Sender<Started>, bool)>,
+    /// It broke an invariant, and is being ended for that.
+    stopped: bool,
 }
 
 type AnswerReply = oneshot::Sender<Result<(), AnswerRefusal>>;
@@ -144,7 +149,7 @@ impl Counted {
 
 impl Holds for Live {
     fn holding(state: RunState) -> Self {
-        Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new() }
+        Self { state, mailbox: VecDeque::new(), busy: false, standing: Counted::Queued, waiters: Vec::new(), stopped: false }
     }
     fn state(&self) -> &RunState {
         &self.state

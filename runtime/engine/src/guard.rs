@@ -299,6 +299,20 @@ impl Guards {
         self.keys == other.keys && self.open == other.open && of_all_time(self) == of_all_time(other)
     }
 
+    /// Whether the claims of an effect are taken, and may still be given back.
+    #[must_use]
+    pub fn holds(&self, effect: &str) -> bool {
+        self.open.contains_key(effect)
+    }
+
+    /// Whether more is taken of a limit than it allows.
+    #[must_use]
+    pub fn is_passed(&self, claim: &Claim) -> bool {
+        let Claim::Limit { rule, by, amount, max, .. } = claim else { return false };
+        let taken = self.ledgers.get(rule).and_then(|ledgers| ledgers.get(by)).and_then(|ledger| ledger.sum_like(*amount));
+        taken.is_some_and(|taken| !taken.at_most(*max))
+    }
+
     /// The effect happened: its claims stay for good.
     pub fn keep(&mut self, effect: &str) {
         self.open.remove(effect);

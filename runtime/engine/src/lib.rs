@@ -32,6 +32,7 @@ pub mod guard;
 pub mod history;
 mod hours;
 mod image;
+mod invariants;
 mod kept;
 pub mod key;
 pub mod memory;

@@ -9,6 +9,7 @@ mod kinds;
 use crate::event::SkipReason;
 use crate::fit;
 use crate::pinned::{FlowGraph, Pinned};
+use crate::planted::{Bug, planted};
 use crate::state::{Phase, RunState, Standing, StepState};
 use kinds::{carries_no_more, same_type};
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,8 @@ pub fn lead(state: &RunState, next: &Pinned) -> Leads {
     let flow = &*state.graph.name;
     let speaks: Vec<&FlowMigration> =
         next.plan.migrations.values().flat_map(|migration| &migration.flows).filter(|own| own.flow == flow).collect();
-    if speaks.is_empty() || state.pinned.digest == next.digest || state.parent.is_some() || state.has_ended() {
+    let is_there = state.pinned.digest == next.digest && !planted(Bug::MigratedTwice);
+    if speaks.is_empty() || is_there || state.parent.is_some() || state.has_ended() {
         return Leads::Nowhere;
     }
     if let Some(why) = keeps_for_now(state) {
@@ -77,6 +79,7 @@ fn keeps_for_now(state: &RunState) -> Option<&'static str> {
         () if state.standing == Standing::Held => Some("it has not begun"),
         () if state.standing != Standing::Running => Some("it is ending"),
         () if state.children > 0 => Some("runs within it are at work"),
+        () if planted(Bug::MigratedAtWork) => None,
         () if state.open > 0 => Some("an effect of it is not settled"),
         () if !state.is_parked() => Some("it is at work"),
         () => None,
@@ -191,6 +194,9 @@ impl Leading<'_> {
     fn is_written_alike(&self, before: &Step, after: &Step) -> bool {
         let (old, new) = (&self.state.pinned.plan, &self.next.plan);
         let operation = |name: &String| old.operations.get(name) == new.operations.get(name);
+        if planted(Bug::MigratedRewritten) {
+            return true;
+        }
         match (&before.kind, &after.kind) {
             // Its arm is taken: what the others ask does not matter any more.
             (StepKind::Choose { arms }, StepKind::Choose { arms: others }) => arms.len() == others.len(),

@@ -1,4 +1,5 @@
-//! Ended runs in little memory: each packed into the bytes that its summary takes, without what many of them share.
+//! Ended runs in little memory: each packed into the bytes that its summary takes, without what many of them share, and what is full
+//! compressed.
 //!
 //! A million of them fit where a few thousand summaries would. An answer that is long stays in the log, where it is read when somebody
 //! asks for it. Nothing is ever removed, so that a key that was used stays used.
@@ -16,8 +17,9 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
 
-/// Bytes of a chunk; what is full is never touched again, and shared with whoever writes a snapshot.
-const CHUNK: usize = 1 << 20;
+/// Bytes of a chunk before it is compressed; what is full is never touched again, and shared with whoever writes a snapshot. A larger one
+/// would take longer to open for one run, and be hardly smaller.
+const CHUNK: usize = 1 << 16;
 /// Most bytes of an answer that are kept; longer ones are read from the log.
 const LONGEST_OUTPUT: usize = 96;
 
@@ -83,9 +85,23 @@ pub(crate) struct Kept {
     shared: Shared,
 }
 
-/// Bytes that are written as bytes.
+/// Packed runs, compressed (LZ4 block format).
 #[derive(Debug, Clone, PartialEq)]
 struct Chunk(Arc<Vec<u8>>);
+
+impl Chunk {
+    fn of(bytes: &[u8]) -> Self {
+        let mut small = lz4_flex::compress_prepend_size(bytes);
+        small.shrink_to_fit();
+        Self(Arc::new(small))
+    }
+
+    /// Nothing where it is none: one from outside is opened before it is believed.
+    fn open(&self) -> Option<Vec<u8>> {
+        // No chunk that we wrote is larger than one run and a full chunk.
+        lz4_flex::decompress_size_prepended(&self.0).ok()
+    }
+}
 
 impl Serialize for Chunk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -95,7 +111,11 @@ impl Serialize for Chunk {
 
 impl<'de> Deserialize<'de> for Chunk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Arc::new(Blob::deserialize(deserializer)?.0.to_vec())))
+        let chunk = Self(Arc::new(Blob::deserialize(deserializer)?.0.to_vec()));
+        match chunk.open() {
+            Some(_) => Ok(chunk),
+            None => Err(serde::de::Error::custom("a chunk of ended runs cannot be opened")),
+        }
     }
 }
 
@@ -176,7 +196,8 @@ impl Past {
         };
         let Ok(bytes) = rmp_serde::to_vec(&packed) else { return false };
         if self.open.len() + bytes.len() > CHUNK && !self.open.is_empty() {
-            self.full.push(Chunk(Arc::new(std::mem::take(&mut self.open))));
+            self.full.push(Chunk::of(&self.open));
+            self.open.clear();
         }
         if self.open.is_empty() {
             self.open.reserve_exact(CHUNK.max(bytes.len()));
@@ -191,8 +212,12 @@ impl Past {
     /// A run; the second says whether its answer is left in the log.
     pub(crate) fn find(&self, id: &str) -> Option<(RunSummary, bool)> {
         let (chunk, place) = *self.index.get(&name_of(id)?)?;
-        let chunk = self.full.get(chunk as usize).map_or(&self.open, |chunk| &*chunk.0);
-        let (_, packed) = packed(chunk.get(place as usize..)?).next()?;
+        let opened = match self.full.get(chunk as usize) {
+            Some(chunk) => Some(chunk.open()?),
+            None => None,
+        };
+        let bytes = opened.as_deref().unwrap_or(&self.open);
+        let (_, packed) = packed(bytes.get(place as usize..)?).next()?;
         Some(self.shared.unpack(packed))
     }
 
@@ -204,7 +229,7 @@ impl Past {
     /// All of them as they are now; what is full is shared with whoever asked.
     pub(crate) fn keep(&self) -> Kept {
         let mut chunks = self.full.clone();
-        chunks.push(Chunk(Arc::new(self.open.clone())));
+        chunks.push(Chunk::of(&self.open));
         Kept { chunks, shared: self.shared.clone() }
     }
 
@@ -235,10 +260,11 @@ impl Past {
     pub(crate) fn of(kept: Kept) -> Self {
         let Kept { chunks: mut full, shared } = kept;
         let mut index = HashMap::new();
-        for (chunk, bytes) in (0..).zip(&full) {
-            index.extend(packed(&bytes.0).map(|(place, packed)| (packed.name, (chunk, place))));
+        for (number, chunk) in (0..).zip(&full) {
+            let bytes = chunk.open().unwrap_or_default();
+            index.extend(packed(&bytes).map(|(place, packed)| (packed.name, (number, place))));
         }
-        let mut open = full.pop().map_or_else(Vec::new, |open| open.0.to_vec());
+        let mut open = full.pop().and_then(|open| open.open()).unwrap_or_default();
         open.reserve_exact(CHUNK.saturating_sub(open.len()));
         Self { full, open, index, shared }
     }
@@ -247,7 +273,8 @@ impl Past {
 impl Kept {
     /// All of them, in the order in which they were taken; the second says whether the answer is left in the log.
     pub(crate) fn all(&self) -> impl Iterator<Item = (RunSummary, bool)> {
-        self.chunks.iter().flat_map(|chunk| packed(&chunk.0)).map(|(_, packed)| self.shared.unpack(packed))
+        let chunks = self.chunks.iter().map(|chunk| chunk.open().unwrap_or_default());
+        chunks.flat_map(|bytes| packed(&bytes).collect::<Vec<_>>()).map(|(_, packed)| self.shared.unpack(packed))
     }
 }
 
@@ -352,11 +379,11 @@ mod tests {
 
     /// The claim that memory stays flat: bytes, whatever the machine.
     #[test]
-    fn a_hundred_thousand_runs_take_less_than_twenty_megabytes() {
+    fn a_hundred_thousand_runs_take_less_than_fifteen_megabytes() {
         let mut past = Past::default();
         (0..100_000).for_each(|number| assert!(past.take(&run(number))));
         let packed: usize = past.full.iter().map(|chunk| chunk.0.capacity()).sum::<usize>() + past.open.capacity();
         let index = past.index.capacity() * size_of::<(Name, (u32, u32))>() * 8 / 7;
-        assert!(packed + index < 20 << 20, "{packed} and {index} bytes");
+        assert!(packed + index < 15 << 20, "{packed} and {index} bytes");
     }
 }

@@ -6,6 +6,9 @@ pub(crate) enum Bug {
     /// An effect leaves before its intent is durable.
     #[cfg(test)]
     EffectBeforeIntent,
+    /// A model is asked before the question is durable.
+    #[cfg(test)]
+    ModelBeforeQuestion,
     /// A start is acknowledged before it is durable.
     #[cfg(test)]
     StartAcknowledgedEarly,
@@ -15,6 +18,10 @@ pub(crate) enum Bug {
     /// An event is acknowledged before it is durable.
     #[cfg(test)]
     ReceiptEarly,
+    /// One decision means an effect twice.
+    MeantTwice,
+    /// One decision settles an effect twice.
+    SettledTwice,
     /// The number of the attempt is in the idempotency key.
     AttemptInKey,
     /// What cannot be sent twice is sent again when its outcome is in doubt.
@@ -67,6 +74,42 @@ pub(crate) enum Bug {
     BudgetCountedAfter,
     /// Items forget what the run around them had spent.
     BudgetOfParentForgotten,
+    /// The price of a question is held against shared budgets only when it is asked.
+    QuestionCountedAfter,
+    /// What a question costs is taken of no shared budget.
+    QuestionUncounted,
+    /// What a model was asked when the process ended is taken for free.
+    ReservationForgottenAtRestart,
+    /// What may have been worked for an answer that was lost is taken for free.
+    LostAnswerFree,
+    /// An answer that does not fit is said back once more than declared.
+    RepairBeyondBound,
+    /// A model that cannot be reached is asked without end.
+    RetryBeyondBound,
+    /// A tool that the step does not have is taken for its first one.
+    ToolUnlisted,
+    /// A tool is called once more than declared.
+    ToolCalledTooOften,
+    /// What is fixed of a tool's request is the model's to say.
+    ToolUnfixed,
+    /// A draft is accepted whatever its judge says.
+    JudgeIgnored,
+    /// A draft is written anew once more than declared.
+    RevisionBeyondBound,
+    /// A run is led over to the active plan twice.
+    MigratedTwice,
+    /// A run is led over while an effect of it is under way.
+    MigratedAtWork,
+    /// A run is led over although the step at which it waits is written differently.
+    MigratedRewritten,
+    /// Runs that wait are not looked at when another plan is active.
+    MigrationForgotten,
+    /// After a restart nothing is taken up before the clock moves.
+    RecoveryWaits,
+    /// Who lost the log repeats a write whose key may be forgotten by then.
+    ZombieRepeats,
+    /// Who lost the log asks a model again.
+    ZombieAsks,
     /// A delivery that came before is taken again.
     EventTwice,
     /// What events start is not started after a restart.
@@ -125,4 +168,27 @@ thread_local! {
 #[cfg(test)]
 pub(crate) fn plant(bug: Option<Bug>) {
     PLANTED.set(bug);
+}
+
+/// Whether the engine holds its decisions against its invariants on this thread: a test of other checkers turns that off.
+#[cfg(test)]
+pub(crate) fn is_assured() -> bool {
+    ASSURED.get()
+}
+
+/// It always does.
+#[cfg(not(test))]
+pub(crate) const fn is_assured() -> bool {
+    true
+}
+
+#[cfg(test)]
+thread_local! {
+    static ASSURED: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+}
+
+/// Turns the engine's own assertions on or off on this thread.
+#[cfg(test)]
+pub(crate) fn assure(on: bool) {
+    ASSURED.set(on);
 }

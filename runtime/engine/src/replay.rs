@@ -113,6 +113,7 @@ fn replay_segment(
             return Err(StoreError::Damaged(format!("event {}: its run has ended, or never began", first.header.seq)).into());
         };
         state.frozen = frozen;
+        let mut asked = Vec::new();
         if wanted.is_none_or(|wanted| *wanted == **run) {
             let is_erased = state.erased || decision.iter().any(|event| event.header.erased);
             // What was too large for the log is not in it, and what was erased is not any more: nothing to decide from.
@@ -123,13 +124,17 @@ fn replay_segment(
             } else {
                 let decided = decide_again(active, state, first, decision);
                 compare(decision, &decided, &Shown::new(Some(state.pinned.clone()), Some(state.graph.clone())))?;
-                decided.effects.iter().for_each(|effect| crate::executor::mark(state, effect));
+                asked = decided.effects;
             }
             report.decisions += u64::from(!is_erased);
             report.events += decision.len() as u64;
         }
         for event in decision {
             books.apply(active, event).map_err(StoreError::Damaged)?;
+        }
+        // As the executor does: what is asked is marked in the state that the decision's own events have led to.
+        if let Some(state) = books.live(run) {
+            asked.iter().for_each(|effect| crate::executor::mark(state, effect));
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod accounts;
 mod agents;
 mod answers;
+mod assured;
 mod batches;
 mod before;
 mod bounds;

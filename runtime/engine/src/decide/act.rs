@@ -130,7 +130,8 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
     let StepKind::Act { operation, .. } = &round.state.graph.step(id)?.kind else { return None };
     let (operation, _) = round.operation(operation).ok()?;
     let run = run_value(&round.state, round.now);
-    let (flow, step) = step.reverses.as_ref().map_or((&round.state.graph.name, &step.name), |undone| (&undone.flow, &undone.step));
+    let flow = &flow_of(round, id);
+    let step = step.reverses.as_ref().map_or(&step.name, |undone| &undone.step);
     let (evidence, before) = (&approval.evidence, approval.before.as_ref());
     match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, before, now: round.now }) {
         Judgement::Denied { rule, message } => Some((rule, message)),
@@ -204,8 +205,15 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
     };
-    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
+    record(round, id, intent, over);
     round.perform(effect);
+}
+
+fn record(round: &mut Round<'_>, id: StepId, intent: Arc<Intent>, over: &[String]) {
+    if planted(Bug::MeantTwice) {
+        round.emit(Some(id), EventKind::IntentRecorded(intent.clone()), guard(over), None);
+    }
+    round.emit(Some(id), EventKind::IntentRecorded(intent), guard(over), None);
 }
 
 /// What keeps everybody else from taking back, or doing again, the same effect.

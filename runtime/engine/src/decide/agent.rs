@@ -9,6 +9,7 @@ use crate::actor::{MEMORY, SESSION, agent_of};
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
+use crate::planted::{Bug, planted};
 use crate::question::{Called, Purpose, ToolCall, ToolOffer, Turn};
 use crate::scope::{Beside, Over, StepScope};
 use crate::state::{Phase, RunState, Talk};
@@ -171,7 +172,8 @@ fn offer(round: &Round<'_>, acting: &Acting, talk: &Talk, tool: &Tool) -> Option
 
 /// The parameters that a model chooses.
 fn chosen(fields: &[Field], tool: &Tool) -> Vec<Field> {
-    fields.iter().filter(|field| !tool.fixed.iter().any(|(name, _)| *name == field.name)).cloned().collect()
+    let is_fixed = |field: &Field| tool.fixed.iter().any(|(name, _)| *name == field.name) && !planted(Bug::ToolUnfixed);
+    fields.iter().filter(|field| !is_fixed(field)).cloned().collect()
 }
 
 type Named = Vec<(Arc<str>, Value)>;
@@ -203,9 +205,9 @@ fn call(round: &mut Round<'_>, id: StepId, acting: &Acting, talk: &Talk, calls: 
 }
 
 fn request(round: &Round<'_>, acting: &Acting, talk: &Talk, call: &ToolCall, before: usize) -> Result<(Arc<str>, Value), String> {
-    let tool = acting.tools.iter().find(|tool| *tool.name == *call.name);
+    let tool = acting.tools.iter().find(|tool| *tool.name == *call.name || planted(Bug::ToolUnlisted));
     let tool = tool.ok_or_else(|| format!("there is no tool `{}`", call.name))?;
-    if before >= tool.max_calls as usize {
+    if before >= tool.max_calls as usize + usize::from(planted(Bug::ToolCalledTooOften)) {
         return Err(format!("`{}` may be called {} times, and was", tool.name, tool.max_calls));
     }
     let (operation, _) = round.operation(&tool.operation)?;
@@ -226,7 +228,8 @@ fn request(round: &Round<'_>, acting: &Acting, talk: &Talk, call: &ToolCall, bef
     let mut whole = Record::default();
     for field in &operation.request {
         let own = fixed.iter().find(|(name, _)| **name == *field.name).map(|(_, value)| value.clone());
-        whole.set(&field.name, own.or_else(|| chosen.get(&field.name).cloned()).unwrap_or(Value::Null));
+        let own = own.filter(|_| !planted(Bug::ToolUnfixed)).or_else(|| chosen.get(&field.name).cloned());
+        whole.set(&field.name, own.unwrap_or(Value::Null));
     }
     Ok((operation.name.as_str().into(), Value::Record(Arc::new(whole))))
 }

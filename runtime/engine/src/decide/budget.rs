@@ -5,6 +5,7 @@
 use super::Round;
 use crate::actor::agent_of;
 use crate::guard::{Amount, Claim, Span};
+use crate::planted::{Bug, planted};
 use crate::question::{Answer, Question, Usage};
 use crate::scope::whole;
 use std::cmp::Ordering;
@@ -87,7 +88,7 @@ pub(super) fn spent(model: &Model, question: &Question, answer: &Answer) -> Opti
             // Of the call that was given up, nobody knows more than what it may have cost.
             if certain { Some(one) } else { question.reserved?.part(1, u64::from(question.calls.max(1)))?.plus(one) }
         }
-        (None, Answer::Silent(silence)) if !silence.doubt => Some(nothing),
+        (None, Answer::Silent(silence)) if !silence.doubt || planted(Bug::LostAnswerFree) => Some(nothing),
         (None, _) => None,
     }
 }
@@ -97,7 +98,7 @@ pub(super) fn spent(model: &Model, question: &Question, answer: &Answer) -> Opti
 /// # Errors
 /// Which budget leaves no room, in words for people.
 pub(super) fn claims(round: &Round<'_>, id: StepId, route: &str, model: &str, worst: Option<Money>) -> Result<Vec<Claim>, String> {
-    let Some(worst) = worst else { return Ok(Vec::new()) };
+    let Some(worst) = worst.filter(|_| !planted(Bug::QuestionUncounted)) else { return Ok(Vec::new()) };
     let run = whole(&round.state).id.clone();
     let mut claims = Vec::new();
     if let Some(cap) = round.state.graph.flow.cost_cap {

@@ -38,7 +38,11 @@ fn emit(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, kind: EventKind,
 
 fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, outcome: Outcome, by: SettledBy, used: Used) {
     let goes_on = round.goes_on_after_failure(id);
-    emit(round, id, effect, EventKind::EffectSettled { outcome, by, attempt: effect.attempt, goes_on }, used);
+    let kind = EventKind::EffectSettled { outcome, by, attempt: effect.attempt, goes_on };
+    if planted(Bug::SettledTwice) {
+        emit(round, id, effect, kind.clone(), used.clone());
+    }
+    emit(round, id, effect, kind, used);
 }
 
 fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool, why: (&str, &str), next: Next, used: Used) {

@@ -7,6 +7,7 @@ use crate::backoff::retry_at;
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::{digest_of, question_key};
+use crate::planted::{Bug, planted};
 use crate::question::{Answer, Answered, Label, Looked, Prompt, Purpose, Question, Silence, ToolCall, ToolOffer, Turn};
 use crate::state::{Phase, RESTART};
 use std::sync::Arc;
@@ -135,7 +136,7 @@ pub(super) fn heard(round: &mut Round<'_>, id: StepId, number: u32, answer: &Ans
 pub(super) fn interrupted(round: &mut Round<'_>, id: StepId) {
     let talk = round.state.step(id).filter(|step| matches!(step.phase, Phase::Talking)).and_then(|step| step.talk.clone());
     let Some(question) = talk.and_then(|talk| talk.question.clone()) else { return };
-    let silence = match question.not_before > round.now {
+    let silence = match question.not_before > round.now || planted(Bug::ReservationForgottenAtRestart) {
         true => Silence::free(RESTART, "the process ended before it was asked", true),
         false => Silence::doubtful(RESTART, "the process ended before an answer was logged"),
     };
@@ -193,7 +194,7 @@ pub(super) fn follow(round: &mut Round<'_>, id: StepId, task: &Task, barred: Bar
                 let (by, tier) = (question.model.clone(), "remote".into());
                 return Followed::Value(value, Label { by, rung: question.rung, tier, age: 0, seq: None, passed: question.passed.clone() });
             }
-            Err(problem) if is_open && question.repair < route.terms.repairs.unwrap_or(DEFAULT_REPAIRS) => {
+            Err(problem) if is_open && question.repair < most_repairs(route) => {
                 here.repair = question.repair + 1;
                 here.instead = Some(vec![Turn::User(repair(&problem).into())]);
                 problem
@@ -239,9 +240,14 @@ fn taken(round: &Round<'_>, id: StepId, task: &Task, text: &str) -> Result<Value
     (task.fits)(round, id, &value).map(|()| value)
 }
 
+/// How often an answer that does not fit is said back.
+fn most_repairs(route: &Route) -> u32 {
+    route.terms.repairs.unwrap_or(DEFAULT_REPAIRS) + u32::from(planted(Bug::RepairBeyondBound))
+}
+
 /// When the same model is asked again; `None` where that would help nobody.
 fn again(round: &Round<'_>, question: &Question, silence: &Silence) -> Option<i64> {
-    if !silence.retry || question.retry >= RETRIES {
+    if !silence.retry || question.retry >= RETRIES && !planted(Bug::RetryBeyondBound) {
         return None;
     }
     let at = retry_at(&PAUSES, &question.key, question.retry + 1, round.now);

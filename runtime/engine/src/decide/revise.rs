@@ -8,6 +8,7 @@ use crate::approval::ApprovalKind;
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::grounded::unsupported;
+use crate::planted::{Bug, planted};
 use crate::question::{Purpose, Turn};
 use crate::scope::{Names, Over, StepScope};
 use std::sync::Arc;
@@ -140,7 +141,7 @@ fn judged(round: &mut Round<'_>, id: StepId, critics: &[Arc<Critic>], version: O
     for ((critic, judge), place) in judges.zip(0_u16..) {
         if let Some(said) = said.get(usize::from(place)) {
             let score = if let Some(Value::Double(score)) = said.get("score") { *score } else { f64::NAN };
-            if score >= judge.min {
+            if score >= judge.min || planted(Bug::JudgeIgnored) {
                 continue;
             }
             let reason = said.get("reason").and_then(Value::as_str).unwrap_or_default();
@@ -202,7 +203,7 @@ fn anew(
 ) -> Verdict {
     let so_far = round.state.step(id).and_then(|step| step.talk.as_ref()).map_or(0, |talk| talk.revision);
     let nobody = || Verdict::Against(Vec::new());
-    if so_far >= revise.max_revisions {
+    if so_far >= revise.max_revisions + u32::from(planted(Bug::RevisionBeyondBound)) {
         return nobody();
     }
     let drafted = revise.of.as_ref().and_then(|of| Some((drafting(round, of)?, version?)));

@@ -2,7 +2,7 @@
 
 use super::{Counted, Entry, Holds, Live, Reply, Shard, StartRequest, Started};
 use crate::arrivals::Arrived;
-use crate::decide::{Input, Turn, Wish};
+use crate::decide::{Input, Timer, Turn, Wish};
 use crate::event::EventKind;
 use crate::planted::{Bug, planted};
 use crate::seal::{FORGOTTEN, KeyName};
@@ -93,6 +93,9 @@ impl Shard {
                 live.standing = Counted::Waiting;
                 self.waiting += 1;
                 self.push(&id, Input::Resume, None);
+            } else if planted(Bug::RecoveryWaits) {
+                let at = self.now() + 1;
+                self.set_timer(&id, Timer::Deadline, at);
             } else {
                 self.resumes.push_back(id);
             }

@@ -97,6 +97,10 @@ impl Shard {
                 let early = item.effects.iter().filter(|effect| matches!(effect, Effect::Perform { .. }));
                 early.cloned().collect::<Vec<_>>().into_iter().for_each(|effect| self.perform(&run, effect));
             }
+            if let Some(run) = item.run.clone().filter(|_| planted(Bug::ModelBeforeQuestion)) {
+                let early = item.effects.extract_if(.., |effect| matches!(effect, Effect::Say { .. }));
+                early.collect::<Vec<_>>().into_iter().for_each(|effect| self.perform(&run, effect));
+            }
             item.reply = match item.reply.take() {
                 Some(Reply::Start(reply)) if planted(Bug::StartAcknowledgedEarly) => {
                     let run_id = item.run.clone().unwrap_or_default();
@@ -119,7 +123,8 @@ impl Shard {
     /// Gives a decision's events their places, or hands it back where the guards leave nothing of it.
     fn seal(&mut self, pending: Pending, first: u64, writer: &mut Writer) -> Option<Item> {
         let Pending { run, mut decision, now, reply, active } = pending;
-        let refused = self.ask_guards(&mut decision, now);
+        let mut refused = self.ask_guards(&mut decision, now);
+        let (mut decision, reply) = self.assure(run.as_ref(), decision, reply, (&mut refused, now))?;
         if decision.events.is_empty() {
             if let Some(run) = run {
                 self.go_on(&run, decision.effects, refused);
@@ -176,6 +181,7 @@ impl Shard {
             let (answer, forced) = match &draft.kind {
                 EventKind::IntentRecorded(_) if planted(Bug::GuardsUnasked) => return true,
                 EventKind::IntentRecorded(intent) => (guards.take(&intent.key, &intent.claims, &intent.forced, now), &intent.forced),
+                EventKind::ModelAsked(_) if planted(Bug::QuestionCountedAfter) => return true,
                 EventKind::ModelAsked(question) => (guards.take(&question.key, &question.claims, &[], now), &question.barred),
                 EventKind::ApprovalRequested(approval) => (guards.probe(&approval.claims, &approval.over, now), &approval.over),
                 _ => return true,

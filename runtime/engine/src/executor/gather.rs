@@ -8,6 +8,7 @@ use super::perform::Promise;
 use crate::decide::Input;
 use crate::frozen::Frozen;
 use crate::key::digest_of;
+use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome, Clock, Connectors, LogStore};
 use crate::scope::Names;
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ pub(super) struct Sending {
     pub(super) gate: Option<Gate>,
     /// From then on it may not be sent any more.
     pub(super) not_after: i64,
+    /// Whether it has waited for a clock, so that nobody knows for how long: a process may have stood still meanwhile.
+    pub(super) waited: bool,
     pub(super) promise: Promise,
     pub(super) answer: Box<dyn Fn(CallOutcome) -> Input + Send>,
 }
@@ -35,9 +38,11 @@ impl Sending {
         self.promise.keep((self.answer)(outcome));
     }
 
-    /// A second request of this one would be a second effect.
+    /// A second request of this one would be a second effect, or its key may be forgotten by the time that it leaves: another process that
+    /// took the log may have sent it.
     fn is_once(&self) -> bool {
-        !self.call.key.is_empty() && self.call.operation.idempotent.is_none()
+        let is_late = self.waited && !planted(Bug::ZombieRepeats);
+        !self.call.key.is_empty() && (is_late || self.call.operation.idempotent.is_none())
     }
 
     fn is_frozen(&self) -> bool {
@@ -134,7 +139,8 @@ impl Road {
         }
     }
 
-    async fn gather(self, sending: Sending, batch: &Batch) {
+    async fn gather(self, mut sending: Sending, batch: &Batch) {
+        sending.waited = true;
         let place = match place_of(&sending.call, batch) {
             Ok(place) => place,
             Err(message) => {

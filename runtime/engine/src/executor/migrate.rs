@@ -6,6 +6,7 @@ use super::{Entry, Live, Shard};
 use crate::decide::{Input, Timer};
 use crate::migrate::{Leads, lead};
 use crate::pinned::Pinned;
+use crate::planted::{Bug, planted};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ impl Shard {
     /// A plan is active: every run that waits is looked at.
     pub(super) fn look_at_all(&mut self) {
         // Whoever only steers sets no run going; whoever is not taken up yet is looked at when he is.
-        if self.active.plan.migrations.is_empty() || self.steer_only {
+        if self.active.plan.migrations.is_empty() || self.steer_only || planted(Bug::MigrationForgotten) {
             return;
         }
         let at_work = |entry: &Entry<Live>| matches!(entry, Entry::Live(live) if live.standing.is_at_work());

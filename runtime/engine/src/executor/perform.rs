@@ -5,6 +5,7 @@ use super::{Entry, Inside, Ports, Shard};
 use crate::decide::{Effect, Input};
 use crate::history::{self, Which};
 use crate::memory::Fact;
+use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
 use crate::seal::has_hole;
@@ -110,7 +111,8 @@ impl Shard {
             return promise.keep(answer(CallOutcome::Failed(failure)));
         }
         let (not_before, not_after) = between;
-        let sending = Sending { gate: self.gate_of(run, &call), call, not_after, promise, answer: Box::new(answer) };
+        let waited = not_before > self.last_now;
+        let sending = Sending { gate: self.gate_of(run, &call), call, not_after, waited, promise, answer: Box::new(answer) };
         tokio::spawn(self.road().go(sending, not_before, self.last_now));
     }
 
@@ -127,13 +129,16 @@ impl Shard {
         let silent = |code, message: &str| Answer::Silent(Silence::doubtful(code, message));
         let promise = self.promise(run, answer(silent("connection", "nobody said what became of the call")));
         let (models, clock, now, ended) = (self.ports.models.clone(), self.ports.clock.clone(), self.last_now, self.ended.clone());
+        let (log, shard, epoch) = (self.ports.log.clone(), self.shard, self.head.epoch);
         tokio::spawn(async move {
             let (not_before, until) = (prompt.question.not_before, prompt.question.until);
-            if not_before > now {
+            let waits = not_before > now;
+            if waits {
                 clock.sleep_until(not_before).await;
             }
-            // Nobody would hear the answer, and it would have to be paid all the same.
-            if ended.load(Ordering::Acquire) {
+            // Nobody would hear the answer, and it would have to be paid all the same. Whoever took the log meanwhile has written down
+            // that this was not asked yet.
+            if ended.load(Ordering::Acquire) || waits && !planted(Bug::ZombieAsks) && !log.holds(shard, epoch).await {
                 return;
             }
             let said = tokio::select! {

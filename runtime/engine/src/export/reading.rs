@@ -172,7 +172,9 @@ impl<R: Read> Reading<R> {
         let (count, rest) = rest.split_first_chunk::<4>().ok_or("it is too short")?;
         let (previous, rest) = rest.split_first_chunk::<32>().ok_or("it is too short")?;
         let (hash, body) = rest.split_first_chunk::<32>().ok_or("it is too short")?;
-        debug_assert_eq!(bytes.len() - body.len(), OF_SEGMENT);
+        if bytes.len() - body.len() != OF_SEGMENT {
+            return Err("its head is of another length".to_owned());
+        }
         let segment = Segment {
             shard: self.header.shard,
             first: u64::from_be_bytes(*first),

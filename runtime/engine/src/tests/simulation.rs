@@ -4,14 +4,18 @@
 
 mod bites;
 mod clock;
+mod crowd;
 mod disk;
 mod ending;
 mod flows;
 mod judge;
 mod life;
+mod models;
+mod moving;
 mod provider;
 mod quiet;
 mod script;
+mod talking;
 
 use ending::Share;
 use judge::Violation;
@@ -23,10 +27,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// So many seeds where nobody asks for more.
 const SEEDS: u64 = 60;
 /// So many things befall a life.
-const STEPS: u64 = 45;
+const STEPS: u64 = 38;
 
 /// Kinds of events that some of the seeds must come by, so that the simulation never narrows unseen.
-const HAPPENS: [&str; 44] = [
+const HAPPENS: [&str; 49] = [
+    "run-migrated",
+    "model-asked",
+    "model-answered",
+    "answer-taken",
+    "tools-called",
     "pre-image-read",
     "undo-planned",
     "plan-adopted",

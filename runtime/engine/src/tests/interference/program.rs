@@ -145,9 +145,10 @@ fn told(daring: bool, random: &mut Random, used: &mut Used) -> (String, String, 
         1 | 2 => " where=\"event.order_id != 'o3'\"",
         _ => "",
     };
-    let key = match draft.below(6) {
+    let key = match draft.below(12) {
         0 => "key \"=input.words\"\n",
-        1 | 2 => "key \"=input.id\"\n",
+        1 => "key \"to {{ input.words }}\"\n",
+        2..=5 => "key \"=input.id\"\n",
         _ => "",
     };
     (format!("{key}trigger event=\"told\"{only}"), steps, std::mem::take(&mut draft.routes))

@@ -187,7 +187,9 @@ fn look_up(draft: &mut Draft<'_>) -> Parts {
 
 fn label(draft: &mut Draft<'_>) -> Parts {
     let when = ["zk.label == 'praise'", "zk.confidence > 0.5"][draft.below(2)];
-    let words = ["input.text", "input.parts[0].words"][draft.below(2)];
+    // Its own words, or one of ours that they chose.
+    let ours = format!("({} ? 'complaint 0.3: x' : 'praise 0.9: y')", whether(draft));
+    let words = ["input.text", "input.parts[0].words", &ours][draft.below(3)];
     main(&[format!("decide \"zk\" {{ classify \"kinds\" route=\"kind\" text=\"={words}\" }}"), page(&format!(" when=\"{when}\""))])
 }
 

@@ -1,13 +1,34 @@
 //! The checkers bite: every planted bug is caught, and the table says by which seed and by what.
 
 use super::{flows, live, on_threads};
-use crate::planted::{Bug, plant};
+use crate::planted::{Bug, assure, plant};
 
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 200;
 
-/// `ZombieSends` is not among them: no seed below 200 meets it since forks, freezes and reloads are drawn, too (docs/testing.md).
-const BUGS: [Bug; 45] = [
+const BUGS: [Bug; 67] = [
+    Bug::ZombieSends,
+    Bug::ZombieRepeats,
+    Bug::ZombieAsks,
+    Bug::MeantTwice,
+    Bug::SettledTwice,
+    Bug::ModelBeforeQuestion,
+    Bug::QuestionCountedAfter,
+    Bug::QuestionUncounted,
+    Bug::ReservationForgottenAtRestart,
+    Bug::LostAnswerFree,
+    Bug::RepairBeyondBound,
+    Bug::RetryBeyondBound,
+    Bug::ToolUnlisted,
+    Bug::ToolCalledTooOften,
+    Bug::ToolUnfixed,
+    Bug::JudgeIgnored,
+    Bug::RevisionBeyondBound,
+    Bug::MigratedTwice,
+    Bug::MigratedAtWork,
+    Bug::MigratedRewritten,
+    Bug::MigrationForgotten,
+    Bug::RecoveryWaits,
     Bug::TakenBackTwice,
     Bug::PreImageKept,
     Bug::ForkRepeats,
@@ -55,25 +76,51 @@ const BUGS: [Bug; 45] = [
     Bug::AcknowledgedBeforeSync,
 ];
 
-#[test]
-fn every_planted_bug_is_caught_by_a_checker_of_the_simulation() {
+/// Bugs that the engine's own assertions stop, which are on in every build: the log never has what they would write.
+const STOPPED: [Bug; 8] = [
+    Bug::MeantTwice,
+    Bug::SettledTwice,
+    Bug::GuardsUnasked,
+    Bug::QuestionCountedAfter,
+    Bug::WaitEarly,
+    Bug::LateAnswerCounts,
+    Bug::MigratedTwice,
+    Bug::MigratedAtWork,
+];
+
+/// The first seed that fails with a bug and is clean without it, for each bug, and by what. Where the engine's own assertions are off, what
+/// they would stop comes to the checkers of the simulation.
+fn first_seeds(bugs: &[Bug], assured: bool) -> Vec<(Bug, Option<(u64, super::Violation)>)> {
     let plans = flows::plans();
-    let mut missed = Vec::new();
-    println!("| bug | seeds | caught by | what it says |\n|---|---|---|---|");
-    let tried = on_threads(BUGS.to_vec(), |bug| {
-        (0..MOST).find_map(|seed| {
+    on_threads(bugs.to_vec(), |bug| {
+        assure(assured);
+        let found = (0..MOST).find_map(|seed| {
             plant(Some(*bug));
             let violation = live(seed, &plans).violations.into_iter().next();
             plant(None);
             // What is seen without the bug, too, is another one.
             violation.filter(|_| live(seed, &plans).violations.is_empty()).map(|violation| (seed, violation))
-        })
-    });
-    for (bug, caught) in tried {
-        match caught {
-            Some((seed, violation)) => println!("| {bug:?} | {} | {} | {} |", seed + 1, violation.invariant, violation.what),
-            None => missed.push(bug),
+        });
+        assure(true);
+        // As soon as it is known: a bug that no seed meets takes the longest.
+        if let Some((seed, violation)) = &found {
+            println!("| {bug:?} | {} | {} | {} |", seed + 1, violation.invariant, violation.what);
         }
-    }
+        found
+    })
+}
+
+#[test]
+fn every_planted_bug_is_caught_by_a_checker_of_the_simulation() {
+    let mut missed = Vec::new();
+    println!("| bug | seeds | caught by | what it says |\n|---|---|---|---|");
+    missed.extend(first_seeds(&BUGS, false).into_iter().filter(|(_, caught)| caught.is_none()).map(|(bug, _)| bug));
     assert!(missed.is_empty(), "no checker sees these: {missed:?}");
+}
+
+#[test]
+fn what_the_engine_asserts_of_itself_is_stopped_before_it_is_in_the_log() {
+    for (bug, caught) in first_seeds(&STOPPED, true) {
+        assert_eq!(caught.map(|(_, violation)| violation.invariant), Some("I20"), "{bug:?}");
+    }
 }

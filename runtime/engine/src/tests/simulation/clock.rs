@@ -1,5 +1,6 @@
 //! A clock that wakes its sleepers in one order, and says when the next of them is due.
 
+use super::disk::Process;
 use super::quiet::Activity;
 use crate::ports::{BoxFuture, Clock};
 use std::collections::BTreeMap;
@@ -64,6 +65,23 @@ impl Clock for SimulatedClock {
         inner.sleepers.insert((at, count), wake);
         Box::pin(async move {
             let _ = woken.await;
+        })
+    }
+}
+
+/// The clock as one process hears it: while the process stands still, nothing that it waits for wakes it.
+pub(super) struct OwnClock(pub(super) Arc<SimulatedClock>, pub(super) Arc<Process>);
+
+impl Clock for OwnClock {
+    fn now(&self) -> i64 {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, at: i64) -> BoxFuture<'_, ()> {
+        let slept = self.0.sleep_until(at);
+        Box::pin(async move {
+            slept.await;
+            self.1.awake().await;
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::segment::Segment;
 use crate::twin::MemoryKeys;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
 
 #[derive(Default)]
 struct Inner {
@@ -39,6 +40,10 @@ impl Disk {
     }
 
     fn append(&self, epoch: u64, segment: Segment) -> Result<(), StoreError> {
+        // What is wrong is found: a bug that would write without end has no more to say.
+        if !self.judge.lock().unwrap().violations.is_empty() {
+            return Err(StoreError::Other("the judge has seen enough".to_owned()));
+        }
         let mut inner = self.inner.lock().unwrap();
         for earlier in std::mem::take(&mut inner.unsynced) {
             self.sync(&mut inner, earlier);
@@ -74,6 +79,8 @@ pub(super) struct Process {
     disk: Arc<Disk>,
     fate: Mutex<Fate>,
     dead: AtomicBool,
+    /// Who waits until it goes on; none while it does.
+    still: Mutex<Option<Vec<oneshot::Sender<()>>>>,
     activity: Arc<Activity>,
 }
 
@@ -83,7 +90,32 @@ fn died() -> StoreError {
 
 impl Process {
     pub(super) fn new(disk: Arc<Disk>, fate: Fate, activity: Arc<Activity>) -> Self {
-        Self { disk, fate: Mutex::new(fate), dead: AtomicBool::new(false), activity }
+        Self { disk, fate: Mutex::new(fate), dead: AtomicBool::new(false), still: Mutex::default(), activity }
+    }
+
+    /// It stands still (a machine that is suspended, a long collection of garbage): it writes nothing, hears no answer and no clock.
+    pub(super) fn stall(&self) {
+        self.still.lock().unwrap().get_or_insert_default();
+    }
+
+    /// It goes on where it stood.
+    pub(super) fn wake(&self) {
+        for waiting in self.still.lock().unwrap().take().into_iter().flatten() {
+            self.activity.note();
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Returns when it does not stand still.
+    pub(super) async fn awake(&self) {
+        let woken = self.still.lock().unwrap().as_mut().map(|waiting| {
+            let (wake, woken) = oneshot::channel();
+            waiting.push(wake);
+            woken
+        });
+        if let Some(woken) = woken {
+            let _ = woken.await;
+        }
     }
 
     pub(super) fn die(&self) {
@@ -138,6 +170,7 @@ impl LogStore for Process {
 
     fn append(&self, epoch: u64, segment: Segment) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
+            self.awake().await;
             self.activity.note();
             for _ in 0..segment.first % 3 {
                 tokio::task::yield_now().await;

@@ -1,6 +1,8 @@
 //! The shop of the simulation: flows that use every kind of step that the engine runs.
 
 use super::super::world::{PROJECT, TRIAGE, plan};
+use super::moving::{AFTER, BEFORE};
+use super::talking::TALKING;
 use std::sync::Arc;
 use tradewind_lang::plan::Plan;
 
@@ -265,21 +267,12 @@ policy "pages" owner="leads" {
 pub(super) struct Plans {
     /// Every flow of it.
     pub(super) shop: Arc<Plan>,
-    /// What a reload brings.
+    /// What a reload brings: the same but for `moving`.
     pub(super) reloaded: Arc<Plan>,
 }
 
 /// Every flow of the simulation, compiled; twice, as a reload brings another plan.
 pub(super) fn plans() -> Plans {
-    Plans { shop: plan(&[PROJECT, TRIAGE, OTHERS]), reloaded: plan(&[PROJECT, TRIAGE, OTHERS, MORE]) }
+    let shop = |moving| plan(&[PROJECT, TRIAGE, OTHERS, TALKING, moving]);
+    Plans { shop: shop(BEFORE), reloaded: shop(AFTER) }
 }
-
-/// What a reload brings: one flow more, and nothing that the judge holds a run against.
-const MORE: &str = r#"
-flow "spare" {
-    summary "Nobody starts it"
-    input "wish"
-    let "order" "=input.order"
-    output { order "=order" }
-}
-"#;

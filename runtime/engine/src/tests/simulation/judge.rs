@@ -6,13 +6,19 @@ mod asked;
 mod family;
 mod frozen;
 mod limits;
+mod moving;
 mod order;
+mod reborn;
 mod taking;
+mod talk;
 mod timely;
 
+pub(super) use moving::left_behind;
+pub(super) use reborn::{taken_up, unfinished};
 pub(super) use timely::overdue as timely_overdue;
 
-use crate::event::{Event, EventKind, Intent, Outcome};
+use crate::event::{Event, EventKind, Intent, Next, Outcome};
+use crate::executor::BROKEN;
 use crate::ports::Call;
 use crate::recover::events_of;
 use crate::segment::Segment;
@@ -51,11 +57,17 @@ pub(super) struct Run {
 pub(super) struct Meant {
     pub(super) intent: Arc<Intent>,
     pub(super) run: Arc<str>,
+    /// The place of its step in the flow that the run follows by now.
+    step: u16,
     pub(super) settled: Option<Outcome>,
+    /// What follows its last attempt, where that settled nothing.
+    next: Option<Next>,
 }
 
 pub(super) struct Judge {
+    /// The first plan of the life; its teams, policies and clocks are those of every other.
     pub(super) plan: Arc<Plan>,
+    plans: BTreeMap<Digest, Arc<Plan>>,
     pub(super) violations: Vec<Violation>,
     pub(super) events: Vec<Event>,
     pub(super) runs: BTreeMap<Arc<str>, Run>,
@@ -67,6 +79,7 @@ pub(super) struct Judge {
     limits: limits::Limits,
     families: family::Families,
     taking: taking::Taking,
+    talks: talk::Talks,
     adopted: Option<Digest>,
     frozen: frozen::Held,
     received: BTreeMap<[u8; 16], (u64, i64)>,
@@ -74,9 +87,10 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    pub(super) fn new(plans: &[Arc<Plan>]) -> Self {
         Self {
-            plan,
+            plan: plans[0].clone(),
+            plans: plans.iter().map(|plan| (plan.digest(), plan.clone())).collect(),
             violations: Vec::new(),
             events: Vec::new(),
             runs: BTreeMap::new(),
@@ -88,6 +102,7 @@ impl Judge {
             limits: limits::Limits::default(),
             families: family::Families::default(),
             taking: taking::Taking::default(),
+            talks: talk::Talks::default(),
             adopted: None,
             frozen: frozen::Held::default(),
             received: BTreeMap::new(),
@@ -136,6 +151,8 @@ impl Judge {
         family::look(self, &event);
         taking::look(self, &event);
         frozen::look(self, &event);
+        talk::look(self, &event);
+        moving::look(self, &event);
         self.events.push(event);
     }
 
@@ -171,6 +188,10 @@ impl Judge {
             return self.violated("I7", format!("run {run} has no beginning"));
         };
         let (other_plan, after_end) = (known.plan != event.header.plan, known.ended.is_some());
+        let stops = match &event.kind {
+            EventKind::CancelRequested { reason } => reason.strip_prefix(BROKEN).map(str::to_owned),
+            _ => None,
+        };
         match &event.kind {
             EventKind::RunPaused => known.paused = true,
             EventKind::RunResumed => known.paused = false,
@@ -186,6 +207,9 @@ impl Judge {
             known.cost = known.cost.map_or(Some(cost), |sum| sum.plus(cost));
         }
         let (cost, flow) = (known.cost, known.flow.clone());
+        if let Some(why) = stops {
+            self.violated("I20", format!("the engine stopped run {run}: {why}"));
+        }
         if other_plan {
             self.violated("I9", format!("run {run} changed its plan"));
         }
@@ -212,6 +236,13 @@ impl Judge {
             self.violated("I3", what);
         }
         asked::ends(self, run);
+        talk::ends(self, run);
+    }
+
+    /// The run of which a run is a part, or itself.
+    fn whole(&self, run: &Arc<str>) -> Arc<str> {
+        let around = self.runs.get(run).filter(|run| run.is_part).and_then(|run| run.parent.clone());
+        around.map_or_else(|| run.clone(), |around| self.whole(&around))
     }
 
     fn of_effect(&mut self, event: &Event) {
@@ -222,7 +253,7 @@ impl Judge {
                 if self.runs.get(run).is_some_and(|run| run.paused) {
                     self.violated("pause", format!("paused run {run} means to do `{}`", intent.operation));
                 }
-                let meant = Meant { intent: intent.clone(), run: run.clone(), settled: None };
+                let meant = Meant { intent: intent.clone(), run: run.clone(), step: step.id.0, settled: None, next: None };
                 // A fork does what had failed under the key that it had.
                 let before = self.meant.insert(intent.key.clone(), meant);
                 if before.is_some_and(|before| before.run == *run || !matches!(before.settled, Some(Outcome::Failed(_)))) {
@@ -232,6 +263,10 @@ impl Judge {
                 let found = self.limits.take(intent, event.header.at);
                 self.violations.extend(found.into_iter().map(|what| Violation { invariant: "I13", what }));
             }
+            EventKind::EffectAttempted { next, .. } => match self.open.get(&place).and_then(|key| self.meant.get_mut(key)) {
+                Some(meant) => meant.next = Some(*next),
+                None => self.violated("I3", format!("an effect of run {run} is attempted, and was never meant")),
+            },
             EventKind::EffectSettled { outcome, .. } => {
                 let Some(key) = self.open.remove(&place) else {
                     return self.violated("I3", format!("an effect of run {run} is settled twice, or was never meant"));
@@ -286,6 +321,10 @@ impl Judge {
         let left: Vec<u64> = came.filter(|seq| !self.dispatched.contains(seq)).collect();
         if !left.is_empty() {
             self.violated("I12", format!("these events have started nothing: {left:?}"));
+        }
+        let open: Vec<String> = self.talks.open().map(|(_, key)| key.to_string()).collect();
+        if !open.is_empty() {
+            self.violated("I3", format!("these questions have no answer: {open:?}"));
         }
     }
 }

@@ -1,12 +1,15 @@
 //! One world: a disk, a clock, providers, and the processes that come and go on them.
 
+mod processes;
+
 use super::super::random::Random;
 use super::super::world::START;
-use super::clock::SimulatedClock;
-use super::disk::{Disk, Fate, Process};
+use super::clock::{OwnClock, SimulatedClock};
+use super::disk::{Disk, Process};
 use super::flows;
-use super::judge::{Judge, timely_overdue};
-use super::provider::{Line, Provider, SimulatedModels};
+use super::judge::{Judge, left_behind, timely_overdue};
+use super::models::{SimulatedModels, Vendor};
+use super::provider::{Line, Provider};
 use super::quiet::Activity;
 use crate::approval::Verdict;
 use crate::arrival::Arrival;
@@ -33,6 +36,7 @@ pub(super) struct Life {
     pub(super) clock: Arc<SimulatedClock>,
     pub(super) judge: Arc<Mutex<Judge>>,
     pub(super) provider: Arc<Provider>,
+    vendor: Arc<Vendor>,
     pub(super) disk: Arc<Disk>,
     pub(super) trace: Vec<String>,
     pub(super) calm: bool,
@@ -54,11 +58,12 @@ impl Life {
         let (plan, other) = (plans.shop.clone(), plans.reloaded.clone());
         let mut random = Random(seed);
         let activity: Arc<Activity> = Arc::default();
-        let judge = Arc::new(Mutex::new(Judge::new(plan.clone())));
+        let judge = Arc::new(Mutex::new(Judge::new(&[plan.clone(), other.clone()])));
         // Some lives begin hours before the clocks of a zone change.
         let days = [0, 65, 66, 86, 87, 305][random.below(6) as usize];
         let clock = Arc::new(SimulatedClock::at(START + days * 86_400_000_000 + random.below(86_400) as i64 * 1_000_000, activity.clone()));
         let provider = Arc::new(Provider::new(seed, clock.clone(), judge.clone(), activity.clone()));
+        let vendor = Arc::new(Vendor::new(seed, clock.clone(), judge.clone(), activity.clone()));
         let disk = Arc::new(Disk::new(judge.clone()));
         let in_flight = 1 + random.below(12) as usize;
         Self {
@@ -66,6 +71,7 @@ impl Life {
             clock,
             judge,
             provider,
+            vendor,
             disk,
             trace: Vec::new(),
             calm: false,
@@ -94,8 +100,8 @@ impl Life {
             plan: self.plan(),
             log: process.clone(),
             connectors: Arc::new(Line(self.provider.clone(), process.clone())),
-            models: Arc::new(SimulatedModels(Mutex::new(Random(seed)), self.activity.clone())),
-            clock: self.clock.clone(),
+            models: Arc::new(SimulatedModels { own: Mutex::new(Random(seed)), vendor: self.vendor.clone(), process: process.clone() }),
+            clock: Arc::new(OwnClock(self.clock.clone(), process.clone())),
             finder: Arc::new(NoFinder),
             shard: 0,
             in_flight: self.in_flight,
@@ -104,44 +110,6 @@ impl Life {
             schedules: true,
             keeps: false,
             wanted_by: None,
-        }
-    }
-
-    /// Another process opens the log, whether or not one has it.
-    async fn open(&mut self) {
-        let fate = match self.random.below(10) {
-            _ if self.calm => Fate::Lives,
-            draw @ 0..=3 => Fate::AtAppend(1 + self.random.below(40), draw % 2 == 0),
-            draw @ 4..=5 => Fate::AtCall(1 + self.random.below(12), draw % 2 == 0),
-            _ => Fate::Lives,
-        };
-        self.note(format!("a process opens the log; its fate: {fate:?}"));
-        let process = Arc::new(Process::new(self.disk.clone(), fate, self.activity.clone()));
-        let seed = self.random.next();
-        match Engine::open(self.config(&process, false, seed)).await {
-            Ok(engine) => self.up = Some(Up { engine, process }),
-            Err(error) => self.judge.lock().unwrap().violated("I7", format!("the log cannot be opened: {error:?}")),
-        }
-    }
-
-    /// The engine that is up; opens one where the last has ended.
-    pub(super) async fn engine(&mut self) -> Engine {
-        loop {
-            match &self.up {
-                Some(up) if !up.process.is_dead() && up.engine.stopped().is_none() => return up.engine.clone(),
-                Some(up) => {
-                    up.process.die();
-                    self.up = None;
-                    self.note("the process has ended");
-                }
-                None => {
-                    self.open().await;
-                    if self.up.is_none() {
-                        // What cannot be opened is a violation; the life goes on with an empty look.
-                        panic!("the log cannot be opened: {:?}", self.judge.lock().unwrap().violations);
-                    }
-                }
-            }
         }
     }
 
@@ -159,36 +127,14 @@ impl Life {
         }
     }
 
-    pub(super) fn crash(&mut self) {
-        if let Some(up) = self.up.take() {
-            self.note("the process is killed");
-            up.process.die();
-        }
-    }
-
-    pub(super) async fn restart(&mut self) {
-        if let Some(up) = self.up.take() {
-            self.note("the process is ended in order");
-            up.engine.shutdown().await;
-            up.process.die();
-        }
-    }
-
-    /// A second process takes the log while the first works on.
-    pub(super) async fn take_over(&mut self) {
-        self.note("another process takes over");
-        let old = self.up.take();
-        self.open().await;
-        // It works on until the store tells it.
-        self.zombies.extend(old);
-    }
-
     /// From now on nothing befalls anything any more.
     pub(super) async fn becalm(&mut self) {
         self.note("the faults stop");
         self.calm = true;
         self.provider.calm();
+        self.vendor.calm();
         self.up.iter().chain(&self.zombies).for_each(|up| up.process.spare());
+        self.wake().await;
         self.engine().await;
     }
 
@@ -308,6 +254,9 @@ impl Life {
                 None => break,
             }
             self.rest().await;
+            if !self.judge.lock().unwrap().violations.is_empty() {
+                return;
+            }
             self.engine().await;
         }
         self.clock.set(until.max(self.clock.now()));
@@ -322,6 +271,7 @@ impl Life {
         }
         let engine = self.engine().await;
         timely_overdue(&mut self.judge.lock().unwrap(), self.clock.now());
+        left_behind(&mut self.judge.lock().unwrap());
         let Some(up) = &self.up else { return };
         let Ok(folded) = Engine::open(self.config(&up.process, true, 0)).await else { return };
         let (live, log) = (known(&engine).await, known(&folded).await);

@@ -6,10 +6,9 @@ use super::clock::SimulatedClock;
 use super::disk::Process;
 use super::judge::Judge;
 use super::quiet::Activity;
-use crate::ports::{BoxFuture, Call, CallFailure, CallOutcome, Classification, Clock, Connectors, Models};
+use crate::ports::{BoxFuture, Call, CallFailure, CallOutcome, Clock, Connectors};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tradewind_lang::plan::Model;
 use tradewind_lang::value::Value;
 
 /// How long a provider keeps a key, as its connector declares it.
@@ -72,6 +71,11 @@ impl Provider {
 
     pub(super) fn calm(&self) {
         self.inner.lock().unwrap().calm = true;
+    }
+
+    /// It refuses most of what comes until then.
+    pub(super) fn storm(&self, until: i64) {
+        self.inner.lock().unwrap().storm_until = until;
     }
 
     pub(super) fn ledger(&self) -> Vec<Done> {
@@ -176,44 +180,11 @@ pub(super) struct Line(pub(super) Arc<Provider>, pub(super) Arc<Process>);
 
 impl Connectors for Line {
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
-        let Self(provider, process) = self;
         Box::pin(async move {
-            let lost = || CallOutcome::Unknown("no answer came".to_owned());
-            provider.activity.note();
-            if !process.sends() {
-                return lost();
-            }
-            provider.judge.lock().unwrap().sent(&call);
-            let sent = provider.clock.now();
-            let weather = provider.weather(&call);
-            tokio::task::yield_now().await;
-            provider.activity.note();
-            match weather {
-                Weather::Fine => provider.perform(&call, false),
-                Weather::LostRequest => lost(),
-                Weather::LostAnswer => {
-                    provider.perform(&call, false);
-                    lost()
-                }
-                Weather::Stored500 => provider.perform(&call, true),
-                Weather::Refused(failure) => CallOutcome::Failed(failure),
-                Weather::Slow(by) => {
-                    provider.clock.sleep_until(sent + by).await;
-                    if process.is_dead() {
-                        return lost();
-                    }
-                    provider.perform(&call, false)
-                }
-                Weather::Late(by) => {
-                    provider.clock.sleep_until(sent + by).await;
-                    // The connection of a process that ended is broken, and what it sent is given up.
-                    if !process.is_dead() && provider.clock.now() < sent + 2 * TIMEOUT {
-                        provider.perform(&call, false);
-                    }
-                    provider.clock.sleep_until(sent + TIMEOUT).await;
-                    lost()
-                }
-            }
+            let outcome = self.travel(&call).await;
+            // Whoever stands still hears it later.
+            self.1.awake().await;
+            outcome
         })
     }
 
@@ -229,23 +200,44 @@ impl Connectors for Line {
     }
 }
 
-/// A model that is right, silent, or answers what nobody asked for.
-pub(super) struct SimulatedModels(pub(super) Mutex<Random>, pub(super) Arc<Activity>);
-
-impl Models for SimulatedModels {
-    fn classify(&self, _: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>> {
-        Box::pin(async move {
-            self.1.note();
-            tokio::task::yield_now().await;
-            let confidence = if text.contains("unsure") { 0.3 } else { 0.9 };
-            let label = if text.starts_with("complaint") { "complaint" } else { "praise" };
-            let said = |label: &str, confidence| Ok(Classification { label: label.to_owned(), confidence, artifact: "a1".to_owned() });
-            match self.0.lock().unwrap().below(12) {
-                0 => Err("it is silent".to_owned()),
-                1 => said("nonsense", 0.9),
-                2 => said(labels.first().map_or("", String::as_str), f64::NAN),
-                _ => said(label, confidence),
+impl Line {
+    async fn travel(&self, call: &Call) -> CallOutcome {
+        let Self(provider, process) = self;
+        let lost = || CallOutcome::Unknown("no answer came".to_owned());
+        provider.activity.note();
+        if !process.sends() {
+            return lost();
+        }
+        provider.judge.lock().unwrap().sent(call);
+        let sent = provider.clock.now();
+        let weather = provider.weather(call);
+        tokio::task::yield_now().await;
+        provider.activity.note();
+        match weather {
+            Weather::Fine => provider.perform(call, false),
+            Weather::LostRequest => lost(),
+            Weather::LostAnswer => {
+                provider.perform(call, false);
+                lost()
             }
-        })
+            Weather::Stored500 => provider.perform(call, true),
+            Weather::Refused(failure) => CallOutcome::Failed(failure),
+            Weather::Slow(by) => {
+                provider.clock.sleep_until(sent + by).await;
+                if process.is_dead() {
+                    return lost();
+                }
+                provider.perform(call, false)
+            }
+            Weather::Late(by) => {
+                provider.clock.sleep_until(sent + by).await;
+                // The connection of a process that ended is broken, and what it sent is given up.
+                if !process.is_dead() && provider.clock.now() < sent + 2 * TIMEOUT {
+                    provider.perform(call, false);
+                }
+                provider.clock.sleep_until(sent + TIMEOUT).await;
+                lost()
+            }
+        }
     }
 }

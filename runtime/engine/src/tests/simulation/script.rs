@@ -1,6 +1,7 @@
 //! What befalls a life, drawn from its seed: callers, people, clocks and processes, in any order.
 
 use super::super::world::{HOUR, SECOND, message, money};
+use super::crowd;
 use super::life::Life;
 use crate::approval::{ApprovalKind, PendingApproval, Verdict};
 use crate::arrival::Arrival;
@@ -13,7 +14,7 @@ use tradewind_lang::value::Value;
 
 const PEOPLE: [&str; 6] =
     ["ann@example.com", "bob@example.com", "fin@example.com", "BOB@example.com", "eve@example.com", "ann@example.com"];
-const AMOUNTS: [&str; 6] = ["5 USD", "40 USD", "120 USD", "260 USD", "450 USD", "1200 USD"];
+pub(super) const AMOUNTS: [&str; 6] = ["5 USD", "40 USD", "120 USD", "260 USD", "450 USD", "1200 USD"];
 /// A provider's own records are looked at after everything that was under way has arrived.
 const RECORDS: i64 = 60 * SECOND;
 
@@ -72,12 +73,21 @@ pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'s
             let all: Vec<Value> = (0..5).map(|number| texts(life, &format!("{id}-{number}"))).collect();
             ("letters", Value::record([("id", text(id)), ("all", Value::list(all))]))
         }
-        _ => ("ship", Value::record([("order_id", text(id)), ("amount", Value::Int(3))])),
+        17 => ("ship", Value::record([("order_id", text(id)), ("amount", Value::Int(3))])),
+        18 => ("describe", wish(id, order, amount)),
+        19 => ("help", wish(id, order, amount)),
+        20 => {
+            let all: Vec<Value> = (0..4).map(|number| texts(life, &format!("{id}-{number}"))).collect();
+            ("catalogue", Value::record([("id", text(id)), ("all", Value::list(all))]))
+        }
+        21 => ("label", texts(life, id)),
+        22 | 23 => ("stored", wish(id, order, amount)),
+        _ => ("rests", wish(id, order, amount)),
     }
 }
 
 /// Kinds of [`work`].
-pub(super) const KINDS: usize = 18;
+pub(super) const KINDS: usize = 25;
 
 fn event(life: &mut Life) -> Arrival {
     let (number, order) = (life.one_of(12), ["o1", "o2", "o3"][life.one_of(3)]);
@@ -117,7 +127,7 @@ pub(super) fn verdict(life: &mut Life, item: &PendingApproval) -> Option<Verdict
     }
 }
 
-async fn people(life: &mut Life) {
+pub(super) async fn people(life: &mut Life) {
     let Ok(inbox) = life.engine().await.approvals().await else { return };
     if inbox.is_empty() {
         return;
@@ -155,7 +165,7 @@ async fn late(life: &mut Life) {
     life.clock.set(deadline);
 }
 
-async fn wishes(life: &mut Life) {
+pub(super) async fn wishes(life: &mut Life) {
     let live = life.live().await;
     if live.is_empty() {
         return;
@@ -258,7 +268,7 @@ async fn clocks(life: &mut Life) {
 
 /// One thing that befalls a life.
 pub(super) async fn step(life: &mut Life) {
-    match life.one_of(24) {
+    match life.one_of(31) {
         0..=8 => {
             let (kind, id, amount) = (life.one_of(KINDS), format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
             let (flow, input) = work(life, kind, &id, amount);
@@ -281,12 +291,18 @@ pub(super) async fn step(life: &mut Life) {
         15 => people(life).await,
         16 | 17 => wishes(life).await,
         18..=20 => clocks(life).await,
-        21 => match life.one_of(4) {
+        21 => match life.one_of(5) {
             0 => life.restart().await,
             1 => life.crash(),
             2 => life.take_over().await,
+            3 => life.recover().await,
             _ => life.compare().await,
         },
+        23 | 24 => crowd::usurps(life).await,
+        25 | 26 => crowd::talks(life).await,
+        27 => crowd::gathers(life).await,
+        28 => crowd::moves(life).await,
+        29 => forks(life).await,
         22 => match life.one_of(5) {
             0 | 1 => forks(life).await,
             2 => undos(life).await,

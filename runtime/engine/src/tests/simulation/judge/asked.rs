@@ -33,6 +33,11 @@ impl Questions {
         self.answers.iter().any(|(one, other)| (&**one, &**other) == (approval, by))
     }
 
+    /// Whether a run waits for somebody.
+    pub(super) fn waits(&self, run: &Arc<str>) -> bool {
+        self.all.values().any(|question| question.run == *run && question.closed.is_none())
+    }
+
     /// Whether a rule asked a question.
     pub(super) fn is_about(&self, approval: &str, rule: &str) -> bool {
         self.all.get(approval).is_some_and(|question| question.approval.rules.iter().any(|one| one == rule))

@@ -8,6 +8,7 @@ use tradewind_lang::value::Value;
 
 type Place = (Arc<str>, Arc<str>);
 
+#[derive(Clone)]
 struct Done {
     key: Arc<str>,
     operation: String,
@@ -22,6 +23,16 @@ pub(super) struct Families {
     members: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     done: BTreeMap<Place, Done>,
     open: BTreeMap<(Arc<str>, u16), (Place, Arc<Intent>)>,
+}
+
+impl Families {
+    /// What a run did in a step is done in another one by now; a fork of its may still know it by the name before.
+    pub(super) fn rename(&mut self, run: &Arc<str>, old: &str, new: &str) {
+        let Some(at) = self.places.get(run).filter(|_| old != new).cloned() else { return };
+        if let Some(done) = self.done.get(&(at.clone(), old.into())).cloned() {
+            self.done.insert((at, new.into()), done);
+        }
+    }
 }
 
 pub(super) fn look(judge: &mut Judge, event: &Event) {

@@ -8,6 +8,12 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 pub(super) struct Held(BTreeSet<Scope>);
 
+impl Held {
+    pub(super) fn holds_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 pub(super) fn look(judge: &mut Judge, event: &Event) {
     match &event.kind {
         EventKind::EffectsFrozen { scope, .. } => drop(judge.frozen.0.insert(scope.clone())),

@@ -14,6 +14,24 @@ pub(in super::super) struct Timely {
     struck: BTreeMap<(Arc<str>, Arc<str>), i64>,
 }
 
+impl Timely {
+    /// Whether a step of a run waits for time, or for an event.
+    pub(super) fn waits(&self, run: &Arc<str>) -> bool {
+        self.waits.keys().any(|(of, _)| of == run)
+    }
+
+    /// Where a run waits and until when: it waits there no more.
+    pub(super) fn take_waits(&mut self, run: &Arc<str>) -> Vec<(u16, i64)> {
+        let found: Vec<(u16, i64)> = self.waits.iter().filter(|((of, _), _)| of == run).map(|((_, step), until)| (*step, *until)).collect();
+        self.waits.retain(|(of, _), _| of != run);
+        found
+    }
+
+    pub(super) fn wait(&mut self, run: &Arc<str>, step: u16, until: i64) {
+        self.waits.insert((run.clone(), step), until);
+    }
+}
+
 /// How late anything may be.
 const LATE: i64 = 1_000_000;
 
