@@ -76,7 +76,9 @@ impl Context<'_> {
         let connector = self.plan.connectors.get(&operation.connector).map(|connector| &connector.headers);
         let variables = operation.terms.graphql.as_ref().map(|graphql| &graphql.variables);
         let sent = [&operation.headers, &operation.query, &operation.body].into_iter().chain(connector).chain(variables).flatten();
-        if key.text() != Some("=effect.key") || sent.into_iter().any(|(_, value)| carries_key(value)) {
+        // A batch carries a key for each of its calls, and whether it does is said of the batch.
+        let is_told = key.text() != Some("=effect.key") || operation.terms.batch.is_some();
+        if is_told || sent.into_iter().any(|(_, value)| carries_key(value)) {
             return;
         }
         let message = format!("`{}` relies on a key that its request does not carry", operation.name);
