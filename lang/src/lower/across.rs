@@ -221,7 +221,9 @@ impl Context<'_> {
             }
             // What a policy's own denials take from its escalations was reported there.
             let own = kind == "escalate" && by.iter().all(|rule| rule.policy == policy.name);
-            if everywhere && !own {
+            // A policy that switches an operation off for a while leaves the rules of others as they are.
+            let off = by.iter().all(|rule| rule.policy != policy.name && is_true(&rule.when.root));
+            if everywhere && !own && !off {
                 let when = when.cloned().unwrap_or_else(|| Expr::constant(Value::Bool(true), Ty::Bool));
                 let rule = Rule { name: format!("{kind} {name}"), policy: policy.name.clone(), when, span };
                 self.report_shadowed(&rule, &by);

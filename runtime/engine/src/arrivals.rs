@@ -4,7 +4,7 @@
 
 use crate::arrival::{Arrival, Refusal};
 use crate::event::{Event, EventKind};
-use crate::seal::KeyName;
+use crate::seal::{KeyName, has_hole};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -83,6 +83,17 @@ pub(crate) struct Arrivals {
     listed: VecDeque<Listed>,
 }
 
+impl Arrived {
+    fn erase(&mut self) {
+        self.arrival = Arc::new(Arrival { payload: Value::Erased, ..Arrival::clone(&self.arrival) });
+    }
+}
+
+/// Bytes that a payload takes.
+fn size(payload: &Value) -> usize {
+    rmp_serde::to_vec(payload).map_or(0, |bytes| bytes.len())
+}
+
 impl Arrivals {
     pub(crate) fn fold(&mut self, event: &Event) {
         let (seq, at) = (event.header.seq, event.header.at);
@@ -119,11 +130,15 @@ impl Arrivals {
         }
     }
 
-    fn keep(&mut self, arrived: Arrived) {
+    fn keep(&mut self, mut arrived: Arrived) {
+        // Of somebody who is forgotten an event says nothing, also what the log still says in clear.
+        if has_hole(&arrived.arrival.payload) {
+            arrived.erase();
+        }
         let Arrival { name, source, id, payload, .. } = &*arrived.arrival;
         let (seq, at, name) = (arrived.seq, arrived.at, name.clone());
         self.list(Listed { seq, at, became: Became::Waiting, name: name.clone(), source: source.clone(), id: id.clone() });
-        let bytes = rmp_serde::to_vec(payload).map_or(0, |bytes| bytes.len());
+        let bytes = size(payload);
         self.undispatched.insert(seq, arrived.clone());
         let recent = self.recent.entry(name).or_default();
         recent.events.push_back((arrived, bytes));
@@ -144,7 +159,14 @@ impl Arrivals {
     pub(crate) fn erase(&mut self, keys: &[KeyName]) {
         let kept = self.recent.values_mut().flat_map(|recent| recent.events.iter_mut().map(|(arrived, _)| arrived));
         for arrived in kept.chain(self.undispatched.values_mut()).filter(|arrived| arrived.keys.iter().any(|name| keys.contains(name))) {
-            arrived.arrival = Arc::new(Arrival { payload: Value::Erased, ..Arrival::clone(&arrived.arrival) });
+            arrived.erase();
+        }
+        for recent in self.recent.values_mut() {
+            for (arrived, bytes) in &mut recent.events {
+                let now = size(&arrived.arrival.payload);
+                recent.bytes = recent.bytes.saturating_sub(*bytes) + now;
+                *bytes = now;
+            }
         }
     }
 

@@ -156,6 +156,8 @@ async fn points_of_somebody_who_is_forgotten_are_measured_no_more() {
     assert_eq!(look(&world, &engine, 1).await[6], list(&["lamp", "shoe"]));
     engine.forget("lamp", "ann@example.com").await.unwrap();
     assert_eq!(look(&world, &engine, 2).await[6], list(&["shoe"]));
+    engine.rebuild().await.unwrap();
     let again = world.open().await;
     assert_eq!(look(&world, &again, 3).await[6], list(&["shoe"]));
+    again.rebuild().await.unwrap();
 }
