@@ -120,7 +120,8 @@ fn sorted(effects: Vec<Effect>) -> Vec<String> {
 fn dying_at_every_append_of_three_flows_changes_nothing_outside() {
     for flow in &FLOWS {
         let died = flow.die_at_every_append();
-        assert!(died > 3, "{}: it died {died} times only", flow.name);
+        // The changes of one loop are sent together, in few commits.
+        assert!(died >= 3, "{}: it died {died} times only", flow.name);
         println!("{}: died {died} times, always went on", flow.name);
     }
 }

@@ -13,8 +13,8 @@ use tokio::runtime::Runtime;
 /// Most memory that blocks read from disk may take.
 pub const BLOCK_CACHE_BYTES: u64 = 32 << 20;
 /// Size at which newly written rows move from memory to a table on disk; up to three of these exist at a time.
-pub const MEMTABLE_BYTES: usize = 16 << 20;
-/// Largest body of a segment: it must fit into a memtable with room to spare.
+pub const MEMTABLE_BYTES: usize = 32 << 20;
+/// Largest body of a segment: a new memtable must hold it twice with room to spare, as it may be written once more (`journal.rs`).
 pub const LARGEST_BODY_BYTES: usize = 8 << 20;
 /// Stack of the store's threads. The database recurses deeply, most of all in builds without optimisation: there our statements
 /// overflow 1 MiB and fit into 2. Its vendor asks for 10; untouched stack costs nothing.

@@ -119,9 +119,12 @@ async fn a_body_that_no_memtable_can_hold_is_refused_beforehand() {
     let epoch = log.take(0).await.unwrap().epoch;
     let refused = log.append(epoch, next(0, None, 1, tradewind_store::LARGEST_BODY_BYTES + 1)).await;
     assert!(matches!(&refused, Err(StoreError::Other(text)) if text.contains("8388608")), "{refused:?}");
-    let largest = next(0, None, 1, tradewind_store::LARGEST_BODY_BYTES);
-    for segment in [largest.clone(), next(0, Some(&largest), 1, tradewind_store::LARGEST_BODY_BYTES)] {
-        log.append(epoch, segment).await.unwrap();
+    // So many that some fill a memtable, and are written once more.
+    let mut last = None;
+    for _ in 0..9 {
+        let segment = next(0, last.as_ref(), 1, tradewind_store::LARGEST_BODY_BYTES);
+        log.append(epoch, segment.clone()).await.unwrap();
+        last = Some(segment);
     }
     assert_unbroken(&all(&log, 0).await.unwrap());
 }

@@ -34,7 +34,7 @@ async fn the_database_reports_our_caps() {
     let folder = Folder::new("caps");
     let log = folder.open().await.unwrap();
     let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    for wanted in ["Setting block cache capacity: 33554432", "Setting max memtable size: 16777216", "Sync mode: every transaction commit"] {
+    for wanted in ["Setting block cache capacity: 33554432", "Setting max memtable size: 33554432", "Sync mode: every transaction commit"] {
         assert!(told.lines().any(|line| line.ends_with(wanted)), "no `{wanted}` in\n{told}");
     }
     log.close().await.unwrap();
