@@ -160,7 +160,7 @@ pub(crate) fn left_out(draft: &FlowDraft<'_>, at: usize, around: &[(usize, u16)]
     let Some(item) = item else { return found };
     // A list that is too long, or two items of one key, and the whole loop is left out.
     found.extend(draft.lowered.get(&item).map(|lowered| lowered.failing.over.clone()).unwrap_or_default());
-    let ends = |other: usize, lowered: &Lowered| !goes_on(lowered) && !(is_loop(other) && skips(other));
+    let ends = |other: usize, lowered: &Lowered| !(goes_on(lowered) || is_loop(other) && skips(other));
     for other in (item + 1..draft.end_of(item)).filter(|other| *other != at) {
         let Some(lowered) = draft.lowered.get(&other).filter(|lowered| ends(other, lowered)) else { continue };
         found.extend(lowered.failing.over.iter().cloned());

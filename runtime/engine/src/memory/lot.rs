@@ -62,7 +62,7 @@ impl Lot {
         };
         let standing = self.standing.get(&key).cloned().unwrap_or_default();
         let same = |known: &Fact| is_plain && known.fields == fact.fields && known.origin.trust <= fact.origin.trust;
-        if let Some(known) = standing.iter().rev().find(|id| self.find(**id).is_some_and(|known| same(known))).copied() {
+        if let Some(known) = standing.iter().rev().find(|id| self.find(**id).is_some_and(&same)).copied() {
             if let Some(known) = self.find_mut(known) {
                 known.verified_at = known.verified_at.max(fact.observed_at);
                 known.valid_to = fact.valid_to;

@@ -1,7 +1,9 @@
 //! The checkers bite: every planted bug is caught, and the table says by which seed and by what.
 
+use super::judge::Violation;
 use super::{flows, live, on_threads};
 use crate::planted::{Bug, assure, plant};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 200;
@@ -88,15 +90,23 @@ const STOPPED: [Bug; 8] = [
     Bug::MigratedAtWork,
 ];
 
+/// What a life came to. Where the log of a bug cannot be opened any more the life ends there.
+fn lived(life: impl FnOnce() -> Option<Violation>) -> Option<Violation> {
+    catch_unwind(AssertUnwindSafe(life)).unwrap_or_else(|panic| match panic.downcast_ref::<String>() {
+        Some(what) if what.starts_with("the log cannot be opened") => Some(Violation { invariant: "I7", what: what.clone() }),
+        _ => resume_unwind(panic),
+    })
+}
+
 /// The first seed that fails with a bug and is clean without it, for each bug, and by what. Where the engine's own assertions are off, what
 /// they would stop comes to the checkers of the simulation.
-fn first_seeds(bugs: &[Bug], assured: bool) -> Vec<(Bug, Option<(u64, super::Violation)>)> {
+fn first_seeds(bugs: &[Bug], assured: bool) -> Vec<(Bug, Option<(u64, Violation)>)> {
     let plans = flows::plans();
     on_threads(bugs.to_vec(), |bug| {
         assure(assured);
         let found = (0..MOST).find_map(|seed| {
             plant(Some(*bug));
-            let violation = live(seed, &plans).violations.into_iter().next();
+            let violation = lived(|| live(seed, &plans).violations.into_iter().next());
             plant(None);
             // What is seen without the bug, too, is another one.
             violation.filter(|_| live(seed, &plans).violations.is_empty()).map(|violation| (seed, violation))
