@@ -43,10 +43,6 @@ mod watch;
 use arguments::{Arguments, Command};
 use clap::Parser;
 
-/// What serves lives for months and lets go on one thread of what another asked for.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
