@@ -116,8 +116,6 @@ pub(crate) enum Bug {
     DispatchForgottenAtRestart,
     /// Runs of one concurrency key work beside each other.
     LaneUnlocked,
-    /// The last run of a concurrency key goes first.
-    LaneLastFirst,
     /// One item more than allowed is at work.
     ParallelOffByOne,
     /// A paused run goes on.

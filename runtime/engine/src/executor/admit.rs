@@ -137,9 +137,6 @@ impl Shard {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         let worked = lane.front() == Some(&ended.id);
         lane.retain(|run| *run != ended.id);
-        if planted(Bug::LaneLastFirst) {
-            lane.make_contiguous().reverse();
-        }
         match lane.front().cloned() {
             None => drop(self.lanes.remove(key)),
             Some(next) if worked => self.push(&next, Input::Admit, None),
