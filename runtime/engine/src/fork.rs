@@ -132,6 +132,8 @@ pub(crate) struct Family {
     pub(crate) is_whole: bool,
     /// Whether something of what they did was erased.
     pub(crate) is_erased: bool,
+    /// Whether one of them was led over: what it did is known by the names that steps had when it was done, which others may have now.
+    pub(crate) is_moved: bool,
     /// Forks, and whether each has ended.
     pub(crate) forks: BTreeMap<Arc<str>, bool>,
 }
@@ -171,6 +173,7 @@ impl Family {
                     self.members.insert(run.clone(), parent.place.clone().unwrap_or_else(|| run.clone()));
                 }
             }
+            EventKind::RunMigrated(_) => self.is_moved |= self.members.contains_key(run),
             kind if kind.ends_run() => {
                 if let Some(ended) = self.forks.get_mut(run) {
                     *ended = true;

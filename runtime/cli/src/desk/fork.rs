@@ -56,7 +56,7 @@ fn refusal(error: ForkError, id: &str) -> Problem {
         ForkError::Unknown => Problem::new(&run::UNKNOWN_RUN, format!("there is no run `{id}`")),
         ForkError::NotEnded(of) => not_forkable(format!("wait until it ends, or end it: `tradewind runs cancel {of} --by ADDRESS`")),
         ForkError::Part(of) => not_forkable(format!("fork the whole: `tradewind runs fork {of} --by ADDRESS`")),
-        ForkError::Archived => not_forkable("start another run with what is left to be done".to_owned()),
+        ForkError::Archived | ForkError::Moved => not_forkable("start another run with what is left to be done".to_owned()),
         ForkError::BuiltIn => not_forkable("run the command that began it again: it goes on where it stopped".to_owned()),
         ForkError::TooLarge => not_forkable("start another run with what is left to be done".to_owned()),
         ForkError::UnknownStep(step, steps) => {

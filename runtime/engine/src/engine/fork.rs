@@ -30,6 +30,8 @@ pub enum ForkError {
     Part(Arc<str>),
     /// What it did is archived, or erased.
     Archived,
+    /// A migration led it, or one of its forks, over to other steps.
+    Moved,
     /// It takes back, or does again what failed.
     BuiltIn,
     /// The plan of today has no such step outside of loops; it has these.
@@ -49,6 +51,7 @@ impl fmt::Display for ForkError {
             Self::NotEnded(run) => write!(out, "run {run} has not ended"),
             Self::Part(run) => write!(out, "it is a part of run {run}"),
             Self::Archived => write!(out, "what it did is archived or erased, and nothing says any more what a fork must not do again"),
+            Self::Moved => write!(out, "a migration led it over, and what it did before is known by other steps"),
             Self::BuiltIn => write!(out, "a run that takes back, or does again what failed, has nothing to fork"),
             Self::UnknownStep(step, _) => write!(out, "the flow has no step `{step}` outside of its loops"),
             Self::Misfit(step, why) => write!(out, "what step `{step}` came to does not fit the plan of today: {why}"),
@@ -108,6 +111,9 @@ impl Engine {
         // What is not in the store any more could be done again.
         if !family.is_whole || family.is_erased {
             return Err(ForkError::Archived);
+        }
+        if family.is_moved {
+            return Err(ForkError::Moved);
         }
         if let Some(fork) = family.under_way() {
             return Err(ForkError::NotEnded(fork.clone()));
