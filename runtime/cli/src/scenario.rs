@@ -66,14 +66,21 @@ impl Models for MockedModels {
 /// What the mocked steps say that ask a model for a whole record.
 fn said(plan: &Plan, scenario: &Scenario) -> BTreeMap<String, String> {
     let steps = plan.flows.get(&scenario.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
-    let writes =
-        |name: &String| steps.iter().any(|step| step.name == *name && matches!(step.kind, StepKind::Generate(_) | StepKind::Agent(_)));
-    let mocks = scenario.mocks.iter().filter(|(name, _)| writes(name));
-    let text = |fields: &[(String, Value)]| {
-        let record: Record = fields.iter().cloned().collect();
-        conform::to_json(&Value::Record(Arc::new(record))).to_string()
+    let said = |(name, fields): &(String, Vec<(String, Value)>)| {
+        let record = match &steps.iter().find(|step| step.name == *name)?.kind {
+            StepKind::Generate(_) | StepKind::Agent(_) => fields.iter().cloned().collect(),
+            // A model behind a network says no more of a label than this.
+            StepKind::Classify { .. } | StepKind::Look(_) => {
+                let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+                let pairs = [("label", Value::Null), ("confidence", Value::Double(1.0))];
+                let pairs = pairs.into_iter().map(|(name, otherwise)| (name.to_owned(), field(name).unwrap_or(otherwise)));
+                pairs.collect::<Record>()
+            }
+            _ => return None,
+        };
+        Some((name.clone(), conform::to_json(&Value::Record(Arc::new(record))).to_string()))
     };
-    mocks.map(|(name, fields)| (name.clone(), text(fields))).collect()
+    scenario.mocks.iter().filter_map(said).collect()
 }
 
 /// The answers that a scenario gives to models, by model: those of the routes of the steps it mocks.
@@ -86,7 +93,7 @@ fn mocks(plan: &Plan, scenario: &Scenario) -> Result<BTreeMap<String, Classifica
         let confidence = if let Some(Value::Double(confidence)) = field("confidence") { *confidence } else { 1.0 };
         let route = match steps.iter().find(|step| step.name == *name).map(|step| &step.kind) {
             Some(StepKind::Classify { route, .. }) => route,
-            Some(StepKind::Generate(_) | StepKind::Agent(_)) => continue,
+            Some(StepKind::Generate(_) | StepKind::Agent(_) | StepKind::Look(_)) => continue,
             _ => return Err(format!("`{name}` asks no model, so it cannot be mocked")),
         };
         for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {

@@ -418,8 +418,10 @@ impl<L: Holds> Books<L> {
             EventKind::StepCompleted { value } if matches!(&event.used, Used::Said(label) if &*label.tier == "remote") => {
                 let step = event.header.step.as_ref().map(|step| step.id);
                 let talk = self.live(run).and_then(|live| live.state_mut().step(step?)?.talk.clone());
-                let same = talk.and_then(|talk| talk.question.as_ref()?.same);
-                same.into_iter().for_each(|same| self.kept.keep(same, (event.header.seq, at), value));
+                let question = talk.and_then(|talk| talk.question.clone());
+                if let Some((same, question)) = question.as_ref().and_then(|question| Some((question.same?, question))) {
+                    self.kept.keep(same, question.alike.as_ref(), (event.header.seq, at), value);
+                }
             }
             EventKind::ModelAsked(question) => self.guards.hold(&question.key, &question.claims, at),
             EventKind::ModelAnswered(answered) => match answered.spent {

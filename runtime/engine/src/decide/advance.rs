@@ -120,7 +120,7 @@ fn start(round: &mut Round<'_>, id: StepId) {
             }
             Err(message) => round.fail_rule(id, message),
         },
-        StepKind::Classify { route, text, .. } => model::start(round, id, route, text),
+        StepKind::Classify { .. } | StepKind::Look(_) => model::start(round, id),
         StepKind::Draft { field, route, .. } => model::draft(round, id, field, route),
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
@@ -133,9 +133,9 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Wait(wait) => super::wait::start(round, id, wait),
         StepKind::Emit(emit) => super::wait::emit(round, id, emit),
         StepKind::Generate(_) | StepKind::Revise(_) | StepKind::Agent(_) => talk(round, id, Barred::default()),
-        // Whoever starts a run asks the plan first; this is for a plan that came another way.
         StepKind::Measure(_) => super::measure::start(round, id),
-        StepKind::Look(_) | StepKind::Split(_) => {
+        // Whoever starts a run asks the plan first; this is for a plan that came another way.
+        StepKind::Split(_) => {
             let does = tradewind_lang::graph::verb(&step.kind);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
@@ -149,7 +149,7 @@ pub(super) fn talk(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
         Some(StepKind::Generate(generate)) => draft::go_on(round, id, generate, barred),
         Some(StepKind::Revise(step)) => revise::go_on(round, id, step, barred),
         Some(StepKind::Agent(acting)) => agent::go_on(round, id, acting, barred),
-        Some(StepKind::Classify { .. }) => model::heard(round, id, barred),
+        Some(StepKind::Classify { .. } | StepKind::Look(_)) => model::heard(round, id, barred),
         _ => {}
     }
 }

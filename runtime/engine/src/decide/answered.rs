@@ -125,7 +125,9 @@ fn ask(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
                 fit::value(&Ty::Record(name.clone()), value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
             }
             record(round, id, asked, by, verdict, true, None);
-            round.complete(id, value.clone(), Used::State, None);
+            let is_label = matches!(round.state.graph.step(id).map(|step| &step.kind), Some(StepKind::Classify { .. } | StepKind::Look(_)));
+            let value = if is_label { super::model::by_hand(value) } else { value.clone() };
+            round.complete(id, value, Used::State, None);
             person::rearm_deadline(round);
             Ok(())
         }
