@@ -16,6 +16,7 @@ pub mod codec;
 pub mod conceal;
 pub mod contract;
 pub mod decide;
+pub mod drift;
 pub mod egress;
 pub mod engine;
 pub mod event;
