@@ -55,14 +55,23 @@ pub(crate) struct AllModels {
 
 impl AllModels {
     /// Rows are found below `root`; what is trained and kept is in the folder of the state.
-    pub(crate) fn new(root: &Path, folder: &Path, twins: bool, keys: &Keys) -> Self {
+    fn new(root: &Path, folder: &Path, twins: bool, keys: &Keys) -> Self {
         let assets = Assets::new(folder.join(assets::FOLDER));
         let remote = (!twins).then(|| Arc::new(RemoteModels::with_assets(keys.opener(), assets.clone())));
         Self { local: LocalModels::new(root, folder.join("models")), remote, assets }
     }
 
+    /// Those of a session; loaded at once where it serves.
+    pub(crate) fn for_session(root: &Path, folder: &Path, plan: &Plan, keys: &Keys, serves: bool) -> Arc<Self> {
+        let models = Self::new(root, folder, plan.project.twins, keys);
+        if serves {
+            models.warm(plan);
+        }
+        Arc::new(models)
+    }
+
     /// Somebody serves, who may ask any model of a plan: those that are to be kept loaded are loaded now.
-    pub(crate) fn warm(&self, plan: &Plan) {
+    fn warm(&self, plan: &Plan) {
         let Some(remote) = &self.remote else { return };
         for model in plan.models.values().filter(|model| model.remote.as_ref().is_some_and(|remote| remote.warm.is_some())) {
             let (remote, model) = (remote.clone(), model.clone());

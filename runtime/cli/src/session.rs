@@ -126,11 +126,7 @@ impl Session {
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let keys = Keys::of(&plan);
         let connectors = connectors.with_secrets(keys.opener());
-        let models = AllModels::new(repository.at_work(), &folder, plan.project.twins, &keys);
-        if host.is_some() {
-            models.warm(&plan);
-        }
-        let models: Arc<dyn Models> = Arc::new(models);
+        let models: Arc<dyn Models> = AllModels::for_session(repository.at_work(), &folder, &plan, &keys, host.is_some());
         let config = Config {
             plan: plan.clone(),
             log: Arc::new(Keyed::new(crash::wrapped(store.clone())?, Arc::new(vault))),

@@ -24,6 +24,7 @@ mod limits;
 mod longest;
 mod memory;
 mod migrate;
+mod outages;
 mod parts;
 mod pictures;
 mod policies;

@@ -363,9 +363,7 @@ fn candidate(
     let hedge = terms.and_then(|terms| terms.hedge);
     let calls = if hedge.is_some() { 2 } else { 1 };
     let within = until.saturating_sub(not_before);
-    let draws = route.needs == "image";
-    let shown = turns.iter().filter(|turn| matches!(turn, Turn::Image(_))).count();
-    let images = Images { shown: u32::try_from(shown).unwrap_or(u32::MAX), made: u32::from(draws) };
+    let images = images_of(&turns, route);
     let reserved = budget::worst(model, bytes, within, (calls, images))?;
     let claims = budget::claims(round, id, &task.route, name, reserved)?;
     let number = talk.asked + 1;
@@ -395,10 +393,16 @@ fn candidate(
     });
     let breaker = route.terms.breaker.clone();
     let (model, tools) = (Arc::<Model>::clone(model), task.tools.clone());
-    let prompt = Prompt { step, model, question: question.clone(), turns, schema, tools, within, hedge, breaker, draws };
+    let prompt = Prompt { step, model, question: question.clone(), turns, schema, tools, within, hedge, breaker, draws: images.made > 0 };
     round.emit(Some(id), EventKind::ModelAsked(question), task.used(barred), None);
     round.perform(Effect::Say { step: id, prompt: Arc::new(prompt) });
     Ok(())
+}
+
+/// Images that are shown, and made.
+fn images_of(turns: &[Turn], route: &Route) -> Images {
+    let shown = turns.iter().filter(|turn| matches!(turn, Turn::Image(_))).count();
+    Images { shown: u32::try_from(shown).unwrap_or(u32::MAX), made: u32::from(route.needs == "image") }
 }
 
 /// When a call is given up: in the time of the route, of the step and of the run, and no later than any call is.

@@ -130,7 +130,8 @@ const KINDS: [&str; 10] = [
 fn two_hundred_altered_drafts_and_a_hundred_faithful_ones_are_told_apart_as_said() {
     let products = products();
     assert_eq!(products.len(), 100);
-    let refused = |draft: &str, product: &Product| !unsupported(&Value::record([("body", Value::string(draft))]), &facts(product)).is_empty();
+    let refused =
+        |draft: &str, product: &Product| !unsupported(&Value::record([("body", Value::string(draft))]), &facts(product)).is_empty();
     let mut wrongly = Vec::new();
     for (place, product) in products.iter().enumerate() {
         let draft = draft(place, &product.name, product.price, product.quantity, &product.since);
@@ -154,6 +155,6 @@ fn two_hundred_altered_drafts_and_a_hundred_faithful_ones_are_told_apart_as_said
     println!("recall {recall:.3}, precision {precision:.3}");
     wrongly.iter().for_each(|draft| println!("wrongly refused: {draft}"));
     // The figures that are stated; whoever makes it better states better ones.
-    assert!(recall >= 0.65, "{recall}");
-    assert!(precision >= 0.95, "{precision}");
+    assert!(recall >= 0.79, "{recall}");
+    assert!(precision >= 0.99, "{precision}");
 }
