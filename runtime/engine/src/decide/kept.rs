@@ -1,9 +1,11 @@
 //! Input: an answer to the same question, or to one that is alike, was looked for among those that are kept.
 
 use super::{Round, draft, model};
+use crate::cohort::verb;
 use crate::event::Used;
 use crate::question::{Kept, Label, Looked};
 use crate::state::Phase;
+use std::borrow::Cow;
 use tradewind_lang::plan::{StepId, StepKind};
 
 pub(super) fn found(round: &mut Round<'_>, id: StepId, looked: &Looked, found: Option<&Kept>) {
@@ -15,12 +17,14 @@ pub(super) fn found(round: &mut Round<'_>, id: StepId, looked: &Looked, found: O
         let (rung, age) = (looked.next.saturating_sub(1), round.now.saturating_sub(kept.at));
         let passed = looked.passed.clone();
         let label = Label { by, rung, tier, age, seq: Some(kept.seq), passed, likeness: kept.likeness };
-        return round.complete(id, kept.value.clone(), Used::Said(label), None);
+        let is_label = matches!(verb(&round.state, id).as_deref(), Ok(StepKind::Classify { .. } | StepKind::Look(_)));
+        let value = if is_label { model::again(&kept.value) } else { kept.value.clone() };
+        return round.complete(id, value, Used::Said(label), None);
     }
-    let graph = round.state.graph.clone();
-    match graph.step(id).map(|step| &step.kind) {
-        Some(StepKind::Generate(generate)) => draft::nothing_kept(round, id, generate, looked),
-        Some(StepKind::Classify { .. } | StepKind::Look(_)) => model::nothing_kept(round, id, looked),
-        _ => {}
+    match verb(&round.state, id).map(Cow::into_owned) {
+        Ok(StepKind::Generate(generate)) => draft::nothing_kept(round, id, &generate, looked),
+        Ok(StepKind::Classify { .. } | StepKind::Look(_)) => model::nothing_kept(round, id, looked),
+        Ok(_) => {}
+        Err(message) => round.fail_rule(id, message),
     }
 }

@@ -4,6 +4,7 @@ use super::picture::picture;
 use super::question::{Barred, Followed, Task, ask, follow, look};
 use super::{Effect, Round, person};
 use crate::approval::ApprovalKind;
+use crate::cohort::verb;
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
 use crate::planted::{Bug, planted};
@@ -11,6 +12,7 @@ use crate::ports::Classification;
 use crate::question::{Looked, Picture, Purpose, Turn};
 use crate::scope::StepScope;
 use crate::state::Phase;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Escalation, Micros, Model, Rung, StepId, StepKind, labelled};
@@ -33,10 +35,10 @@ impl Sorted {
     /// # Errors
     /// What has no value, for people.
     fn of(round: &Round<'_>, id: StepId) -> Result<Option<Self>, String> {
-        let graph = round.state.graph.clone();
-        let (labels, route, text, image) = match graph.step(id).map(|step| &step.kind) {
-            Some(StepKind::Classify { labels, route, text }) => (labels, route, Some(text), None),
-            Some(StepKind::Look(look)) => (&look.labels, &look.route, look.text.as_ref(), Some(&look.image)),
+        let kind = verb(&round.state, id)?;
+        let (labels, route, text, image) = match kind.as_ref() {
+            StepKind::Classify { labels, route, text } => (labels, route, Some(text), None),
+            StepKind::Look(look) => (&look.labels, &look.route, look.text.as_ref(), Some(&look.image)),
             _ => return Ok(None),
         };
         let text = match text.map(|text| Ok::<_, String>((round.evaluate(text)?, text))).transpose()? {
@@ -161,6 +163,17 @@ fn is_sure(_: &Round<'_>, _: StepId, value: &Value) -> Result<(), String> {
     }
 }
 
+/// The labels that a step allows.
+fn labels(round: &Round<'_>, id: StepId) -> Arc<[String]> {
+    match (round.state.graph.step(id).map(|step| &step.kind), verb(&round.state, id).as_deref()) {
+        // The arm that a unit gets says which; those of other steps are worked out once.
+        (Some(StepKind::Split(_)), Ok(StepKind::Classify { labels, .. })) => {
+            round.state.pinned.plan.types.enums.get(labels).map_or_else(|| Arc::from([]), |labels| labels.as_slice().into())
+        }
+        _ => round.state.graph.node(id).map_or_else(|| Arc::from([]), |node| node.labels.clone()),
+    }
+}
+
 /// Goes up the ladder from a rung until one answers or a model is asked.
 fn climb(round: &mut Round<'_>, id: StepId, sorted: &Sorted, at: Since, barred: Barred<'_>) {
     let plan = round.state.pinned.plan.clone();
@@ -179,7 +192,7 @@ fn climb(round: &mut Round<'_>, id: StepId, sorted: &Sorted, at: Since, barred: 
             Rung::Candidate { model } if sorted.image.is_some() => refused.push(format!("`{model}`: it looks at no image")),
             Rung::Candidate { model } => match affordable(round, plan.models.get(model), model) {
                 Ok(model) => {
-                    let labels = round.state.graph.node(id).map_or_else(|| Arc::from([]), |node| node.labels.clone());
+                    let labels = labels(round, id);
                     let text = sorted.text.clone();
                     return round.perform(Effect::Classify { step: id, rung: place, refused, model, labels, text });
                 }
@@ -229,6 +242,13 @@ fn by_person(round: &mut Round<'_>, id: StepId, escalation: &Escalation, (sorted
     person::ask_for(round, id, escalation, (question, shown), (ApprovalKind::Ask, answer), used);
 }
 
+/// A label that was kept, whatever else the step had that it was kept of.
+pub(super) fn again(kept: &Value) -> Value {
+    let text = |name: &str| kept.get(name).and_then(Value::as_str).unwrap_or_default();
+    let confidence = if let Some(Value::Double(confidence)) = kept.get("confidence") { *confidence } else { 0.0 };
+    result(text("label"), confidence, text("by"))
+}
+
 /// What a person's label comes to.
 pub(super) fn by_hand(value: &Value) -> Value {
     result(value.get("label").and_then(Value::as_str).unwrap_or_default(), 1.0, "person")
@@ -266,15 +286,14 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, rung: u16, refused: &[
     if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
         return;
     }
-    let graph = round.state.graph.clone();
-    let Some(StepKind::Classify { route, .. }) = graph.step(id).map(|step| &step.kind) else { return };
+    let Ok(StepKind::Classify { route, .. }) = verb(&round.state, id).map(Cow::into_owned) else { return };
     let plan = round.state.pinned.plan.clone();
     let model = match plan.routes.get(route).and_then(|route| route.rungs.get(usize::from(rung))) {
         Some(Rung::Candidate { model }) => plan.models.get(model),
         _ => None,
     };
     let Some(model) = model else { return };
-    let labels = graph.node(id).map_or(&[][..], |node| &node.labels);
+    let labels = labels(round, id);
     match answer {
         Ok(said) if labels.contains(&said.label) && (0.0..=1.0).contains(&said.confidence) => {
             let by = model.name.as_str().into();

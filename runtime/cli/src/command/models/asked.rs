@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tradewind_engine::summary::{RunStatus, RunSummary};
 use tradewind_lang::code::run as code;
-use tradewind_lang::plan::{Plan, Rung, StepKind};
+use tradewind_lang::plan::{Plan, Rung};
 use tradewind_lang::value::Value;
 use tradewind_models::{Answered, Evaluation, Judged, LabelledRow, Prediction, evaluate_asked, read_rows};
 
@@ -59,14 +59,12 @@ pub(super) async fn evaluate(
 
 /// The enum that a step asks it for, and the route by which.
 fn labels_of(plan: &Plan, wanted: &Wanted<'_>) -> Option<(String, String)> {
-    plan.flows.values().flat_map(|flow| flow.steps.iter()).find_map(|step| {
-        let StepKind::Classify { labels, route, .. } = &step.kind else { return None };
-        let is_asked = match wanted.is_route {
-            true => route == wanted.name,
-            false => candidates(plan, route).any(|model| model == wanted.name),
-        };
-        is_asked.then(|| (labels.clone(), route.clone()))
-    })
+    let steps = plan.flows.values().flat_map(|flow| flow.steps.iter());
+    let asked = steps.flat_map(|step| step.kind.classifies()).find(|(_, route)| match wanted.is_route {
+        true => *route == wanted.name,
+        false => candidates(plan, route).any(|model| model == wanted.name),
+    });
+    asked.map(|(labels, route)| (labels.to_owned(), route.to_owned()))
 }
 
 fn candidates<'a>(plan: &'a Plan, route: &str) -> impl Iterator<Item = &'a String> {
