@@ -106,7 +106,7 @@ fn sorts(body: &str) -> (u16, String) {
 fn a_model_that_predicts_labels_and_a_person_does_where_it_does_not() {
     let stage = stage(&provider(sorts), "");
     stage.write("work.jsonl", "{\"text\": \"It broke\"}\n{\"text\": \"Lovely\"}\n{\"text\": \"odd\"}\n");
-    let _ = stage.run(["run", "sort", "--input", "work.jsonl"]).says("2 completed").says("1 waiting");
+    let _ = stage.run(["run", "sort", "--input", "work.jsonl"]).says("2 completed").says("1 escalated and waiting for a person");
     let _ = stage.run(["runs", "show", "It broke"]).exits(0).says("complaint").says("by predicts, remote");
     let inbox = stage.run(["approvals"]).exits(0).says("Which `kinds` is it?");
     assert!(inbox.out.contains("odd"), "{inbox}");

@@ -15,7 +15,7 @@ use tradewind_engine::twin::{ManualClock, MemoryLog};
 use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
-use tradewind_lang::plan::{Model, Plan, Rollout, RolloutStage, Rung};
+use tradewind_lang::plan::{Model, Plan, Rollout, RolloutStage, Rung, StepKind};
 use tradewind_lang::scenario::{self, Action, Before, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
 use tradewind_memory::Ranker;

@@ -206,7 +206,11 @@ impl Post {
     async fn together(self: Arc<Self>, prompts: Vec<Prompt>) -> Vec<Answer> {
         let first = prompts.first().and_then(|first| Some((first.model.remote.clone()?, first)));
         if let Some((remote, how)) = first.as_ref().and_then(|(remote, _)| Some((remote, remote.predict.as_ref()?))) {
-            return self.predict(&prompts.iter().collect::<Vec<_>>(), (remote, how), None).await;
+            let answers = self.predict(&prompts.iter().collect::<Vec<_>>(), (remote, how), None).await;
+            // One of them may be what it does not take: then each is asked about by itself.
+            if prompts.len() == 1 || !answers.iter().all(is_refused) {
+                return answers;
+            }
         }
         let mut under_way = Vec::new();
         for prompt in prompts {
@@ -275,6 +279,11 @@ fn settle(answer: &mut Answer, took: Duration, room: &Room) {
             }
         }
     }
+}
+
+/// Whether a provider took nothing of a request, and never will.
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer, Answer::Silent(silence) if !silence.doubt && !silence.retry && silence.code.starts_with("http-4"))
 }
 
 fn no_room(prompt: &Prompt) -> Answer {

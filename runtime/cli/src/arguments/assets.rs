@@ -22,7 +22,7 @@ pub(crate) enum AssetsCommand {
     #[command(after_help = "Example:\n  tradewind assets list --format json")]
     List {
         /// How it is printed.
-        #[arg(long, value_enum, default_value_t)]
+        #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
     /// Write the bytes of an image to a new file.

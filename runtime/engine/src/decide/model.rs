@@ -288,7 +288,7 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, rung: u16, refused: &[
     }
     let Ok(StepKind::Classify { route, .. }) = verb(&round.state, id).map(Cow::into_owned) else { return };
     let plan = round.state.pinned.plan.clone();
-    let model = match plan.routes.get(route).and_then(|route| route.rungs.get(usize::from(rung))) {
+    let model = match plan.routes.get(&route).and_then(|route| route.rungs.get(usize::from(rung))) {
         Some(Rung::Candidate { model }) => plan.models.get(model),
         _ => None,
     };

@@ -341,8 +341,8 @@ fn candidate(
     }
     let plan = round.state.pinned.plan.clone();
     let model = plan.models.get(name).ok_or_else(|| format!("the plan has no model `{name}`"))?;
-    let not_before = attempt.not_before.max(round.now);
-    let until = until(round, id, route, attempt.since, not_before);
+    let (not_before, since) = (attempt.not_before.max(round.now), attempt.since);
+    let until = until(round, id, route, since, not_before);
     if until <= not_before {
         return Err(format!("`{name}`: no time is left"));
     }
@@ -360,7 +360,7 @@ fn candidate(
     if let Some(when) = terms.and_then(|terms| terms.when.as_ref()) {
         choice::holds(round, name, when, &Asked { capability: &route.needs, tokens: bytes, personal: task.personal })?;
     }
-    let hedge = terms.and_then(|terms| terms.hedge);
+    let (hedge, breaker) = (terms.and_then(|terms| terms.hedge), route.terms.breaker.clone());
     let calls = if hedge.is_some() { 2 } else { 1 };
     let within = until.saturating_sub(not_before);
     let images = images_of(&turns, route);
@@ -381,7 +381,7 @@ fn candidate(
         says,
         not_before,
         until,
-        since: attempt.since,
+        since,
         reserved,
         claims,
         same,
@@ -391,7 +391,6 @@ fn candidate(
         barred: barred.rungs.to_vec(),
         passed: attempt.passed.clone(),
     });
-    let breaker = route.terms.breaker.clone();
     let (model, tools) = (Arc::<Model>::clone(model), task.tools.clone());
     let prompt = Prompt { step, model, question: question.clone(), turns, schema, tools, within, hedge, breaker, draws: images.made > 0 };
     round.emit(Some(id), EventKind::ModelAsked(question), task.used(barred), None);

@@ -173,3 +173,16 @@ async fn a_batch_that_fails_fails_for_each_of_it() {
     }
     assert_eq!(server.bodies().len(), 1);
 }
+
+#[tokio::test]
+async fn a_batch_of_which_one_is_not_taken_is_asked_one_by_one() {
+    let one = answer(json!({ "predictions": [{ "label": "praise", "score": 0.5 }] }));
+    let server = Server::with(vec![Does::Answers(400, "", json!({ "error": "odd" }).to_string()), one]).await;
+    let (model, models) = (model(&server.url, BATCH), models());
+    let (one, two) = (asked(&model, "a"), asked(&model, "b"));
+    let (one, two) = tokio::join!(models.say(&one), models.say(&two));
+    assert_eq!((label(&one), label(&two)), (label(&one), label(&one)));
+    let mut bodies: Vec<String> = server.bodies().iter().map(ToString::to_string).collect();
+    bodies.sort();
+    assert_eq!(bodies, [r#"{"inputs":["a","b"]}"#, r#"{"inputs":["a"]}"#, r#"{"inputs":["b"]}"#]);
+}

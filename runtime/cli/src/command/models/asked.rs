@@ -148,7 +148,7 @@ fn judge(run: &RunSummary, row: &LabelledRow, labels: &[String], answered: &mut 
             answered.took.push(Duration::from_micros(u64::try_from(run.updated_at - run.started_at).unwrap_or(0)));
         }
         _ => {
-            let why = run.failure.as_ref().map_or_else(|| run.status.to_string(), ToString::to_string);
+            let why = run.failure.as_ref().map_or_else(|| run.status.as_str().to_owned(), ToString::to_string);
             *answered.silent.entry(why).or_default() += 1;
         }
     }
