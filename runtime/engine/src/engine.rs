@@ -29,6 +29,7 @@ use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
 use crate::summary::{Progress, RunDetails, RunSummary};
 use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tradewind_lang::plan::{Digest, Plan};
@@ -36,6 +37,7 @@ use tradewind_lang::value::Value;
 
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
+pub use crate::image::Snapshot;
 pub use crate::trigger::typed_record;
 pub use archive::{ExportError, RebuildError};
 pub use budgets::BudgetState;
@@ -238,7 +240,7 @@ impl Engine {
     ///
     /// # Errors
     /// Those of [`Engine::open`].
-    pub async fn open_with(config: Config, image: Option<&[u8]>) -> Result<Self, StoreError> {
+    pub async fn open_with(config: Config, image: Option<&mut (dyn Read + Send)>) -> Result<Self, StoreError> {
         let active = Arc::new(Pinned::new(config.plan));
         // Whoever only looks appends nothing, and takes the shard from nobody.
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
@@ -550,8 +552,13 @@ impl Engine {
 }
 
 /// The books to begin with, and where they stand in the log.
-async fn from(log: &dyn LogStore, shard: u32, image: Option<&[u8]>, active: &Pinned) -> Result<(Books<Live>, u64, Digest), StoreError> {
-    if let Some(image) = image.and_then(|image| Image::opened(image, log.keys().as_deref())) {
+async fn from(
+    log: &dyn LogStore,
+    shard: u32,
+    image: Option<&mut (dyn Read + Send)>,
+    active: &Pinned,
+) -> Result<(Books<Live>, u64, Digest), StoreError> {
+    if let Some(image) = image.and_then(|image| Image::read(image, log.keys().as_deref())) {
         let (events, head) = (image.events, image.head);
         if let Some(mut books) = recover::from_image::<Live>(log, shard, image).await? {
             // The project's name of now: it goes into what is logged from now on.
