@@ -89,6 +89,20 @@ impl Context<'_> {
         }
     }
 
+    /// Evidence that a limit counts by: its claims stand in the log for as long as the log does, as they are.
+    pub(crate) fn check_counted_by(&mut self, operation: &Operation, flow: &str, name: &str, (checked, span): (&Checked, Span)) {
+        // A secret is no evidence at all.
+        let Some(what) = checked.tells().filter(|_| !checked.marks.secret) else { return };
+        let is_it = |path: &String| path.strip_prefix("evidence.").is_some_and(|rest| rest.split('.').next() == Some(name));
+        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow));
+        let mut limits = covering.flat_map(|policy| policy.limits.iter().map(move |limit| (policy, limit)));
+        let counts = limits.find(|(_, limit)| limit.by.as_ref().is_some_and(|by| by.root.paths().iter().any(is_it)));
+        let Some(rule) = counts.map(|(policy, limit)| format!("{}.{}", policy.name, limit.name)) else { return };
+        let message = format!("{what} would stand in what the limit `{rule}` counts by, where it is not sealed");
+        let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("holds {what}"));
+        self.report(diagnostic.help(format!("give `{name}` a value that only tells one from another, such as an id")));
+    }
+
     /// What an operation is told apart by, which guards and lists keep for ever.
     pub(crate) fn check_personal_request(&mut self, request: &[Field], checked: &Checked, place: &str) {
         for (path, span) in &checked.reads {

@@ -185,6 +185,7 @@ impl Context<'_> {
                     );
                 }
                 self.check_secret_told(checked.marks, checked.closed, value.span(), "evidence");
+                self.check_counted_by(operation, flow, &name.text, (&checked, value.span()));
                 if checked.marks.choosing().steered {
                     place.chosen.insert(format!("evidence.{}", name.text));
                 }
