@@ -106,7 +106,14 @@ impl Context<'_> {
     }
 
     /// Evidence that a limit counts by: its claims stand in the log for as long as the log does, as they are.
-    pub(crate) fn check_counted_by(&mut self, operation: &Operation, flow: &str, name: &str, (checked, span): (&Checked, Span), scope: &Scope) {
+    pub(crate) fn check_counted_by(
+        &mut self,
+        operation: &Operation,
+        flow: &str,
+        name: &str,
+        (checked, span): (&Checked, Span),
+        scope: &Scope,
+    ) {
         // A secret is no evidence at all.
         let Some(what) = checked.tells().filter(|_| !checked.marks.secret) else { return };
         let is_it = |path: &String| path.strip_prefix("evidence.").is_some_and(|rest| rest.split('.').next() == Some(name));
