@@ -145,11 +145,10 @@ impl Scenario {
         if self.input == Value::Null && !self.actions.iter().any(begins) {
             found.push("a scenario without an `input` or an `event`");
         }
-        found.extend(self.before.iter().map(|before| match before {
-            Before::Facts { .. } => "`given memory`",
-            Before::Points { .. } => "`given series`",
-            Before::Effect(_) => "`given effect`",
-            Before::Rollout { .. } => "`given rollout`",
+        found.extend(self.before.iter().filter_map(|before| match before {
+            Before::Facts { .. } | Before::Points { .. } => None,
+            Before::Effect(_) => Some("`given effect`"),
+            Before::Rollout { .. } => Some("`given rollout`"),
         }));
         found.extend(self.faults.iter().filter(|fault| matches!(fault.kind, FaultKind::Delay(_))).map(|_| "`fault delay`"));
         for action in &self.actions {

@@ -4,7 +4,7 @@ mod archive;
 mod batch;
 mod budgets;
 mod events;
-mod forgetting;
+pub(crate) mod forgetting;
 mod fork;
 mod handing;
 pub(crate) mod memory;
@@ -101,6 +101,8 @@ pub(crate) enum Request {
     Difference { plan: String },
     /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
     Forget { subject: String, by: Option<String> },
+    /// Holds what is known of somebody, or lets it go; with nobody who wants it, lists who is held.
+    Hold { will: Option<forgetting::Holding> },
     /// Facts of a memory.
     Memory { memory: String, subject: Option<String>, wanted: memory::Wanted },
     /// Runs of a flow for these inputs.
@@ -138,7 +140,7 @@ impl Request {
 
     /// Whether it only steers the whole engine: where nobody holds the store, no run goes on for it.
     pub(crate) fn only_steers(&self) -> bool {
-        matches!(self, Self::Freeze { .. } | Self::Thaw { .. } | Self::RollBack { .. })
+        matches!(self, Self::Freeze { .. } | Self::Thaw { .. } | Self::RollBack { .. } | Self::Hold { will: Some(_) })
     }
 
     /// Whether it changes nothing, so that it may be asked again.
@@ -234,7 +236,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 11] = [
+const USAGE: [&str; 12] = [
     run::USAGE.id,
     run::UNKNOWN_STEP.id,
     run::UNKNOWN_RUN.id,
@@ -246,6 +248,7 @@ const USAGE: [&str; 11] = [
     run::UNKNOWN_SUBJECT.id,
     run::UNKNOWN_MEMORY.id,
     run::UNSEARCHABLE.id,
+    run::NOTHING_HELD.id,
 ];
 
 impl From<Problem> for Failure {
@@ -301,6 +304,7 @@ impl Desk {
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
             Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
+            Request::Hold { will } => self.hold(will.as_ref()).await,
             Request::Memory { memory, subject, wanted } => self.memory(&memory, subject.as_deref(), &wanted).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,

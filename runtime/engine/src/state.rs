@@ -407,6 +407,9 @@ impl RunState {
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
             | EventKind::SubjectForgotten { .. }
+            | EventKind::SubjectHeld { .. }
+            | EventKind::SubjectReleased { .. }
+            | EventKind::FactsDropped { .. }
             | EventKind::EventReceived(_)
             | EventKind::EventRefused(_)
             | EventKind::EventsGathered { .. }

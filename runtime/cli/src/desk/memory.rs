@@ -4,9 +4,10 @@ use super::{Desk, Problem};
 use crate::describe;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::SearchError;
-use tradewind_engine::memory::Fact;
+use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
@@ -25,16 +26,13 @@ pub(crate) enum Wanted {
 impl Desk {
     /// Facts of a memory.
     pub(super) async fn memory(&self, name: &str, subject: Option<&str>, wanted: &Wanted) -> Result<Json, Problem> {
-        let plan = self.plan();
-        let Some(memory) = plan.memories.get(name) else {
-            let known: Vec<&str> = plan.memories.keys().map(String::as_str).collect();
-            let help = if known.is_empty() { "this plan has no memory".to_owned() } else { format!("one of: {}", known.join(", ")) };
-            return Err(Problem::new(&run::UNKNOWN_MEMORY, format!("there is no memory `{name}`")).help(help));
-        };
+        let memory = &*self.memory_of(name)?;
         let now = SystemClock.now();
+        let mut dropped = Json::Null;
         let (facts, by) = match wanted {
             Wanted::History => {
                 let facts = self.engine.history_of(name, subject).await?;
+                dropped = sweeps_as_json(&self.engine.sweeps_of(name).await?);
                 (facts.iter().map(|fact| as_json(memory, fact, None, now)).collect::<Vec<_>>(), None)
             }
             Wanted::Search { query, top, as_of } => {
@@ -44,8 +42,30 @@ impl Desk {
                 (facts.collect(), Some(found.by))
             }
         };
-        Ok(json!({ "version": 1, "memory": name, "by": by.as_deref(), "facts": facts }))
+        Ok(json!({ "version": 1, "memory": name, "by": by.as_deref(), "facts": facts, "dropped": dropped }))
     }
+
+    /// The memory of a name; the session of an agent, too, which no file declares.
+    fn memory_of(&self, name: &str) -> Result<Arc<Memory>, Problem> {
+        let plan = self.plan();
+        if let Some(memory) = plan.memories.get(name) {
+            return Ok(memory.clone());
+        }
+        if name.strip_prefix("agent:").is_some_and(|agent| plan.agents.contains_key(agent)) {
+            return Ok(tradewind_engine::memory::declared(&plan, name));
+        }
+        let sessions = plan.agents.keys().map(|agent| format!("agent:{agent}"));
+        let known: Vec<String> = plan.memories.keys().cloned().chain(sessions).collect();
+        let help = if known.is_empty() { "this plan has no memory".to_owned() } else { format!("one of: {}", known.join(", ")) };
+        Err(Problem::new(&run::UNKNOWN_MEMORY, format!("there is no memory `{name}`")).help(help))
+    }
+}
+
+/// What rules dropped: how many facts each, and the newest events that say which.
+fn sweeps_as_json(sweeps: &Sweeps) -> Json {
+    let facts: serde_json::Map<String, Json> = sweeps.facts.iter().map(|(why, facts)| (why.to_string(), json!(facts))).collect();
+    let each = |swept: &Swept| json!({ "seq": swept.seq, "at": timestamp_text(swept.at), "why": swept.why.as_str(), "facts": swept.facts });
+    json!({ "facts": facts, "events": sweeps.newest.iter().map(each).collect::<Vec<_>>() })
 }
 
 fn of_search(error: SearchError, memory: &str) -> Problem {

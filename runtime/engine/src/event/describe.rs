@@ -93,6 +93,12 @@ impl EventKind {
                 vec![("scope", text(scope.to_string())), ("reason", text(reason.clone()))]
             }
             Self::SubjectForgotten { keys } => vec![("keys", Value::list(keys.iter().map(|name| text(name.to_string()))))],
+            Self::SubjectHeld { key, reason } | Self::SubjectReleased { key, reason } => {
+                vec![("key", text(key.to_string())), ("reason", text(reason.clone()))]
+            }
+            Self::FactsDropped { memory, why, facts } => {
+                vec![("memory", text(memory.clone())), ("why", text(why.as_str())), ("facts", remembered::facts(facts))]
+            }
             Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent, fork } => vec![
                 ("flow", text(flow.clone())),
                 ("key", text(key.clone())),
