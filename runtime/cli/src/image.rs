@@ -3,15 +3,15 @@
 //! It is written while an engine works, now and then, and when a session ends. It may be removed at any time; one that is damaged, of
 //! another log or of another version is passed over by the engine.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, IntoInnerError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tradewind_engine::engine::Engine;
+use tradewind_engine::engine::{Engine, Snapshot};
 
 /// Fewest events after which it is written again while an engine works; for a long log, an eighth of it.
 const WORKING: u64 = 20_000;
@@ -22,16 +22,17 @@ const MOST: u64 = 100_000;
 /// How often it looks whether it is due.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Reads it, where there is one.
-pub(crate) fn read(file: &Path) -> Option<Vec<u8>> {
-    fs::read(file).ok()
+/// Opens it, where there is one.
+pub(crate) fn open(file: &Path) -> Option<BufReader<File>> {
+    File::open(file).ok().map(BufReader::new)
 }
 
-/// Writes it whole, or not at all.
-pub(crate) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes it whole, or not at all; returns how many bytes it takes.
+pub(crate) fn write(file: &Path, image: &Snapshot) -> io::Result<u64> {
     let part = file.with_extension(format!("image-{}", std::process::id()));
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
-    let written = written.and_then(|mut out| out.write_all(bytes)).and_then(|()| fs::rename(&part, file));
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+    let written = opened.and_then(|out| image.write(BufWriter::new(out))?.into_inner().map_err(IntoInnerError::into_error)?.metadata());
+    let written = written.and_then(|metadata| fs::rename(&part, file).map(|()| metadata.len()));
     if written.is_err() {
         // A copy that could not be made is of no use to anybody.
         let _ = fs::remove_file(&part);
@@ -76,10 +77,11 @@ impl Imager {
 }
 
 async fn take(engine: &Engine, file: &Path, last: &AtomicU64) {
-    let Ok((bytes, events)) = engine.image().await else { return };
-    let path = file.to_owned();
-    match tokio::task::spawn_blocking(move || write(&path, &bytes)).await {
-        Ok(Ok(())) => last.store(events, Ordering::Relaxed),
+    let Ok(image) = engine.image().await else { return };
+    let (path, events) = (file.to_owned(), image.events());
+    // A large one takes a while.
+    match tokio::task::spawn_blocking(move || write(&path, &image)).await {
+        Ok(Ok(_)) => last.store(events, Ordering::Relaxed),
         failed => tracing::warn!(?failed, "the next start reads the whole log: its image cannot be written"),
     }
 }

@@ -13,6 +13,7 @@ use crate::reach::Watched;
 use crate::repository::{Followed, Repository};
 use crate::socket::{self, Asked, Listening};
 use crate::twin_process::TwinProcess;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -224,8 +225,8 @@ async fn admitted(place: Option<&checkpoints::Place>, store: &SurrealLog, option
 
 /// The engine, from the image of an earlier day where there is one.
 async fn opened(config: Config, image: Option<&Path>) -> Result<Engine, Failure> {
-    let kept = image.and_then(image::read);
-    Engine::open_with(config, kept.as_deref()).await.map_err(store_failure)
+    let mut kept = image.and_then(image::open);
+    Engine::open_with(config, kept.as_mut().map(|file| file as &mut (dyn Read + Send))).await.map_err(store_failure)
 }
 
 /// A place for a ledger that goes with the process.

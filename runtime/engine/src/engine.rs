@@ -24,7 +24,7 @@ use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::finding::{Finder, NoFinder};
 use crate::image::Image;
 use crate::key::run_id;
-use crate::memory::past::{Snapshot, Snapshots};
+use crate::memory::past::{Known, Snapshots};
 use crate::pinned::{FlowGraph, Pinned};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
@@ -32,6 +32,7 @@ use crate::state::RunState;
 use crate::summary::{Progress, RunDetails, RunSummary};
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tradewind_lang::plan::{Digest, Plan};
@@ -39,6 +40,7 @@ use tradewind_lang::value::Value;
 
 pub use crate::arrivals::{Became, IDS_FOR, Listed, MOST_IDS, MOST_RECENT};
 pub use crate::executor::{Adopted, Busy, ControlRefusal, Receipt, Started, SteerRefusal};
+pub use crate::image::Snapshot;
 pub use crate::trigger::typed_record;
 pub use archive::{ExportError, RebuildError};
 pub use budgets::BudgetState;
@@ -243,7 +245,7 @@ impl Engine {
     ///
     /// # Errors
     /// Those of [`Engine::open`].
-    pub async fn open_with(config: Config, image: Option<&[u8]>) -> Result<Self, StoreError> {
+    pub async fn open_with(config: Config, image: Option<&mut (dyn Read + Send)>) -> Result<Self, StoreError> {
         let active = Arc::new(Pinned::new(config.plan));
         // Whoever only looks appends nothing, and takes the shard from nobody.
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
@@ -561,15 +563,20 @@ impl Engine {
 }
 
 /// What an image knew of facts.
-fn known_by(books: &Books<Live>, (events, hash): (u64, Digest)) -> Snapshot {
+fn known_by(books: &Books<Live>, (events, hash): (u64, Digest)) -> Known {
     let plans: HashMap<Digest, Arc<Plan>> = books.plans.iter().map(|(digest, pinned)| (*digest, pinned.plan.clone())).collect();
     let adopted = books.adopted.and_then(|digest| plans.get(&digest)).cloned();
-    Snapshot { events, hash, at: books.newest, memories: books.memories.clone(), plans, adopted }
+    Known { events, hash, at: books.newest, memories: books.memories.clone(), plans, adopted }
 }
 
 /// The books to begin with, and where they stand in the log.
-async fn from(log: &dyn LogStore, shard: u32, image: Option<&[u8]>, active: &Pinned) -> Result<(Books<Live>, u64, Digest), StoreError> {
-    if let Some(image) = image.and_then(|image| Image::opened(image, log.keys().as_deref())) {
+async fn from(
+    log: &dyn LogStore,
+    shard: u32,
+    image: Option<&mut (dyn Read + Send)>,
+    active: &Pinned,
+) -> Result<(Books<Live>, u64, Digest), StoreError> {
+    if let Some(image) = image.and_then(|image| Image::read(image, log.keys().as_deref())) {
         let (events, head) = (image.events, image.head);
         if let Some(mut books) = recover::from_image::<Live>(log, shard, image).await? {
             // The project's name of now: it goes into what is logged from now on.

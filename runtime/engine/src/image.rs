@@ -3,6 +3,8 @@
 //! It holds everything but the states of runs that have not ended: those are folded again from their own segments, which it names. It
 //! is a copy and never the truth: one that is damaged, of another log or of another version is as good as none, and everything is folded.
 
+mod blocks;
+
 use crate::arrivals::Arrivals;
 use crate::books::{Adoption, Books, Entry, Holds};
 use crate::event::Blob;
@@ -14,18 +16,18 @@ use crate::past::{Kept, Past};
 use crate::pinned::Pinned;
 use crate::ports::StoreError;
 use crate::schedules::Schedules;
-use crate::seal::{self, KeyName, Keyring};
+use crate::seal::{self, Key, KeyName, Keyring};
 use crate::series::Points;
 use crate::summary::RunSummary;
+use blocks::{Reading, Writing};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// The version of what an image holds. It changes with every change of that, however small: one of another version is not read.
-const IMAGE_FORMAT: u32 = 4;
-/// Bytes of the digest in front.
-const DIGEST: usize = 32;
+const IMAGE_FORMAT: u32 = 5;
 
 /// A plan with everything derived from it; written down as the plan alone.
 #[derive(Debug, Clone)]
@@ -124,32 +126,19 @@ impl Image {
         }
     }
 
-    /// As bytes, the digest of them in front.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let body = rmp_serde::to_vec(self).unwrap_or_default();
-        let digest = Digest::of(&body);
-        [&digest.0[..], &body].concat()
-    }
-
-    /// As bytes that say nothing of people to whoever has no keys. Its key goes when the next person is forgotten.
-    pub(crate) fn sealed(&self, keys: Option<&dyn Keyring>) -> Result<Vec<u8>, StoreError> {
-        seal::close_image(self.to_bytes(), self.forgotten.len(), keys)
-    }
-
-    /// From such bytes.
-    pub(crate) fn opened(bytes: &[u8], keys: Option<&dyn Keyring>) -> Option<Self> {
-        Self::from_bytes(&seal::open_image(bytes, keys)?)
-    }
-
-    /// From bytes; none where they are no image of this version, or not whole.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (digest, body) = bytes.split_at_checked(DIGEST)?;
-        if Digest::of(body).0 != *digest {
-            return None;
-        }
-        // The version stands first, so that it can be read whatever follows.
-        let image: Self = rmp_serde::from_slice(body).ok()?;
+    /// From a file of such blocks; none where it is no image of this version, not whole, or its key is gone.
+    pub(crate) fn read(file: &mut dyn Read, keys: Option<&dyn Keyring>) -> Option<Self> {
+        let mut reading = Reading::begin(file, |gone| seal::image_key_of(gone, keys)).ok()?;
+        // The version stands first, so that one of another version fails there or is known by it.
+        let image: Self = rmp_serde::from_read(&mut reading).ok()?;
+        reading.end().ok()?;
         (image.format == IMAGE_FORMAT && image.program == env!("CARGO_PKG_VERSION")).then_some(image)
+    }
+
+    /// One that can be written down, and says nothing of people to whoever has no keys. Its key goes when the next person is forgotten.
+    pub(crate) fn snapshot(self, keys: Option<&dyn Keyring>) -> Result<Snapshot, StoreError> {
+        let key = keys.map(|keys| seal::make_image_key(self.forgotten.len(), keys)).transpose()?;
+        Ok(Snapshot { image: self, key })
     }
 
     /// The books, without the runs that have not ended; and those, with their segments.
@@ -194,5 +183,30 @@ impl Image {
             ("what ended runs came to", self.recent == other.recent && self.past == other.past),
         ];
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| part)
+    }
+}
+
+/// An image that can be written to a file. It shares what is large with the books that it is of.
+#[derive(Debug)]
+pub struct Snapshot {
+    image: Image,
+    key: Option<Key>,
+}
+
+impl Snapshot {
+    /// The last event that it knows.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.image.events
+    }
+
+    /// Writes it, block by block, for a later [`crate::engine::Engine::open_with`].
+    ///
+    /// # Errors
+    /// Those of whoever is written to.
+    pub fn write<W: Write>(&self, out: W) -> io::Result<W> {
+        let mut writing = Writing::begin(out, self.image.forgotten.len() as u64, self.key.clone())?;
+        rmp_serde::encode::write(&mut writing, &self.image).map_err(io::Error::other)?;
+        writing.end()
     }
 }

@@ -12,6 +12,7 @@ use crate::seal::KeyName;
 use crate::summary::{RunStatus, RunSummary};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::Digest;
@@ -26,13 +27,69 @@ const LONGEST_OUTPUT: usize = 96;
 /// A run's name as the sixteen bytes of which it is the text.
 type Name = [u8; 16];
 
+/// Where a run is: its chunk, and its place there. In parts of two bytes, so that nothing is spent on alignment.
+#[derive(Debug, Clone, Copy)]
+struct Place([u16; 3]);
+
+impl Place {
+    fn of(chunk: u32, place: u16) -> Self {
+        let [a, b, c, d] = chunk.to_be_bytes();
+        Self([u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]), place])
+    }
+
+    fn chunk(self) -> usize {
+        let Self([high, low, _]) = self;
+        (usize::from(high) << 16) | usize::from(low)
+    }
+
+    fn within(self) -> usize {
+        let Self([.., place]) = self;
+        usize::from(place)
+    }
+}
+
+/// Where each run is, by the first half of its name. Names are digests, so hardly ever do two begin alike; where they do, the second one
+/// stands under its whole name.
+#[derive(Debug, Default)]
+struct Index {
+    halves: HashMap<[u16; 4], Place>,
+    whole: HashMap<Name, Place>,
+}
+
+fn half(name: &Name) -> [u16; 4] {
+    let mut half = [0; 4];
+    half.iter_mut().zip(name.chunks_exact(2)).for_each(|(to, pair)| *to = pair.iter().fold(0, |word, byte| word << 8 | u16::from(*byte)));
+    half
+}
+
+impl Index {
+    fn insert(&mut self, name: Name, place: Place) {
+        match self.halves.entry(half(&name)) {
+            Slot::Vacant(slot) => {
+                slot.insert(place);
+            }
+            Slot::Occupied(_) => {
+                self.whole.insert(name, place);
+            }
+        }
+    }
+
+    /// Where it may be; who looks there sees whether it is.
+    fn places(&self, name: &Name) -> impl Iterator<Item = Place> {
+        [self.halves.get(&half(name)), self.whole.get(name)].into_iter().flatten().copied()
+    }
+
+    fn len(&self) -> usize {
+        self.halves.len() + self.whole.len()
+    }
+}
+
 /// Ended runs.
 #[derive(Debug, Default)]
 pub(crate) struct Past {
     full: Vec<Chunk>,
     open: Vec<u8>,
-    /// Where each is: its chunk, and its place there.
-    index: HashMap<Name, (u32, u32)>,
+    index: Index,
     shared: Shared,
 }
 
@@ -120,10 +177,10 @@ impl<'de> Deserialize<'de> for Chunk {
 }
 
 /// The runs of a chunk, each with its place.
-fn packed(bytes: &[u8]) -> impl Iterator<Item = (u32, Packed)> {
+fn packed(bytes: &[u8]) -> impl Iterator<Item = (u16, Packed)> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
-        let place = u32::try_from(bytes.len() - rest.len()).ok().filter(|_| !rest.is_empty())?;
+        let place = u16::try_from(bytes.len() - rest.len()).ok().filter(|_| !rest.is_empty())?;
         Some((place, rmp_serde::from_read(&mut rest).ok()?))
     })
 }
@@ -202,28 +259,35 @@ impl Past {
         if self.open.is_empty() {
             self.open.reserve_exact(CHUNK.max(bytes.len()));
         }
-        let Ok(place) = u32::try_from(self.open.len()) else { return false };
-        let chunk = u32::try_from(self.full.len()).unwrap_or(u32::MAX);
+        // What begins in a chunk begins before its end.
+        let (Ok(place), Ok(chunk)) = (u16::try_from(self.open.len()), u32::try_from(self.full.len())) else { return false };
         self.open.extend_from_slice(&bytes);
-        self.index.insert(name, (chunk, place));
+        self.index.insert(name, Place::of(chunk, place));
         true
     }
 
     /// A run; the second says whether its answer is left in the log.
     pub(crate) fn find(&self, id: &str) -> Option<(RunSummary, bool)> {
-        let (chunk, place) = *self.index.get(&name_of(id)?)?;
-        let opened = match self.full.get(chunk as usize) {
+        let name = name_of(id)?;
+        self.index
+            .places(&name)
+            .find_map(|place| self.at(place).filter(|packed| packed.name == name))
+            .map(|packed| self.shared.unpack(packed))
+    }
+
+    fn at(&self, place: Place) -> Option<Packed> {
+        let opened = match self.full.get(place.chunk()) {
             Some(chunk) => Some(chunk.open()?),
             None => None,
         };
         let bytes = opened.as_deref().unwrap_or(&self.open);
-        let (_, packed) = packed(bytes.get(place as usize..)?).next()?;
-        Some(self.shared.unpack(packed))
+        packed(bytes.get(place.within()..)?).next().map(|(_, packed)| packed)
     }
 
     /// Whether there is such a run.
     pub(crate) fn holds(&self, id: &str) -> bool {
-        name_of(id).is_some_and(|name| self.index.contains_key(&name))
+        // Another run's name could begin alike: only a look says which it is.
+        name_of(id).is_some_and(|name| self.index.places(&name).any(|place| self.at(place).is_some_and(|packed| packed.name == name)))
     }
 
     /// All of them as they are now; what is full is shared with whoever asked.
@@ -259,10 +323,10 @@ impl Past {
     /// From a snapshot.
     pub(crate) fn of(kept: Kept) -> Self {
         let Kept { chunks: mut full, shared } = kept;
-        let mut index = HashMap::new();
+        let mut index = Index::default();
         for (number, chunk) in (0..).zip(&full) {
             let bytes = chunk.open().unwrap_or_default();
-            index.extend(packed(&bytes).map(|(place, packed)| (packed.name, (number, place))));
+            packed(&bytes).for_each(|(place, packed)| index.insert(packed.name, Place::of(number, place)));
         }
         let mut open = full.pop().and_then(|open| open.open()).unwrap_or_default();
         open.reserve_exact(CHUNK.saturating_sub(open.len()));
@@ -368,6 +432,20 @@ mod tests {
     }
 
     #[test]
+    fn two_whose_names_begin_alike_are_told_apart() {
+        let mut past = Past::default();
+        let named = |id: &str, number: u64| RunSummary { id: id.into(), ..run(number) };
+        let (one, other) = (named("0123456789abcdef0000000000000000", 1), named("0123456789abcdef0000000000000001", 2));
+        assert!(past.take(&one) && past.take(&other));
+        let again = Past::of(past.keep());
+        for past in [&past, &again] {
+            assert_eq!((past.find(&one.id), past.find(&other.id)), (Some((one.clone(), false)), Some((other.clone(), false))));
+            assert!(!past.holds("0123456789abcdef0000000000000002"));
+            assert_eq!(past.len(), 2);
+        }
+    }
+
+    #[test]
     fn a_long_answer_is_left_in_the_log() {
         let mut past = Past::default();
         let long = RunSummary { output: Value::string("x".repeat(500)), ..run(1) };
@@ -379,11 +457,11 @@ mod tests {
 
     /// The claim that memory stays flat: bytes, whatever the machine.
     #[test]
-    fn a_hundred_thousand_runs_take_less_than_fifteen_megabytes() {
+    fn a_hundred_thousand_runs_take_less_than_twelve_megabytes() {
         let mut past = Past::default();
         (0..100_000).for_each(|number| assert!(past.take(&run(number))));
         let packed: usize = past.full.iter().map(|chunk| chunk.0.capacity()).sum::<usize>() + past.open.capacity();
-        let index = past.index.capacity() * size_of::<(Name, (u32, u32))>() * 8 / 7;
-        assert!(packed + index < 15 << 20, "{packed} and {index} bytes");
+        let index = past.index.halves.capacity() * (size_of::<([u16; 4], Place)>() + 1) * 8 / 7;
+        assert!(packed + index < 12 << 20, "{packed} and {index} bytes");
     }
 }

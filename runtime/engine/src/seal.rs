@@ -214,23 +214,36 @@ pub(crate) fn image_key(gone: usize) -> KeyName {
     KeyName::of_run(&format!("image {gone}"))
 }
 
-/// An image, sealed as a whole; without keys there is nothing personal in it.
-pub(crate) fn close_image(bytes: Vec<u8>, gone: usize, keys: Option<&dyn Keyring>) -> Result<Vec<u8>, StoreError> {
-    let Some(keys) = keys else { return Ok(bytes) };
+/// The same, made where it is not there yet.
+pub(crate) fn make_image_key(gone: usize, keys: &dyn Keyring) -> Result<Key, StoreError> {
     let Kept::Here(key) = keys.make(image_key(gone))? else {
         return Err(StoreError::Keys("the key of the image is gone".to_owned()));
     };
     keys.settle()?;
-    let sealed = cipher::seal(&[key], b"image", bytes).ok_or_else(|| StoreError::Keys("the image could not be sealed".to_owned()))?;
-    Ok([&(gone as u64).to_be_bytes()[..], &sealed].concat())
+    Ok(key)
 }
 
-/// The same, opened; none where it is none of these keys.
-pub(crate) fn open_image(bytes: &[u8], keys: Option<&dyn Keyring>) -> Option<Vec<u8>> {
-    let Some(keys) = keys else { return Some(bytes.to_vec()) };
-    let (gone, sealed) = bytes.split_first_chunk::<8>()?;
-    let Kept::Here(key) = keys.key(image_key(usize::try_from(u64::from_be_bytes(*gone)).ok()?)) else { return None };
-    cipher::open(&[key], b"image", sealed)
+/// The key that opens an image; none where it is gone, and no key where there are none at all: then there is nothing personal in it.
+pub(crate) fn image_key_of(gone: u64, keys: Option<&dyn Keyring>) -> Option<Option<Key>> {
+    let Some(keys) = keys else { return Some(None) };
+    match keys.key(image_key(usize::try_from(gone).ok()?)) {
+        Kept::Here(key) => Some(Some(key)),
+        _ => None,
+    }
+}
+
+fn place_of_block(number: u64) -> Vec<u8> {
+    [&b"image"[..], &number.to_be_bytes()].concat()
+}
+
+/// A block of an image, sealed; none where it is longer than the cipher takes.
+pub(crate) fn close_block(key: &Key, number: u64, plain: Vec<u8>) -> Option<Vec<u8>> {
+    cipher::seal(std::slice::from_ref(key), &place_of_block(number), plain)
+}
+
+/// The same, opened; none where it is not that block, or the key another one.
+pub(crate) fn open_block(key: &Key, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+    cipher::open(std::slice::from_ref(key), &place_of_block(number), bytes)
 }
 
 /// What a block is bound to: it opens nowhere else in the log.

@@ -126,9 +126,9 @@ impl Desk {
                     .help("end the process that serves, and start it again: it folds the whole log; then report it")
             }
         });
-        let (bytes, events) = rebuilt?;
-        image::write(file, &bytes).map_err(|error| unwritable(file, &error))?;
-        Ok(json!({ "version": 1, "events": events, "bytes": bytes.len() }))
+        let rebuilt = rebuilt?;
+        let bytes = image::write(file, &rebuilt).map_err(|error| unwritable(file, &error))?;
+        Ok(json!({ "version": 1, "events": rebuilt.events(), "bytes": bytes }))
     }
 
     pub(super) async fn replay(&self, run: Option<&str>) -> Result<Json, Problem> {

@@ -5,7 +5,7 @@ use crate::anchor::Anchor;
 use crate::books::Books;
 use crate::checkpoint::{self, Checkpoint};
 use crate::export::{Header, Report, Writing};
-use crate::image::Image;
+use crate::image::{Image, Snapshot};
 use crate::ports::StoreError;
 use crate::recover::{self, Reader, events_of};
 use crate::replay::{ReplayError, ReplayReport, replay_run};
@@ -171,17 +171,12 @@ impl Engine {
         self.shared.opened_with
     }
 
-    /// An image of what is durable now, for a later [`Engine::open_with`], and the last event that it knows.
+    /// An image of what is durable now, for a later [`Engine::open_with`].
     ///
     /// # Errors
-    /// The engine stopped.
-    pub async fn image(&self) -> Result<(Vec<u8>, u64), StoreError> {
-        let image = self.take_image().await?;
-        let events = image.events;
-        // A large one takes a while.
-        let keys = self.shared.log.keys();
-        let bytes = tokio::task::spawn_blocking(move || image.sealed(keys.as_deref())).await;
-        Ok((bytes.map_err(|error| StoreError::Other(error.to_string()))??, events))
+    /// The engine stopped, or the key of images cannot be made.
+    pub async fn image(&self) -> Result<Snapshot, StoreError> {
+        self.take_image().await?.snapshot(self.shared.log.keys().as_deref())
     }
 
     /// Folds the whole log again and compares everything that is told of it with what this engine holds; returns an image of that.
@@ -189,7 +184,7 @@ impl Engine {
     ///
     /// # Errors
     /// The engine stopped, the log cannot be read, or something differs.
-    pub async fn rebuild(&self) -> Result<(Vec<u8>, u64), RebuildError> {
+    pub async fn rebuild(&self) -> Result<Snapshot, RebuildError> {
         let image = self.take_image().await?;
         let (log, shard) = (&*self.shared.log, self.shared.shard);
         let mut books: Books<RunState> = Books::new(self.active().tenant.clone());
@@ -199,7 +194,7 @@ impl Engine {
         let folded = Image::of(&books, image.events, image.head);
         match image.differs_from(&folded) {
             Some(part) => Err(RebuildError::Differs(part)),
-            None => Ok((folded.sealed(log.keys().as_deref())?, folded.events)),
+            None => Ok(folded.snapshot(log.keys().as_deref())?),
         }
     }
 

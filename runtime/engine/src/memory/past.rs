@@ -19,7 +19,7 @@ const APART: u64 = 4_096;
 
 /// What was known at the end of a segment.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Snapshot {
+pub(crate) struct Known {
     /// Its last event, and the hash of the segment that ends with it.
     pub(crate) events: u64,
     pub(crate) hash: Digest,
@@ -30,7 +30,7 @@ pub(crate) struct Snapshot {
     pub(crate) adopted: Option<Arc<Plan>>,
 }
 
-impl Snapshot {
+impl Known {
     fn fold(&mut self, event: &Event, ring: Option<&dyn Keyring>) -> Result<(), StoreError> {
         if let EventKind::PlanAdopted { digest, bytes, .. } = &event.kind {
             if let Some(bytes) = bytes {
@@ -47,7 +47,7 @@ impl Snapshot {
 #[derive(Debug, Default)]
 struct Kept {
     /// In the order of the log.
-    snapshots: Vec<Arc<Snapshot>>,
+    snapshots: Vec<Arc<Known>>,
     /// How often they were dropped.
     drops: u64,
 }
@@ -62,15 +62,15 @@ impl Snapshots {
     }
 
     /// The last one before or at an instant, and how often they were dropped so far.
-    fn before(&self, at: i64) -> (Option<Arc<Snapshot>>, u64) {
+    fn before(&self, at: i64) -> (Option<Arc<Known>>, u64) {
         let kept = self.kept();
         (kept.snapshots.iter().rev().find(|snapshot| snapshot.at <= at).cloned(), kept.drops)
     }
 
     /// Keeps one, unless they were dropped since it was begun, or another one lies near; the one that lies nearest to another goes.
-    fn keep(&self, snapshot: Snapshot, drops: u64) {
+    fn keep(&self, snapshot: Known, drops: u64) {
         let mut kept = self.kept();
-        let is_near = |other: &Arc<Snapshot>| other.events.abs_diff(snapshot.events) < APART;
+        let is_near = |other: &Arc<Known>| other.events.abs_diff(snapshot.events) < APART;
         if kept.drops != drops || kept.snapshots.iter().any(is_near) {
             return;
         }
@@ -84,7 +84,7 @@ impl Snapshots {
     }
 
     /// Keeps what an image knew.
-    pub(crate) fn begin(&self, snapshot: Snapshot) {
+    pub(crate) fn begin(&self, snapshot: Known) {
         self.keep(snapshot, 0);
     }
 
@@ -116,7 +116,7 @@ pub(crate) async fn until(
 ) -> Result<Past, StoreError> {
     let ring = log.keys();
     let (begin, drops) = snapshots.before(at);
-    let mut known = begin.map(|snapshot| Snapshot::clone(&snapshot)).unwrap_or_default();
+    let mut known = begin.map(|snapshot| Known::clone(&snapshot)).unwrap_or_default();
     let mut saved = known.events;
     let mut reader = Reader::behind(log, shard, known.events, known.hash);
     'log: loop {

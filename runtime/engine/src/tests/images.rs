@@ -1,6 +1,6 @@
 //! Images: whoever starts from one knows what a fold of the whole log knows, and does the same.
 
-use super::world::{HOUR, World, denied, message, rest, segments, start};
+use super::world::{HOUR, World, denied, image_of, message, rest, segments, start};
 use crate::approval::Verdict;
 use crate::engine::Engine;
 use crate::segment::Segment;
@@ -38,7 +38,7 @@ async fn a_start_from_an_image_knows_what_a_fold_of_everything_knows() {
     let world = World::triage();
     let engine = world.open().await;
     work(&world, &engine, 0).await;
-    let (image, at) = engine.image().await.unwrap();
+    let (image, at) = (image_of(&engine).await, engine.image().await.unwrap().events());
     work(&world, &engine, 10).await;
     let before = told(&engine).await;
     engine.rebuild().await.unwrap();
@@ -65,7 +65,7 @@ async fn what_waits_goes_on_and_what_was_taken_stays_taken() {
     let world = World::triage();
     let engine = world.open().await;
     work(&world, &engine, 0).await;
-    let (image, _) = engine.image().await.unwrap();
+    let image = image_of(&engine).await;
     engine.shutdown().await;
     let engine = world.try_open_with(Some(&image)).await.unwrap();
     let waiting = engine.approvals().await.unwrap();
@@ -99,7 +99,7 @@ async fn an_image_that_is_damaged_or_of_another_log_is_passed_over() {
     let world = World::triage();
     let engine = world.open().await;
     work(&world, &engine, 0).await;
-    let (image, _) = engine.image().await.unwrap();
+    let image = image_of(&engine).await;
     let before = told(&engine).await;
     engine.shutdown().await;
     let passed_over = async |image: &[u8], what: &str| {
@@ -119,7 +119,7 @@ async fn an_image_that_is_damaged_or_of_another_log_is_passed_over() {
     let engine = other.open().await;
     start(&engine, message("x1", "o1", "praise 0.9: fine", "1 USD")).await;
     other.settle(&engine).await;
-    let (of_another, _) = engine.image().await.unwrap();
+    let of_another = image_of(&engine).await;
     engine.shutdown().await;
     passed_over(&of_another, "it is of another log").await;
     // One that knows more than the log holds: the store was put back.

@@ -308,7 +308,7 @@ async fn a_look_back_that_begins_at_a_snapshot_comes_to_what_the_whole_log_says(
         instants.push(world.clock.now() + 1);
         world.clock.advance(HOUR);
     }
-    let (image, _) = engine.image().await.unwrap();
+    let image = image_of(&engine).await;
     // Each by a process of its own, which has no snapshot.
     let mut whole = Vec::new();
     for (n, at) in instants.iter().enumerate() {

@@ -103,7 +103,7 @@ async fn merged_points_come_to_the_same_figures_and_are_few() {
     assert!(late[1] <= points[1], "they are merged with those of their day and week: {late:?}");
     replay(&*world.log, 0).await.unwrap();
     engine.rebuild().await.unwrap();
-    let (image, _) = engine.image().await.unwrap();
+    let image = image_of(&engine).await;
     engine.shutdown().await;
     for image in [None, Some(&*image)] {
         let again = world.try_open_with(image).await.unwrap();

@@ -129,7 +129,7 @@ async fn figures_are_of_the_points_of_their_windows_and_of_nothing_where_there_a
     assert_eq!(points, [0, 0, 3, 4]);
     replay(&*world.log, 0).await.unwrap();
     engine.rebuild().await.unwrap();
-    let (image, _) = engine.image().await.unwrap();
+    let image = image_of(&engine).await;
     engine.shutdown().await;
     // The windows move on, and what is older than the series keeps is gone.
     world.clock.advance(2 * DAY);

@@ -7,6 +7,7 @@ use crate::question::{Answer, Prompt};
 use crate::summary::{RunFilter, RunStatus};
 use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels, WordFinder};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 use tradewind_lang::compile::{Repository, compile};
 use tradewind_lang::money::Money;
@@ -290,7 +291,8 @@ impl World {
             keeps: self.keeps,
             wanted_by: None,
         };
-        Engine::open_with(config, image).await
+        let mut image = image;
+        Engine::open_with(config, image.as_mut().map(|image| image as &mut (dyn Read + Send))).await
     }
 
     pub(super) async fn open(&self) -> Engine {
@@ -359,6 +361,11 @@ pub(super) async fn start(engine: &Engine, input: Value) -> Started {
 /// The log as text without what differs from run to run of a test.
 pub(super) async fn segments(log: &MemoryLog) -> Vec<crate::segment::Segment> {
     log.scan(0, 1, usize::MAX).await.unwrap()
+}
+
+/// An image as it lies in a file.
+pub(super) async fn image_of(engine: &Engine) -> Vec<u8> {
+    engine.image().await.unwrap().write(Vec::new()).unwrap()
 }
 
 /// Lets everything happen that happens without the clock; clocks are heard on tasks of their own.

@@ -286,13 +286,13 @@ impl Life {
             self.judge.lock().unwrap().violated("recovery", format!("what the engine holds is not what its log says: {part}"));
         }
         if let Some(image) = self.image.take() {
-            let Ok(partly) = Engine::open_with(self.config(&up.process, true, 0), Some(&image)).await else { return };
+            let Ok(partly) = Engine::open_with(self.config(&up.process, true, 0), Some(&mut &image[..])).await else { return };
             let same = matches!((known(&partly).await, known(&folded).await), (Ok(partly), Ok(folded)) if partly == folded);
             if !same || partly.opened_with() == 0 {
                 self.judge.lock().unwrap().violated("recovery", "a start from an image knows something else than the log says".to_owned());
             }
         }
-        self.image = engine.image().await.ok().map(|(image, _)| image);
+        self.image = engine.image().await.ok().and_then(|image| image.write(Vec::new()).ok());
     }
 }
 
