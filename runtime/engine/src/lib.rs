@@ -45,6 +45,7 @@ pub mod ports;
 pub mod question;
 pub mod recover;
 pub mod replay;
+pub mod reuse;
 mod rollup;
 pub mod schedule;
 mod schedules;

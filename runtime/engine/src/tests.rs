@@ -27,6 +27,7 @@ mod policies;
 mod random;
 mod reflections;
 mod reload;
+mod reuse;
 mod rollups;
 mod schedules;
 mod seal;

@@ -31,6 +31,9 @@ pub(crate) enum MemoryCommand {
     /// List the legal holds.
     #[command(after_help = "Example:\n  tradewind memory holds")]
     Holds(Holds),
+    /// Tell of how much use memories, templates and kept answers were: how often something was found, and what runs cost in which it was.
+    #[command(after_help = "Example:\n  tradewind memory reuse --event listing.sold")]
+    Reuse(Reuse),
     /// Write every fact that is kept to standard output, one JSON object a line.
     #[command(after_help = "Example:\n  tradewind memory export customer-history > facts.jsonl")]
     Export(Export),
@@ -78,6 +81,16 @@ pub(crate) struct Hold {
     /// For what, for people; it stands in the log in clear.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reuse {
+    /// An event that a run tells of, or waits for, as which it counts as a success.
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) event: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -7,11 +7,14 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::SearchError;
+use tradewind_engine::finding::Renewing;
 use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
+use tradewind_engine::reuse::{Reused, Side};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
 use tradewind_lang::literal::timestamp_text;
+use tradewind_lang::money::Money;
 use tradewind_lang::plan::Memory;
 
 /// What is wanted of a memory.
@@ -26,7 +29,8 @@ pub(crate) enum Wanted {
 impl Desk {
     /// Facts of a memory.
     pub(super) async fn memory(&self, name: &str, subject: Option<&str>, wanted: &Wanted) -> Result<Json, Problem> {
-        let memory = &*self.memory_of(name)?;
+        let memory = self.memory_of(name)?;
+        let memory = &*memory;
         let now = SystemClock.now();
         let mut dropped = Json::Null;
         let (facts, by) = match wanted {
@@ -59,6 +63,45 @@ impl Desk {
         let help = if known.is_empty() { "this plan has no memory".to_owned() } else { format!("one of: {}", known.join(", ")) };
         Err(Problem::new(&run::UNKNOWN_MEMORY, format!("there is no memory `{name}`")).help(help))
     }
+}
+
+impl Desk {
+    /// Of how much use memories and kept answers were.
+    pub(super) async fn reuse(&self, event: Option<&str>) -> Result<Json, Problem> {
+        let reused = self.engine.reuse(event).await?;
+        let each: Vec<Json> = reused.iter().map(reused_as_json).collect();
+        Ok(json!({ "version": 1, "event": event, "reused": each }))
+    }
+
+    /// Indexes that are being made anew.
+    pub(super) fn renewing(&self) -> Vec<Json> {
+        let each = |of: &Renewing| json!({ "memory": &*of.memory, "subject": of.subject.as_deref(), "done": of.done, "of": of.of, "by": &*of.by, "failed": of.failed.as_deref() });
+        self.engine.renewing().iter().map(each).collect()
+    }
+}
+
+fn reused_as_json(reused: &Reused) -> Json {
+    let money = |money: Option<Money>| money.map(|money| money.rounded().to_string());
+    let side = |side: &Side| {
+        let (cost, waited) = (money(side.mean_cost()), seconds(side.mean_wait()));
+        json!({ "runs": side.runs, "mean_cost": cost, "mean_wait_seconds": waited, "converted": side.converted })
+    };
+    json!({
+        "flow": &*reused.flow,
+        "step": &*reused.step,
+        "asset": reused.asset.to_string(),
+        "looked": reused.looked,
+        "hits": reused.hits,
+        "with": side(&reused.with),
+        "without": side(&reused.without),
+        "cost_saved": money(reused.cost_saved()),
+        "seconds_saved": reused.time_saved().map(seconds),
+    })
+}
+
+/// Whole seconds of microseconds.
+fn seconds(micros: i64) -> i64 {
+    micros / 1_000_000
 }
 
 /// What rules dropped: how many facts each, and the newest events that say which.

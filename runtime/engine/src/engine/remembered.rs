@@ -1,9 +1,10 @@
 //! The handle's look at memories: what is kept, whose it is, where it comes from. It changes nothing.
 
 use super::Engine;
-use crate::finding::Sought;
+use crate::finding::{Renewing, Sought};
 use crate::memory::{Fact, Sweeps, past};
 use crate::ports::StoreError;
+use crate::reuse::{self, Reused};
 use std::sync::Arc;
 
 impl Engine {
@@ -34,6 +35,23 @@ impl Engine {
     pub async fn sweeps_of(&self, memory: &str) -> Result<Sweeps, StoreError> {
         let memory = memory.to_owned();
         self.ask(move |shard| shard.books.memories.sweeps(&memory)).await
+    }
+}
+
+impl Engine {
+    /// Of how much use memories and kept answers were to each step that looked for them, in runs that have ended. `success`: an event
+    /// that a run tells of, or waits for, as which it counts as a success.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn reuse(&self, success: Option<&str>) -> Result<Vec<Reused>, StoreError> {
+        reuse::measure(&*self.shared.log, self.shared.shard, success).await
+    }
+
+    /// Indexes of memories that are being made anew, as the model of their vectors is another one.
+    #[must_use]
+    pub fn renewing(&self) -> Vec<Renewing> {
+        self.shared.finder.renewing()
     }
 }
 
