@@ -3,6 +3,7 @@
 mod archive;
 mod batch;
 mod budgets;
+mod corrections;
 mod events;
 pub(crate) mod forgetting;
 mod fork;
@@ -105,8 +106,8 @@ pub(crate) enum Request {
     Hold { will: Option<forgetting::Holding> },
     /// Facts of a memory.
     Memory { memory: String, subject: Option<String>, wanted: memory::Wanted },
-    /// Of how much use memories and kept answers were.
-    Reuse { event: Option<String> },
+    /// What the log says of what was reused, or corrected.
+    Learn(memory::Learning),
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -308,7 +309,7 @@ impl Desk {
             Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
             Request::Hold { will } => self.hold(will.as_ref()).await,
             Request::Memory { memory, subject, wanted } => self.memory(&memory, subject.as_deref(), &wanted).await,
-            Request::Reuse { event } => self.reuse(event.as_deref()).await,
+            Request::Learn(wanted) => self.learn(&wanted).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,

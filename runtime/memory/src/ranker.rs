@@ -109,6 +109,8 @@ impl Ranker {
             false => vec![None; missing.len()],
         };
         drop(missing);
+        let is_renewed = before.is_some();
+        drop(before);
         if let Some((_, Some(wanted))) = &wanted {
             check_width(wanted.width(), vectors.iter().flatten().map(|vector| vector.width()))?;
         }
@@ -128,7 +130,10 @@ impl Ranker {
         }
         let recent: HashSet<FactId> =
             kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
-        if recent.is_empty() {
+        if recent.is_empty() && is_renewed {
+            // Vectors of the model before.
+            kept.drop_unused();
+        } else if recent.is_empty() {
             kept.drop_unused_if_many(many);
         } else {
             partition.forget(&recent);

@@ -34,6 +34,12 @@ pub(crate) enum MemoryCommand {
     /// Tell of how much use memories, templates and kept answers were: how often something was found, and what runs cost in which it was.
     #[command(after_help = "Example:\n  tradewind memory reuse --event listing.sold")]
     Reuse(Reuse),
+    /// Write what people changed of what was proposed to them, or answered, to standard output, one JSON object a line.
+    ///
+    /// Nothing is learnt from it by itself: look it through, put what is right into the rows of a model or an `example` of a draft, and
+    /// commit that as any other change.
+    #[command(after_help = "Example:\n  tradewind memory corrections --flow returns-triage > corrections.jsonl")]
+    Corrections(Corrections),
     /// Write every fact that is kept to standard output, one JSON object a line.
     #[command(after_help = "Example:\n  tradewind memory export customer-history > facts.jsonl")]
     Export(Export),
@@ -94,6 +100,13 @@ pub(crate) struct Reuse {
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Corrections {
+    /// Only what was asked by runs of this flow.
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
 }
 
 #[derive(Debug, Args)]

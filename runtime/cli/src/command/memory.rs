@@ -6,7 +6,7 @@ use crate::arguments::{Format, Place};
 use crate::counted::counted;
 use crate::desk::Request;
 use crate::desk::forgetting::Holding;
-use crate::desk::memory::Wanted;
+use crate::desk::memory::{Learning, Wanted};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{say, tell};
 use serde_json::Value as Json;
@@ -32,6 +32,12 @@ pub(crate) fn run(place: &Place, options: &Memory) -> Outcome {
         }
         MemoryCommand::Hold(options) => hold(place, options, false),
         MemoryCommand::Release(options) => hold(place, options, true),
+        MemoryCommand::Corrections(options) => {
+            let answer = super::ask(place, Request::Learn(Learning::Corrections { flow: options.flow.clone() }), false)?;
+            items(&answer, "corrections").iter().for_each(|row| say!("{row}"));
+            tell!("{}; nothing is learnt from them by itself", counted(items(&answer, "corrections").len(), "correction"));
+            Ok(Exit::Fine)
+        }
         MemoryCommand::Reuse(options) => reuse(place, options),
         MemoryCommand::Holds(options) => {
             let answer = super::ask(place, Request::Hold { will: None }, false)?;
@@ -83,7 +89,7 @@ fn hold(place: &Place, options: &Hold, releases: bool) -> Outcome {
 }
 
 fn reuse(place: &Place, options: &Reuse) -> Outcome {
-    let answer = super::ask(place, Request::Reuse { event: options.event.clone() }, false)?;
+    let answer = super::ask(place, Request::Learn(Learning::Reuse { event: options.event.clone() }), false)?;
     if options.format == Format::Json {
         say!("{answer}");
         return Ok(Exit::Fine);
@@ -103,8 +109,10 @@ fn reuse(place: &Place, options: &Reuse) -> Outcome {
             };
             say!("  {what}: {runs}, {cost} and {waited} s of waiting for people each{converted}");
         }
-        let saved =
-            [text(reused, "cost_saved").into_owned(), reused.get("seconds_saved").and_then(Json::as_i64).map(|s| format!("{s} s")).unwrap_or_default()];
+        let saved = [
+            text(reused, "cost_saved").into_owned(),
+            reused.get("seconds_saved").and_then(Json::as_i64).map(|s| format!("{s} s")).unwrap_or_default(),
+        ];
         let saved: Vec<String> = saved.into_iter().filter(|saved| !saved.is_empty()).collect();
         if !saved.is_empty() {
             say!("  saved, if those runs are alike: {}", saved.join(" and "));

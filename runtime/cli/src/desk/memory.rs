@@ -65,9 +65,24 @@ impl Desk {
     }
 }
 
-impl Desk {
+/// What is to be learnt from the log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Learning {
     /// Of how much use memories and kept answers were.
-    pub(super) async fn reuse(&self, event: Option<&str>) -> Result<Json, Problem> {
+    Reuse { event: Option<String> },
+    /// What people changed of what was proposed to them.
+    Corrections { flow: Option<String> },
+}
+
+impl Desk {
+    pub(super) async fn learn(&self, wanted: &Learning) -> Result<Json, Problem> {
+        match wanted {
+            Learning::Reuse { event } => self.reuse(event.as_deref()).await,
+            Learning::Corrections { flow } => self.corrections(flow.as_deref()).await,
+        }
+    }
+
+    async fn reuse(&self, event: Option<&str>) -> Result<Json, Problem> {
         let reused = self.engine.reuse(event).await?;
         let each: Vec<Json> = reused.iter().map(reused_as_json).collect();
         Ok(json!({ "version": 1, "event": event, "reused": each }))
