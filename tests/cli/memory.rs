@@ -127,7 +127,7 @@ fn what_a_cap_drops_is_told_and_a_legal_hold_keeps_everything_until_it_is_lifted
     let _ = stage.run(["log", "--from", &seq, "--limit", "1"]).exits(0).says("facts-dropped").says("notes 1 fact by cap");
     assert_eq!(json(&stage, &["memory", "history", "notes", "--format", "json"])["dropped"]["facts"]["cap"], 1);
 
-    let _ = hold("hold", "eve@northfield.example").exits(4).says("TW0612").says("only members of legal");
+    let _ = hold("hold", "eve@northfield.example").exits(5).says("TW0612").says("only members of legal");
     let _ = hold("release", "lea@northfield.example").exits(64).says("TW0614");
     let _ = hold("hold", "lea@northfield.example").exits(0).says("`C-1` is held: 2 facts").says("case 2026-117");
     let _ = hold("hold", "lea@northfield.example").exits(0).says("was held already");
@@ -136,7 +136,7 @@ fn what_a_cap_drops_is_told_and_a_legal_hold_keeps_everything_until_it_is_lifted
     let texts = |stage: &Stage| field(&json(stage, &["memory", "history", "notes", "--format", "json"]), "text").len();
     assert_eq!(texts(&stage), 4, "the cap is 2, and nothing went");
     let _ = stage.run(["forget", "C-1"]).exits(0).says("a legal hold that lea@northfield.example set at ");
-    let refused = stage.run(["forget", "C-1", "--yes", "--by", "ann@northfield.example"]).exits(4);
+    let refused = stage.run(["forget", "C-1", "--yes", "--by", "ann@northfield.example"]).exits(5);
     let _ = refused.says("TW0613").says("case 2026-117").says("tradewind memory release");
     assert_eq!(texts(&stage), 4);
 
@@ -149,6 +149,6 @@ fn what_a_cap_drops_is_told_and_a_legal_hold_keeps_everything_until_it_is_lifted
 #[test]
 fn nobody_is_held_where_no_team_may() {
     let stage = lived();
-    let hold = stage.run(["memory", "hold", "C-1", "--by", "lea@northfield.example", "--reason", "case"]).exits(4);
+    let hold = stage.run(["memory", "hold", "C-1", "--by", "lea@northfield.example", "--reason", "case"]).exits(5);
     let _ = hold.says("TW0612").says("legal-hold");
 }

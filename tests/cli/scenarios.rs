@@ -50,7 +50,7 @@ const WATCH: &str = r#"project "northfield" {
 }
 type "note" subject="customer_id" { field "customer_id" string; field "text" string pii; field "at" timestamp }
 type "sale" { field "sku" string; field "units" int; field "at" timestamp }
-memory "notes" tier=long-term record="note" subject="customer_id" retention="30d" fulltext="text"
+memory "notes" tier=long-term record="note" subject="customer_id" retention="30d" { fulltext "text" }
 series "sales" point="sale" subject="sku" at="at" retention="1y" { from event="sale" }
 flow "watch" {
     summary "What is known, and what was sold"

@@ -70,7 +70,7 @@ impl Context<'_> {
     fn lower_session(&mut self, node: &Node) -> Option<Session> {
         let retention = match node.setting("retention") {
             Some(value) if value.text() == Some("forever") => None,
-            Some(_) => Some(self.span_of_time(node, "retention")?),
+            Some(_) => self.span_of_time(node, "retention"),
             None => None,
         };
         let cap = node.setting("cap").is_some().then(|| self.count(node, "cap", 1, 1_000_000)).flatten();

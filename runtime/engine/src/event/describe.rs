@@ -93,12 +93,6 @@ impl EventKind {
                 vec![("scope", text(scope.to_string())), ("reason", text(reason.clone()))]
             }
             Self::SubjectForgotten { keys } => vec![("keys", Value::list(keys.iter().map(|name| text(name.to_string()))))],
-            Self::SubjectHeld { key, reason } | Self::SubjectReleased { key, reason } => {
-                vec![("key", text(key.to_string())), ("reason", text(reason.clone()))]
-            }
-            Self::FactsDropped { memory, why, facts } => {
-                vec![("memory", text(memory.clone())), ("why", text(why.as_str())), ("facts", remembered::facts(facts))]
-            }
             Self::RunStarted { flow, key, input, payload, concurrency_key, held, parent, fork } => vec![
                 ("flow", text(flow.clone())),
                 ("key", text(key.clone())),
@@ -143,7 +137,10 @@ impl EventKind {
             | Self::StepOverdue { .. }
             | Self::ItemsCompleted
             | Self::FactRemembered { .. }
-            | Self::FactsRemembered { .. } => self.fields_of_parts(),
+            | Self::FactsRemembered { .. }
+            | Self::FactsDropped { .. }
+            | Self::SubjectHeld { .. }
+            | Self::SubjectReleased { .. } => self.fields_of_parts(),
             Self::WaitBegun { .. }
             | Self::WaitEnded { .. }
             | Self::EventTaken { .. }
@@ -211,6 +208,12 @@ impl EventKind {
                 let facts = Value::list(facts.iter().cloned());
                 let origins = Value::list(origins.iter().map(|of| Value::record(remembered::origin(of))));
                 vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", facts), ("origins", origins)]
+            }
+            Self::FactsDropped { memory, why, facts } => {
+                vec![("memory", text(memory.clone())), ("why", text(why.as_str())), ("facts", remembered::facts(facts))]
+            }
+            Self::SubjectHeld { key, reason } | Self::SubjectReleased { key, reason } => {
+                vec![("key", text(key.to_string())), ("reason", text(reason.clone()))]
             }
             _ => Vec::new(),
         }
