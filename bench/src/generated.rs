@@ -31,6 +31,7 @@ policy "refunds" owner="support" {
     needs "confidence" double default=0.0 untrusted
     deny "over-order" when="effect.amount > evidence.order.paid" message="{{ effect.amount }} is more than was paid"
     limit "per-order" sum="=effect.amount" max="=evidence.order.paid" by="=effect.order_id"
+    limit "per-day" sum="=effect.amount" max="20000 USD" per="24h"
     escalate "large" when="effect.amount > '500 USD'" to="support" within="8h" on-timeout=deny
 }
 policy "replies" owner="support" {

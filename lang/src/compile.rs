@@ -187,6 +187,7 @@ pub(crate) fn empty_plan() -> Plan {
         secrets: BTreeMap::new(),
         accounts: BTreeMap::new(),
         checkpoints: None,
+        places: Vec::new(),
         log_retention: None,
         source: None,
         legal_hold: Vec::new(),

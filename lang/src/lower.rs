@@ -42,6 +42,7 @@ pub(crate) mod known;
 pub(crate) mod ladder;
 pub(crate) mod layer;
 pub(crate) mod limits;
+pub(crate) mod marked;
 pub(crate) mod metric;
 pub(crate) mod migration;
 pub(crate) mod mixture;

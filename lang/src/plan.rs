@@ -189,6 +189,10 @@ pub struct Project {
     /// The folder of the log's checkpoints, from the repository; beside the store where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<String>,
+    /// Labels of the chosen environment's process: steps and flows with a `place` are done where it is among them. Left out where there are
+    /// none, so that the digest of such a plan is what it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// When closed parts of the log leave the store. Left out where they stay, so that the digest of such a plan is what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_retention: Option<LogRetention>,

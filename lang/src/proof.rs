@@ -8,12 +8,14 @@ mod satisfy;
 mod set;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use crate::expr::{Scope, Tree};
 use crate::ty::TypeTable;
 use formula::Formula;
 pub(crate) use satisfy::Answer;
 use satisfy::MOST_WORK;
+pub(crate) use ways::Ways;
 
 /// Conditions of one place, which name the same things.
 #[derive(Debug, Clone, Copy)]
@@ -57,48 +59,13 @@ pub(crate) struct Reading {
     fails: Formula,
 }
 
-/// Earlier conditions that leave nothing to a later one.
+/// What is known of a condition after those before it.
 #[derive(Debug, Default)]
 pub(crate) struct Covered {
-    /// Which together hold wherever the later one does; empty where there are none, or it is not known.
+    /// Which of those before together hold wherever it does; empty where none do, or it is not known.
     pub(crate) by: Vec<usize>,
-    /// Whether the question was given up, as there are too many ways in which the earlier ones may fail.
+    /// Whether the question was given up, as there are too many ways in which those before may fail.
     pub(crate) given_up: bool,
-}
-
-impl Reading {
-    /// Which of the earlier conditions together hold wherever this one does.
-    pub(crate) fn covered_by(&self, earlier: &[&Self]) -> Covered {
-        // What holds comes last, and so narrows first: what is left of few values costs little to narrow further.
-        let covers = |places: &[usize], work: &mut u32| {
-            let fail = places.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
-            satisfy::ask(&fail.chain([&self.holds]).collect::<Vec<_>>(), work)
-        };
-        let mut places: Vec<usize> = (0..earlier.len()).collect();
-        if places.is_empty() {
-            return Covered::default();
-        }
-        let mut work = MOST_WORK;
-        match covers(&places, &mut work) {
-            Answer::Conflict(_) => {}
-            answer => return Covered { by: Vec::new(), given_up: answer == Answer::GivenUp },
-        }
-        // Those that are not needed are left out of what is said, many at once and then fewer, as far as the work of one more question goes.
-        let mut work = MOST_WORK;
-        let mut size = places.len().next_power_of_two() / 2;
-        while size > 0 {
-            let mut at = 0;
-            while at < places.len() {
-                let end = at.saturating_add(size).min(places.len());
-                let fewer: Vec<usize> = places.iter().take(at).chain(places.iter().skip(end)).copied().collect();
-                if !fewer.is_empty() && matches!(covers(&fewer, &mut work), Answer::Conflict(_)) {
-                    places = fewer;
-                } else {
-                    at = end;
-                }
-            }
-            size /= 2;
-        }
-        Covered { by: places, given_up: false }
-    }
+    /// Whether those that were asked leave something, and it is not known whether the others do.
+    pub(crate) beyond: bool,
 }

@@ -67,9 +67,18 @@ fn a_flow_that_this_version_cannot_run_is_named() {
     let text =
         format!("{PROJECT}flow \"f\" {{ input {{ field \"id\" string }}; place eu; let \"x\" \"=input.id\"; output {{ x \"=x\" }} }}\n");
     let stage = of_text(&text);
-    let _ = stage.run(["check"]).exits(0).says("this version checks the flow `f` but cannot run it yet: `place`");
+    let _ = stage
+        .run(["check"])
+        .exits(0)
+        .says("this version checks the flow `f` but cannot run it yet: the place `eu` (the environment `dev` has no process there)");
     let json = stage.run(["check", "--format", "json"]).exits(0).json();
-    assert_eq!((&json["not_runnable"][0]["flow"], &json["not_runnable"][0]["needs"][0]["what"]), (&"f".into(), &"`place`".into()));
+    let lacks = &json["not_runnable"][0]["needs"][0]["what"];
+    assert_eq!(json["not_runnable"][0]["flow"], "f");
+    assert_eq!(lacks, "the place `eu` (the environment `dev` has no process there)");
+    // An environment whose process is there runs it.
+    let there = text.replacen("currency \"USD\"", "currency \"USD\"; environment \"dev\" { store \"memory://\"; place eu us }", 1);
+    let json = of_text(&there).run(["check", "--format", "json"]).exits(0).json();
+    assert_eq!(json["not_runnable"], serde_json::json!([]));
 }
 
 #[test]
@@ -147,4 +156,17 @@ fn a_repository_is_found_from_a_folder_below_it() {
     let mut command = stage.command(["check"]);
     command.current_dir(stage.path("flows/returns-triage"));
     let _ = tradewind_tests::process::Running::start(command).end().exits(0).says("no mistake");
+}
+
+#[test]
+fn that_nobody_watches_a_rollout_is_said_of_each_that_a_flow_divides_by() {
+    let rollout = "metric \"orders\" from=\"runs\" window=\"1d\" value=\"=count()\" better=higher\n\
+        rollout \"prices\" { unit \"sku\"; control \"old\"; treatment \"new\"; share \"5%\" hold=\"3d\" min-sample=400; share \"100%\"; guard \"orders\" worse-by=\"3%\"; on-breach revert }\n";
+    let split =
+        "    decide \"to\" { split \"prices\" by=\"=input.id\" { arm \"old\" { otherwise value=1 }; arm \"new\" { otherwise value=2 } } }";
+    let said = "the rollout `prices` stays at its first stage, 5 %: this version watches no guard and moves no rollout on";
+    let used = format!("{}{rollout}", flow(split));
+    let _ = check(&used).exits(0).says(said);
+    let unused = check(&format!("{}{rollout}", flow("    let \"to\" \"=1\""))).exits(0);
+    assert!(!unused.err.contains("rollout"), "{}", unused.err);
 }

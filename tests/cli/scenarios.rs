@@ -94,3 +94,49 @@ fn what_a_scenario_gives_to_memories_and_series_is_there_when_its_flow_runs() {
     stage.replace("tradewind.kdl", "output units=7", "output units=8");
     let _ = stage.run(["test"]).exits(4).says("the output `units` is 7, not 8");
 }
+
+#[test]
+fn a_scenario_says_at_which_share_a_rollout_stands_and_which_arm_a_unit_has() {
+    let text = r#"
+project "example" { currency "USD" }
+metric "orders" from="runs" window="1d" value="=count()" better=higher
+rollout "prices" {
+    unit "sku"
+    control "old"
+    treatment "new"
+    share "5%" hold="3d" min-sample=400
+    share "100%"
+    guard "orders" worse-by="3%"
+    on-breach revert
+}
+flow "price" {
+    input { field "sku" string }
+    decide "to" {
+        split "prices" by="=input.sku" {
+            arm "old" { otherwise value=1 }
+            arm "new" { otherwise value=2 }
+        }
+    }
+    output { to "=to.value"; arm "=to.arm" }
+}
+scenario "everybody" {
+    flow "price"
+    given { input { sku "a" }; rollout "prices" share="100%" }
+    expect { output to=2 arm="new" }
+}
+scenario "nobody but one" {
+    flow "price"
+    given { input { sku "a" }; rollout "prices" share="0%" { assign "a" "new" } }
+    expect { output to=2 arm="new" }
+}
+scenario "nobody" {
+    flow "price"
+    given { input { sku "a" }; rollout "prices" share="0%" { assign "b" "new" } }
+    expect { output to=2 }
+}
+"#;
+    let stage = Stage::empty(PROGRAM);
+    stage.write("tradewind.kdl", text.trim_start());
+    let ended = stage.run(["test"]).exits(4).says("2 passed, 1 failed");
+    assert!(ended.out.contains("FAILED nobody\n"), "{ended}");
+}

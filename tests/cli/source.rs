@@ -202,6 +202,30 @@ fn a_token_opens_the_source_and_stands_nowhere_and_the_host_is_told() {
     assert!(!holds(&stage.path(".tradewind"), TOKEN), "the token was written down");
 }
 
+#[test]
+fn a_first_commit_that_is_not_taken_is_told_to_the_host_although_nothing_is_served() {
+    let upstream = Upstream::empty();
+    upstream.commit("tradewind.kdl", &manifest(""));
+    let bad = upstream.commit("flows/greet.kdl", "flow \"greet\" {");
+    let host = GitHost::start(upstream.around());
+    let declared = format!("token (secret)\"git\"; status \"{}\"", host.api());
+    let stage = following(&format!("{}/shop.git", host.url), &declared);
+    let serve = || stage.command(["serve", "--no-http"]).env("GIT_TOKEN", TOKEN).output().unwrap();
+    let ended = serve();
+    assert_eq!(ended.status.code(), Some(3), "{}", String::from_utf8_lossy(&ended.stderr));
+    let failure = ("tradewind/prod".to_owned(), "failure".to_owned(), "TW0509: the repository has mistakes".to_owned());
+    assert_eq!(host.statuses(&bad).last(), Some(&failure));
+    // A commit is tried once, and its host hears of it once.
+    assert_eq!(serve().status.code(), Some(3));
+    assert_eq!(host.statuses(&bad).iter().filter(|status| status.1 == "failure").count(), 1);
+    // The next one is taken, and told of.
+    let good = upstream.commit("flows/greet.kdl", &flow("one"));
+    let serving = Serving::alone(&stage, &[], &tokens());
+    until_commit(&stage, &good);
+    wait_until("the success", || host.statuses(&good).last().is_some_and(|status| status.1 == "success"));
+    let _ = serving.end("TERM").exits(0);
+}
+
 /// Whether a file below a folder holds a text.
 fn holds(folder: &std::path::Path, text: &str) -> bool {
     std::fs::read_dir(folder).unwrap().flatten().any(|entry| {

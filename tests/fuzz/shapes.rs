@@ -70,7 +70,8 @@ fn files() -> Vec<(&'static str, String)> {
         ("lets that read each other", flow(&chained())),
         ("lets that hold each other twice", flow(&held())),
         ("nested loops", looping(50)),
-        ("policies on one operation", policies(of(2_000))),
+        ("policies on one operation", policies(of(2_000), |at| (format!("effect.n == {at}"), format!("effect.n > {at}")))),
+        ("policies whose conditions hold in two ways", policies(of(2_000), two_ways)),
         ("an expression that doubles", flow(&format!("    let \"a\" \"={}\"\n", doubled("input.n", 16)))),
         ("the longest chain", flow(&format!("    let \"a\" \"={}true\"\n", "n>1&&".repeat(1_600)))),
         ("many mistakes in one expression", flow(&format!("    let \"a\" \"={}\"\n", vec!["nothing.x"; of(3_000)].join(" + ")))),
@@ -135,12 +136,19 @@ fn looping(deep: usize) -> String {
     )
 }
 
-fn policies(count: usize) -> String {
-    let connector = "connector \"c\" version=\"1\" { base-url \"http://127.0.0.1:1\"; operation \"w\" effect=irreversible { request { field \"n\" int }; http POST \"/w\" } }\nteam \"t\" { member \"a@example.com\" }\n";
+/// A condition to deny by and one to ask people by.
+fn two_ways(at: usize) -> (String, String) {
+    let deny = format!("effect.n > {at} && effect.of == 'x{at}' || effect.m == {at}");
+    (deny, format!("effect.n == {} && effect.of == 'y{at}' || effect.m > {at}", at + 1))
+}
+
+fn policies(count: usize, conditions: fn(usize) -> (String, String)) -> String {
+    let connector = "connector \"c\" version=\"1\" { base-url \"http://127.0.0.1:1\"; operation \"w\" effect=irreversible { request { field \"n\" int; field \"m\" int; field \"of\" string }; http POST \"/w\" } }\nteam \"t\" { member \"a@example.com\" }\n";
     (0..count).fold(connector.to_owned(), |mut text, at| {
+        let (deny, escalate) = conditions(at);
         let _ = writeln!(
             text,
-            "policy \"p{at}\" {{ on \"c.w\"; deny \"d\" when=\"effect.n == {at}\"; escalate \"e\" when=\"effect.n > {at}\" to=\"t\" within=\"1h\" on-timeout=deny; limit \"l\" count=5 }}"
+            "policy \"p{at}\" {{ on \"c.w\"; deny \"d\" when=\"{deny}\"; escalate \"e\" when=\"{escalate}\" to=\"t\" within=\"1h\" on-timeout=deny; limit \"l\" count=5 }}"
         );
         text
     })

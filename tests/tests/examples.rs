@@ -91,7 +91,7 @@ fn the_retailer_checks_clean() {
     let plan = clean("retail");
     let flow = &plan.flows["reprice"];
     let lacking: Vec<String> = plan.not_runnable(flow).into_iter().map(|lacking| lacking.what).collect();
-    assert!(lacking.contains(&"`split`".to_owned()), "{lacking:?}");
+    assert!(!lacking.iter().any(|what| what.contains("split")), "{lacking:?}");
 }
 
 #[test]

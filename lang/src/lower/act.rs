@@ -30,7 +30,7 @@ impl Context<'_> {
         let bound = self.typed_bindings(verb, &fields, &place.scope, record, "field");
         for (name, checked) in &bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
-            self.check_labels(checked, field, given::place(verb, name));
+            self.check_labels(checked, field, given::place(verb, name), &place.scope);
         }
         Some(bound.into_iter().map(|(name, checked)| (name, place.note(checked))).collect())
     }
@@ -98,6 +98,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = with_fields(place.scope.clone(), "effect", &own.request);
                 let checked = self.condition(&condition, &scope)?;
+                self.prove_picks(&scope, "this `undo`", condition.span, &checked.expr);
                 place.steer(&checked, condition.span);
                 if checked.marks.untrusted {
                     let diagnostic = Diagnostic::new(&meaning::TAINTED, condition.span, "text from outside chooses what is taken back");

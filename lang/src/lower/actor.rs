@@ -52,7 +52,7 @@ impl Context<'_> {
         let (talk, told) = talk?;
         let mut marks = marks.with(told);
         let (route, written) = route?;
-        self.check_clearance(node, &route, &written, marks);
+        self.check_clearance(node, &route, &written, marks, place.paths());
         if !tools.is_empty() {
             self.check_ability(node, &written, "tools");
         }

@@ -55,10 +55,10 @@ impl Context<'_> {
         self.check_tools(&found.acting.tools, marks.untrusted, place.mixture, (actor.span, &name));
         self.note_moved(&found.acting.tools, marks, actor.span, place);
         if let Some(written) = place.draft.routes.get(&found.acting.route) {
-            self.check_clearance(node, &found.acting.route, written, told);
+            self.check_clearance(node, &found.acting.route, written, told, place.paths());
         }
         let key = key?;
-        self.check_personal(&key, node.setting("key"), "the key of an agent");
+        self.check_personal(&key, node.setting("key"), "the key of an agent", &place.scope);
         self.check_key_of_agent(&found, &key, marks, place);
         let key = place.note(key).expr;
         let reads_outside = marks.untrusted;
@@ -81,7 +81,7 @@ impl Context<'_> {
         let (talk, marks) = talk?;
         let mut marks = marks.with(read).with(required);
         if let Some((name, written)) = &route {
-            self.check_clearance(node, name, written, marks);
+            self.check_clearance(node, name, written, marks, place.paths());
             if !tools.is_empty() {
                 self.check_ability(node, written, "tools");
             }
@@ -142,7 +142,7 @@ impl Context<'_> {
             for (node, bound) in [(child.first("fixed"), &fixed), (child.first("one-of"), &one_of)] {
                 let Some(node) = node else { continue };
                 self.check_taint(node, &operation, bound, place);
-                self.check_personal_call(node, &operation, bound);
+                self.check_personal_call(node, &operation, bound, scope);
                 self.note_steered(node, &operation, bound, place);
             }
             let is_fixed = |field: &Field| fixed.iter().any(|(name, _)| *name == field.name);
@@ -206,6 +206,8 @@ impl Context<'_> {
             if reads_outside && !looked_at && !self.check_exfiltration(tool, &operation, mixture, span) {
                 let message = format!("an agent that reads outside text may call `{}`, and nobody looks at it", operation.name);
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("outside text may move it");
+                let diagnostic =
+                    mixture.told_outside().into_iter().fold(diagnostic, |diagnostic, span| diagnostic.also(span, "outside text"));
                 self.report(diagnostic.help(format!(
                     "write a policy with `on \"{}\"` and an `escalate` whose `when` is `true`, or let an `act` do it",
                     operation.name

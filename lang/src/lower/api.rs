@@ -6,10 +6,11 @@ use super::event::hook_scope;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::Scope;
+use crate::expr::{Scope, Tree};
 use crate::plan::{Before, Bindings, ConnectorTerms, EffectKind, Graphql, MoneyForm, OperationTerms, Pages, RateLimit, UndoCall, Webhook};
 use crate::shape::Shaped;
 use crate::ty::{Field, Marks, Ty};
+use crate::value::Value;
 use std::sync::Arc;
 
 impl Context<'_> {
@@ -45,7 +46,13 @@ impl Context<'_> {
         let money = node.first("money-as").and_then(|money| {
             let form = money.argument(0).cloned()?;
             let form = self.word(&form, "`money-as`", &["decimal string", "minor units"])?;
-            let currency = money.setting("currency").cloned().and_then(|value| self.value(&value, &scope, Some(&Ty::String)));
+            let currency = money.setting("currency").cloned().and_then(|value| {
+                let checked = self.value(&value, &scope, Some(&Ty::String))?;
+                if let Tree::Constant(Value::String(text)) = &checked.expr.root {
+                    self.check_currency(text, value.span);
+                }
+                Some(checked)
+            });
             Some(MoneyForm { form, currency: currency.map(|checked| checked.expr) })
         });
         let rate_limit = node.first("rate-limit").and_then(|limit| self.rate_limit(limit));
@@ -228,8 +235,9 @@ impl Context<'_> {
         self.read_only(&operation, &call);
         let own = self.plan.operations.get(full)?.clone();
         let read = self.plan.operations.get(&operation)?.clone();
-        let request = self.request_bindings(&call, &read, &request_scope(&own.request));
-        let request = self.without_lost_secrets(&call, &read, request);
+        let scope = request_scope(&own.request);
+        let request = self.request_bindings(&call, &read, &scope);
+        let request = self.without_lost_secrets(&call, &read, &scope, request);
         let batch = node.first("batch-call").and_then(|call| self.batch_call(call, &own, &read));
         Some(Before { operation, request, batch })
     }
@@ -248,6 +256,6 @@ impl Context<'_> {
             scope = scope.with("before", before.response.clone(), Marks::default());
         }
         let request = self.request_bindings(&call, &back, &scope);
-        Some(UndoCall { operation, request: self.without_lost_secrets(&call, &back, request) })
+        Some(UndoCall { operation, request: self.without_lost_secrets(&call, &back, &scope, request) })
     }
 }

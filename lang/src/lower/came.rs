@@ -2,11 +2,13 @@
 //! a mistake shows it, so that nobody has to look for the place himself.
 
 use super::context::Context;
+use super::each::LoopVariables;
 use super::step::Place;
 use crate::diagnostic::Diagnostic;
-use crate::expr::Checked;
+use crate::expr::{Checked, Scope};
 use crate::source::Span;
 use crate::ty::Marks;
+use std::rc::Rc;
 
 /// A path that outside text came in by, and where it is read.
 pub(crate) type Read = (String, Span);
@@ -70,7 +72,7 @@ impl Came {
 }
 
 /// What of a path names a step or an item.
-fn first(path: &str) -> &str {
+pub(crate) fn first(path: &str) -> &str {
     let mut parts = path.split('.');
     match (parts.next(), parts.next()) {
         (Some("steps"), Some(step)) => step,
@@ -92,17 +94,35 @@ impl Context<'_> {
     /// steps and loops.
     pub(crate) fn with_way(&self, diagnostic: Diagnostic, checked: &Checked, place: &Place<'_, '_>) -> Diagnostic {
         let around = self.surroundings(place.draft, place.draft.drafts.get(place.at).and_then(|step| step.within));
+        self.with_way_through(diagnostic, checked, &around.loops, &place.scope)
+    }
+
+    /// The same within these loops, where these names are known.
+    pub(crate) fn with_way_through(
+        &self,
+        diagnostic: Diagnostic,
+        checked: &Checked,
+        loops: &[Rc<LoopVariables>],
+        scope: &Scope,
+    ) -> Diagnostic {
         let mut ways: Vec<&Way> = Vec::new();
         let mut speaks = checked.speaks();
         let mut next = checked.blamed().map(|(path, _)| path);
         while let Some(path) = next {
-            let item = around.loops.iter().rev().find(|variables| variables.names(path)).and_then(|variables| variables.came.as_ref());
+            let item = loops.iter().rev().find(|variables| variables.names(path)).and_then(|variables| variables.came.as_ref());
             let found = item.or_else(|| self.known.through.get(first(path)));
             let Some(way) = found.filter(|way| (way.speaks || !speaks) && !ways.contains(way)) else { break };
             ways.push(way);
             speaks = way.speaks;
             next = Some(&way.read.0);
         }
-        ways.iter().fold(diagnostic, |diagnostic, Way { read: (path, span), .. }| diagnostic.also(*span, format!("`{path}` comes in here")))
+        let entered = ways.last().map(|way| &way.read.0).or(checked.blamed().map(|(path, _)| path));
+        let diagnostic = ways
+            .iter()
+            .fold(diagnostic, |diagnostic, Way { read: (path, span), .. }| diagnostic.also(*span, format!("`{path}` comes in here")));
+        match entered {
+            Some(path) => self.with_declared(diagnostic, scope, path),
+            None => diagnostic,
+        }
     }
 }

@@ -184,7 +184,7 @@ impl Context<'_> {
     fn lower_operation(&mut self, node: &Node, connector: &str) -> Option<Operation> {
         let name = format!("{connector}.{}", name_of(node)?.text);
         let effect = self.effect_kind(node)?;
-        let request = node.first("request").map(|request| self.lower_fields(request, &name)).unwrap_or_default();
+        let request = node.first("request").map(|request| self.request_fields(request, &name)).unwrap_or_default();
         let fields = self.account_fields(connector);
         self.with_account(&fields);
         let scope = self.account_in(request_scope(&request));
@@ -285,6 +285,11 @@ impl Context<'_> {
         Some(path)
     }
 
+    fn request_fields(&mut self, request: &Node, operation: &str) -> Vec<Field> {
+        self.know_fields(request, operation);
+        self.lower_fields(request, operation)
+    }
+
     fn lower_response(&mut self, node: &Node) -> (Ty, Option<Expr>) {
         let Some(response) = node.first("response") else { return (Ty::Null, None) };
         let ty = response.argument(0).cloned().and_then(|value| self.type_of_literal(&value)).unwrap_or(Ty::Unknown);
@@ -338,7 +343,7 @@ impl Context<'_> {
             self.report(diagnostic.label("changes something").help("a lookup only looks whether the effect happened"));
         }
         let request = self.request_bindings(call, &read, &scope);
-        let request = self.without_lost_secrets(call, &read, request);
+        let request = self.without_lost_secrets(call, &read, &scope, request);
         let run = Ty::Object(vec![("now".to_owned(), Ty::Timestamp), ("id".to_owned(), Ty::String), ("flow".to_owned(), Ty::String)]);
         let found = scope.with("found", read.response.clone(), Marks::default()).with("run", run, Marks::default());
         let found = match own.terms.before.as_ref().and_then(|before| self.plan.operations.get(&before.operation)) {

@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use crate::ast::Node;
-use crate::code::expression;
+use crate::code::{expression, meaning};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Tree};
 use crate::literal::unlisted;
@@ -34,6 +34,18 @@ impl Context<'_> {
             && !money.currency.is_listed()
         {
             self.report(unlisted(money.currency, span));
+        }
+    }
+
+    /// A currency in which a provider's numbers are read: without one that is known, every call that meets an amount would fail.
+    pub(crate) fn check_currency(&mut self, text: &str, span: Span) {
+        match Currency::parse(text) {
+            None => {
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{text}` is no code of a currency"));
+                self.report(diagnostic.label("not a currency").help("three capital letters, such as `USD`"));
+            }
+            Some(currency) if !currency.is_listed() => self.report(unlisted(currency, span)),
+            Some(_) => {}
         }
     }
 

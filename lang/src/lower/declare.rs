@@ -220,6 +220,7 @@ impl Context<'_> {
         for node in types().chain(again) {
             let Some(name) = name_of(node) else { continue };
             let fields = self.lower_fields(node, &name.text);
+            self.know_fields(node, &name.text);
             let subject = node.setting("subject").cloned();
             if let Some(value) = &subject {
                 let known: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();

@@ -134,7 +134,7 @@ impl Context<'_> {
         let key = match node.setting("key").cloned() {
             Some(key) => self.value(&key, &inside, None).map(|checked| {
                 place.failing.bounds(checked.marks, &checked.reads, key.span);
-                self.check_personal(&checked, Some(&key), "the key of an item");
+                self.check_personal(&checked, Some(&key), "the key of an item", &inside);
                 place.note(checked).expr
             }),
             None => None,
@@ -142,6 +142,7 @@ impl Context<'_> {
         let mut picked = Marks::default();
         let condition = match node.setting("where").cloned() {
             Some(condition) => self.condition(&condition, &inside).map(|checked| {
+                self.prove_picks(&inside, "this `each`", condition.span, &checked.expr);
                 if !planted(Hole::Picked) {
                     place.steer(&checked, condition.span);
                     picked = checked.marks.choosing();

@@ -21,6 +21,7 @@ struct Environment {
     settings: BTreeMap<String, Value>,
     twins: bool,
     seeds: BTreeMap<String, String>,
+    places: Vec<String>,
 }
 
 impl Context<'_> {
@@ -55,6 +56,7 @@ impl Context<'_> {
             }
             project.checkpoints = environment.checkpoints;
             project.log_retention = environment.log_retention;
+            project.places = environment.places;
         }
     }
 
@@ -71,6 +73,9 @@ impl Context<'_> {
         }
         for setting in node.all("setting") {
             environment.settings.extend(self.lower_override(setting));
+        }
+        for label in node.all("place").flat_map(|place| place.arguments.clone()) {
+            environment.places.extend(self.text(&label, "a place"));
         }
         let Some(twins) = node.first("twins") else { return environment };
         environment.twins = twins.argument(0).is_some_and(|value| value.scalar == Scalar::Bool(true));

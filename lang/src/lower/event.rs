@@ -55,7 +55,10 @@ impl Context<'_> {
         };
         let scope = hook_scope();
         let when = match node.setting("when").cloned() {
-            Some(when) => self.condition(&when, &scope).map(|checked| checked.expr),
+            Some(when) => self.condition(&when, &scope).map(|checked| {
+                self.prove_picks(&scope, "this `event`", when.span, &checked.expr);
+                checked.expr
+            }),
             None => {
                 self.missing(node, "when", "write `when=\"headers['x-topic'] == 'orders/paid'\"`: which deliveries are this event");
                 None

@@ -37,6 +37,7 @@ impl Context<'_> {
             let when = match row.property("when").cloned().filter(|_| node.first("-").is_some()) {
                 Some(when) => {
                     let checked = self.condition(&when, &place.scope)?;
+                    self.prove_picks(&place.scope, "this fact", when.span, &checked.expr);
                     if !planted(Hole::Row) {
                         place.steer(&checked, when.span);
                     }
@@ -49,8 +50,8 @@ impl Context<'_> {
                 ..row.clone()
             };
             let bound = self.typed_bindings(&own, &fields, &place.scope, &memory.record, "field");
-            self.check_remembered(&own, &memory.record, &fields, &bound);
-            self.check_key(&own, memory, &bound);
+            self.check_remembered(&own, &memory.record, &fields, &bound, &place.scope);
+            self.check_key(&own, memory, &bound, place);
             facts.push((when, bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect()));
         }
         let subject = match subject {

@@ -193,6 +193,7 @@ impl Context<'_> {
     /// outside text says.
     pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
         self.known.through.clear();
+        self.known.marked.clear();
         let before = self.diagnostics.len();
         loop {
             self.lower_in_order(draft);
@@ -266,6 +267,7 @@ impl Context<'_> {
         }
         let fields = self.lower_fields(input, flow);
         let name = format!("{flow}.input");
+        self.know_fields(input, &name);
         self.plan.types.records.insert(name.clone(), Record { version: 1, subject: None, fields });
         Some(name)
     }

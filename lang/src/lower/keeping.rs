@@ -1,6 +1,7 @@
 //! How a memory keeps and finds its facts: indexes, freshness, caps, forgetting.
 
 use super::context::{Context, suggest};
+use super::step::Place;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -22,17 +23,18 @@ fn sealed(value: &Literal, name: &str) -> Diagnostic {
 impl Context<'_> {
     pub(crate) fn memory_terms(&mut self, node: &Node, fields: &[Field]) -> MemoryTerms {
         let mut terms = MemoryTerms::default();
+        let record = node.setting("record").and_then(Literal::text).unwrap_or_default();
         if let Some(value) = node.setting("embed").cloned() {
             let model = node.first("embed").and_then(|embed| embed.property("model")).cloned();
             let model = model.and_then(|model| self.text(&model, "a model"));
             let field = self.text_field(&value, fields);
-            self.check_secret_indexed(&value, fields, field.as_deref());
+            self.check_secret_indexed(&value, record, fields, field.as_deref());
             self.check_embedded(&value, fields.iter().find(|own| Some(&own.name) == field.as_ref()), model.as_deref());
             terms.embed = field.map(|field| (field, model));
         }
         for value in node.list("fulltext").into_iter().cloned().collect::<Vec<_>>() {
             let field = self.text_field(&value, fields);
-            self.check_secret_indexed(&value, fields, field.as_deref());
+            self.check_secret_indexed(&value, record, fields, field.as_deref());
             terms.fulltext.extend(field);
         }
         let beside = |child: &str, setting: &str| node.first(child).and_then(|child| child.property(setting)).cloned();
@@ -109,12 +111,13 @@ impl Context<'_> {
     }
 
     /// Outside text does not choose which fact is corrected.
-    pub(crate) fn check_key(&mut self, node: &Node, memory: &Memory, bound: &[(String, Checked)]) {
+    pub(crate) fn check_key(&mut self, node: &Node, memory: &Memory, bound: &[(String, Checked)], place: &Place<'_, '_>) {
         for (name, checked) in bound.iter().filter(|(name, _)| memory.terms.key.contains(name)) {
             if checked.marks.untrusted || checked.marks.steered {
                 let message = format!("text from outside decides `{name}`, and so which fact of `{}` is corrected", memory.name);
                 let diagnostic =
                     Diagnostic::new(&meaning::CORRECTED_OUTSIDE, crate::shape::given::place(node, name), message).label("decided outside");
+                let diagnostic = self.with_way(diagnostic, checked, place);
                 self.report(diagnostic.help("name what is corrected by a value of our own"));
             }
         }

@@ -4,8 +4,10 @@ use super::called::Bare;
 use super::came::Way;
 use super::emitted::Emitted;
 use super::kept::Kept;
+use super::marked::Brought;
 use crate::ast::Node;
 use crate::money::Currency;
+use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,10 @@ pub(crate) struct Known {
     pub(crate) judges: BTreeMap<String, String>,
     /// Where outside text came into the value of a step, by its name, of the flow at hand.
     pub(crate) through: BTreeMap<String, Way>,
+    /// What brought a mark into the value of a step, by its name and the word of the mark, of the flow at hand.
+    pub(crate) marked: BTreeMap<(String, &'static str), Brought>,
+    /// Where the marked fields of records and of requests are declared.
+    pub(crate) fields: Arc<BTreeMap<(String, String), Span>>,
     /// Fields of the accounts of the connector at hand.
     pub(crate) account: Vec<crate::ty::Field>,
     /// The instant at which the scenario at hand begins.

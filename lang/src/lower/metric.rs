@@ -60,7 +60,11 @@ impl Context<'_> {
             let marks = fields.iter().fold(Marks::default(), |marks, (_, _, own)| marks.with(*own));
             scope = fields.iter().fold(scope, |scope, (name, ty, marks)| scope.with(name, ty.clone(), *marks)).with(whole, ty, marks);
         }
-        let condition = node.setting("where").cloned().and_then(|value| self.condition(&value, &scope)).map(|checked| checked.expr);
+        let condition = node.setting("where").cloned().and_then(|value| {
+            let checked = self.condition(&value, &scope)?;
+            self.prove_picks(&scope, "this `metric`", value.span, &checked.expr);
+            Some(checked.expr)
+        });
         let text = |name: &str| (name.to_owned(), Ty::String);
         let effect = Ty::Object(vec![text("operation"), text("target"), text("flow"), text("step"), ("at".to_owned(), Ty::Timestamp)]);
         let joined = scope.clone().with("effect", effect, Marks::default());

@@ -35,6 +35,11 @@ impl Mixture {
     }
 
     /// The places, where both are told.
+    /// Where outside text comes in.
+    pub(crate) fn told_outside(self) -> Option<Span> {
+        self.outside
+    }
+
     fn both(self) -> Option<(Span, Span)> {
         self.outside.zip(self.private)
     }

@@ -2,6 +2,7 @@
 //! not say that they take them, and answers that are kept for somebody else. Prompts are in `talk`, fields of records in `trigger`.
 
 use super::context::Context;
+use super::marked::{Mark, Paths};
 use super::model::WrittenRoute;
 use super::step::Place;
 use crate::ast::{Literal, Node};
@@ -19,22 +20,34 @@ use crate::ty::{Field, Marks, Ty};
 pub(crate) const SUBJECT: &str = "the subject of a memory";
 
 impl Context<'_> {
+    /// What a value tells of a person or an account, where it does.
+    fn told_of(&self, checked: &Checked, scope: &Scope) -> Option<&'static str> {
+        checked.tells().or_else(|| self.is_secret_truth(checked, scope).then_some("a secret"))
+    }
+
+    /// A diagnostic with the way of what a value tells of a person or an account.
+    fn with_told(&self, diagnostic: Diagnostic, checked: &Checked, scope: &Scope) -> Diagnostic {
+        let mark = if checked.marks.secret { Mark::Secret } else { Mark::Personal };
+        self.with_mark(diagnostic, Paths { scope, reads: &checked.reads }, mark)
+    }
+
     /// A value that stands somewhere as it is, such as the key of a run.
-    pub(crate) fn check_personal(&mut self, checked: &Checked, value: Option<&Literal>, place: &str) {
-        if let (Some(what), Some(value)) = (checked.tells(), value) {
+    pub(crate) fn check_personal(&mut self, checked: &Checked, value: Option<&Literal>, place: &str, scope: &Scope) {
+        if let (Some(what), Some(value)) = (self.told_of(checked, scope), value) {
             let message = format!("{what} would stand in {place}, where it is not sealed");
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, value.span, message).label(format!("holds {what}"));
+            let diagnostic = self.with_told(diagnostic, checked, scope);
             self.report(diagnostic.help("name a field that only tells one from another, such as an id"));
         }
     }
 
     /// Parameters of a call: each says whether it takes personal data.
-    pub(crate) fn check_personal_call(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
+    pub(crate) fn check_personal_call(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)], scope: &Scope) {
         let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
         // That outside text chooses a target is said already.
         for (name, checked) in bound.iter().filter(|(name, checked)| !(checked.speaks() && choosing.contains(name))) {
             let Some(field) = operation.request.iter().find(|field| field.name == *name) else { continue };
-            let what = match checked.tells() {
+            let what = match self.told_of(checked, scope) {
                 Some("a secret") if !field.marks.secret => "a secret",
                 Some("personal data") if !field.marks.pii => "personal data",
                 _ => continue,
@@ -42,6 +55,7 @@ impl Context<'_> {
             let span = given::place(call, name);
             let message = format!("{what} would go to `{name}` of `{}`, which is not cleared for it", operation.name);
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("is {what}"));
+            let diagnostic = self.with_told(diagnostic, checked, scope);
             let mark = if what == "a secret" { "secret" } else { "pii" };
             self.report(
                 diagnostic
@@ -51,10 +65,11 @@ impl Context<'_> {
     }
 
     /// What one customer was told is not kept for a customer whose message is like his.
-    pub(crate) fn check_kept_answers(&mut self, route: &str, written: &WrittenRoute, marks: Marks, span: Span) {
+    pub(crate) fn check_kept_answers(&mut self, route: &str, written: &WrittenRoute, marks: Marks, span: Span, paths: Paths<'_>) {
         if marks.pii && written.terms.cache_similar.is_some() {
             let message = format!("the route `{route}` gives an answer made of personal data to whoever asks something similar");
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label("kept for others");
+            let diagnostic = self.with_mark(diagnostic, paths, Mark::Personal);
             self.report(diagnostic.help("write `cache exact=` alone in the route, or leave the personal fields out of the prompt"));
         }
     }
@@ -78,15 +93,30 @@ impl Context<'_> {
     pub(crate) fn check_personal_rule(&mut self, on: &[String], reads: &[(String, Span)], place: &str) {
         for (path, span) in reads {
             let Some(name) = path.strip_prefix("effect.").map(|rest| rest.split('.').next().unwrap_or(rest)) else { continue };
-            let fields = on.iter().filter_map(|of| self.plan.operations.get(of)).flat_map(|operation| operation.request.iter());
             let marked = |field: &Field| field.name == name && (field.marks.pii || field.marks.secret);
-            if !fields.into_iter().any(marked) {
-                continue;
-            }
+            let operations = on.iter().filter_map(|of| self.plan.operations.get(of));
+            let mut marking = operations.filter(|operation| operation.request.iter().any(marked));
+            let Some(operation) = marking.next() else { continue };
+            let declared = self.field_of(&operation.name, name);
             let message = format!("personal data (`{path}`) would stand in {place}, where it is not sealed");
             let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, *span, message).label("holds personal data");
+            let diagnostic = declared.into_iter().fold(diagnostic, |diagnostic, field| diagnostic.also(field, "marked here"));
             self.report(diagnostic.help("name a parameter that only tells one effect from another, such as an id"));
         }
+    }
+
+    /// Evidence that a limit counts by: its claims stand in the log for as long as the log does, as they are.
+    pub(crate) fn check_counted_by(&mut self, operation: &Operation, flow: &str, name: &str, (checked, span): (&Checked, Span)) {
+        // A secret is no evidence at all.
+        let Some(what) = checked.tells().filter(|_| !checked.marks.secret) else { return };
+        let is_it = |path: &String| path.strip_prefix("evidence.").is_some_and(|rest| rest.split('.').next() == Some(name));
+        let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow));
+        let mut limits = covering.flat_map(|policy| policy.limits.iter().map(move |limit| (policy, limit)));
+        let counts = limits.find(|(_, limit)| limit.by.as_ref().is_some_and(|by| by.root.paths().iter().any(is_it)));
+        let Some(rule) = counts.map(|(policy, limit)| format!("{}.{}", policy.name, limit.name)) else { return };
+        let message = format!("{what} would stand in what the limit `{rule}` counts by, where it is not sealed");
+        let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("holds {what}"));
+        self.report(diagnostic.help(format!("give `{name}` a value that only tells one from another, such as an id")));
     }
 
     /// What an operation is told apart by, which guards and lists keep for ever.
@@ -115,7 +145,7 @@ impl Context<'_> {
     /// Whose facts are meant: the name under which they are sealed is not sealed itself.
     pub(crate) fn subject(&mut self, value: &Literal, scope: &Scope) -> Option<Checked> {
         let checked = self.value(value, scope, Some(&Ty::String))?;
-        self.check_personal(&checked, Some(value), SUBJECT);
+        self.check_personal(&checked, Some(value), SUBJECT, scope);
         Some(checked)
     }
 
@@ -150,7 +180,7 @@ impl Context<'_> {
     /// A key that stands in lists as it is.
     pub(crate) fn plain_key(&mut self, value: &Literal, scope: &Scope, place: &str) -> Option<Expr> {
         let checked = self.value(value, scope, None)?;
-        self.check_personal(&checked, Some(value), place);
+        self.check_personal(&checked, Some(value), place, scope);
         Some(checked.expr)
     }
 }

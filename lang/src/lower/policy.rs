@@ -1,7 +1,7 @@
 //! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
 
 use super::context::{Context, name_of};
-use super::prove::{MOST_EARLIER, Written};
+use super::prove::{Earlier, MOST_EARLIER, Written};
 use super::unproved::Unproved;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
@@ -10,6 +10,7 @@ use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{
     Deny, EffectKind, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window,
 };
+use crate::proof::Ways;
 use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::template::{self, Template};
@@ -174,15 +175,12 @@ impl Context<'_> {
             self.prove_possible(scope, rule, &mut unproved);
         }
         let (read, readings) = (self.readings(scope, &denies), self.readings(scope, &escalates));
-        let before: Vec<_> = denies.iter().zip(&read).collect();
-        let near = before.get(..MOST_EARLIER).unwrap_or(&before);
+        let earlier = Earlier { written: &denies, read: &read, near: 0..denies.len().min(MOST_EARLIER) };
+        let mut ways = Ways::default();
+        read.iter().for_each(|deny| ways.also_fails(deny));
         for (rule, reading) in escalates.iter().zip(&readings) {
-            if self.prove_possible(scope, rule, &mut unproved) {
-                continue;
-            }
-            let open = self.prove_not_shadowed((rule, reading), near, "denies it first", &mut unproved);
-            if open && near.len() < before.len() && !unproved.has(rule.span) {
-                self.prove_not_shadowed((rule, reading), &before, "denies it first", &mut unproved);
+            if !self.prove_possible(scope, rule, &mut unproved) {
+                self.prove_not_shadowed((rule, reading), &earlier, &mut ways, "denies it first", &mut unproved);
             }
         }
         self.report_unproved(unproved);

@@ -6,9 +6,10 @@ use super::unproved::{Question, Unproved};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Scope, Tree};
-use crate::proof::{Answer, Conditions, Conflict, Covered, Reading};
+use crate::proof::{Answer, Conditions, Conflict, Covered, Reading, Ways};
 use crate::source::Span;
 use crate::value::Value;
+use std::ops::Range;
 
 /// Earlier rules that one rule is held against first: of a long ladder, what takes everything from it mostly stands near, and to look at
 /// all costs much. Where those leave something, all are looked at.
@@ -22,6 +23,13 @@ pub(crate) struct Written<'e> {
     pub(crate) span: Span,
     /// The condition.
     pub(crate) when: &'e Expr,
+}
+
+/// Conditions before another one, of which some are held against it first.
+pub(crate) struct Earlier<'e> {
+    pub(crate) written: &'e [Written<'e>],
+    pub(crate) read: &'e [Reading],
+    pub(crate) near: Range<usize>,
 }
 
 fn why(conflict: &Conflict) -> String {
@@ -42,6 +50,11 @@ impl Context<'_> {
         let never = self.prove_possible(scope, condition, &mut unproved);
         self.report_unproved(unproved);
         never
+    }
+
+    /// The same of a condition that picks something, such as the `where` of a loop.
+    pub(crate) fn prove_picks(&mut self, scope: &Scope, what: &str, span: Span, when: &Expr) {
+        self.prove_possible_alone(scope, &Written { name: what.to_owned(), span, when });
     }
 
     /// Reports a condition that no value makes true. Whether it did.
@@ -89,18 +102,17 @@ impl Context<'_> {
     /// Conditions of which the first that holds decides.
     pub(crate) fn prove_ladder(&mut self, scope: &Scope, conditions: &[Written<'_>]) {
         let readings = self.readings(scope, conditions);
-        let mut unproved = Unproved::default();
+        let (mut unproved, mut ways) = (Unproved::default(), Ways::default());
         for (place, (condition, reading)) in conditions.iter().zip(&readings).enumerate() {
-            if self.prove_possible(scope, condition, &mut unproved) {
-                continue;
+            if !self.prove_possible(scope, condition, &mut unproved) {
+                let earlier = Earlier {
+                    written: conditions.get(..place).unwrap_or_default(),
+                    read: readings.get(..place).unwrap_or_default(),
+                    near: place.saturating_sub(MOST_EARLIER)..place,
+                };
+                self.prove_not_shadowed((condition, reading), &earlier, &mut ways, "always decides first", &mut unproved);
             }
-            let from = place.saturating_sub(MOST_EARLIER);
-            let earlier: Vec<_> = conditions.iter().zip(&readings).take(place).collect();
-            let near = earlier.get(from..).unwrap_or_default();
-            let open = self.prove_not_shadowed((condition, reading), near, "always decides first", &mut unproved);
-            if open && from > 0 && !unproved.has(condition.span) {
-                self.prove_not_shadowed((condition, reading), &earlier, "always decides first", &mut unproved);
-            }
+            ways.also_fails(reading);
         }
         self.report_unproved(unproved);
     }
@@ -111,22 +123,31 @@ impl Context<'_> {
         conditions.iter().map(|condition| of.read(&condition.when.root)).collect()
     }
 
-    /// Reports a condition that holds only where an earlier one does, which then decides. Whether nothing was reported.
+    /// Reports a condition that holds only where an earlier one does, which then decides. `ways` are those of all of the earlier ones.
     pub(crate) fn prove_not_shadowed(
         &mut self,
         (condition, reading): (&Written<'_>, &Reading),
-        earlier: &[(&Written<'_>, &Reading)],
+        earlier: &Earlier<'_>,
+        ways: &mut Ways,
         label: &str,
         unproved: &mut Unproved,
-    ) -> bool {
-        let read: Vec<&Reading> = earlier.iter().map(|(_, reading)| *reading).collect();
-        let Covered { by, given_up } = reading.covered_by(&read);
-        let covering: Vec<&Written<'_>> = by.iter().filter_map(|place| earlier.get(*place)).map(|(written, _)| *written).collect();
+    ) {
+        let Earlier { written, read, near } = earlier;
+        let among = |of: &Range<usize>| read.get(of.clone()).unwrap_or_default().iter().collect::<Vec<_>>();
+        let far = read.iter().take(near.start).chain(read.iter().skip(near.end));
+        let mut first = near.start;
+        let mut covered = ways.covered(reading, &among(near), far);
+        if covered.beyond {
+            first = 0;
+            covered = ways.covered(reading, &among(&(0..read.len())), std::iter::empty());
+        }
+        let Covered { by, given_up, .. } = covered;
+        let covering: Vec<&Written<'_>> = by.iter().filter_map(|place| written.get(first + place)).collect();
         if covering.is_empty() {
             if given_up {
                 unproved.note(Question::Decides(&condition.name), condition.span);
             }
-            return true;
+            return;
         }
         let names: Vec<&str> = covering.iter().map(|earlier| earlier.name.as_str()).collect();
         let message = format!("{} never decides: wherever it holds, {} holds too", condition.name, names.join(" or "));
@@ -135,7 +156,6 @@ impl Context<'_> {
             diagnostic = diagnostic.also(earlier.span, label);
         }
         self.report(diagnostic.help("put the narrower condition first, or change it"));
-        false
     }
 
     /// Requirements of one reflection: each may hold and may fail, and all may hold together.

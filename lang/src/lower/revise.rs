@@ -126,7 +126,7 @@ impl Context<'_> {
             }
         };
         let (talk, mut marks) = self.lower_talk(node, &mut place)?;
-        self.check_clearance(node, &route, &written, marks);
+        self.check_clearance(node, &route, &written, marks, place.paths());
         // What a draft was told is known where the critic looks at one.
         if place.reads.iter().any(|(path, _)| path.split('.').next() == Some(variable)) {
             self.known.judges.insert(critic.to_owned(), route.clone());
@@ -148,7 +148,7 @@ impl Context<'_> {
             let judge = self.known.judges.get(&name).and_then(|route| Some((route.clone(), place.draft.routes.get(route)?)));
             if let (Some((route, written)), Some((.., marks))) = (judge, &of) {
                 let named = node.children.iter().find(|child| child.name.text == "critic" && child.arguments.contains(&value));
-                self.check_clearance(named.unwrap_or(node), &route, written, *marks);
+                self.check_clearance(named.unwrap_or(node), &route, written, *marks, place.paths());
             }
             critics.push(name);
         }

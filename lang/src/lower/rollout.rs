@@ -72,7 +72,19 @@ impl Context<'_> {
         };
         let (unit, control, treatment) = (unit?, control?, treatment?);
         let on_breach = on_breach?;
-        Some(Rollout { name: name.to_owned(), owner, unit, control, treatment, holdout, stages, guards, on_breach, promote })
+        Some(Rollout {
+            name: name.to_owned(),
+            owner,
+            unit,
+            control,
+            treatment,
+            holdout,
+            stages,
+            guards,
+            on_breach,
+            promote,
+            assigned: Vec::new(),
+        })
     }
 
     fn rollout_stages(&mut self, node: &Node) -> Vec<RolloutStage> {

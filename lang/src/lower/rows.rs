@@ -5,7 +5,7 @@ use super::context::{Context, name_of};
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Model, Rung, StepKind};
+use crate::plan::{Model, Rung};
 use crate::shape::Shaped;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,12 +31,12 @@ impl Context<'_> {
     /// For each model the enums whose values it is asked to choose from.
     fn asked_for(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for step in self.plan.flows.values().flat_map(|flow| flow.steps.iter()) {
-            let StepKind::Classify { labels, route, .. } = &step.kind else { continue };
+        let steps = self.plan.flows.values().flat_map(|flow| flow.steps.iter());
+        for (labels, route) in steps.flat_map(|step| step.kind.classifies()) {
             let rungs = self.plan.routes.get(route).into_iter().flat_map(|route| route.rungs.iter());
             for rung in rungs {
                 if let Rung::Candidate { model } = rung {
-                    asked.entry(model.clone()).or_default().insert(labels.clone());
+                    asked.entry(model.clone()).or_default().insert(labels.to_owned());
                 }
             }
         }

@@ -28,10 +28,10 @@ impl Context<'_> {
             let checked = context.value(&value, &place.scope, Some(&ty))?;
             marks = marks.with(checked.marks.choosing());
             if setting == "subject" {
-                context.check_personal(&checked, Some(&value), super::personal::SUBJECT);
+                context.check_personal(&checked, Some(&value), super::personal::SUBJECT, &place.scope);
             }
             if setting == "query" {
-                context.check_secret_told(checked.marks, checked.closed, value.span, "what a memory is searched for");
+                context.check_secret_given(&checked, value.span, "what a memory is searched for", &place.scope);
             }
             Some(place.note(checked).expr)
         };
@@ -46,6 +46,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("fact", Ty::Record(memory.recalled()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                self.prove_picks(&scope, "this `recall`", condition.span, &checked.expr);
                 place.came.note(&checked);
                 marks = marks.with(checked.marks.choosing());
                 place.reads.extend(checked.reads.iter().filter(|(path, _)| path.split('.').next() != Some("fact")).cloned());

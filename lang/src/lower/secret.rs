@@ -8,6 +8,7 @@ use crate::money::{Currency, Money};
 use crate::plan::{Account, AccountValue, SecretSource};
 use crate::shape::Shaped;
 use crate::shape::given::{self, Given};
+use crate::value::Value;
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 
@@ -139,6 +140,9 @@ impl Context<'_> {
         let name = name_of(node)?;
         let connector = name.text.split_once('.').map_or(name.text.as_str(), |(connector, _)| connector).to_owned();
         let declared = nodes.iter().find(|node| node.name.text == "connector" && name_of(node).is_some_and(|of| of.text == connector));
+        // The field that says in which currency the provider's numbers are.
+        let money = declared.and_then(|node| node.first("money-as")?.setting("currency")?.text()?.strip_prefix("=account."));
+        let money = money.map(|field| field.trim().to_owned());
         let Some(fields) = declared.and_then(|node| node.first("account")).cloned() else {
             let known: Vec<String> = self.declared.keys().filter(|(kind, _)| *kind == "connector").map(|(_, name)| name.clone()).collect();
             let message = format!("there is no connector `{connector}` that has accounts");
@@ -175,6 +179,9 @@ impl Context<'_> {
                 }),
                 None => self.typed_given(&of.text, *value, &field.ty).map(AccountValue::Plain),
             };
+            if let (Some(AccountValue::Plain(Value::String(text))), true) = (&read, money.as_ref() == Some(&of.text)) {
+                self.check_currency(text, value.span());
+            }
             values.extend(read.map(|read| (of.text.clone(), read)));
         }
         let named = values.iter().filter_map(|(_, value)| if let AccountValue::Plain(value) = value { value.as_str() } else { None });

@@ -16,7 +16,7 @@ impl Context<'_> {
         let mut chosen = Marks::default();
         let by = match node.setting("by").cloned() {
             Some(by) => self.value(&by, &place.scope, None).map(|checked| {
-                self.check_personal(&checked, Some(&by), "the unit of a rollout");
+                self.check_personal(&checked, Some(&by), "the unit of a rollout", &place.scope);
                 chosen = checked.marks.choosing();
                 place.note(checked).expr
             }),

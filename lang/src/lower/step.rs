@@ -5,6 +5,7 @@ use super::context::Context;
 use super::control::Steering;
 use super::failing::Failing;
 use super::flow::{FlowDraft, Lowered};
+use super::marked::Paths;
 use super::mixture::Mixture;
 use super::model::{WrittenRoute, WrittenRung};
 use super::prove::Written;
@@ -61,6 +62,11 @@ impl<'d, 'n> Place<'d, 'n> {
     /// Notes a condition or a choice that rests on outside text: it decides whether something is done, or to what.
     pub(crate) fn steer(&mut self, checked: &Checked, span: Span) {
         self.control.extend(Steering::of(checked, span));
+    }
+
+    /// What was read so far, and what may be named.
+    pub(crate) fn paths(&self) -> Paths<'_> {
+        Paths { scope: &self.scope, reads: &self.reads }
     }
 
     /// Notes what an expression reads and returns it.
@@ -140,6 +146,7 @@ impl Context<'_> {
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         self.know_way(&step.name, std::mem::take(&mut place.came), marks);
+        self.know_marked(&step.name, marks, Paths { scope: &place.scope, reads: &place.reads });
         let (control, chosen, held) = (place.control, place.chosen, place.held);
         Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing, held })
     }
@@ -165,7 +172,7 @@ impl Context<'_> {
                     self.report(diagnostic.label("nothing").help("write a value, or remove the step"));
                 }
                 let checked = place.note(checked);
-                self.check_secret_kept(&checked, value.span, "a step's value");
+                self.check_secret_kept(&checked, value.span, "a step's value", &place.scope);
                 place.held = Some(checked.expr.held(&place.scope, &self.plan.types));
                 let marks = if planted(Hole::Let) { Marks::default() } else { checked.marks };
                 Some((StepKind::Let { value: checked.expr.clone() }, checked.expr.ty, marks))
@@ -223,7 +230,7 @@ impl Context<'_> {
         // What is found is the provider's own, but which of its records it is may be decided outside.
         let marks = request.iter().filter(|_| !planted(Hole::LookUp));
         let marks = marks.fold(Marks::default(), |marks, (_, checked)| marks.with(checked.marks.choosing()));
-        self.check_personal_call(node, &operation, &request);
+        self.check_personal_call(node, &operation, &request, &place.scope);
         let request = request.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         Some((StepKind::Call { operation: name, request }, operation.response.clone(), marks))
     }
@@ -288,7 +295,7 @@ impl Context<'_> {
             };
             let (when, value) = (place.note(when), place.note(value));
             let span = rule.setting("value").map_or(rule.span, |value| value.span);
-            self.check_secret_kept(&value, span, "a step's value");
+            self.check_secret_kept(&value, span, "a step's value", &place.scope);
             spans.push(rule.setting("when").map_or(rule.span, |when| when.span));
             ty.get_or_insert_with(|| value.expr.ty.clone());
             marks = marks.with(value.marks).with(if planted(Hole::Rule) { Marks::default() } else { when.marks.choosing() });
@@ -304,7 +311,7 @@ impl Context<'_> {
             return None;
         };
         let checked = self.value(&otherwise, &place.scope, ty.as_ref())?;
-        self.check_secret_kept(&checked, otherwise.span, "a step's value");
+        self.check_secret_kept(&checked, otherwise.span, "a step's value", &place.scope);
         let otherwise = place.note(checked);
         let value = ty.unwrap_or_else(|| otherwise.expr.ty.clone());
         let ty = Ty::Object(vec![("value".to_owned(), value), ("rule".to_owned(), Ty::String)]);
@@ -338,7 +345,7 @@ impl Context<'_> {
         let (route, written) = self.route(node, "classify", place)?;
         self.classifying_route(&route, &written, &labels)?;
         let text = place.note(text?);
-        self.check_clearance(node, &route, &written, text.marks);
+        self.check_clearance(node, &route, &written, text.marks, place.paths());
         let ty = verdict(&labels);
         // A label says something of its text: it is as untrusted and as personal as a class can be, but it is no longer the text.
         let heard = if planted(Hole::Label) { Marks::default() } else { text.marks };

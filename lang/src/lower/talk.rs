@@ -1,6 +1,7 @@
 //! What a model is told, and who may hear it: prompts, histories, images; personal and secret text; what a model can do.
 
 use super::context::Context;
+use super::marked::{Mark, Paths};
 use super::model::{WrittenRoute, WrittenRung};
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Node};
@@ -120,18 +121,19 @@ impl Context<'_> {
     }
 
     /// Personal text goes to models that are cleared for it, and secrets go to none.
-    pub(crate) fn check_clearance(&mut self, node: &Node, route: &str, written: &WrittenRoute, marks: Marks) {
+    pub(crate) fn check_clearance(&mut self, node: &Node, route: &str, written: &WrittenRoute, marks: Marks, paths: Paths<'_>) {
         let span = node.setting("route").map_or(node.name.span, |value| value.span);
         let models: Vec<String> = written.candidates().cloned().collect();
         if marks.secret && !models.is_empty() {
             let message = format!("a secret would reach the models of the route `{route}`");
             let diagnostic = Diagnostic::new(&meaning::SECRET_TOLD, span, message).label("told to a model");
+            let diagnostic = self.with_mark(diagnostic, paths, Mark::Secret);
             self.report(diagnostic.help("leave the secret field out of the prompt"));
         }
         if !marks.pii {
             return;
         }
-        self.check_kept_answers(route, written, marks, span);
+        self.check_kept_answers(route, written, marks, span, paths);
         for name in models {
             let Some(model) = self.plan.models.get(&name) else { continue };
             let cleared = model.remote.as_ref().is_none_or(|remote| remote.cleared.iter().any(|word| word == "pii"));
@@ -139,6 +141,7 @@ impl Context<'_> {
                 let message = format!("personal text would reach the model `{name}`, which is not cleared for it");
                 let diagnostic =
                     Diagnostic::new(&meaning::NOT_CLEARED, span, message).label(format!("the route `{route}` may ask `{name}`"));
+                let diagnostic = self.with_mark(diagnostic, paths, Mark::Personal);
                 self.report(diagnostic.help(format!("write `cleared pii` in the model `{name}` if its provider may see personal data")));
             }
         }
@@ -166,7 +169,12 @@ impl Context<'_> {
                     let (checked, found) = template::check(text, literal, &place.scope, &self.plan.types);
                     found.into_iter().for_each(|diagnostic| self.report(diagnostic));
                     let checked = checked?;
-                    self.check_secret_told(checked.marks, false, literal.span, "a template of a route");
+                    self.check_secret_told(
+                        checked.marks,
+                        literal.span,
+                        "a template of a route",
+                        Paths { scope: &place.scope, reads: &checked.reads },
+                    );
                     place.came.tell(checked.marks, checked.outside.as_ref());
                     place.reads.extend(checked.reads);
                     *marks = marks.with(checked.marks);
@@ -192,7 +200,7 @@ impl Context<'_> {
         if talk.prompt.is_none() && talk.user.is_none() {
             self.missing(node, "prompt", "write `prompt (file)\"prompts/reply.md\"`, or `system` and `user`: what the model is told");
         }
-        self.check_clearance(node, &route, &written, marks);
+        self.check_clearance(node, &route, &written, marks, place.paths());
         if !talk.images.is_empty() {
             self.check_ability(node, &written, "vision");
         }
@@ -235,7 +243,7 @@ impl Context<'_> {
         };
         let (route, written) = self.route(node, "classify", place)?;
         self.check_ability(node, &written, "vision");
-        self.check_clearance(node, &route, &written, marks);
+        self.check_clearance(node, &route, &written, marks, place.paths());
         self.classifying_route(&route, &written, &labels)?;
         let ty = super::step::verdict(&labels);
         let marks = Marks { model: true, untrusted: true, ..Marks::default() };

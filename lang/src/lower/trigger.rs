@@ -3,6 +3,7 @@
 use super::context::{Context, suggest};
 use super::control::Steering;
 use super::emitted::{Emitted, What};
+use super::marked::Paths;
 use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
@@ -94,6 +95,7 @@ impl Context<'_> {
         let mut control = None;
         let condition = node.property("where").cloned().and_then(|condition| {
             let checked = self.condition(&condition, &scope)?;
+            self.prove_picks(&scope, "this `trigger`", condition.span, &checked.expr);
             control = Steering::of(&checked, condition.span);
             Some(checked.expr)
         });
@@ -111,7 +113,10 @@ impl Context<'_> {
         let group = Ty::Object(found.by.iter().map(|(name, ty)| (name.clone(), ty.clone())).collect());
         let scope = scope.with("value", found.ty.clone(), Marks::default()).with("group", group, Marks::default());
         let when = match node.property("when").cloned() {
-            Some(when) => self.condition(&when, &scope).map(|checked| checked.expr),
+            Some(when) => self.condition(&when, &scope).map(|checked| {
+                self.prove_picks(&scope, "this `trigger`", when.span, &checked.expr);
+                checked.expr
+            }),
             None => {
                 self.missing(node, "when", "write `when=\"value >= 3\"`: the bound that it crosses");
                 None
@@ -227,22 +232,23 @@ impl Context<'_> {
                 continue;
             };
             let Some(checked) = self.given_value(&name.text, *value, scope, Some(&field.ty)) else { continue };
-            self.check_labels(&checked, field, value.span());
+            self.check_labels(&checked, field, value.span(), scope);
             bound.push((name.text.clone(), checked));
         }
         for field in fields.iter().filter(|field| !pairs.iter().any(|(name, _)| name.text == field.name)) {
-            self.check_carried(node, field, carried);
+            self.check_carried(node, field, scope, carried);
         }
         bound
     }
 
     /// A field that nothing maps comes by its own name, has a default, or is missing.
-    fn check_carried(&mut self, node: &Node, field: &Field, carried: &Carried<'_>) {
+    fn check_carried(&mut self, node: &Node, field: &Field, scope: &Scope, carried: &Carried<'_>) {
         let Some(others) = carried.fields else { return };
         let fits = |other: &&Field| other.name == field.name && (other.ty == field.ty || other.ty.clone().optional() == field.ty);
         let same = others.iter().find(fits);
         if same.is_some_and(|other| other.marks.secret && !field.marks.secret) {
-            self.report_secret_field(field, node.name.span);
+            let reads = [(format!("event.{}", field.name), node.name.span)];
+            self.report_secret_field(field, node.name.span, Paths { scope, reads: &reads });
             return;
         }
         let lost = same.is_some_and(|other| (other.marks.untrusted && !field.marks.untrusted) || (other.marks.pii && !field.marks.pii));
@@ -258,8 +264,8 @@ impl Context<'_> {
     }
 
     /// Text from outside, and personal text, goes into fields that are marked so.
-    pub(crate) fn check_labels(&mut self, checked: &Checked, field: &Field, at: Span) {
-        if self.check_secret_field(checked, field, at) {
+    pub(crate) fn check_labels(&mut self, checked: &Checked, field: &Field, at: Span, scope: &Scope) {
+        if self.check_secret_field(checked, field, at, scope) {
             return;
         }
         let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
@@ -269,6 +275,7 @@ impl Context<'_> {
         };
         let message = format!("`{}` would forget that this is {lost}", field.name);
         let diagnostic = Diagnostic::new(&meaning::TAINTED, at, message).label(format!("is {lost}, the field is not"));
+        let diagnostic = self.with_lost(diagnostic, checked, scope, lost == "pii");
         self.report(diagnostic.help(format!("write `field \"{}\" {} {lost}`", field.name, field.ty)));
     }
 

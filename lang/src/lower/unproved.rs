@@ -56,11 +56,6 @@ impl Unproved {
             Diagnostic::new(&meaning::NOT_PROVED, span, format!("{asked} was not worked out")).label(label).help(help)
         });
     }
-
-    /// Whether one about what stands there was given up.
-    pub(crate) fn has(&self, span: Span) -> bool {
-        self.spans.contains(&span)
-    }
 }
 
 impl Context<'_> {

@@ -91,6 +91,7 @@ impl Context<'_> {
             Some(condition) => {
                 let scope = place.scope.clone().with("event", Ty::Record(record.clone()), Marks::default());
                 let checked = self.condition(&condition, &scope)?;
+                self.prove_picks(&scope, "this `wait`", condition.span, &checked.expr);
                 if !planted(Hole::Wait) {
                     place.steer(&checked, condition.span);
                     place.came.note(&checked);

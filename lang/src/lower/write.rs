@@ -2,6 +2,7 @@
 
 use super::connector::object_of;
 use super::context::{Context, suggest};
+use super::marked::Paths;
 use super::prove::Written;
 use super::step::{Place, Verb};
 use crate::ast::{Literal, Node};
@@ -45,7 +46,7 @@ impl Context<'_> {
         self.check_taint(call, &operation, &bound, place);
         let asked = node.first("stage").is_some_and(|stage| stage.setting("when").is_none());
         self.check_mixed(call, &operation, &bound, place, asked);
-        self.check_personal_call(call, &operation, &bound);
+        self.check_personal_call(call, &operation, &bound, &place.scope);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
         let given = |checked: &Checked| if planted(Hole::Request) { Marks::default() } else { checked.marks };
@@ -184,7 +185,8 @@ impl Context<'_> {
                         diagnostic.help(format!("write `needs \"{}\" … untrusted` in the policy, if its rules may rest on it", name.text)),
                     );
                 }
-                self.check_secret_told(checked.marks, checked.closed, value.span(), "evidence");
+                self.check_secret_given(&checked, value.span(), "evidence", &place.scope);
+                self.check_counted_by(operation, flow, &name.text, (&checked, value.span()));
                 if checked.marks.choosing().steered {
                     place.chosen.insert(format!("evidence.{}", name.text));
                 }
@@ -252,7 +254,7 @@ impl Context<'_> {
         let mut show = Vec::new();
         for value in node.list("show") {
             let Some(checked) = self.value(value, &place.scope, None) else { continue };
-            self.check_secret_told(checked.marks, checked.closed, value.span, "what a person is shown");
+            self.check_secret_given(&checked, value.span, "what a person is shown", &place.scope);
             show.push(place.note(checked).expr);
         }
         let answer = match node.first("answer").and_then(|answer| answer.argument(0)).cloned() {
@@ -275,7 +277,7 @@ impl Context<'_> {
         let (checked, found) = crate::template::check(&text, value, &place.scope, &self.plan.types);
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
         let checked = checked?;
-        self.check_secret_told(checked.marks, false, value.span, "what a person is asked");
+        self.check_secret_told(checked.marks, value.span, "what a person is asked", Paths { scope: &place.scope, reads: &checked.reads });
         place.reads.extend(checked.reads);
         Some(checked.template)
     }
@@ -301,19 +303,19 @@ impl Context<'_> {
             ..node.clone()
         };
         let bound = self.typed_bindings(&body, &fields, &place.scope, &record, "field");
-        self.check_remembered(&body, &record, &fields, &bound);
-        self.check_key(&body, &found, &bound);
+        self.check_remembered(&body, &record, &fields, &bound, &place.scope);
+        self.check_key(&body, &found, &bound, place);
         let fields = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let subject = place.note(subject?).expr;
         Some((StepKind::Remember { memory, subject, fields }, Ty::Object(Vec::new()), Marks::default()))
     }
 
     /// Labels survive memory: text from outside, and personal text, goes into fields that are marked so.
-    pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+    pub(crate) fn check_remembered(&mut self, node: &Node, record: &str, fields: &[Field], bound: &[(String, Checked)], scope: &Scope) {
         self.note_kept(record, fields, bound);
         for (name, checked) in bound {
             let Some(field) = fields.iter().find(|field| field.name == *name) else { continue };
-            if self.check_secret_field(checked, field, given::place(node, name)) {
+            if self.check_secret_field(checked, field, given::place(node, name), scope) {
                 continue;
             }
             let lost = match (checked.marks.untrusted && !field.marks.untrusted, checked.marks.pii && !field.marks.pii) {
@@ -324,6 +326,7 @@ impl Context<'_> {
             let span = given::place(node, name);
             let message = format!("`{name}` of `{record}` would forget that this text is {lost}");
             let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label(format!("is {lost}, the field is not"));
+            let diagnostic = self.with_lost(diagnostic, checked, scope, lost == "pii");
             self.report(diagnostic.help(format!("write `field \"{name}\" {} {lost}`", field.ty)));
         }
     }
@@ -403,7 +406,7 @@ impl Context<'_> {
             for (name, value) in given::all(output) {
                 self.snake_case(&name.text, name.span, "an output");
                 let Some(checked) = self.given_value(&name.text, value, scope, None) else { continue };
-                self.check_secret_told(checked.marks, checked.closed, value.span(), "an output");
+                self.check_secret_given(&checked, value.span(), "an output", scope);
                 bound.push((name.text.clone(), checked));
             }
         }

@@ -239,6 +239,9 @@ pub struct Rollout {
     pub on_breach: OnBreach,
     /// Who must agree to the next stage; evidence alone where absent.
     pub promote: Option<Promote>,
+    /// Units whose arm a scenario gives, and that arm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<(String, String)>,
 }
 
 /// A stage of a rollout.

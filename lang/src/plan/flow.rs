@@ -1,8 +1,8 @@
 //! Flows and their steps in the plan.
 
 use super::{
-    Acting, Begin, Bindings, Bounds, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split, Terms, Undo,
-    Wait,
+    Acting, Begin, Bindings, Bounds, Decision, Each, Emit, Escalation, Facts, Generate, Look, Measured, Micros, Revise, Search, Split,
+    Terms, Undo, Wait,
 };
 use crate::expr::{Expr, Tree};
 use crate::money::Money;
@@ -223,6 +223,34 @@ pub enum StepKind {
     Measure(Box<Measured>),
     /// `observe { recall }` by meaning, by condition or as of a time: a list of records.
     Search(Box<Search>),
+}
+
+impl StepKind {
+    /// Enum and route of each text that it has classified, in whichever arm of a split.
+    #[must_use]
+    pub fn classifies(&self) -> Vec<(&str, &str)> {
+        match self {
+            Self::Classify { labels, route, .. } => vec![(labels, route)],
+            Self::Split(split) => {
+                let arms = split.arms.iter().filter_map(|(_, decision)| match decision {
+                    Decision::Classify { labels, route, .. } => Some((labels.as_str(), route.as_str())),
+                    Decision::Rules { .. } | Decision::Draft(_) => None,
+                });
+                arms.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a model writes a record for it, in whichever arm of a split.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        match self {
+            Self::Generate(_) | Self::Agent(_) => true,
+            Self::Split(split) => split.arms.iter().any(|(_, decision)| matches!(decision, Decision::Draft(_))),
+            _ => false,
+        }
+    }
 }
 
 /// A `rule` of a decision.

@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Prices, Rung, Search, Step, StepKind, Talk, Unaccepted};
+use super::{Decision, Flow, Plan, Prices, Rung, Search, Step, StepKind, Talk};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -45,9 +45,8 @@ impl Plan {
         let mut add = |place: String, what: &str| {
             found.insert(Lacking { place, what: what.to_owned() });
         };
-        let own = format!("flow:{}", flow.name);
-        if flow.terms.place.is_some() {
-            add(own, "`place`");
+        if let Some(place) = self.elsewhere(flow.terms.place.as_ref()) {
+            add(format!("flow:{}", flow.name), &place);
         }
         for step in flow.steps.iter().chain(&flow.terms.on_failure) {
             for what in self.lacks(step) {
@@ -56,26 +55,26 @@ impl Plan {
         }
     }
 
+    /// A place that the one process of this environment is not.
+    fn elsewhere(&self, place: Option<&String>) -> Option<String> {
+        let place = place.filter(|place| !self.project.places.contains(place))?;
+        Some(format!("the place `{place}` (the environment `{}` has no process there)", self.project.environment))
+    }
+
     fn lacks(&self, step: &Step) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
-        let mut add = |what: &str| found.push(what.to_owned());
-        if step.bounds.place.is_some() {
-            add("`place`");
-        }
+        found.extend(self.elsewhere(step.bounds.place.as_ref()));
         match &step.kind {
-            StepKind::Undo(undo) => {
-                // What is taken back goes one after the other: there is never more than one of them to ask about.
-                if undo.stage.as_ref().is_some_and(|stage| stage.escalation.batch) {
-                    add("`batch` of what is taken back");
-                }
-                found.extend(self.operation_lacks(&undo.by));
-            }
+            StepKind::Undo(undo) => found.extend(self.operation_lacks(&undo.by)),
             StepKind::Generate(generate) => found.extend(self.asking_lacks(&generate.route, &generate.talk)),
-            StepKind::Look(_) => add("`classify` of an image"),
+            StepKind::Look(_) => found.push("`classify` of an image".to_owned()),
             StepKind::Split(split) => {
-                add("`split`");
-                if split.arms.iter().any(|(_, decision)| matches!(decision, Decision::Draft(_))) {
-                    add("`draft` by a model");
+                for (_, decision) in &split.arms {
+                    match decision {
+                        Decision::Draft(generate) => found.extend(self.asking_lacks(&generate.route, &generate.talk)),
+                        Decision::Classify { route, .. } => found.extend(self.route_lacks(route)),
+                        Decision::Rules { .. } => {}
+                    }
                 }
             }
             StepKind::Revise(revise) => {
@@ -86,9 +85,6 @@ impl Plan {
                     }
                     let judge = critic.judge.as_ref();
                     found.extend(judge.map(|judge| self.asking_lacks(&judge.route, &judge.talk)).unwrap_or_default());
-                }
-                if matches!(&revise.otherwise, Unaccepted::Escalate(escalation) if escalation.batch) {
-                    found.push("`batch`".to_owned());
                 }
             }
             StepKind::Agent(acting) => {

@@ -26,7 +26,7 @@ const MOST_PARTS: usize = 8_192;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Subject {
     /// The same for the same expression.
-    pub(super) key: String,
+    pub(super) key: Arc<str>,
     /// For people: a path, or nothing.
     pub(super) path: String,
 }
@@ -93,7 +93,7 @@ fn truth(tree: &Tree, holds: bool) -> Formula {
 }
 
 fn subject(tree: &Tree, line: &str) -> Subject {
-    Subject { key: format!("{line}{tree:?}"), path: tree.describe() }
+    Subject { key: format!("{line}{tree:?}").into(), path: tree.describe() }
 }
 
 fn relation(comparison: Comparison) -> Relation {
@@ -131,7 +131,7 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
             let turned = left > right;
             let key = if turned { format!("{right} : {left}") } else { format!("{left} : {right}") };
             let set = Set::Relation(if turned { relation.turned() } else { relation });
-            Formula::Fact(Subject { key, path: one.describe() }, set)
+            Formula::Fact(Subject { key: key.into(), path: one.describe() }, set)
         }
     }
     .and_whole_truth(whole, holds)

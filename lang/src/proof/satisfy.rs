@@ -4,14 +4,16 @@
 use super::Conflict;
 use super::formula::Formula;
 use super::set::Set;
+use super::ways::Way;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What may be looked at for one question before it is given up, in facts and alternatives. Rules as people write them take some hundreds;
 /// sixty-four of which each may hold in three ways, some thousands.
 pub(super) const MOST_WORK: u32 = 30_000;
 /// Facts above which the question is given up before it is asked.
-const MOST_FACTS: usize = 1024;
+pub(super) const MOST_FACTS: usize = 1024;
 
 /// What came of the question whether conditions can hold together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,15 +46,22 @@ struct Search<'f> {
     work: u32,
     /// The first subject of which nothing was left.
     about: Option<usize>,
+    /// Whether facts of two kinds were met about one subject: what is known then depends on which came first.
+    mixed: bool,
 }
 
 /// Whether these can hold together; `work` is how much may be spent on it, and becomes what is left. The last narrow first.
 pub(super) fn ask(formulas: &[&Formula], work: &mut u32) -> Answer {
+    ask_how(formulas, work).0
+}
+
+/// The same, and where they can, the way that was found; none where another order of the same facts would have found another.
+pub(super) fn ask_how(formulas: &[&Formula], work: &mut u32) -> (Answer, Option<Way>) {
     if formulas.iter().map(|formula| formula.size()).sum::<usize>() > MOST_FACTS {
-        return Answer::GivenUp;
+        return (Answer::GivenUp, None);
     }
     let mut numbers = BTreeMap::new();
-    let mut search = Search { paths: Vec::new(), known: Vec::new(), trail: Vec::new(), work: (*work).min(MOST_WORK), about: None };
+    let mut search = Search::with((*work).min(MOST_WORK));
     let granted = search.work;
     let parts: Vec<Part<'_>> = formulas.iter().map(|formula| search.number(formula, &mut numbers)).collect();
     let may = search.may_hold(parts.iter().collect());
@@ -60,19 +69,60 @@ pub(super) fn ask(formulas: &[&Formula], work: &mut u32) -> Answer {
     match may {
         false => {
             let about = search.about.and_then(|at| search.paths.get(at)).map_or_else(String::new, |path| (*path).to_owned());
-            Answer::Conflict(Conflict { about })
+            (Answer::Conflict(Conflict { about }), None)
         }
-        true if search.work == 0 => Answer::GivenUp,
-        true => Answer::May,
+        true if search.work == 0 => (Answer::GivenUp, None),
+        true => (Answer::May, search.way(&numbers)),
     }
 }
 
+/// Whether a formula can hold in a way that is known, and what of it is narrower then. `None` where it cannot, and where that is not certain.
+pub(super) fn within(way: &Way, formula: &Formula, work: &mut u32) -> Option<Way> {
+    if formula.size() > MOST_FACTS {
+        return None;
+    }
+    let mut numbers = BTreeMap::new();
+    let mut search = Search::with((*work).min(MOST_WORK));
+    let granted = search.work;
+    let part = search.number(formula, &mut numbers);
+    for (key, at) in &numbers {
+        if let (Some(slot), Some(set)) = (search.known.get_mut(*at), way.get(*key)) {
+            *slot = Some(Cow::Borrowed(set));
+        }
+    }
+    let may = search.may_hold(vec![&part]);
+    *work = work.saturating_sub(granted.saturating_sub(search.work));
+    let certain = may && search.work > 0;
+    certain.then(|| search.way(&numbers)).flatten()
+}
+
 impl<'f> Search<'f> {
-    fn number(&mut self, formula: &'f Formula, numbers: &mut BTreeMap<&'f str, usize>) -> Part<'f> {
+    fn with(work: u32) -> Self {
+        Self { paths: Vec::new(), known: Vec::new(), trail: Vec::new(), work, about: None, mixed: false }
+    }
+
+    /// What is known of each subject that was narrowed.
+    fn way(self, numbers: &BTreeMap<&'f Arc<str>, usize>) -> Option<Way> {
+        let Self { mut known, trail, mixed, .. } = self;
+        let mut narrowed = vec![false; known.len()];
+        for (subject, _) in trail {
+            if let Some(slot) = narrowed.get_mut(subject) {
+                *slot = true;
+            }
+        }
+        let of = |(key, at): (&&'f Arc<str>, &usize)| {
+            let set = known.get_mut(*at).filter(|_| narrowed.get(*at) == Some(&true))?.take()?;
+            Some((Arc::clone(key), set.into_owned()))
+        };
+        let way = numbers.iter().filter_map(of).collect();
+        (!mixed).then_some(way)
+    }
+
+    fn number(&mut self, formula: &'f Formula, numbers: &mut BTreeMap<&'f Arc<str>, usize>) -> Part<'f> {
         match formula {
             Formula::Fact(subject, set) => {
                 let next = self.paths.len();
-                let at = *numbers.entry(subject.key.as_str()).or_insert(next);
+                let at = *numbers.entry(&subject.key).or_insert(next);
                 if at == next {
                     self.paths.push(&subject.path);
                     self.known.push(None);
@@ -114,7 +164,9 @@ impl<'f> Search<'f> {
             let mut pending: Vec<&Part<'f>> = alternatives.iter().rev().copied().collect();
             pending.push(part);
             let may = self.may_hold(pending);
-            self.undo(before);
+            if !may {
+                self.undo(before);
+            }
             may
         })
     }
@@ -169,7 +221,10 @@ impl<'f> Search<'f> {
             // Facts of two kinds about one subject: nothing follows from the second.
             Some(before) => match before.with(set) {
                 Some(both) => Cow::Owned(both),
-                None => return true,
+                None => {
+                    self.mixed = true;
+                    return true;
+                }
             },
             None => Cow::Borrowed(set),
         };

@@ -190,6 +190,39 @@ impl Set {
         }
     }
 
+    /// Whether it is certain that both allow something.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Line(one, apart), Self::Line(two, also)) => {
+                *apart && *also || one.0.iter().any(|one| two.0.iter().any(|two| !one.with(*two).is_empty()))
+            }
+            (Self::Names { inverted: true, of: None, .. }, Self::Names { inverted: true, of: None, .. }) => true,
+            _ => self.with(other).is_some_and(|both| !both.is_empty()),
+        }
+    }
+
+    /// Leaves what both allow, without building anew what was excluded before. Whether the two are of one kind.
+    pub(super) fn narrow(&mut self, other: &Self) -> bool {
+        if let (Self::Names { names, inverted: true, of }, Self::Names { names: excluded, inverted: true, of: also }) = (&mut *self, other)
+        {
+            names.extend(excluded.iter().cloned());
+            *of = of.or(*also);
+            return true;
+        }
+        let Some(both) = self.with(other) else { return false };
+        *self = both;
+        true
+    }
+
+    /// How many ranges or names it is made of: what it costs to narrow it.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Line(ranges, _) => ranges.0.len(),
+            Self::Names { names, .. } => names.len(),
+            Self::Relation(_) => 1,
+        }
+    }
+
     /// Whether nothing is left.
     pub(super) fn is_empty(&self) -> bool {
         match self {

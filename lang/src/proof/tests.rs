@@ -1,6 +1,6 @@
 //! What is proved of conditions, and what is left open because it is not certain.
 
-use super::{Answer, Conditions};
+use super::{Answer, Conditions, Covered, Reading, Ways};
 use crate::ast::{Literal, Scalar};
 use crate::expr::{Expr, Scope, check};
 use crate::source::{SourceId, Span};
@@ -64,7 +64,14 @@ fn covered(condition: &str, earlier: &[&str]) -> Vec<usize> {
     let (scope, types) = (scope(), types());
     let conditions = Conditions::of(&scope, &types);
     let read: Vec<_> = trees.iter().map(|tree| conditions.read(tree)).collect();
-    conditions.read(&expr(condition).root).covered_by(&read.iter().collect::<Vec<_>>()).by
+    after(&read, &conditions.read(&expr(condition).root)).by
+}
+
+/// What is known of a condition after these.
+fn after(earlier: &[Reading], condition: &Reading) -> Covered {
+    let mut ways = Ways::default();
+    earlier.iter().for_each(|reading| ways.also_fails(reading));
+    ways.covered(condition, &earlier.iter().collect::<Vec<_>>(), std::iter::empty())
 }
 
 #[test]
@@ -160,7 +167,7 @@ fn leave_something(rules: &[String]) -> Option<bool> {
     let (scope, types) = (scope(), types());
     let conditions = Conditions::of(&scope, &types);
     let read: Vec<_> = rules.iter().map(|rule| conditions.read(&expr(rule).root)).collect();
-    let covered = conditions.read(&expr("true").root).covered_by(&read.iter().collect::<Vec<_>>());
+    let covered = after(&read, &conditions.read(&expr("true").root));
     (!covered.given_up).then_some(covered.by.is_empty())
 }
 
@@ -187,4 +194,68 @@ fn constants_compare_as_they_are() {
     assert!(never(&["1 > 2"]) && never(&["r.n > 1 && 'a' == 'b'"]) && !never(&["1 < 2"]) && !never(&["r.n > 1 || 1 > 2"]));
     // What never holds takes nothing from another.
     assert_eq!(covered("r.n > 1", &["1 > 2"]), Vec::<usize>::new());
+}
+
+/// Conditions of which each can hold and fail in several ways, as people write them by the hundred.
+fn bounds(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("r.n > {at} && r.text == 'x{at}' || r.m == {at} && (r.kind != 'a' || r.x > {at}.5)")).collect()
+}
+
+#[test]
+fn hundreds_of_conditions_are_held_against_hundreds_for_what_each_of_them_is_granted() {
+    let (scope, types) = (scope(), types());
+    let conditions = Conditions::of(&scope, &types);
+    for count in [100, 400] {
+        let read: Vec<Reading> = bounds(count).iter().map(|text| conditions.read(&expr(text).root)).collect();
+        let (near, far) = read.split_at(64);
+        let near: Vec<&Reading> = near.iter().collect();
+        let mut ways = Ways::default();
+        let before = ways.work();
+        read.iter().for_each(|reading| ways.also_fails(reading));
+        for at in 0..count {
+            // Each asks for a number and a text of its own, so that no way that is known suits it.
+            let asked = conditions.read(&expr(&format!("r.n == {} && r.text == 'y{at}'", at + 1)).root);
+            let Covered { by, given_up, beyond } = ways.covered(&asked, &near, far.iter());
+            assert!(by.is_empty() && !given_up && !beyond, "{at} of {count}");
+        }
+        assert!(ways.work() >= before, "{count}: {} of {before} are left", ways.work());
+    }
+}
+
+#[test]
+fn a_place_has_so_much_work_in_all_and_then_says_that_it_gave_up() {
+    let (scope, types) = (scope(), types());
+    let conditions = Conditions::of(&scope, &types);
+    let read: Vec<Reading> = pigeons(8, 7).iter().map(|rule| conditions.read(&expr(rule).root)).collect();
+    let read: Vec<&Reading> = read.iter().collect();
+    let mut ways = Ways::default();
+    read.iter().for_each(|reading| ways.also_fails(reading));
+    let asked = |at: usize| conditions.read(&expr(&format!("r.n == {at}")).root);
+    let given_up = (0..1_000).filter(|at| ways.covered(&asked(*at), &read, std::iter::empty()).given_up).count();
+    assert_eq!((given_up, ways.work() < 2_000), (1_000, true));
+}
+
+#[test]
+fn a_way_that_is_kept_is_one_of_all_conditions_before() {
+    let (scope, types) = (scope(), types());
+    let conditions = Conditions::of(&scope, &types);
+    let read = |text: &str| conditions.read(&expr(text).root);
+    let earlier = ["r.n < 5 || r.flag", "r.n > 5 || r.kind == 'a'", "r.m == 3"].map(read);
+    let mut ways = Ways::default();
+    for (at, condition) in earlier.iter().enumerate() {
+        let before: Vec<&Reading> = earlier.iter().take(at).collect();
+        assert!(ways.covered(condition, &before, std::iter::empty()).by.is_empty());
+        ways.also_fails(condition);
+    }
+    let before: Vec<&Reading> = earlier.iter().collect();
+    let covered = |ways: &mut Ways, text: &str| ways.covered(&read(text), &before, std::iter::empty()).by;
+    // What fails them all has `n` at 5.
+    assert_eq!(covered(&mut ways, "r.n == 5 && r.m < 3"), Vec::<usize>::new());
+    assert_eq!(covered(&mut ways, "r.n == 4"), [0]);
+    assert_eq!(covered(&mut ways, "r.n != 5"), [0, 1]);
+    assert_eq!(covered(&mut ways, "r.flag || r.m == 3"), [0, 2]);
+    assert_eq!(covered(&mut ways, "r.m == 4"), Vec::<usize>::new());
+    // Beyond those that are asked, one may take the rest.
+    let Covered { by, beyond, .. } = ways.covered(&read("r.m == 3"), &before[..2], before[2..].iter().copied());
+    assert_eq!((by, beyond), (Vec::new(), true));
 }

@@ -19,7 +19,7 @@ use tradewind_lang::code::run;
 use tradewind_lang::compile::Generation;
 use tradewind_lang::literal::timestamp_text;
 use tradewind_lang::plan::{Digest, status_name};
-use tradewind_source::{Active, Bell, Commit, Follower, News, Pace, State, Taken, Teller, Told};
+use tradewind_source::{Active, Bell, Commit, Follower, Kept, News, Pace, State, Taken, Teller, Told};
 
 pub(crate) use beginning::{Beginning, begin, folder_of, secrets_of};
 
@@ -50,14 +50,17 @@ fn noted(kept: Result<(), String>) {
     }
 }
 
+/// What the host knows already.
+fn known(kept: &Kept) -> Option<Told> {
+    let (commit, state, description) = kept.told.as_ref()?;
+    let state = [State::Pending, State::Success, State::Failure].into_iter().find(|known| known.as_str() == state)?;
+    Some(Told { commit: commit.clone(), state, description: description.clone() })
+}
+
 /// Keeps the engine at the newest commit that may be taken; never ends, unless the engine does.
 pub(crate) async fn keep(host: Arc<Host>, engine: Engine, environment: Option<String>, follower: Follower, bell: Bell) {
     let name = status_name(&engine.active().plan.project.environment);
-    let told = follower.kept().told.as_ref().and_then(|(commit, state, description)| {
-        let state = [State::Pending, State::Success, State::Failure].into_iter().find(|known| known.as_str() == state)?;
-        Some(Told { commit: commit.clone(), state, description: description.clone() })
-    });
-    let teller = follower.statuses().map(|statuses| Teller::begin(statuses, name, told));
+    let teller = follower.statuses().map(|statuses| Teller::begin(statuses, name, known(follower.kept())));
     let pace = Pace::new(Duration::from_micros(u64::try_from(follower.source().poll).unwrap_or(1)));
     let mut keeper = Keeper { host, engine, environment, follower, teller, pace, unreached: None, generation: Generation::default() };
     if keeper.recall().await.is_none() {

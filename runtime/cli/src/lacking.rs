@@ -2,10 +2,11 @@
 
 use crate::exit::{Exit, Failure};
 use crate::render;
+use std::collections::BTreeSet;
 use tradewind_lang::code::run as code;
 use tradewind_lang::compile::Compiled;
 use tradewind_lang::diagnostic::Diagnostic;
-use tradewind_lang::plan::{Flow, Lacking, Plan};
+use tradewind_lang::plan::{Flow, Lacking, Plan, StepKind};
 use tradewind_lang::scenario::Scenario;
 use tradewind_lang::source::{SourceId, Span};
 
@@ -41,7 +42,24 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
             lines.push(format!("this version checks the flow `{}` but cannot run it yet: {}", flow.name, what.join(", ")));
         }
     }
+    lines.extend(unwatched(plan));
     lines
+}
+
+/// Rollouts that flows divide by: that they have guards is not that somebody watches them.
+fn unwatched(plan: &Plan) -> impl Iterator<Item = String> {
+    let steps = plan.flows.values().flat_map(|flow| flow.steps.iter().chain(&flow.terms.on_failure));
+    let used: BTreeSet<&String> = steps
+        .filter_map(|step| match &step.kind {
+            StepKind::Split(split) => Some(&split.rollout),
+            _ => None,
+        })
+        .collect();
+    let found: Vec<_> = used.into_iter().filter_map(|name| plan.rollouts.get(name)).cloned().collect();
+    found.into_iter().map(|rollout| {
+        let share = rollout.stages.first().map_or(0.0, |stage| stage.share) * 100.0;
+        format!("the rollout `{}` stays at its first stage, {share} %: this version watches no guard and moves no rollout on", rollout.name)
+    })
 }
 
 fn sentence(what: &str) -> String {

@@ -16,8 +16,8 @@ use tradewind_engine::twin::{ManualClock, MemoryLog};
 use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
-use tradewind_lang::plan::{Model, Plan, Rung, StepKind};
-use tradewind_lang::scenario::{self, Action, Beyond, Expectation, Scenario};
+use tradewind_lang::plan::{Model, Plan, Rollout, RolloutStage, Rung};
+use tradewind_lang::scenario::{self, Action, Before, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
 use tradewind_memory::Ranker;
 use tradewind_models::OfflineModels;
@@ -67,8 +67,7 @@ impl Models for MockedModels {
 /// What the mocked steps say that ask a model for a whole record.
 fn said(plan: &Plan, scenario: &Scenario) -> BTreeMap<String, String> {
     let steps = plan.flows.get(&scenario.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
-    let writes =
-        |name: &String| steps.iter().any(|step| step.name == *name && matches!(step.kind, StepKind::Generate(_) | StepKind::Agent(_)));
+    let writes = |name: &String| steps.iter().any(|step| step.name == *name && step.kind.is_written());
     let mocks = scenario.mocks.iter().filter(|(name, _)| writes(name));
     let text = |fields: &[(String, Value)]| {
         let record: Record = fields.iter().cloned().collect();
@@ -85,12 +84,12 @@ fn mocks(plan: &Plan, scenario: &Scenario) -> Result<BTreeMap<String, Classifica
         let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
         let label = field("label").and_then(Value::as_str).unwrap_or_default().to_owned();
         let confidence = if let Some(Value::Double(confidence)) = field("confidence") { *confidence } else { 1.0 };
-        let route = match steps.iter().find(|step| step.name == *name).map(|step| &step.kind) {
-            Some(StepKind::Classify { route, .. }) => route,
-            Some(StepKind::Generate(_) | StepKind::Agent(_)) => continue,
-            _ => return Err(format!("`{name}` asks no model, so it cannot be mocked")),
-        };
-        for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
+        let step = steps.iter().find(|step| step.name == *name);
+        let texts = step.map(|step| step.kind.classifies()).unwrap_or_default();
+        if texts.is_empty() && !step.is_some_and(|step| step.kind.is_written()) {
+            return Err(format!("`{name}` asks no model, so it cannot be mocked"));
+        }
+        for rung in texts.iter().filter_map(|(_, route)| plan.routes.get(*route)).flat_map(|route| &route.rungs) {
             if let Rung::Candidate { model } = rung {
                 found.insert(model.clone(), Classification { label: label.clone(), confidence, artifact: "mock".to_owned() });
             }
@@ -143,9 +142,9 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
         };
         twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
     }
-    let mut with_given = Plan::clone(plan);
-    let given = Given::of(&mut with_given, scenario);
-    let plan = &Arc::new(with_given);
+    let mut plan = Plan::clone(&standing(plan, scenario));
+    let given = Given::of(&mut plan, scenario);
+    let plan = &Arc::new(plan);
     let clock = Arc::new(ManualClock::at(scenario.at.saturating_sub(given.oldest())));
     let finder = Arc::new(Ranker::new(models.clone()));
     let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, said: said(plan, scenario), real: models });
@@ -154,6 +153,22 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
     given.make(&engine, &clock, scenario.at).await?;
     Ok(Stage { scenario, engine, clock, twins, run: None, told: 0 })
+}
+
+/// The plan with its rollouts at the stages, and with the units in the arms, that the scenario gives.
+fn standing(plan: &Arc<Plan>, scenario: &Scenario) -> Arc<Plan> {
+    let mut plan = plan.clone();
+    for before in &scenario.before {
+        let Before::Rollout { rollout, share, assigned } = before else { continue };
+        let Some(of) = plan.rollouts.get(rollout).cloned() else { continue };
+        let mut of = Rollout::clone(&of);
+        of.assigned.clone_from(assigned);
+        if let Some(share) = share {
+            of.stages = vec![RolloutStage { share: *share, hold: None, min_sample: None }];
+        }
+        Arc::make_mut(&mut plan).rollouts.insert(rollout.clone(), Arc::new(of));
+    }
+    plan
 }
 
 impl Stage<'_> {

@@ -35,6 +35,7 @@ mod wait;
 use crate::approval::{AnswerRefusal, Verdict};
 use crate::backoff::{UNREACHABLE_FOR, Unreached};
 use crate::child::{ChildEnd, Parent};
+use crate::cohort;
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Finding;
@@ -452,6 +453,7 @@ impl Round<'_> {
     }
 
     fn complete(&mut self, step: StepId, value: Value, used: Used, cost: Option<Money>) {
+        let value = cohort::told(&self.state, step, value);
         self.emit(Some(step), EventKind::StepCompleted { value }, used, cost);
     }
 

@@ -4,11 +4,14 @@
 //! What was done in a place (a step of a run, or of a run within it) is known by that place in all forks of one run, whoever did it:
 //! that is how a fork knows what it must not do again.
 
+mod renamed;
+
 use crate::event::{Event, EventKind, Intent, Outcome, SettledBy, SkipReason};
 use crate::failure::Failure;
 use crate::ports::{LogStore, StoreError};
 use crate::recover::events_of;
 use crate::undo::AGAIN;
+use renamed::Within;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -108,6 +111,9 @@ impl Forked {
     }
 }
 
+/// As which step what follows a failure is known.
+pub(crate) const ON_FAILURE: &str = "on-failure";
+
 /// As what an event that was emitted is known among effects.
 #[must_use]
 pub fn emission(event: &str) -> Arc<str> {
@@ -124,6 +130,8 @@ pub(crate) struct Family {
     /// Places of effects by key.
     places: HashMap<Arc<str>, (Arc<str>, Arc<str>)>,
     effects: BTreeMap<(Arc<str>, Arc<str>), Inherited>,
+    /// When each was done, by key: seqs of the log.
+    since: HashMap<Arc<str>, u64>,
     /// Runs that do again what had failed.
     again: HashSet<Arc<str>>,
     /// Arms that were taken, by run and step.
@@ -132,8 +140,12 @@ pub(crate) struct Family {
     pub(crate) is_whole: bool,
     /// Whether something of what they did was erased.
     pub(crate) is_erased: bool,
-    /// Whether one of them was led over: what it did is known by the names that steps had when it was done, which others may have now.
+    /// Whether one of them was led over by a version that did not write down which names its steps had after that.
     pub(crate) is_moved: bool,
+    /// Steps that began runs, by run and place in its flow.
+    began: HashMap<(Arc<str>, u16), Arc<str>>,
+    /// Where runs within runs stand, by their place.
+    within: HashMap<Arc<str>, Within>,
     /// Forks, and whether each has ended.
     pub(crate) forks: BTreeMap<Arc<str>, bool>,
 }
@@ -160,7 +172,7 @@ impl Family {
     fn take(&mut self, origin: &Arc<str>, event: &Event) {
         let Some(run) = &event.header.run else { return };
         match &event.kind {
-            EventKind::RunStarted { flow, parent, fork, .. } => {
+            EventKind::RunStarted { flow, key, parent, fork, .. } => {
                 self.is_whole |= run == origin;
                 if &**flow == AGAIN {
                     self.again.insert(run.clone());
@@ -169,11 +181,19 @@ impl Family {
                     self.members.insert(run.clone(), origin.clone());
                     self.forks.insert(run.clone(), false);
                 }
-                if let Some(parent) = parent.as_ref().filter(|parent| self.members.contains_key(&parent.run)) {
-                    self.members.insert(run.clone(), parent.place.clone().unwrap_or_else(|| run.clone()));
+                if let Some((parent, around)) = parent.as_ref().and_then(|parent| Some((parent, self.members.get(&parent.run)?.clone()))) {
+                    let place = parent.place.clone().unwrap_or_else(|| run.clone());
+                    let began = parent.step.and_then(|step| self.began.get(&(parent.run.clone(), step.0)).cloned());
+                    let step = began.unwrap_or_else(|| ON_FAILURE.into());
+                    self.within.insert(place.clone(), Within::new(&around, step, key, parent.part));
+                    self.members.insert(run.clone(), place);
                 }
             }
-            EventKind::RunMigrated(_) => self.is_moved |= self.members.contains_key(run),
+            EventKind::RunMigrated(moved) => match (self.members.get(run).cloned(), &moved.renamed) {
+                (Some(at), Some(renames)) => self.rename(&at, renames),
+                (Some(_), None) => self.is_moved = true,
+                (None, _) => {}
+            },
             kind if kind.ends_run() => {
                 if let Some(ended) = self.forks.get_mut(run) {
                     *ended = true;
@@ -188,6 +208,9 @@ impl Family {
         let member = self.members.get(run).cloned();
         self.is_erased |= event.header.erased && member.is_some();
         match &event.kind {
+            EventKind::ItemsPicked { .. } | EventKind::FlowBegun { .. } if member.is_some() => {
+                self.began.insert((run.clone(), step.id.0), step.name.clone());
+            }
             EventKind::IntentRecorded(intent) => {
                 let own = member.as_ref().filter(|_| intent.undoes.is_none()).map(|place| (place.clone(), step.name.clone()));
                 if let Some(place) = own {
@@ -205,12 +228,16 @@ impl Family {
                 let Some(intent) = self.open.remove(&(run.clone(), step.id.0)) else { return };
                 match &intent.undoes {
                     Some(undone) => self.taken_back(undone, matches!(outcome, Outcome::Done(_))),
-                    None => self.settled(run, &intent, outcome, *by),
+                    None => {
+                        self.since.insert(intent.key.clone(), event.header.seq);
+                        self.settled(run, &intent, outcome, *by);
+                    }
                 }
             }
             EventKind::EventEmitted(arrival) => {
                 let Some(member) = member else { return };
                 let place = (member, step.name.clone());
+                self.since.insert(arrival.id.clone(), event.header.seq);
                 let done = Inherited {
                     at: place.0.clone(),
                     step: place.1.clone(),

@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod child;
 pub mod clock;
 pub mod codec;
+pub mod cohort;
 pub mod conceal;
 pub mod contract;
 pub mod decide;

@@ -31,6 +31,21 @@ pub struct Moved {
     pub filled: Vec<(StepId, Value)>,
     /// New steps in arms that it does not take.
     pub skipped: Vec<StepId>,
+    /// Names of steps before, and the names that they have after, wherever in the flow they stand and whether the run had come to
+    /// them or not. None in logs of before this was written down.
+    #[serde(default)]
+    pub renamed: Option<Renames>,
+}
+
+/// Names of steps, and those that they have by now.
+pub type Renames = Vec<(Arc<str>, Arc<str>)>;
+
+/// The steps that have another name in a flow of a plan, as its migrations say. A name that the flow still has stays what it is.
+#[must_use]
+pub fn renames(next: &Pinned, graph: &FlowGraph) -> Renames {
+    let flows = next.plan.migrations.values().flat_map(|migration| &migration.flows).filter(|own| *own.flow == *graph.name);
+    let moved = flows.flat_map(|own| &own.moved).filter(|(before, after)| !graph.has_step(before) && graph.has_step(after));
+    moved.map(|(before, after)| (before.as_str().into(), after.as_str().into())).collect()
 }
 
 /// What a plan means for a run.
@@ -63,10 +78,12 @@ pub fn lead(state: &RunState, next: &Pinned) -> Leads {
     let mut leading = Leading { state, next, graph, speaks, to: BTreeMap::new(), from: BTreeMap::new(), against: Vec::new() };
     leading.match_input();
     leading.match_steps();
+    let renamed = renames(next, graph);
+    leading.match_fork(&renamed);
     let (filled, skipped) = leading.new_steps();
     if leading.against.is_empty() {
         let steps = leading.to.into_iter().collect();
-        Leads::Over(Arc::new(Moved { from: state.pinned.digest, to: next.digest, steps, filled, skipped }))
+        Leads::Over(Arc::new(Moved { from: state.pinned.digest, to: next.digest, steps, filled, skipped, renamed: Some(renamed) }))
     } else {
         leading.against.sort();
         leading.against.dedup();
@@ -155,6 +172,23 @@ impl Leading<'_> {
         for (id, new) in self.to.clone() {
             if let (Some(step), Some(stands)) = (before.step(id), self.state.step(id)) {
                 self.match_step((id, step, stands), new);
+            }
+        }
+    }
+
+    /// What a fork took over is known by the steps of the run itself. What was done within runs that a step begins is known by that
+    /// step's name too, so that under another one it would be done again.
+    fn match_fork(&mut self, renamed: &Renames) {
+        let Some(fork) = &self.state.fork else { return };
+        if fork.effects.iter().all(|done| done.at == *self.state.place()) {
+            return;
+        }
+        let before = self.state.graph.clone();
+        let steps = || before.flow.steps.iter().chain(&before.flow.terms.on_failure);
+        for (name, _) in renamed {
+            let Some(step) = steps().find(|step| *step.name == **name) else { continue };
+            if before.find(name).is_none() || matches!(step.kind, StepKind::Each(_) | StepKind::Begin(_)) {
+                self.against.push(format!("it is a fork, and what was done by `{name}` within a run of its own is known by that name"));
             }
         }
     }
@@ -290,12 +324,17 @@ impl Moved {
         let number = |id: &StepId| Value::Int(i64::from(id.0));
         let steps = self.steps.iter().map(|(old, new)| Value::record([("before", number(old)), ("after", number(new))]));
         let filled = self.filled.iter().map(|(id, value)| Value::record([("step", number(id)), ("value", value.clone())]));
+        let pair = |(before, after): &(Arc<str>, Arc<str>)| {
+            Value::record([("before", Value::String(before.clone())), ("after", Value::String(after.clone()))])
+        };
+        let renamed = self.renamed.iter().flatten().map(pair);
         vec![
             ("from", Value::string(self.from.to_string())),
             ("to", Value::string(self.to.to_string())),
             ("steps", Value::list(steps)),
             ("filled", Value::list(filled)),
             ("skipped", Value::list(self.skipped.iter().map(number))),
+            ("renamed", Value::list(renamed)),
         ]
     }
 }

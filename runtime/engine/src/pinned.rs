@@ -186,6 +186,12 @@ impl FlowGraph {
         Self { flow: flow.clone(), name, nodes, top, body, personal, bodies: HashMap::new(), on_failure: None, places, reads }
     }
 
+    /// Whether the flow has a step of this name anywhere: in loops, arms or what follows a failure, too.
+    #[must_use]
+    pub fn has_step(&self, name: &str) -> bool {
+        self.flow.steps.iter().chain(&self.flow.terms.on_failure).any(|step| step.name == name)
+    }
+
     /// The graph of the body of an `each`.
     #[must_use]
     pub fn body_of(&self, each: StepId) -> Option<&Arc<FlowGraph>> {
@@ -231,11 +237,17 @@ impl FlowGraph {
             _ => None,
         };
         let around = step.and_then(|step| self.node(step)).map_or("undo", |node| &*node.name).to_owned();
+        // Where people answer for all of them at once they are asked ahead of their turn, but for what changes the same thing.
+        let ahead = stage.as_ref().is_some_and(|stage| stage.escalation.batch && stage.always());
         let mut last: Option<StepId> = None;
-        let mut added = Vec::new();
+        let mut added: Vec<StepId> = Vec::new();
         for (place, reversal) in (1..).zip(reversals) {
             let (Ok(id), Back::By { operation, .. }) = (u16::try_from(flow.steps.len()).map(StepId), &reversal.back) else { break };
             let name = format!("{around}.{place}");
+            if ahead {
+                let newer = added.iter().zip(reversals).rev().find(|(_, newer)| newer.is_about_the_same(reversal));
+                last = newer.map(|(id, _)| *id);
+            }
             flow.steps.push(Step {
                 name: name.clone(),
                 within: step.map(|step| (step, 0)),

@@ -378,8 +378,10 @@ fn said(state: &RunState, step: StepId, kind: &EventKind, on: (u16, &Arc<str>, &
         let said = Classification { label, confidence, artifact: artifact.to_string() };
         return Input::Classified { step, rung, refused: refused.to_vec(), result: Ok(said) };
     }
-    let Some(StepKind::Classify { route, .. }) = state.graph.step(step).map(|step| &step.kind) else { return Input::Advance };
-    let rungs = state.pinned.plan.routes.get(route).map_or(&[][..], |route| &route.rungs);
+    let Ok(StepKind::Classify { route, .. }) = crate::cohort::verb(state, step).map(std::borrow::Cow::into_owned) else {
+        return Input::Advance;
+    };
+    let rungs = state.pinned.plan.routes.get(&route).map_or(&[][..], |route| &route.rungs);
     let asked = refused.iter().zip(rungs).enumerate().rev().find_map(|(place, (why, rung))| match rung {
         Rung::Candidate { model } => Some((place, why.strip_prefix(&format!("`{model}`: "))?)),
         _ => None,

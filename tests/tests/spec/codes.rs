@@ -85,3 +85,32 @@ fn no_number_is_used_twice() {
     let ids: BTreeSet<&str> = codes.iter().map(|code| code.id).collect();
     assert_eq!(ids.len(), codes.len());
 }
+
+/// Proofs that rest on more than one place: each shows the others by labels.
+const PATHS: &[&str] = &[
+    "TW0121", "TW0134", "TW0152", "TW0153", "TW0157", "TW0159", "TW0160", "TW0166", "TW0167", "TW0192", "TW0194", "TW0196", "TW0197",
+    "TW0198", "TW0609",
+];
+
+/// Proofs of one place, which say at it what is wrong.
+const PLACES: &[&str] = &[
+    "TW0122", "TW0123", "TW0124", "TW0126", "TW0127", "TW0129", "TW0130", "TW0131", "TW0135", "TW0136", "TW0137", "TW0150", "TW0151",
+    "TW0154", "TW0158", "TW0164", "TW0165", "TW0168", "TW0169", "TW0171", "TW0191", "TW0193", "TW0199", "TW0218", "TW0219",
+];
+
+#[test]
+fn proofs_show_by_labels_what_they_rest_on() {
+    let mut bare = Vec::new();
+    for (id, has_path) in PATHS.iter().map(|id| (id, true)).chain(PLACES.iter().map(|id| (id, false))) {
+        let page = std::fs::read_to_string(root().join(format!("docs/codes/{id}.md"))).unwrap();
+        let blocks = markdown::blocks(&page);
+        let found = compile_block(example(&blocks, "Wrong").unwrap());
+        let told = found.diagnostics.iter().filter(|found| found.code.id == *id);
+        for found in told {
+            if found.label.is_empty() || has_path && found.secondary.is_empty() {
+                bare.push(format!("{id}: {} [{}]", found.message, found.label));
+            }
+        }
+    }
+    assert!(bare.is_empty(), "these show nothing:\n{}", bare.join("\n"));
+}

@@ -7,7 +7,7 @@ use crate::repository::Repository;
 use crate::session::state_folder;
 use std::collections::BTreeMap;
 use tradewind_lang::code::run as code;
-use tradewind_lang::plan::{Plan, Rung, StepKind};
+use tradewind_lang::plan::{Plan, Rung};
 use tradewind_models::LocalModels;
 
 pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
@@ -22,8 +22,7 @@ pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
 /// The labels that the flows ask of each model.
 fn labels(plan: &Plan) -> BTreeMap<String, Vec<String>> {
     let mut asked = BTreeMap::new();
-    for step in plan.flows.values().flat_map(|flow| flow.steps.iter()) {
-        let StepKind::Classify { labels, route, .. } = &step.kind else { continue };
+    for (labels, route) in plan.flows.values().flat_map(|flow| flow.steps.iter()).flat_map(|step| step.kind.classifies()) {
         let values = plan.types.enums.get(labels).cloned().unwrap_or_default();
         for rung in plan.routes.get(route).map(|route| route.rungs.as_slice()).unwrap_or_default() {
             // What learnt elsewhere has no rows here to be measured by.

@@ -1,7 +1,7 @@
 //! What a process begins with that follows a source: what is at work already; else what the log adopted last; else the newest commit that
 //! may be taken. Where there is nothing of the three, it does not begin.
 
-use super::{by, read};
+use super::{by, noted, read};
 use crate::exit::{Exit, Failure};
 use crate::last_plan;
 use crate::output::tell;
@@ -14,14 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::ports::Clock;
-use tradewind_lang::code::{self, run};
+use tradewind_lang::code::run;
 use tradewind_lang::compile::Generation;
-use tradewind_lang::plan::{Plan, SecretSource, Source};
-use tradewind_source::{CURRENT, Follower, News, OpenSecret, Place, Taken};
+use tradewind_lang::plan::{Plan, SecretSource, Source, status_name};
+use tradewind_source::{CURRENT, Commit, Follower, News, OpenSecret, Place, State, Taken, Teller, Told};
 
 /// How often a source that cannot be reached is asked before there is nothing to begin with, and the pause between.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a process that cannot begin waits for the host to hear why.
+const HEARS: Duration = Duration::from_secs(10);
 
 /// The folder in which a source is kept.
 pub(crate) fn folder_of(repository: &Repository, plan: &Plan) -> PathBuf {
@@ -84,8 +87,32 @@ pub(crate) async fn begin(repository: &Repository, served: &Plan, source: Source
     Ok(Beginning { follower, plan, wanted_by: Some(by(&commit)), repository: with(Followed::Commit(current)) })
 }
 
-/// The first commit of all, and its plan.
+/// The first commit of all, and its plan. Where it is none to begin with, its host hears why before this process ends.
 async fn first(follower: &mut Follower, served: &Plan, environment: Option<&str>) -> Result<(Taken, Plan), Failure> {
+    let name = status_name(&served.project.environment);
+    let teller = follower.statuses().map(|statuses| Teller::begin(statuses, name, super::known(follower.kept())));
+    let tell = |commit: &Commit, state: State, description: String| {
+        if let Some(teller) = &teller {
+            teller.tell(Told { commit: commit.clone(), state, description });
+        }
+    };
+    let found = judged(follower, served, environment, &tell).await;
+    if let (Err(_), Some(teller)) = (&found, &teller) {
+        teller.settle(HEARS).await;
+        if let Some(told) = teller.told() {
+            noted(follower.told(&told));
+        }
+    }
+    found
+}
+
+/// What becomes of the first commit.
+async fn judged(
+    follower: &mut Follower,
+    served: &Plan,
+    environment: Option<&str>,
+    tell: &(dyn Fn(&Commit, State, String) + Sync),
+) -> Result<(Taken, Plan), Failure> {
     tell!("following {} of {}: nothing was taken from it yet", follower.source().follows, follower.source().url);
     let mut tries = 1;
     let taken = loop {
@@ -102,15 +129,21 @@ async fn first(follower: &mut Follower, served: &Plan, environment: Option<&str>
                 );
             }
             News::Refused(refusal) => {
+                tell(&refusal.commit, State::Failure, format!("{}: {}", refusal.code.id, refusal.why));
                 let message = format!("commit {}: {}", refusal.commit.short(), refusal.why);
                 return Err(Failure::new(Exit::Mistakes, refusal.code, message).help("nothing was taken before it, so nothing is served"));
             }
             News::Waits(commit, why) => {
+                tell(&commit, State::Pending, why.clone());
                 let message = format!("nothing was taken from the source yet, and commit {} waits: {why}", commit.short());
                 return Err(Failure::new(Exit::Tool, &run::NOTHING_TAKEN, message).help("run the same command again later"));
             }
             News::Same => {
                 let tried = follower.kept().tried.as_ref();
+                // Whoever was not told by the process before this one is told now.
+                if let Some(tried) = tried {
+                    tell(&tried.commit, State::Failure, format!("{}: {}", tried.code, tried.why));
+                }
                 let message =
                     tried.map_or_else(String::new, |tried| format!(": commit {} was refused: {}", tried.commit.short(), tried.why));
                 return Err(Failure::new(Exit::Mistakes, &run::NOTHING_TAKEN, format!("nothing was taken from the source yet{message}"))
@@ -118,19 +151,21 @@ async fn first(follower: &mut Follower, served: &Plan, environment: Option<&str>
             }
         }
     };
+    tell(&taken.commit, State::Pending, "it is being checked".to_owned());
     let snapshot = read(&taken.folder, environment.map(str::to_owned), Generation::default()).await?;
     let Some(plan) = snapshot.compiled.plan.clone() else {
         crate::render::diagnostics(&snapshot.compiled);
         let mistakes = reload::first_mistakes(&snapshot.compiled);
         let why = "the repository has mistakes";
-        if let Err(why) = follower.refuse(&taken.commit, code::run::CONFIGURATION.id, why, mistakes, SystemClock.now()) {
-            tracing::warn!("{why}");
-        }
+        tell(&taken.commit, State::Failure, format!("{}: {why}", run::CONFIGURATION.id));
+        noted(follower.refuse(&taken.commit, run::CONFIGURATION.id, why, mistakes, SystemClock.now()));
         let message = format!("commit {} has mistakes, and nothing was taken before it", taken.commit.short());
         return Err(Failure::new(Exit::Mistakes, &run::CONFIGURATION, message).help("push one that mends them"));
     };
     if let Some(what) = needs_restart(&served.project, &plan.project) {
-        let message = format!("{what} of commit {} is another one than that of the served folder", taken.commit.short());
+        let why = format!("{what} is another one than that of the served folder");
+        tell(&taken.commit, State::Failure, format!("{}: {why}", run::RESTART_NEEDED.id));
+        let message = format!("commit {}: {why}", taken.commit.short());
         return Err(Failure::new(Exit::Mistakes, &run::RESTART_NEEDED, message).help("the folder and the source must agree on it"));
     }
     Ok((taken, plan))

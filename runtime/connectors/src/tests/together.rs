@@ -16,6 +16,8 @@ fn labels(url: &str) -> Plan {
         r#"
 project "example" {{ currency "USD" }}
 type "label" {{ field "id" string }}
+type "card" {{ field "number" string secret; field "holder" string }}
+type "door" {{ field "keys" list<string> secret; field "pin" int secret }}
 connector "labels" version="1" {{
     base-url "{url}"
     timeout connect="400ms" total="800ms"
@@ -27,6 +29,13 @@ connector "labels" version="1" {{
             http POST "/labels" {{ body {{ ids "=requests.map(r, r.id)" }} }}
             failed "=body.errors.or([])" as="e" index="=e.index" code="=e.code" message="=e.why" retry="e.code == 'busy'"
             answered "=body.labels" as="a" index="=a.place" at="=a.label"
+        }}
+    }}
+    operation "pay" effect=irreversible {{
+        request {{ field "id" string; field "cards" list<card>; field "door" door }}
+        batch max=10 wait="1s" {{
+            http POST "/pay" {{ body {{ ids "=requests.map(r, r.id)" }} }}
+            failed "=body.errors" as="e" index="=e.index"
         }}
     }}
     operation "drop" effect=irreversible {{
@@ -139,6 +148,20 @@ async fn no_message_holds_a_secret_of_any_call() {
     let one = |id: &str| call_of(&plan, "labels.set", &json!({ "id": id, "token": format!("s3cret-{id}") }), "");
     let told = said(&http().call_together(vec![one("a"), one("b")]).await);
     assert_eq!(told, ["failed closed: token [secret] is wrong"; 2]);
+}
+
+#[tokio::test]
+async fn no_message_holds_a_secret_that_stands_deep_in_a_request() {
+    let echo = r#"{"why": "card 4111111111111111 of gate-key-1, spare-key-2 and 40999123 is wrong"}"#;
+    let provider = Provider::answering("418 Closed", "", echo).await;
+    let plan = labels(&provider.url);
+    let request = json!({
+        "id": "a",
+        "cards": [{ "number": "4111111111111111", "holder": "Ada" }],
+        "door": { "keys": ["gate-key-1", "spare-key-2"], "pin": 40_999_123 },
+    });
+    let told = said(&http().call_together(vec![call_of(&plan, "labels.pay", &request, "")]).await);
+    assert_eq!(told, ["failed closed: card [secret] of [secret], [secret] and [secret] is wrong"]);
 }
 
 fn prices(plan: &Plan, of: &[(&str, &str, &str)]) -> Vec<Call> {

@@ -288,7 +288,10 @@ fn approval(
     let (to, merged) = merge(escalations)?;
     let (node, state) = (round.state.graph.node(id)?, round.state.step(id)?);
     let rules: Vec<String> = escalations.iter().map(|(rule, _)| rule.clone()).collect();
-    let batch = merged.batch.then(|| batch_id(&whole(&round.state).id, &node.name, &rules, &to));
+    // What a step takes back is asked about together, where its stage says so.
+    let together = wanted.stage.as_ref().is_some_and(|stage| node.reverses.is_some() && stage.escalation.batch);
+    let asks = node.name.split_once('.').filter(|_| together).map_or(&*node.name, |(around, _)| around);
+    let batch = merged.batch.then(|| batch_id(&whole(&round.state).id, asks, &rules, &to));
     Some(Approval {
         id: approval_id(&round.state.id, &node.name, state.asked),
         kind: ApprovalKind::Act,

@@ -2,11 +2,13 @@
 
 use super::question::Barred;
 use super::{Effect, Round, act, agent, children, draft, model, person, remember, revise, undo};
+use crate::cohort::verb;
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
 use crate::planted::{Bug, planted};
 use crate::state::{Phase, Standing};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tradewind_lang::plan::{Arm, Require, Rule, Step, StepId, StepKind};
 use tradewind_lang::value::{Record, Value};
@@ -104,6 +106,17 @@ fn start(round: &mut Round<'_>, id: StepId) {
         Some(Err(message)) => return round.fail_rule(id, message),
     }
     match &step.kind {
+        // Of an arm, what its unit gets.
+        StepKind::Split(_) => match verb(&round.state, id).map(Cow::into_owned) {
+            Ok(verb) => begin(round, id, &verb),
+            Err(message) => round.fail_rule(id, message),
+        },
+        verb => begin(round, id, verb),
+    }
+}
+
+fn begin(round: &mut Round<'_>, id: StepId, verb: &StepKind) {
+    match verb {
         StepKind::Act { .. } if act::is_done(round, id) => {}
         _ if super::wait::is_put_off(round, id) => {}
         StepKind::Let { value } => match round.evaluate(value) {
@@ -133,10 +146,10 @@ fn start(round: &mut Round<'_>, id: StepId) {
         StepKind::Wait(wait) => super::wait::start(round, id, wait),
         StepKind::Emit(emit) => super::wait::emit(round, id, emit),
         StepKind::Generate(_) | StepKind::Revise(_) | StepKind::Agent(_) => talk(round, id, Barred::default()),
-        // Whoever starts a run asks the plan first; this is for a plan that came another way.
         StepKind::Measure(_) => super::measure::start(round, id),
+        // Whoever starts a run asks the plan first; this is for a plan that came another way.
         StepKind::Look(_) | StepKind::Split(_) => {
-            let does = tradewind_lang::graph::verb(&step.kind);
+            let does = tradewind_lang::graph::verb(verb);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
     }
@@ -150,6 +163,11 @@ pub(super) fn talk(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
         Some(StepKind::Revise(step)) => revise::go_on(round, id, step, barred),
         Some(StepKind::Agent(acting)) => agent::go_on(round, id, acting, barred),
         Some(StepKind::Classify { .. }) => model::heard(round, id, barred),
+        Some(StepKind::Split(_)) => match verb(&round.state, id).map(Cow::into_owned) {
+            Ok(StepKind::Generate(generate)) => draft::go_on(round, id, &generate, barred),
+            Ok(_) => model::heard(round, id, barred),
+            Err(message) => round.fail_rule(id, message),
+        },
         _ => {}
     }
 }

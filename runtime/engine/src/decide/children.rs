@@ -7,6 +7,7 @@ use crate::child::{Child, ChildEnd, Parent, Part, Picked};
 use crate::event::{EventKind, Outcome, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::fit;
+use crate::fork::ON_FAILURE;
 use crate::key::{child_id, text_of};
 use crate::scope::StepScope;
 use crate::state::{Handled, Phase};
@@ -104,7 +105,7 @@ pub(super) fn go_on(round: &mut Round<'_>, id: StepId) {
 
 fn child(round: &Round<'_>, step: Option<StepId>, part: Part, key: Arc<str>, input: Value) -> Child {
     let state = &round.state;
-    let name = step.and_then(|id| state.graph.node(id)).map_or("on-failure", |node| &node.name);
+    let name = step.and_then(|id| state.graph.node(id)).map_or(ON_FAILURE, |node| &node.name);
     let (run, trace) = child_id(&state.id, name, &key);
     // What follows a failure has a time of its own: that of the run may have run out.
     let due = if part == Part::OnFailure { None } else { state.due() };

@@ -2,11 +2,13 @@
 
 use super::question::{Barred, Came, Task, any, pursue};
 use super::{Round, model, person};
+use crate::cohort::verb;
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
 use crate::question::{Kept, Label, Looked, Purpose, Turn};
 use crate::scope::StepScope;
 use crate::state::Phase;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
@@ -25,8 +27,7 @@ pub(super) fn kept(round: &mut Round<'_>, id: StepId, looked: &Looked, found: Op
     if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
         return;
     }
-    let graph = round.state.graph.clone();
-    let Some(StepKind::Generate(generate)) = graph.step(id).map(|step| &step.kind) else { return };
+    let Ok(StepKind::Generate(generate)) = verb(&round.state, id).map(Cow::into_owned) else { return };
     match found {
         Some(kept) => {
             let (by, tier) = ("cache".into(), "cache".into());
@@ -34,7 +35,7 @@ pub(super) fn kept(round: &mut Round<'_>, id: StepId, looked: &Looked, found: Op
             let label = Label { by, rung, tier, age, seq: Some(kept.seq), passed: looked.passed.clone() };
             round.complete(id, kept.value.clone(), Used::Said(label), None);
         }
-        None => proceed(round, id, generate, Barred { rungs: &looked.barred, refused: None }, Some(looked.clone())),
+        None => proceed(round, id, &generate, Barred { rungs: &looked.barred, refused: None }, Some(looked.clone())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a fork takes over: steps keep what they came to, and what was done is not done again.
 //!
-//! The same effect is taken for its own. Another one in its place, or one that was taken back since, is put to a person whatever the
-//! policies say. What certainly did not happen before is done under the key that it had, so that nobody can do it beside.
+//! The same effect is taken for its own. Another one in its place, one that was taken back since, or one like what a step did that the
+//! flow does not have any more, is put to a person whatever the policies say. What certainly did not happen before is done under the key that it had, so that nobody can do it beside.
 
 use super::act::flow_of;
 use super::{Round, person};
@@ -46,6 +46,20 @@ fn before(round: &Round<'_>, id: StepId) -> Option<Arc<Inherited>> {
     state.fork.as_ref()?.in_place(state.place(), &node.name).cloned()
 }
 
+/// The same operation as it was done by a step that the flow does not have any more: under another name it may be this one.
+fn elsewhere(round: &Round<'_>, id: StepId, operation: &str) -> Option<Arc<Inherited>> {
+    let state = &round.state;
+    if state.graph.node(id)?.reverses.is_some() {
+        return None;
+    }
+    let is_lost = |done: &Inherited| {
+        let own = done.step.split_once('.').map_or(&*done.step, |(own, _)| own);
+        done.at == *state.place() && !state.graph.has_step(own)
+    };
+    let effects = &state.fork.as_ref()?.effects;
+    effects.iter().find(|done| &*done.operation == operation && done.answer.is_some() && !done.is_taken_back && is_lost(done)).cloned()
+}
+
 /// Whether an effect is what was done before the fork, so that it is not done again.
 pub(super) fn is_done(round: &mut Round<'_>, id: StepId, operation: &str, request: &Value) -> bool {
     let Some(done) = before(round, id).filter(|done| is_same(done, operation, request)) else { return false };
@@ -84,7 +98,7 @@ pub(super) fn place(round: &mut Round<'_>, id: StepId, operation: &str, request:
         return None;
     }
     Some(match before(round, id) {
-        None => Place::default(),
+        None => Place { instead_of: elsewhere(round, id, operation), ..Place::default() },
         Some(done) if done.answer.is_some() => Place { instead_of: Some(done), is_apart: true, ..Place::default() },
         Some(failed) => {
             let claim = Some(Claim::Unique { operation: DONE_AGAIN.into(), key: failed.key.clone() });

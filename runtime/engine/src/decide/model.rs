@@ -2,6 +2,7 @@
 
 use super::question::{Barred, Followed, Task, ask, follow};
 use super::{Effect, Round};
+use crate::cohort::verb;
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
 use crate::planted::{Bug, planted};
@@ -9,6 +10,7 @@ use crate::ports::Classification;
 use crate::question::{Purpose, Turn};
 use crate::scope::StepScope;
 use crate::state::Phase;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::money::Money;
@@ -27,8 +29,8 @@ pub(super) fn start(round: &mut Round<'_>, id: StepId, route: &str, text: &Expr)
 
 /// A model behind a network was heard, or the guards refused a rung.
 pub(super) fn heard(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
-    let graph = round.state.graph.clone();
-    let Some(StepKind::Classify { route, text, .. }) = graph.step(id).map(|step| &step.kind) else { return };
+    let Ok(StepKind::Classify { route, text, .. }) = verb(&round.state, id).map(Cow::into_owned) else { return };
+    let (route, text) = (&route, &text);
     let text = match round.evaluate(text) {
         Ok(Value::String(text)) => text,
         _ => return round.fail_rule(id, "the text has no value".to_owned()),
@@ -48,8 +50,8 @@ pub(super) fn heard(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
 
 /// What a model behind a network is asked for a label.
 fn labelling(round: &Round<'_>, id: StepId, route: &str, text: &Arc<str>) -> Task {
-    let name = match round.state.graph.step(id).map(|step| &step.kind) {
-        Some(StepKind::Classify { labels, .. }) => labels.clone(),
+    let name = match verb(&round.state, id).as_deref() {
+        Ok(StepKind::Classify { labels, .. }) => labels.clone(),
         _ => String::new(),
     };
     let says = vec![Turn::System(LABEL.into()), Turn::User(text.clone())];
@@ -76,6 +78,17 @@ fn is_sure(_: &Round<'_>, _: StepId, value: &Value) -> Result<(), String> {
     }
 }
 
+/// The labels that a step allows.
+fn labels(round: &Round<'_>, id: StepId) -> Arc<[String]> {
+    match (round.state.graph.step(id).map(|step| &step.kind), verb(&round.state, id).as_deref()) {
+        // The arm that a unit gets says which; those of other steps are worked out once.
+        (Some(StepKind::Split(_)), Ok(StepKind::Classify { labels, .. })) => {
+            round.state.pinned.plan.types.enums.get(labels).map_or_else(|| Arc::from([]), |labels| labels.as_slice().into())
+        }
+        _ => round.state.graph.node(id).map_or_else(|| Arc::from([]), |node| node.labels.clone()),
+    }
+}
+
 /// Goes up the ladder from a rung until one answers or a model is asked.
 fn climb(
     round: &mut Round<'_>,
@@ -98,7 +111,7 @@ fn climb(
             }
             Rung::Candidate { model } => match affordable(round, plan.models.get(model), model) {
                 Ok(model) => {
-                    let labels = round.state.graph.node(id).map_or_else(|| Arc::from([]), |node| node.labels.clone());
+                    let labels = labels(round, id);
                     return round.perform(Effect::Classify { step: id, rung: place, refused, model, labels, text });
                 }
                 Err(message) => refused.push(message),
@@ -149,15 +162,15 @@ pub(super) fn answered(round: &mut Round<'_>, id: StepId, rung: u16, refused: &[
     if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
         return;
     }
-    let graph = round.state.graph.clone();
-    let Some(StepKind::Classify { route, text, .. }) = graph.step(id).map(|step| &step.kind) else { return };
+    let Ok(StepKind::Classify { route, text, .. }) = verb(&round.state, id).map(Cow::into_owned) else { return };
+    let (route, text) = (&route, &text);
     let plan = round.state.pinned.plan.clone();
     let model = match plan.routes.get(route).and_then(|route| route.rungs.get(usize::from(rung))) {
         Some(Rung::Candidate { model }) => plan.models.get(model),
         _ => None,
     };
     let Some(model) = model else { return };
-    let labels = graph.node(id).map_or(&[][..], |node| &node.labels);
+    let labels = labels(round, id);
     match answer {
         Ok(said) if labels.contains(&said.label) && (0.0..=1.0).contains(&said.confidence) => {
             let by = model.name.as_str().into();

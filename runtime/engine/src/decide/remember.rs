@@ -126,10 +126,9 @@ impl Followed<'_, '_> {
     }
 
     fn step(&mut self, state: &RunState, id: StepId, name: &str) {
-        let graph = state.graph.clone();
-        let Some(kind) = graph.step(id).map(|step| &step.kind) else { return };
+        let Ok(kind) = crate::cohort::verb(state, id) else { return };
         let step: Arc<str> = name.into();
-        match kind {
+        match &*kind {
             StepKind::Let { value } => self.expr(state, value),
             StepKind::Rules { rules, otherwise } => {
                 rules.iter().for_each(|rule| self.expr(state, &rule.value));

@@ -8,6 +8,7 @@ use crate::executor::{Message, StartRequest};
 use crate::fit;
 use crate::fork::{CameTo, Family, Forked, Kept};
 use crate::key::run_id;
+use crate::migrate::{Renames, renames};
 use crate::pinned::{FlowGraph, Pinned};
 use crate::state::Phase;
 use crate::summary::RunSummary;
@@ -30,7 +31,7 @@ pub enum ForkError {
     Part(Arc<str>),
     /// What it did is archived, or erased.
     Archived,
-    /// A migration led it, or one of its forks, over to other steps.
+    /// A migration led it, or one of its forks, over to other steps, by a version that did not write down which those are.
     Moved,
     /// It takes back, or does again what failed.
     BuiltIn,
@@ -51,7 +52,7 @@ impl fmt::Display for ForkError {
             Self::NotEnded(run) => write!(out, "run {run} has not ended"),
             Self::Part(run) => write!(out, "it is a part of run {run}"),
             Self::Archived => write!(out, "what it did is archived or erased, and nothing says any more what a fork must not do again"),
-            Self::Moved => write!(out, "a migration led it over, and what it did before is known by other steps"),
+            Self::Moved => write!(out, "a migration led it over, and its log does not say what its steps were named after that"),
             Self::BuiltIn => write!(out, "a run that takes back, or does again what failed, has nothing to fork"),
             Self::UnknownStep(step, _) => write!(out, "the flow has no step `{step}` outside of its loops"),
             Self::Misfit(step, why) => write!(out, "what step `{step}` came to does not fit the plan of today: {why}"),
@@ -107,7 +108,7 @@ impl Engine {
             Some(first) => first,
             None => summary.clone(),
         };
-        let family = Family::read(&*self.shared.log, self.shared.shard, first.first, &origin).await?;
+        let mut family = Family::read(&*self.shared.log, self.shared.shard, first.first, &origin).await?;
         // What is not in the store any more could be done again.
         if !family.is_whole || family.is_erased {
             return Err(ForkError::Archived);
@@ -119,9 +120,12 @@ impl Engine {
             return Err(ForkError::NotEnded(fork.clone()));
         }
         let graph = active.flow(&summary.flow).ok_or_else(|| ForkError::Start(StartError::UnknownFlow(summary.flow.to_string())))?;
+        // The plan of today may know the steps of the run by other names, whether the run was led over or not.
+        let renamed = renames(&active, graph);
+        family.rename(&origin, &renamed);
         let kept = match from {
             None => Vec::new(),
-            Some(from) => kept(&active, graph, from, &state, &family)?,
+            Some(from) => kept(&active, (graph, &renamed), from, &state, &family)?,
         };
         let number = family.forks.len() + 1;
         let key: Arc<str> = format!("{} fork {number}", first.key).into();
@@ -184,7 +188,17 @@ impl Engine {
 }
 
 /// What the steps before one keep: those that neither are it nor follow from it, as far as they came to something.
-fn kept(active: &Pinned, graph: &FlowGraph, from: &str, state: &RunState, family: &Family) -> Result<Vec<Arc<Kept>>, ForkError> {
+fn kept(
+    active: &Pinned,
+    (graph, renamed): (&FlowGraph, &Renames),
+    from: &str,
+    state: &RunState,
+    family: &Family,
+) -> Result<Vec<Arc<Kept>>, ForkError> {
+    let stood = |name: &Arc<str>| {
+        let earlier = renamed.iter().find(|(_, after)| after == name).and_then(|(earlier, _)| state.graph.find(earlier));
+        state.graph.find(name).or(earlier)
+    };
     let members = || graph.nodes.iter().zip(0_u16..).filter(|(node, _)| node.is_member);
     let Some(first) = graph.find(from) else {
         let steps = members().map(|(node, _)| node.name.clone()).collect();
@@ -194,7 +208,7 @@ fn kept(active: &Pinned, graph: &FlowGraph, from: &str, state: &RunState, family
     let mut kept = Vec::new();
     for (node, place) in members().filter(|(_, place)| !anew.contains(&StepId(*place))) {
         let Some(step) = graph.step(StepId(place)) else { continue };
-        let Some(before) = state.graph.find(&node.name).and_then(|id| state.step(id)) else { continue };
+        let Some(before) = stood(&node.name).and_then(|id| state.step(id)) else { continue };
         let came = match (&step.kind, &before.phase) {
             // Its arms are looked at one by one: one of them may hold the step from which all is done anew.
             (StepKind::Choose { .. }, Phase::Completed(_) | Phase::Failed(_) | Phase::Waiting | Phase::Arm { .. }) => {

@@ -2,7 +2,7 @@
 
 use crate::event::EventKind;
 use std::collections::BTreeSet;
-use tradewind_lang::plan::{Flow, Operation, Plan, Step, StepKind};
+use tradewind_lang::plan::{Decision, Flow, Operation, Plan, Step, StepKind};
 use tradewind_lang::ty::{Field, Marks, Ty};
 
 /// How deep types are followed.
@@ -82,6 +82,10 @@ impl Search<'_> {
                 StepKind::Ask { answer, .. } => self.record(answer),
                 StepKind::Draft { record, .. } => self.record(record),
                 StepKind::Generate(generate) => self.record(&generate.record),
+                StepKind::Split(split) => split.arms.iter().any(|(_, decision)| match decision {
+                    Decision::Draft(generate) => self.record(&generate.record),
+                    Decision::Rules { .. } | Decision::Classify { .. } => false,
+                }),
                 StepKind::Each(each) => self.ty(&each.items.ty),
                 _ => false,
             }

@@ -38,6 +38,9 @@ impl RunState {
                 after.asked = after.asked.max(before.asked);
             }
         }
+        if let (Some(fork), Some(renames)) = (&self.fork, &moved.renamed) {
+            self.fork = Some(Arc::new(fork.renamed(self.place(), renames)));
+        }
         (self.pinned, self.graph, self.steps) = (pinned.clone(), graph.clone(), steps);
         self.count_anew();
     }

@@ -13,7 +13,18 @@ fn is_to_be_sent(phase: &Phase) -> bool {
 
 impl RunState {
     pub(super) fn may_start(&self, id: StepId) -> bool {
-        self.step(id).is_some_and(|step| step.phase.may_start()) && !self.is_frozen(id)
+        self.step(id).is_some_and(|step| step.phase.may_start()) && !self.is_frozen(id) && !self.awaits_newer(id)
+    }
+
+    /// Whether somebody agreed to a reversal whose turn has not come: what was done later goes back first.
+    fn awaits_newer(&self, id: StepId) -> bool {
+        let is_reversal = |id: &StepId| self.graph.node(*id).is_some_and(|node| node.reverses.is_some());
+        if !is_reversal(&id) || !self.step(id).is_some_and(|step| matches!(step.phase, Phase::Approved(_))) {
+            return false;
+        }
+        let around = |id: StepId| self.graph.step(id).map(|step| step.within);
+        let mut newer = (0..id.0).map(StepId).filter(is_reversal).filter(|other| around(*other) == around(id));
+        newer.any(|other| self.step(other).is_some_and(|step| !step.phase.is_settled()))
     }
 
     /// Whether a step is an act that may not begin for now.

@@ -13,6 +13,7 @@ struct Done {
     key: Arc<str>,
     operation: String,
     request: Value,
+    seq: u64,
 }
 
 #[derive(Default)]
@@ -29,7 +30,8 @@ impl Families {
     /// What a run did in a step is done in another one by now; a fork of its may still know it by the name before.
     pub(super) fn rename(&mut self, run: &Arc<str>, old: &str, new: &str) {
         let Some(at) = self.places.get(run).filter(|_| old != new).cloned() else { return };
-        if let Some(done) = self.done.get(&(at.clone(), old.into())).cloned() {
+        let Some(done) = self.done.get(&(at.clone(), old.into())).cloned() else { return };
+        if self.done.get(&(at.clone(), new.into())).is_none_or(|other| other.seq < done.seq) {
             self.done.insert((at, new.into()), done);
         }
     }
@@ -37,7 +39,7 @@ impl Families {
 
 pub(super) fn look(judge: &mut Judge, event: &Event) {
     let Some(run) = &event.header.run else { return };
-    if let EventKind::RunStarted { parent, fork, .. } = &event.kind {
+    if let EventKind::RunStarted { flow, parent, fork, .. } = &event.kind {
         let place = match (parent, fork) {
             (Some(parent), _) => parent.place.as_ref(),
             (None, fork) => fork.as_ref().map(|fork| &fork.origin),
@@ -50,6 +52,7 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
             if let Some(other) = beside {
                 judge.violated("fork", format!("fork {run} works beside {other} of its family"));
             }
+            by_the_names_of_now(judge, run, flow);
         }
         return;
     }
@@ -65,12 +68,22 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
             if let (Some((place, intent)), Outcome::Done(_)) = (judge.families.open.remove(&(run.clone(), step.id.0)), outcome) {
                 judge.families.done.insert(
                     place,
-                    Done { key: intent.key.clone(), operation: intent.operation.to_string(), request: intent.request.clone() },
+                    Done {
+                        key: intent.key.clone(),
+                        operation: intent.operation.to_string(),
+                        request: intent.request.clone(),
+                        seq: event.header.seq,
+                    },
                 );
             }
         }
         EventKind::EventEmitted(arrival) => {
-            let done = Done { key: arrival.id.clone(), operation: format!("emit {}", arrival.name), request: arrival.payload.clone() };
+            let done = Done {
+                key: arrival.id.clone(),
+                operation: format!("emit {}", arrival.name),
+                request: arrival.payload.clone(),
+                seq: event.header.seq,
+            };
             let is_again = |before: &Done| before.operation == done.operation && before.request == done.request;
             if judge.families.done.get(&place).is_some_and(is_again) {
                 judge.violated("I12", format!("run {run} tells again of what was told of in its place"));
@@ -86,6 +99,13 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         }
         _ => {}
     }
+}
+
+/// A fork follows the plan of its day, which may know the steps of its family by other names.
+fn by_the_names_of_now(judge: &mut Judge, run: &Arc<str>, flow: &str) {
+    let Some(plan) = judge.adopted.and_then(|digest| judge.plans.get(&digest)).cloned() else { return };
+    let flows = plan.migrations.values().flat_map(|migration| &migration.flows).filter(|own| own.flow == flow);
+    flows.flat_map(|own| &own.moved).for_each(|(before, after)| judge.families.rename(run, before, after));
 }
 
 fn meant(judge: &mut Judge, run: &Arc<str>, place: &Place, intent: &Intent) {
