@@ -110,6 +110,7 @@ fn lower(
     context.lower_project(&nodes, environment, end);
     context.lower_holdings(&nodes, environment);
     context.lower_teams(&nodes);
+    context.lower_legal_hold(&nodes);
     context.lower_connectors(&nodes);
     context.lower_events(&nodes);
     context.lower_models(&nodes);
@@ -189,6 +190,7 @@ pub(crate) fn empty_plan() -> Plan {
         places: Vec::new(),
         log_retention: None,
         source: None,
+        legal_hold: Vec::new(),
     };
     Plan {
         format: PLAN_FORMAT,

@@ -201,6 +201,9 @@ pub struct Project {
     /// The git repository that the chosen environment follows. Left out where there is none, so that the digest of such a plan is what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// Teams whose members set and lift legal holds. Left out where there are none, so that the digest of such a plan is what it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legal_hold: Vec<String>,
 }
 
 /// The `log-retention` node of an environment.

@@ -146,10 +146,8 @@ impl Scenario {
             found.push("a scenario without an `input` or an `event`");
         }
         found.extend(self.before.iter().filter_map(|before| match before {
-            Before::Facts { .. } => Some("`given memory`"),
-            Before::Points { .. } => Some("`given series`"),
+            Before::Facts { .. } | Before::Points { .. } | Before::Rollout { .. } => None,
             Before::Effect(_) => Some("`given effect`"),
-            Before::Rollout { .. } => None,
         }));
         found.extend(self.faults.iter().filter(|fault| matches!(fault.kind, FaultKind::Delay(_))).map(|_| "`fault delay`"));
         for action in &self.actions {

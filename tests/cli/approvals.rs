@@ -76,8 +76,14 @@ fn an_answer_goes_on_with_what_the_person_said() {
     let _ = answer(&["kind=angry"]).exits(5).says("TW0507").says("`complaint`, `neutral`, `praise`").says("severity");
     let _ = answer(&["kind"]).exits(64).says("TW0550");
     let _ = answer(&["kind=complaint", "severity=mild", "colour=red"]).exits(5).says("colour");
+    let _ = stage.run(["memory", "corrections"]).exits(0).says("0 corrections; nothing is learnt from them by itself");
     let _ = answer(&["kind=complaint", "severity=mild"]).exits(0);
     let _ = stage.run(["runs", "show", "268_1"]).exits(0).says("\"by\":\"person\"").says("completed");
+    // What was said in the place of what the model thought, for whoever looks it through.
+    let row = stage.run(["memory", "corrections", "--flow", "returns-triage"]).exits(0).json();
+    assert_eq!((&row["step"], &row["by"], &row["proposed"]), (&"person".into(), &LEAD.into(), &serde_json::Value::Null), "{row}");
+    assert_eq!((&row["corrected"]["kind"], &row["corrected"]["severity"]), (&"complaint".into(), &"mild".into()));
+    let _ = stage.run(["memory", "corrections", "--flow", "another"]).exits(0).says("0 corrections");
 }
 
 #[test]

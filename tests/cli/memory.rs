@@ -85,3 +85,70 @@ fn what_is_not_there_cannot_be_searched_or_is_no_instant_is_told() {
     let affected = stage.run(["memory", "forget", "C-1"]).exits(0).out;
     assert!(affected.contains("3 facts"), "{affected}");
 }
+
+/// A shop that keeps two facts of each customer, and whose lawyer holds what a case needs.
+const HELD: &str = r#"project "northfield" {
+    currency "USD"
+    legal-hold "legal"
+    environment "dev" { store "surrealkv://.tradewind/store"; twins #true }
+}
+team "legal" { member "lea@northfield.example" }
+type "note" subject="customer_id" { field "customer_id" string; field "text" string pii }
+memory "notes" tier=long-term record="note" subject="customer_id" retention="2y" cap=2
+flow "note" {
+    summary "Remember a note"
+    input { field "customer_id" string; field "text" string pii }
+    remember "kept" in="notes" subject="=input.customer_id" { customer_id "=input.customer_id"; text "=input.text" }
+}
+scenario "what was known before is found" {
+    flow "note"
+    at "2026-11-02T09:00:00Z"
+    given {
+        input { customer_id "C-1"; text "again" }
+        memory "notes" { - customer_id="C-1" text="hello" age="3d" }
+    }
+    expect { that "steps.kept.ran" }
+}
+"#;
+
+fn noted(stage: &Stage, texts: &[&str]) {
+    let line = |text: &&str| format!("{{\"customer_id\": \"C-1\", \"text\": \"{text}\"}}\n");
+    stage.write("work.jsonl", &texts.iter().map(line).collect::<String>());
+    let _ = stage.run(["run", "note", "--input", "work.jsonl", "--in-flight", "1"]).exits(0);
+}
+
+#[test]
+fn what_a_cap_drops_is_told_and_a_legal_hold_keeps_everything_until_it_is_lifted() {
+    let stage = of_text(HELD);
+    let hold = |verb: &str, by: &str| stage.run(["memory", verb, "C-1", "--by", by, "--reason", "case 2026-117"]);
+    noted(&stage, &["one", "two", "three"]);
+    let history = stage.run(["memory", "history", "notes"]).exits(0).says("1 fact dropped by cap, the last at ");
+    let seq: String = history.out.split("(event ").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
+    let _ = stage.run(["log", "--from", &seq, "--limit", "1"]).exits(0).says("facts-dropped").says("notes 1 fact by cap");
+    assert_eq!(json(&stage, &["memory", "history", "notes", "--format", "json"])["dropped"]["facts"]["cap"], 1);
+
+    let _ = hold("hold", "eve@northfield.example").exits(5).says("TW0612").says("only members of legal");
+    let _ = hold("release", "lea@northfield.example").exits(64).says("TW0614");
+    let _ = hold("hold", "lea@northfield.example").exits(0).says("`C-1` is held: 2 facts").says("case 2026-117");
+    let _ = hold("hold", "lea@northfield.example").exits(0).says("was held already");
+    let _ = stage.run(["memory", "holds"]).exits(0).says("by lea@northfield.example").says("case 2026-117");
+    noted(&stage, &["four", "five"]);
+    let texts = |stage: &Stage| field(&json(stage, &["memory", "history", "notes", "--format", "json"]), "text").len();
+    assert_eq!(texts(&stage), 4, "the cap is 2, and nothing went");
+    let _ = stage.run(["forget", "C-1"]).exits(0).says("a legal hold that lea@northfield.example set at ");
+    let refused = stage.run(["forget", "C-1", "--yes", "--by", "ann@northfield.example"]).exits(5);
+    let _ = refused.says("TW0613").says("case 2026-117").says("tradewind memory release");
+    assert_eq!(texts(&stage), 4);
+
+    let _ = hold("release", "lea@northfield.example").exits(0).says("is held no longer");
+    let _ = stage.run(["memory", "holds"]).exits(0).says("nobody is held");
+    assert_eq!(texts(&stage), 2);
+    let _ = stage.run(["forget", "C-1", "--yes", "--by", "ann@northfield.example"]).exits(0).says("the keys are destroyed");
+}
+
+#[test]
+fn nobody_is_held_where_no_team_may() {
+    let stage = lived();
+    let hold = stage.run(["memory", "hold", "C-1", "--by", "lea@northfield.example", "--reason", "case"]).exits(5);
+    let _ = hold.says("TW0612").says("legal-hold");
+}

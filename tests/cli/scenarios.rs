@@ -44,6 +44,57 @@ fn mistakes_and_empty_choices_are_told_apart() {
     let _ = stage.run(["test"]).exits(3).says("TW0110").says("kidn");
 }
 
+const WATCH: &str = r#"project "northfield" {
+    currency "USD"
+    environment "dev" { store "memory://"; twins #true }
+}
+type "note" subject="customer_id" { field "customer_id" string; field "text" string pii; field "at" timestamp }
+type "sale" { field "sku" string; field "units" int; field "at" timestamp }
+memory "notes" tier=long-term record="note" subject="customer_id" retention="30d" { fulltext "text" }
+series "sales" point="sale" subject="sku" at="at" retention="1y" { from event="sale" }
+flow "watch" {
+    summary "What is known, and what was sold"
+    input { field "customer_id" string }
+    observe "notes" { recall "notes" subject="=input.customer_id" last=5 }
+    observe "late" { recall "notes" subject="=input.customer_id" query="late" top=1 }
+    observe "week" { measure { units "=sum(sales.units, '7d')" } }
+    output { notes "=notes.map(n, n.text)"; late "=late.map(n, n.text)"; units "=week.units" }
+}
+scenario "what was there before is recalled and measured" {
+    flow "watch"
+    at "2026-11-02T09:00:00Z"
+    given {
+        input { customer_id "C-1" }
+        memory "notes" {
+            - customer_id="C-1" text="where is my late parcel" age="3d"
+            - customer_id="C-1" text="where is my late parcel" age="2d"
+            - customer_id="C-1" text="too old to be kept" age="31d"
+            - customer_id="C-2" text="somebody else is late" age="1h"
+        }
+        series "sales" { - sku="lamp" units=3 age="1h"; - sku="lamp" units=4 age="6d"; - sku="lamp" units=100 age="8d" }
+    }
+    expect {
+        output units=7
+        that "has(notes) && size(notes) == 2 && notes[0].at == timestamp('2026-10-30T09:00:00Z')"
+        that "has(late) && late[0].text == 'where is my late parcel'"
+    }
+}
+scenario "without anything given nothing is known" {
+    flow "watch"
+    at "2026-11-02T09:00:00Z"
+    given { input { customer_id "C-1" } }
+    expect { output units=0; that "has(notes) && size(notes) == 0"; that "has(late) && size(late) == 0" }
+}
+"#;
+
+#[test]
+fn what_a_scenario_gives_to_memories_and_series_is_there_when_its_flow_runs() {
+    let stage = crate::of_text(WATCH);
+    let _ = stage.run(["test"]).exits(0).says("2 passed, 0 failed");
+    stage.replace("tradewind.kdl", "output units=7", "output units=8");
+    let _ = stage.run(["test"]).exits(4).says("the output `units` is 7, not 8");
+}
+
 #[test]
 fn a_scenario_says_at_which_share_a_rollout_stands_and_which_arm_a_unit_has() {
     let text = r#"

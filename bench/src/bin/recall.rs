@@ -11,7 +11,7 @@ use tradewind_bench::latency::Latencies;
 use tradewind_bench::machine;
 use tradewind_bench::table::{Table, thousands};
 use tradewind_engine::finding::{Finder, Sought};
-use tradewind_engine::memory::{Fact, Origin};
+use tradewind_engine::memory::Fact;
 use tradewind_engine::ports::Models;
 use tradewind_lang::plan::{Memory, MemoryTerms};
 use tradewind_lang::value::Value;
@@ -77,21 +77,7 @@ fn memory(words: bool, vectors: bool) -> Arc<Memory> {
 }
 
 fn fact(seq: u64, text: &str) -> Arc<Fact> {
-    Arc::new(Fact {
-        seq,
-        place: 0,
-        subject: "".into(),
-        run: "run".into(),
-        step: "step".into(),
-        at: 0,
-        observed_at: 0,
-        verified_at: 0,
-        valid_to: None,
-        superseded_by: None,
-        origin: Origin::default(),
-        keys: Arc::default(),
-        fields: Value::record([("text", Value::string(text))]),
-    })
+    Arc::new(Fact::new((seq, 0), 0, Value::record([("text", Value::string(text))])))
 }
 
 fn facts_of(texts: &[String]) -> Vec<Arc<Fact>> {

@@ -45,6 +45,7 @@ codes! {
     ALWAYS_TRUE = "TW0193", Warning, "a condition that always holds";
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
     CORRECTED_OUTSIDE = "TW0609", Error, "text from outside decides which fact is corrected";
+    MERGED = "TW0615", Error, "a figure that looks behind what is kept apart";
     BATCH_WITHOUT_KEYS = "TW0172", Error, "a batch that does not tell its calls apart";
     ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
     ONE_RUN = "TW0174", Error, "a key that makes all runs one";

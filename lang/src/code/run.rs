@@ -60,5 +60,8 @@ codes! {
     BATCH_CHANGED = "TW0608", Error, "a batch that nobody looked at as it is";
     UNKNOWN_MEMORY = "TW0610", Error, "there is no such memory";
     UNSEARCHABLE = "TW0611", Error, "a memory that cannot be searched";
+    MAY_NOT_HOLD = "TW0612", Error, "a legal hold that this one may not set or lift";
+    HELD = "TW0613", Error, "somebody who is under a legal hold";
+    NOTHING_HELD = "TW0614", Error, "there is nothing to hold, or to let go";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

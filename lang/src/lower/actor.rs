@@ -7,7 +7,7 @@ use super::policy::run_type;
 use super::step::Place;
 use crate::ast::Node;
 use crate::expr::Scope;
-use crate::plan::{Acting, Actor, Talk};
+use crate::plan::{Acting, Actor, Session, Talk};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 use std::collections::BTreeMap;
@@ -62,6 +62,28 @@ impl Context<'_> {
         let reads_outside = marks.untrusted;
         let talk = Talk { personal: marks.pii, ..talk };
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
-        Some(Actor { name: name.to_owned(), version, acting, memories, budget, marks })
+        let session = self.lower_session(node);
+        Some(Actor { name: name.to_owned(), version, acting, memories, budget, marks, session })
+    }
+
+    /// How long what an agent is told and says is kept.
+    fn lower_session(&mut self, node: &Node) -> Option<Session> {
+        let retention = match node.setting("retention") {
+            Some(value) if value.text() == Some("forever") => None,
+            Some(_) => self.span_of_time(node, "retention"),
+            None => None,
+        };
+        let cap = node.setting("cap").is_some().then(|| self.count(node, "cap", 1, 1_000_000)).flatten();
+        let after = node.first("retention").and_then(|retention| retention.property("after")).cloned();
+        let after = after.and_then(|value| self.word(&value, "`after`", &["last-write", "write"]));
+        for (child, setting) in [("cap", "per"), ("cap", "evict")] {
+            if let Some(value) = node.first(child).and_then(|child| child.property(setting)).cloned() {
+                // A session is one subject's, and its oldest messages go first.
+                let words: &[&str] = if setting == "per" { &["subject"] } else { &["oldest"] };
+                self.word(&value, &format!("`{setting}`"), words);
+            }
+        }
+        let session = Session { retention, after_last_write: after.as_deref() == Some("last-write"), cap };
+        (session != Session::default()).then_some(session)
     }
 }

@@ -5,9 +5,11 @@ use super::context::Context;
 use crate::ast::{Literal, Node};
 use crate::code::{expression, meaning};
 use crate::diagnostic::Diagnostic;
-use crate::expr::{self, Scope};
+use crate::expr::{self, Expr, Scope, Tree};
+use crate::literal::duration_text;
 use crate::plan::{Aggregate, AggregateFunction, Figure, Measured, StepKind};
 use crate::shape::Shaped;
+use crate::source::Span;
 use crate::ty::{Marks, Ty};
 
 use super::step::{Place, Verb};
@@ -189,6 +191,9 @@ impl Context<'_> {
             (true, [only]) => Some((*only).to_owned()),
             (true, _) => return self.misused(span, "an aggregate looks at one series"),
         };
+        if let Some((name, window)) = series.as_ref().zip(window) {
+            self.check_merged(call.function, &checked.expr, (name, window), span);
+        }
         let ty = self.aggregate_type(call.function, &checked.expr.ty, span)?;
         let aggregate = Aggregate {
             variable: variable.to_owned(),
@@ -199,6 +204,26 @@ impl Context<'_> {
             window,
         };
         Some((aggregate, ty, checked.marks))
+    }
+
+    /// Since when the points of a series are kept apart; none where all of them are, or a window lies within.
+    fn merged_behind(&self, series: &str, window: i64) -> Option<i64> {
+        let after = self.plan.series.get(series)?.rollups.iter().map(|(_, after)| *after).min()?;
+        (window > after).then_some(after)
+    }
+
+    /// Of points that a `rollup` merged, only counts, sums, ends and the newest value of each field are known.
+    fn check_merged(&mut self, function: AggregateFunction, of: &Expr, (series, window): (&str, i64), span: Span) {
+        let Some(after) = self.merged_behind(series, window).filter(|_| function != AggregateFunction::Count) else { return };
+        let is_field = matches!(&of.root, Tree::Select { of, .. } if matches!(**of, Tree::Variable { .. }));
+        if is_field && function != AggregateFunction::Quantile {
+            return;
+        }
+        let what = if is_field { "a quantile" } else { "an expression" };
+        let after = duration_text(after);
+        let message = format!("{what} needs every point, and those of `{series}` are merged after {after}");
+        let diagnostic = Diagnostic::new(&meaning::MERGED, span, message).label("looks behind that");
+        self.report(diagnostic.help(format!("look back {after} at most, aggregate a field by itself, or let the `rollup` begin later")));
     }
 
     fn misused<T>(&mut self, span: crate::source::Span, help: &str) -> Option<T> {
@@ -274,6 +299,17 @@ impl Context<'_> {
                 let message = format!("points of `{series}` have no field `{name}`");
                 let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, message).label("no such field");
                 self.report(diagnostic.help("name a field that the points of every series have"));
+            }
+            let parts = figures.iter().flat_map(|(_, figure)| &figure.aggregates).filter(|part| part.series.as_ref() == Some(&series));
+            let behind = parts.filter_map(|part| self.merged_behind(&series, part.window?)).next();
+            let fields = self.plan.types.records.get(&point).map_or(&[][..], |record| &record.fields);
+            let counts = |ty: &Ty| matches!(ty, Ty::Int | Ty::Double | Ty::Money | Ty::Duration);
+            let is_number = |ty: &Ty| counts(ty) || matches!(ty, Ty::Optional(inner) if counts(inner));
+            if let Some(after) = behind.filter(|_| fields.iter().any(|field| field.name == name && is_number(&field.ty))) {
+                let after = duration_text(after);
+                let message = format!("points of `{series}` are merged after {after}, and their numbers (`{name}`) with them");
+                let diagnostic = Diagnostic::new(&meaning::MERGED, value.span, message).label("is a number");
+                self.report(diagnostic.help(format!("name a field that is no number, or look back {after} at most")));
             }
         }
     }

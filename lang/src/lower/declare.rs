@@ -175,6 +175,17 @@ impl Context<'_> {
         }
     }
 
+    /// Who sets and lifts legal holds: `legal-hold "legal"`.
+    pub(crate) fn lower_legal_hold(&mut self, nodes: &[Node]) {
+        let Some(project) = nodes.iter().find(|node| node.name.text == "project") else { return };
+        for value in project.list("legal-hold").into_iter().cloned().collect::<Vec<_>>() {
+            let Some(team) = self.reference(&value, "team") else { continue };
+            if !self.plan.project.legal_hold.contains(&team) {
+                self.plan.project.legal_hold.push(team);
+            }
+        }
+    }
+
     /// `mon-fri 08:00-18:00`.
     fn working_hours(&mut self, value: &Literal) -> Option<String> {
         const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

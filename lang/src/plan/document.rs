@@ -52,6 +52,20 @@ pub struct Actor {
     pub budget: Option<Budget>,
     /// What is said of its own instructions, tools and memories.
     pub marks: Marks,
+    /// How its sessions are kept. Left out where they stay for ever, so that the digest of such a plan is what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+}
+
+/// How the sessions of an agent are kept: what was said to it and what it answered, by key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Session {
+    /// How long a message is kept; `None` for ever.
+    pub retention: Option<Micros>,
+    /// Whether that counts from the last message of a session rather than from each.
+    pub after_last_write: bool,
+    /// At most so many messages of a session; the oldest go first.
+    pub cap: Option<u32>,
 }
 
 /// A cap on costs.

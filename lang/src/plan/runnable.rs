@@ -1,9 +1,8 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Measured, Plan, Prices, Rung, Search, Series, Step, StepKind};
+use super::{Decision, Flow, Plan, Prices, Rung, Search, Step, StepKind};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Something that this version checks and cannot run yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +94,6 @@ impl Plan {
                     found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
                 }
             }
-            StepKind::Measure(measured) => found.extend(self.measure_lacks(measured)),
             StepKind::Search(search) => found.extend(self.search_lacks(search)),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
             StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
@@ -103,6 +101,7 @@ impl Plan {
             | StepKind::Recall { .. }
             | StepKind::Remember { .. }
             | StepKind::Facts(_)
+            | StepKind::Measure(_)
             | StepKind::Rules { .. }
             | StepKind::Reflect { .. }
             | StepKind::Ask { .. }
@@ -120,16 +119,6 @@ impl Plan {
         let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some())?;
         let model = self.models.get(asked.terms.embed.as_ref()?.1.as_ref()?)?;
         (model.provider != EMBEDDING).then(|| "`embed` by a model behind a network".to_owned())
-    }
-
-    fn measure_lacks(&self, measured: &Measured) -> Vec<String> {
-        let aggregates = measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates);
-        let series = aggregates.filter_map(|aggregate| self.series.get(aggregate.series.as_ref()?));
-        let lacks = |series: &Arc<Series>| {
-            let given = [(!series.rollups.is_empty(), "`rollup` of a series"), (series.fresh.is_some(), "`fresh` of a series")];
-            given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()).collect::<Vec<_>>()
-        };
-        series.flat_map(lacks).collect()
     }
 
     fn route_lacks(&self, route: &str) -> Vec<String> {

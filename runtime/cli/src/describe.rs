@@ -16,6 +16,8 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::PlanAdopted { digest, instead_of: Some(from), .. } => format!("{} instead of {}", digest.short(), from.short()),
         EventKind::EffectsFrozen { scope, reason } | EventKind::EffectsThawed { scope, reason } => format!("{scope} {reason}"),
         EventKind::SubjectForgotten { keys } => keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        EventKind::SubjectHeld { key, reason } | EventKind::SubjectReleased { key, reason } => format!("{key} {reason}"),
+        EventKind::FactsDropped { memory, why, facts } => format!("{memory} {} by {why}", counted(facts.len(), "fact")),
         EventKind::RunStarted { flow, key, input, .. } => format!("{flow} {key} {}", shortened(&to_json(input))),
         EventKind::ArmTaken { arm } => format!("arm {}", arm + 1),
         EventKind::StepCompleted { value } => shortened(&to_json(value)),

@@ -3,8 +3,9 @@
 mod archive;
 mod batch;
 mod budgets;
+mod corrections;
 mod events;
-mod forgetting;
+pub(crate) mod forgetting;
 mod fork;
 mod handing;
 pub(crate) mod memory;
@@ -101,8 +102,12 @@ pub(crate) enum Request {
     Difference { plan: String },
     /// Tells whom forgetting somebody affects, and forgets him where somebody wants it.
     Forget { subject: String, by: Option<String> },
+    /// Holds what is known of somebody, or lets it go; with nobody who wants it, lists who is held.
+    Hold { will: Option<forgetting::Holding> },
     /// Facts of a memory.
     Memory { memory: String, subject: Option<String>, wanted: memory::Wanted },
+    /// What the log says of what was reused, or corrected.
+    Learn(memory::Learning),
     /// Runs of a flow for these inputs.
     Start { flow: String, inputs: Vec<Json> },
     /// Which of these runs still go on by themselves.
@@ -138,7 +143,7 @@ impl Request {
 
     /// Whether it only steers the whole engine: where nobody holds the store, no run goes on for it.
     pub(crate) fn only_steers(&self) -> bool {
-        matches!(self, Self::Freeze { .. } | Self::Thaw { .. } | Self::RollBack { .. })
+        matches!(self, Self::Freeze { .. } | Self::Thaw { .. } | Self::RollBack { .. } | Self::Hold { will: Some(_) })
     }
 
     /// Whether it changes nothing, so that it may be asked again.
@@ -234,7 +239,7 @@ impl From<StoreError> for Problem {
 }
 
 /// Codes of what was asked wrongly.
-const USAGE: [&str; 11] = [
+const USAGE: [&str; 12] = [
     run::USAGE.id,
     run::UNKNOWN_STEP.id,
     run::UNKNOWN_RUN.id,
@@ -246,6 +251,7 @@ const USAGE: [&str; 11] = [
     run::UNKNOWN_SUBJECT.id,
     run::UNKNOWN_MEMORY.id,
     run::UNSEARCHABLE.id,
+    run::NOTHING_HELD.id,
 ];
 
 impl From<Problem> for Failure {
@@ -301,7 +307,9 @@ impl Desk {
             Request::RollBack { to, by } => self.roll_back(to.as_deref(), &by).await,
             Request::Difference { plan } => self.difference(&plan).await,
             Request::Forget { subject, by } => self.forget(&subject, by.as_deref()).await,
+            Request::Hold { will } => self.hold(will.as_ref()).await,
             Request::Memory { memory, subject, wanted } => self.memory(&memory, subject.as_deref(), &wanted).await,
+            Request::Learn(wanted) => self.learn(&wanted).await,
             Request::Start { flow, inputs } => self.start(&flow, &inputs, "command-line").await,
             Request::Unsettled { runs } => self.unsettled(runs).await,
             Request::Report { flow, tally, millis } => self.report(&flow, tally, millis).await,

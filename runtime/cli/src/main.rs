@@ -15,6 +15,7 @@ mod difference;
 mod excerpt;
 mod exit;
 mod follow;
+mod given;
 mod handed;
 mod host;
 mod http;

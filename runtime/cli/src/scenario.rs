@@ -1,5 +1,6 @@
 //! Runs one scenario on the real engine: log in memory, twins for connectors, a clock moved by hand.
 
+use crate::given::Given;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,13 +150,16 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
         };
         twins.fault(Fault { operation: fault.operation.clone(), kind, times: Some(fault.times) });
     }
-    let plan = &standing(plan, scenario);
-    let clock = Arc::new(ManualClock::at(scenario.at));
+    let mut plan = Plan::clone(&standing(plan, scenario));
+    let given = Given::of(&mut plan, scenario);
+    let plan = &Arc::new(plan);
+    let clock = Arc::new(ManualClock::at(scenario.at.saturating_sub(given.oldest())));
     let finder = Arc::new(Ranker::new(models.clone()));
     let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, said: said(plan, scenario), real: models });
     let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
     let config = Config { finder, ..config };
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
+    given.make(&engine, &clock, scenario.at).await?;
     Ok(Stage { scenario, engine, clock, twins, run: None, told: 0 })
 }
 

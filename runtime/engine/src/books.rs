@@ -9,7 +9,7 @@ use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
 use crate::kept::Answers;
 use crate::key::short_digest;
-use crate::memory::{FactId, Memories};
+use crate::memory::{FactId, Held, Memories};
 use crate::migrate::Moved;
 use crate::past::Past;
 use crate::pinned::{FlowGraph, Pinned};
@@ -191,7 +191,7 @@ impl<L: Holds> Books<L> {
     pub(crate) fn apply(&mut self, active: &Pinned, event: &Event) -> Result<Option<Arc<RunSummary>>, String> {
         self.newest = self.newest.max(event.header.at);
         self.arrivals.fold(event);
-        self.points.fold(&active.plan, event);
+        self.points.fold(&active.plan, event, Held { holds: self.memories.holds(), ring: self.keys.as_deref() });
         let Some(run) = &event.header.run else { return self.adopt(event).map(|()| None) };
         self.keep_index(active, run, event);
         if let EventKind::RunStarted { flow, .. } = &event.kind
@@ -351,6 +351,12 @@ impl<L: Holds> Books<L> {
                 self.frozen = Arc::new(self.frozen.without(scope));
                 return Ok(());
             }
+            EventKind::FactsDropped { .. } | EventKind::SubjectHeld { .. } | EventKind::SubjectReleased { .. } => {
+                if let Some(pinned) = self.adopted.and_then(|digest| self.plans.get(&digest)) {
+                    self.memories.fold(&pinned.plan, event, self.keys.as_deref());
+                }
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         if let Some(bytes) = bytes
@@ -459,7 +465,9 @@ impl<L: Holds> Books<L> {
                 self.inbox.remove(approval);
                 self.closed.insert(short_digest(&[approval]));
             }
-            EventKind::FactRemembered { .. } | EventKind::FactsRemembered { .. } => self.memories.fold(&active.plan, event),
+            EventKind::FactRemembered { .. } | EventKind::FactsRemembered { .. } => {
+                self.memories.fold(&active.plan, event, self.keys.as_deref());
+            }
             _ => {}
         }
     }

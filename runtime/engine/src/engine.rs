@@ -6,6 +6,7 @@ mod archive;
 mod budgets;
 mod forget;
 mod fork;
+mod hold;
 mod inlet;
 mod listed;
 pub(crate) mod prepare;
@@ -23,11 +24,13 @@ use crate::executor::{Head, Live, Message, Outlets, Ports, Shard, StartRequest};
 use crate::finding::{Finder, NoFinder};
 use crate::image::Image;
 use crate::key::run_id;
+use crate::memory::past::{Known, Snapshots};
 use crate::pinned::{FlowGraph, Pinned};
 use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
 use crate::summary::{Progress, RunDetails, RunSummary};
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
@@ -43,6 +46,7 @@ pub use archive::{ExportError, RebuildError};
 pub use budgets::BudgetState;
 pub use forget::{Affected, ForgetError, Forgotten};
 pub use fork::{ForkError, PlannedFork};
+pub use hold::HoldError;
 pub use inlet::{Address, Answer, ReceiveError};
 pub use remembered::{FoundFacts, SearchError};
 pub use steer::{Adoption, SteerError};
@@ -186,6 +190,7 @@ struct Shared {
     finder: Arc<dyn Finder>,
     shard: u32,
     opened_with: u64,
+    snapshots: Arc<Snapshots>,
     progress: watch::Receiver<Progress>,
     ended: broadcast::Sender<Arc<RunSummary>>,
     stopped: Arc<OnceLock<StoreError>>,
@@ -246,6 +251,10 @@ impl Engine {
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
         let (mut books, events, hash) = from(&*config.log, config.shard, image, &active).await?;
         books.keys = config.log.keys();
+        let snapshots = Arc::new(Snapshots::default());
+        if events > 0 {
+            snapshots.begin(known_by(&books, (events, hash)));
+        }
         let mut reader = Reader::behind(&*config.log, config.shard, events, hash);
         recover::fold(&mut reader, &mut books, &active).await?;
         // Where a person went back from it, what they went back to stays.
@@ -269,6 +278,7 @@ impl Engine {
             finder: config.finder.clone(),
             shard: config.shard,
             opened_with: events,
+            snapshots: snapshots.clone(),
             progress: progress_seen,
             ended: ended.clone(),
             stopped: stopped.clone(),
@@ -279,6 +289,7 @@ impl Engine {
         let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         shard.schedules = config.schedules;
         shard.wanted_by = config.wanted_by;
+        shard.sweeping.snapshots = snapshots;
         tokio::spawn(shard.run(from_outside, from_inside, (config.look_only, config.steer_only)));
         Ok(Self { outside, shared: Arc::new(shared) })
     }
@@ -549,6 +560,13 @@ impl Engine {
         self.outside.send(Message::Query(query)).await.map_err(|_| self.stop_error())?;
         answer.await.map_err(|_| self.stop_error())
     }
+}
+
+/// What an image knew of facts.
+fn known_by(books: &Books<Live>, (events, hash): (u64, Digest)) -> Known {
+    let plans: HashMap<Digest, Arc<Plan>> = books.plans.iter().map(|(digest, pinned)| (*digest, pinned.plan.clone())).collect();
+    let adopted = books.adopted.and_then(|digest| plans.get(&digest)).cloned();
+    Known { events, hash, at: books.newest, memories: books.memories.clone(), plans, adopted }
 }
 
 /// The books to begin with, and where they stand in the log.

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::fork::{Forked, Inherited, Kept};
 use crate::frozen::Scope;
 use crate::guard::Claim;
-use crate::memory::Origin;
+use crate::memory::{FactId, Origin, Why};
 use crate::migrate::Moved;
 use crate::question::{Answered, Called, Purpose, Question};
 use crate::seal::KeyName;
@@ -458,6 +458,29 @@ pub enum EventKind {
         #[serde(default)]
         origins: Vec<Origin>,
     },
+    /// Facts are gone by a rule of their memory: which it was, and which facts, by the events that hold them.
+    FactsDropped {
+        /// The memory.
+        memory: Arc<str>,
+        /// The rule.
+        why: Why,
+        /// In the order of the log.
+        facts: Vec<FactId>,
+    },
+    /// What is known of somebody stays until the hold is lifted; who set it is the event's actor.
+    SubjectHeld {
+        /// His key.
+        key: KeyName,
+        /// For people.
+        reason: Arc<str>,
+    },
+    /// It may go again.
+    SubjectReleased {
+        /// The key that the hold names.
+        key: KeyName,
+        /// For people.
+        reason: Arc<str>,
+    },
     /// A run ended well.
     RunCompleted {
         /// What it answers.
@@ -535,6 +558,9 @@ impl EventKind {
             Self::ScheduleFired { .. } => "schedule-fired",
             Self::FactRemembered { .. } => "fact-remembered",
             Self::FactsRemembered { .. } => "facts-remembered",
+            Self::FactsDropped { .. } => "facts-dropped",
+            Self::SubjectHeld { .. } => "subject-held",
+            Self::SubjectReleased { .. } => "subject-released",
             Self::RunCompleted { .. } => "run-completed",
             Self::RunFailed { .. } => "run-failed",
             Self::RunCancelled { .. } => "run-cancelled",

@@ -20,6 +20,7 @@ mod receive;
 mod search;
 mod steer;
 mod strike;
+mod sweep;
 mod timers;
 mod write;
 
@@ -267,6 +268,8 @@ pub(crate) struct Shard {
     gathered: BTreeMap<(Arc<str>, usize, Arc<str>), Gathered>,
     /// Clocks whose run is being started.
     striking: BTreeSet<ClockName>,
+    /// What is on its way into the log of facts that are gone, and who is held.
+    pub(crate) sweeping: sweep::Sweeping,
     pub(crate) schedules: bool,
     pub(crate) wanted_by: Option<Arc<str>>,
     closing: bool,
@@ -289,7 +292,7 @@ impl Shard {
         let (shard, head, in_flight) = place;
         books.hand_out_frozen();
         let last_now = books.newest;
-        let frozen = books.frozen.clone();
+        let (frozen, holds) = (books.frozen.clone(), books.memories.holds().clone());
         Self {
             books,
             active,
@@ -325,6 +328,7 @@ impl Shard {
             dispatching: BTreeMap::new(),
             gathered: BTreeMap::new(),
             striking: BTreeSet::new(),
+            sweeping: sweep::Sweeping::of(holds),
             schedules: false,
             wanted_by: None,
             closing: false,
@@ -388,7 +392,7 @@ impl Shard {
 
     fn take_inside(&mut self, message: Inside) -> Result<(), StoreError> {
         match message {
-            Inside::Input { run, input } => self.push(&run, input, None),
+            Inside::Input { run, input } => self.answered(&run, input),
             Inside::Committed(result) => {
                 result?;
                 self.committed()?;

@@ -1,18 +1,23 @@
 //! Figures over points: each aggregate over its own window, for everything or for each value of a field. It reads nothing.
+//!
+//! Of points that were merged there are only counts, sums, ends and the newest value, each of a field: the compiler lets nothing else
+//! look that far back.
 
 use crate::key::text_of;
+use crate::rollup::{Merged, Number, plain};
 use crate::scope::{Beside, Names};
+use crate::series::Sample;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tradewind_lang::expr::Resolve;
+use tradewind_lang::expr::{Expr, Resolve, Tree};
 use tradewind_lang::money::{Currency, Money};
 use tradewind_lang::plan::{Aggregate, AggregateFunction, Measured};
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::{Record, Value};
 
 /// Points of a series, oldest first.
-pub(crate) type Line = Vec<(i64, Arc<Value>)>;
+pub(crate) type Line = Vec<(i64, Sample)>;
 
 /// What a `measure` looks at.
 pub(crate) struct Look<'a> {
@@ -35,7 +40,7 @@ pub(crate) fn measure(measured: &Measured, look: &Look<'_>) -> Result<Value, Str
     let mut groups: BTreeMap<Arc<str>, BTreeMap<String, Line>> = BTreeMap::new();
     for (series, line) in look.lines {
         for (at, point) in line {
-            let Some(value) = point.get(by).filter(|value| !matches!(value, Value::Null | Value::Erased)) else { continue };
+            let Some(value) = point.fields.get(by).filter(|value| !matches!(value, Value::Null | Value::Erased)) else { continue };
             groups.entry(text_of(value)).or_default().entry(series.clone()).or_default().push((*at, point.clone()));
         }
     }
@@ -66,27 +71,46 @@ fn aggregate(part: &Aggregate, look: &Look<'_>) -> Result<Value, String> {
     let series = part.series.as_deref().unwrap_or_default();
     let line = look.lines.get(series).map_or(&[][..], Vec::as_slice);
     let after = part.window.map_or(i64::MIN, |window| look.now.saturating_sub(window));
-    let within = line.iter().filter(|(at, _)| *at > after && *at <= look.now);
+    let within = line.iter().filter(|(at, _)| *at > after && *at <= look.now).map(|(_, sample)| sample);
     let Some(expr) = &part.value else {
-        return Ok(Value::Int(i64::try_from(within.count()).unwrap_or(i64::MAX)));
+        let many = within.map(|sample| sample.merged.as_ref().map_or(1, |merged| merged.points)).sum::<u64>();
+        return Ok(Value::Int(i64::try_from(many).unwrap_or(i64::MAX)));
     };
-    let mut values = Vec::new();
-    for (_, point) in within {
-        match expr.evaluate(&Names(&[(series, Value::clone(point))])).map_err(|error| error.0)? {
-            Value::Null | Value::Erased => {}
-            value => values.push(value),
+    let mut numbers = Vec::new();
+    for sample in within {
+        match &sample.merged {
+            Some(merged) => numbers.extend(of_merged(expr, sample, merged)?),
+            None => match expr.evaluate(&Names(&[(series, Value::clone(&sample.fields))])).map_err(|error| error.0)? {
+                Value::Null | Value::Erased => {}
+                value => numbers.push(Number::of(&value)),
+            },
         }
     }
+    let many = numbers.iter().map(|number| number.many).sum::<u64>();
+    let picked = |pick: fn(&Number) -> &Value| numbers.iter().map(pick).cloned().collect::<Vec<Value>>();
     match part.function {
-        AggregateFunction::Count => Ok(Value::Int(i64::try_from(values.len()).unwrap_or(i64::MAX))),
-        AggregateFunction::Sum => sum(&values, &expr.ty, look.currency),
-        AggregateFunction::Mean if values.is_empty() => Ok(Value::Null),
-        AggregateFunction::Mean => mean(&sum(&values, &expr.ty, look.currency)?, values.len()),
-        AggregateFunction::Last => Ok(values.pop().unwrap_or(Value::Null)),
-        AggregateFunction::Least => Ok(sorted(values)?.into_iter().next().unwrap_or(Value::Null)),
-        AggregateFunction::Greatest => Ok(sorted(values)?.pop().unwrap_or(Value::Null)),
-        AggregateFunction::Quantile => Ok(quantile(sorted(values)?, part.share.unwrap_or(0.5))),
+        AggregateFunction::Count => Ok(Value::Int(i64::try_from(many).unwrap_or(i64::MAX))),
+        AggregateFunction::Sum => sum(&picked(|number| &number.sum), &expr.ty, look.currency),
+        AggregateFunction::Mean if many == 0 => Ok(Value::Null),
+        AggregateFunction::Mean => mean(&sum(&picked(|number| &number.sum), &expr.ty, look.currency)?, many),
+        AggregateFunction::Last => Ok(numbers.pop().map_or(Value::Null, |number| number.last)),
+        AggregateFunction::Least => Ok(sorted(picked(|number| &number.least))?.into_iter().next().unwrap_or(Value::Null)),
+        AggregateFunction::Greatest => Ok(sorted(picked(|number| &number.greatest))?.pop().unwrap_or(Value::Null)),
+        AggregateFunction::Quantile if numbers.iter().any(|number| number.many > 1) => {
+            Err("these were merged: what each was is gone".to_owned())
+        }
+        AggregateFunction::Quantile => Ok(quantile(sorted(picked(|number| &number.last))?, part.share.unwrap_or(0.5))),
     }
+}
+
+/// What is known of a field of merged points.
+fn of_merged(expr: &Expr, sample: &Sample, merged: &Merged) -> Result<Option<Number>, String> {
+    let Tree::Select { field, .. } = &expr.root else {
+        return Err(format!("`{}`: the points were merged, and only their fields are known", expr.source));
+    };
+    // What is no number is the same in all of them.
+    let same = || sample.fields.get(field).and_then(plain).map(|value| Number { many: merged.points, ..Number::of(&value) });
+    Ok(merged.numbers.get(field).cloned().or_else(same))
 }
 
 fn zero(ty: &Ty, currency: Currency) -> Value {
@@ -101,7 +125,12 @@ fn zero(ty: &Ty, currency: Currency) -> Value {
 
 fn sum(values: &[Value], ty: &Ty, currency: Currency) -> Result<Value, String> {
     let Some((first, rest)) = values.split_first() else { return Ok(zero(ty, currency)) };
-    rest.iter().try_fold(first.clone(), |sum, value| match (&sum, value) {
+    rest.iter().try_fold(first.clone(), |sum, value| plus(&sum, value))
+}
+
+/// One more.
+pub(crate) fn plus(sum: &Value, value: &Value) -> Result<Value, String> {
+    match (sum, value) {
         (Value::Int(sum), Value::Int(value)) => sum.checked_add(*value).map(Value::Int).ok_or_else(|| "the sum is too large".to_owned()),
         (Value::Double(sum), Value::Double(value)) => Ok(Value::Double(sum + value)),
         (Value::Money(sum), Value::Money(value)) => {
@@ -111,10 +140,10 @@ fn sum(values: &[Value], ty: &Ty, currency: Currency) -> Result<Value, String> {
             sum.checked_add(*value).map(Value::Duration).ok_or_else(|| "the sum is too large".to_owned())
         }
         _ => Err("these cannot be added".to_owned()),
-    })
+    }
 }
 
-fn mean(sum: &Value, many: usize) -> Result<Value, String> {
+fn mean(sum: &Value, many: u64) -> Result<Value, String> {
     let many = u32::try_from(many).map_err(|_| "there are too many points".to_owned())?;
     match sum {
         #[expect(clippy::cast_precision_loss, reason = "a mean is a double, whatever it is of")]
@@ -126,7 +155,7 @@ fn mean(sum: &Value, many: usize) -> Result<Value, String> {
     }
 }
 
-fn compare(one: &Value, other: &Value) -> Option<Ordering> {
+pub(crate) fn compare(one: &Value, other: &Value) -> Option<Ordering> {
     match (one, other) {
         (Value::Int(one), Value::Int(other)) => Some(one.cmp(other)),
         (Value::Double(one), Value::Double(other)) => Some(one.total_cmp(other)),

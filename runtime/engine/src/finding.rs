@@ -67,11 +67,33 @@ pub struct Ranked {
     pub by: Arc<str>,
 }
 
+/// Vectors of another model that are being made, while those of the one before go on answering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewing {
+    /// The memory.
+    pub memory: Arc<str>,
+    /// Whose facts; everybody's where absent.
+    pub subject: Option<Arc<str>>,
+    /// How many facts have theirs.
+    pub done: u64,
+    /// Of how many.
+    pub of: u64,
+    /// The digest of the new model.
+    pub by: Arc<str>,
+    /// Why it stopped, for people; it goes on with the next search.
+    pub failed: Option<Arc<str>>,
+}
+
 /// Ranks facts.
 pub trait Finder: Send + Sync + 'static {
     /// The best of the facts that may be found; equal ones newest first. The same facts and the same query give the same answer, whatever
     /// was asked before. The error is for people.
     fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>>;
+
+    /// Indexes that are being made anew, as the model of their vectors is another one.
+    fn renewing(&self) -> Vec<Renewing> {
+        Vec::new()
+    }
 
     /// Drops everything that is kept of facts of somebody who was forgotten, each with its memory: vectors, postings, caches. Called
     /// within a runtime; it may take a moment, as long as nothing of them is found from now on.

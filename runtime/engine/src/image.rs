@@ -28,7 +28,7 @@ use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// The version of what an image holds. It changes with every change of that, however small: one of another version is not read.
-const IMAGE_FORMAT: u32 = 5;
+const IMAGE_FORMAT: u32 = 6;
 
 /// A plan with everything derived from it; written down as the plan alone.
 #[derive(Debug, Clone)]

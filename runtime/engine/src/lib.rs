@@ -47,6 +47,8 @@ pub mod ports;
 pub mod question;
 pub mod recover;
 pub mod replay;
+pub mod reuse;
+mod rollup;
 pub mod schedule;
 mod schedules;
 mod scope;

@@ -73,6 +73,7 @@ pub async fn replay(log: &dyn LogStore, shard: u32) -> Result<ReplayReport, Repl
 pub async fn replay_run(log: &dyn LogStore, shard: u32, run: Option<&str>) -> Result<ReplayReport, ReplayError> {
     let mut reader = Reader::new(log, shard);
     let mut books: Books<RunState> = Books::new("".into());
+    books.keys = log.keys();
     let mut report = ReplayReport::default();
     loop {
         let segments = reader.page().await?;

@@ -364,9 +364,7 @@ impl RunState {
             EventKind::ItemsCompleted => self.complete_items(id, at),
             EventKind::FlowBegun { input } => self.begin_flow(id, input, at),
             EventKind::StepOverdue { failure } => self.overdue(id, failure),
-            EventKind::FactsRemembered { .. } => {
-                self.settle(id, Phase::Completed(None), Value::Record(Arc::default()), at);
-            }
+            EventKind::FactsRemembered { .. } => self.settle(id, Phase::Completed(None), Value::Record(Arc::default()), at),
             EventKind::ArmTaken { arm } => self.take_arm(id, *arm),
             EventKind::StepCompleted { value } | EventKind::FactRemembered { fields: value, .. } => {
                 self.settle(id, Phase::Completed(None), value.clone(), at);
@@ -398,15 +396,16 @@ impl RunState {
                     self.approve(id, at);
                 }
             }
-            EventKind::ApprovalWithdrawn { .. } => {
-                self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at);
-            }
+            EventKind::ApprovalWithdrawn { .. } => self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at),
             EventKind::WaitBegun { .. } | EventKind::WaitEnded { .. } | EventKind::EventTaken { .. } | EventKind::EventEmitted(_) => {
                 self.fold_wait(id, kind, at, seq);
             }
             // Of the engine, or of the whole run.
             EventKind::PlanAdopted { .. }
             | EventKind::SubjectForgotten { .. }
+            | EventKind::SubjectHeld { .. }
+            | EventKind::SubjectReleased { .. }
+            | EventKind::FactsDropped { .. }
             | EventKind::EventReceived(_)
             | EventKind::EventRefused(_)
             | EventKind::EventsGathered { .. }

@@ -6,6 +6,7 @@
 mod fusion;
 mod partition;
 mod ranker;
+mod renewal;
 mod vector;
 mod words;
 

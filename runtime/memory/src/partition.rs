@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tradewind_engine::finding::words_of;
 use tradewind_engine::memory::{Fact, FactId};
-use tradewind_lang::plan::Memory;
+use tradewind_lang::plan::{Memory, Model};
 
 /// So many facts of each order are fused, or a few times what is wanted.
 const LEAST: usize = 100;
@@ -27,8 +27,10 @@ pub(crate) struct Partition {
     /// In the order of their ids.
     slots: Vec<Slot>,
     words: Words,
-    /// The model of its vectors.
+    /// The digest of the model of its vectors.
     pub(crate) by: String,
+    /// That model, as long as the index answers by it.
+    pub(crate) model: Option<Arc<Model>>,
 }
 
 /// What has to be done so that an index holds what it should.
@@ -42,8 +44,8 @@ pub(crate) struct Due {
 
 impl Partition {
     /// An empty one for vectors of a model.
-    pub(crate) fn by(model: &str) -> Self {
-        Self { by: model.to_owned(), ..Self::default() }
+    pub(crate) fn by(digest: &str, model: Option<Arc<Model>>) -> Self {
+        Self { by: digest.to_owned(), model, ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,12 +1,14 @@
-//! The finder: an index for each memory and subject that somebody looked in, made up to date before each answer.
+//! The finder: an index for each memory and subject that somebody looked in, made up to date before each answer. Where a memory names
+//! another model, or its model has become another one, the old index answers until all vectors of the new one are there.
 
 use crate::partition::Partition;
+use crate::renewal::Renewal;
 use crate::vector::Quantized;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
-use tradewind_engine::finding::{Finder, Ranked, Sought, meaning_of};
+use tradewind_engine::finding::{Finder, Ranked, Renewing, Sought, meaning_of};
 use tradewind_engine::memory::{Fact, FactId};
 use tradewind_engine::ports::{BoxFuture, Models};
 use tradewind_lang::plan::{Memory, Model};
@@ -28,6 +30,8 @@ struct Kept {
     partitions: HashMap<Key, (Arc<Turn<Partition>>, u64)>,
     /// Vectors by model and text.
     vectors: HashMap<[u8; 32], Arc<Quantized>>,
+    /// Vectors of another model that are being made.
+    renewals: HashMap<Key, Renewal>,
     uses: u64,
     /// Facts of people who were forgotten a moment ago: who looks just now may still have them before him.
     recent: Vec<(Instant, Arc<str>, FactId)>,
@@ -87,19 +91,29 @@ impl Ranker {
             false => Arc::default(),
         };
         let mut partition = partition.lock_owned().await;
-        let wanted = if embeds { Some(self.embed_query(&sought).await?) } else { None };
+        let wanted = if embeds { Some(self.serving(&key, &sought, &partition).await?) } else { None };
         let by = wanted.as_ref().map_or_else(String::new, |(by, _)| by.clone());
-        if partition.by != by {
-            // Vectors of another model say nothing to this one.
-            *partition = Partition::by(&by);
-        }
+        // Vectors of another model say nothing to this one.
+        let before = (partition.by != by).then(|| std::mem::replace(&mut *partition, Partition::by(&by, sought.model.clone())));
+        let model = partition.model.clone();
         let due = partition.compare(&sought.facts);
         let missing: Vec<Arc<Fact>> = due.missing.iter().filter_map(|place| sought.facts.get(*place)).cloned().collect();
         let vectors = match embeds {
-            true => self.vectors(&sought, &by, &missing).await?,
+            true => match self.vectors((&sought, model), &by, &missing).await {
+                Ok(vectors) => vectors,
+                Err(why) => {
+                    before.into_iter().for_each(|before| *partition = before);
+                    return Err(why);
+                }
+            },
             false => vec![None; missing.len()],
         };
         drop(missing);
+        let is_renewed = before.is_some();
+        drop(before);
+        if let Some((_, Some(wanted))) = &wanted {
+            check_width(wanted.width(), vectors.iter().flatten().map(|vector| vector.width()))?;
+        }
         let many = sought.facts.len();
         let work = move || {
             partition.update(&sought.memory, &sought.facts, &due, vectors);
@@ -111,9 +125,15 @@ impl Ranker {
             false => tokio::task::spawn_blocking(work).await.map_err(|error| format!("nothing was ranked: {error}"))?,
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.renewals.get(&key).is_some_and(|renewal| renewal.by == by) {
+            kept.renewals.remove(&key);
+        }
         let recent: HashSet<FactId> =
             kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
-        if recent.is_empty() {
+        if recent.is_empty() && is_renewed {
+            // Vectors of the model before.
+            kept.drop_unused();
+        } else if recent.is_empty() {
             kept.drop_unused_if_many(many);
         } else {
             partition.forget(&recent);
@@ -125,15 +145,60 @@ impl Ranker {
         Ok(Ranked { hits, by: named.into() })
     }
 
-    /// The vector of what is looked for; none where the model knows no word of it.
-    async fn embed_query(&self, sought: &Sought) -> Result<(String, Option<Quantized>), String> {
-        let embedded = self.models.embed(sought.model.clone(), vec![sought.query.clone()]).await?;
+    /// The vector of what is looked for, by the model that answers: that of the memory or, while most vectors of that one are still
+    /// to be made, the one before.
+    async fn serving(&self, key: &Key, sought: &Sought, partition: &Partition) -> Result<(String, Option<Quantized>), String> {
+        let asked = self.embed_query(sought.model.clone(), &sought.query).await;
+        let has_old = sought.is_present && partition.len() > 0;
+        match &asked {
+            Ok((by, _)) if has_old && partition.by != *by && self.missing(sought, by) > BATCH => self.renew(key, sought, by),
+            Err(_) if has_old => {}
+            _ => return asked,
+        }
+        match self.embed_query(partition.model.clone(), &sought.query).await {
+            Ok((by, vector)) if by == partition.by => Ok((by, vector)),
+            // Nobody can ask the model before any more.
+            _ => asked,
+        }
+    }
+
+    /// How many facts say what was not embedded by a model yet.
+    fn missing(&self, sought: &Sought, by: &str) -> usize {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = sought.facts.iter().filter_map(|fact| meaning_of(&sought.memory, fact));
+        texts.filter(|text| !kept.vectors.contains_key(&digest(by, text))).count()
+    }
+
+    /// Makes the vectors of another model, beside everything else, where that is not under way.
+    fn renew(&self, key: &Key, sought: &Sought, by: &str) {
+        let begun = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.renewals.entry(key.clone()).or_default().begin(by, sought.facts.len())
+        };
+        let Some(turn) = begun else { return };
+        let (models, kept, key, by) = (self.models.clone(), self.kept.clone(), key.clone(), by.to_owned());
+        let (model, memory, facts) = (sought.model.clone(), sought.memory.clone(), sought.facts.clone());
+        tokio::spawn(async move {
+            let made = make(&*models, &kept, (&key, turn, &by), (model, &memory, &facts)).await;
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.renewals.get_mut(&key).into_iter().for_each(|renewal| renewal.end(turn, made.clone()));
+        });
+    }
+
+    /// The vector of a question; none where the model knows no word of it.
+    async fn embed_query(&self, model: Option<Arc<Model>>, query: &Arc<str>) -> Result<(String, Option<Quantized>), String> {
+        let embedded = self.models.embed(model, vec![query.clone()]).await?;
         let vector = embedded.vectors.first().and_then(|vector| Quantized::of(vector));
         Ok((embedded.by, vector))
     }
 
     /// Vectors of facts: those of texts that were met before are not made again.
-    async fn vectors(&self, sought: &Sought, by: &str, facts: &[Arc<Fact>]) -> Result<Vec<Option<Arc<Quantized>>>, String> {
+    async fn vectors(
+        &self,
+        (sought, model): (&Sought, Option<Arc<Model>>),
+        by: &str,
+        facts: &[Arc<Fact>],
+    ) -> Result<Vec<Option<Arc<Quantized>>>, String> {
         let mut found: Vec<Option<Arc<Quantized>>> = vec![None; facts.len()];
         // Texts that several facts say are embedded once.
         let mut open: Vec<([u8; 32], Vec<usize>)> = Vec::new();
@@ -161,7 +226,7 @@ impl Ranker {
             let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?);
             let texts: Vec<Arc<str>> = batch.iter().map(|entry| of(entry).unwrap_or_default().into()).collect();
             let many = texts.len();
-            let embedded = embed(&*self.models, sought.model.clone(), texts, by, many).await?;
+            let embedded = embed(&*self.models, model.clone(), texts, by, many).await?;
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             for ((digest, places), vector) in batch.iter().zip(embedded) {
                 let Some(vector) = Quantized::of(&vector).map(Arc::new) else { continue };
@@ -186,6 +251,50 @@ impl Kept {
     }
 }
 
+/// Makes the vectors of facts by another model, a batch after the other; those of texts that were met before are there.
+async fn make(
+    models: &dyn Models,
+    kept: &Mutex<Kept>,
+    (key, turn, by): (&Key, u64, &str),
+    (model, memory, facts): (Option<Arc<Model>>, &Memory, &[Arc<Fact>]),
+) -> Result<(), String> {
+    for facts in facts.chunks(BATCH) {
+        let texts = facts.iter().map(|fact| (fact.id(), meaning_of(memory, fact).map(|text| (digest(by, text), text))));
+        let texts: Vec<(FactId, Option<([u8; 32], &str)>)> = texts.collect();
+        let open: Vec<([u8; 32], Arc<str>)> = {
+            let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let said = texts.iter().filter_map(|(_, text)| *text);
+            said.filter(|(digest, _)| !kept.vectors.contains_key(digest)).map(|(digest, text)| (digest, text.into())).collect()
+        };
+        let made = match open.len() {
+            0 => Vec::new(),
+            many => embed(models, model.clone(), open.iter().map(|(_, text)| text.clone()).collect(), by, many).await?,
+        };
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let made: HashMap<[u8; 32], Arc<Quantized>> =
+            open.iter().zip(made).filter_map(|((digest, _), vector)| Some((*digest, Arc::new(Quantized::of(&vector)?)))).collect();
+        let of = |digest: [u8; 32]| made.get(&digest).or_else(|| kept.vectors.get(&digest)).cloned();
+        let each: Vec<(FactId, Option<Arc<Quantized>>)> =
+            texts.iter().map(|(fact, text)| (*fact, text.and_then(|(digest, _)| of(digest)))).collect();
+        // Where somebody was forgotten meanwhile nothing of this batch is kept, and what is left of the work is somebody else's.
+        if !kept.renewals.get_mut(key).is_some_and(|renewal| renewal.take(turn, each)) {
+            return Ok(());
+        }
+        kept.vectors.extend(made);
+    }
+    Ok(())
+}
+
+/// Vectors of one model are of one length; where they are not, it became another one, or does not do what it says.
+fn check_width(wanted: usize, mut widths: impl Iterator<Item = usize>) -> Result<(), String> {
+    match widths.find(|width| *width != wanted) {
+        Some(width) => {
+            Err(format!("the embedding model gives vectors of {wanted} numbers for what is looked for, and of {width} for facts"))
+        }
+        None => Ok(()),
+    }
+}
+
 async fn embed(
     models: &dyn Models,
     model: Option<Arc<Model>>,
@@ -197,6 +306,10 @@ async fn embed(
     if embedded.by != by || embedded.vectors.len() != many {
         return Err(format!("the embedding model gave {} vectors for {many} texts, or became another one", embedded.vectors.len()));
     }
+    let first = embedded.vectors.first().map_or(0, Vec::len);
+    if let Some(other) = embedded.vectors.iter().find(|vector| vector.len() != first || vector.is_empty()) {
+        return Err(format!("the embedding model gave vectors of {first} and of {} numbers", other.len()));
+    }
     Ok(embedded.vectors)
 }
 
@@ -207,7 +320,9 @@ fn best(partition: &Partition, sought: &Sought, vector: Option<Quantized>) -> Ve
 
 fn key_of(sought: &Sought) -> Key {
     let Memory { name, terms, .. } = &*sought.memory;
-    (name.clone(), format!("{:?} {:?}", terms.embed, terms.fulltext), sought.subject.clone())
+    // Not by which model: the index of another one takes the place of this when it is whole.
+    let field = terms.embed.as_ref().map(|(field, _)| field);
+    (name.clone(), format!("{field:?} {:?}", terms.fulltext), sought.subject.clone())
 }
 
 fn digest(by: &str, text: &str) -> [u8; 32] {
@@ -223,6 +338,14 @@ impl Finder for Ranker {
         Box::pin(self.rank(sought))
     }
 
+    fn renewing(&self) -> Vec<Renewing> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut renewing: Vec<Renewing> =
+            kept.renewals.iter().map(|((memory, _, subject), renewal)| renewal.told(memory, subject.as_ref())).collect();
+        renewing.sort_unstable_by(|one, other| (&one.memory, &one.subject).cmp(&(&other.memory, &other.subject)));
+        renewing
+    }
+
     fn forget(&self, gone: Vec<(Arc<str>, FactId)>) {
         let mut by_memory: HashMap<Arc<str>, HashSet<FactId>> = HashMap::new();
         for (memory, fact) in &gone {
@@ -235,6 +358,9 @@ impl Finder for Ranker {
             let now = Instant::now();
             kept.recent.retain(|(at, ..)| now.duration_since(*at) < WHILE);
             kept.recent.extend(gone.into_iter().map(|(memory, fact)| (now, memory, fact)));
+            for (key, renewal) in &mut kept.renewals {
+                of(key).into_iter().for_each(|facts| renewal.forget(&facts));
+            }
             kept.partitions.iter().filter_map(|(key, (partition, _))| Some((partition.clone(), of(key)?))).collect()
         };
         // An index that somebody looks in just now is cleared when he is through.

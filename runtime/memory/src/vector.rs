@@ -21,6 +21,12 @@ impl Quantized {
         Some(Self { scale, parts })
     }
 
+    /// Of how many numbers it is.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.parts.len()
+    }
+
     /// The product with another one; nothing to say of one of another length.
     #[must_use]
     pub fn times(&self, other: &Self) -> f32 {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tradewind_engine::contract;
 use tradewind_engine::finding::{Finder, Sought};
-use tradewind_engine::memory::{Fact, Origin};
+use tradewind_engine::memory::Fact;
 use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
 use tradewind_lang::plan::{Memory, MemoryTerms, Model};
 use tradewind_lang::value::Value;
@@ -47,21 +47,7 @@ fn memory(fulltext: bool) -> Arc<Memory> {
 }
 
 fn fact(seq: u64, text: &str) -> Arc<Fact> {
-    Arc::new(Fact {
-        seq,
-        place: 0,
-        subject: "".into(),
-        run: "run".into(),
-        step: "step".into(),
-        at: 0,
-        observed_at: 0,
-        verified_at: 0,
-        valid_to: None,
-        superseded_by: None,
-        origin: Origin::default(),
-        keys: Arc::default(),
-        fields: Value::record([("text", Value::string(text))]),
-    })
+    Arc::new(Fact::new((seq, 0), 0, Value::record([("text", Value::string(text))])))
 }
 
 fn sought(memory: &Arc<Memory>, facts: &[Arc<Fact>], query: &str) -> Sought {

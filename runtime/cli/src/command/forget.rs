@@ -1,6 +1,6 @@
 //! `forget`: destroys the keys of somebody's personal data. First it only tells whom and what that affects; with `--yes` it is done.
 
-use super::runs::items;
+use super::runs::{items, text};
 use crate::arguments::{Forget, Format, Place};
 use crate::counted::counted;
 use crate::desk::Request;
@@ -23,6 +23,9 @@ pub(crate) fn run(place: &Place, options: &Forget) -> Outcome {
     say!("{} ended, {} not yet", told("ended", "run"), open.len());
     for run in open {
         say!("  {} {}", run.as_str().unwrap_or_default(), if does { "was ended" } else { "would be ended" });
+    }
+    if let Some(hold) = answer.get("held").filter(|hold| !hold.is_null()) {
+        tell!("a legal hold that {} set at {} keeps this: {}", text(hold, "by"), text(hold, "at"), text(hold, "reason"));
     }
     match does {
         false => tell!("nothing was changed; `--yes --by ADDRESS` destroys the keys, and nothing brings them back"),

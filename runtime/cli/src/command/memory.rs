@@ -1,10 +1,12 @@
-//! `memory`: finds facts, prints them with where they come from, writes them out. It changes nothing; forgetting is `forget`.
+//! `memory`: finds facts, prints them with where they come from, writes them out; sets and lifts legal holds. Forgetting is `forget`.
 
 use super::runs::{items, text};
-use crate::arguments::memory::{Memory, MemoryCommand};
+use crate::arguments::memory::{Hold, Memory, MemoryCommand, Reuse};
 use crate::arguments::{Format, Place};
+use crate::counted::counted;
 use crate::desk::Request;
-use crate::desk::memory::Wanted;
+use crate::desk::forgetting::Holding;
+use crate::desk::memory::{Learning, Wanted};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{say, tell};
 use serde_json::Value as Json;
@@ -22,7 +24,24 @@ pub(crate) fn run(place: &Place, options: &Memory) -> Outcome {
         }
         MemoryCommand::History(history) => {
             let answer = ask(place, &history.memory, history.subject.as_deref(), Wanted::History)?;
-            print(&answer, history.format, "nothing is remembered")
+            let done = print(&answer, history.format, "nothing is remembered")?;
+            if history.format == Format::Human {
+                print_dropped(&answer);
+            }
+            Ok(done)
+        }
+        MemoryCommand::Hold(options) => hold(place, options, false),
+        MemoryCommand::Release(options) => hold(place, options, true),
+        MemoryCommand::Corrections(options) => {
+            let answer = super::ask(place, Request::Learn(Learning::Corrections { flow: options.flow.clone() }), false)?;
+            items(&answer, "corrections").iter().for_each(|row| say!("{row}"));
+            tell!("{}; nothing is learnt from them by itself", counted(items(&answer, "corrections").len(), "correction"));
+            Ok(Exit::Fine)
+        }
+        MemoryCommand::Reuse(options) => reuse(place, options),
+        MemoryCommand::Holds(options) => {
+            let answer = super::ask(place, Request::Hold { will: None }, false)?;
+            print_holds(&answer, options.format)
         }
         MemoryCommand::Export(export) => {
             let answer = ask(place, &export.memory, export.subject.as_deref(), Wanted::History)?;
@@ -36,6 +55,87 @@ pub(crate) fn run(place: &Place, options: &Memory) -> Outcome {
             Ok(Exit::Fine)
         }
     }
+}
+
+/// How many facts are gone by each rule, and where the log says which.
+fn print_dropped(answer: &Json) {
+    let dropped = answer.get("dropped").cloned().unwrap_or_default();
+    let Some(facts) = dropped.get("facts").and_then(Json::as_object) else { return };
+    for (why, facts) in facts {
+        let of_rule: Vec<&Json> = items(&dropped, "events").iter().filter(|event| text(event, "why") == *why).collect();
+        let Some(last) = of_rule.last() else { continue };
+        let seq = last.get("seq").and_then(Json::as_u64).unwrap_or(0);
+        let many = counted(facts.as_u64().unwrap_or(0), "fact");
+        say!("{many} dropped by {why}, the last at {} (event {seq} of the log says which)", text(last, "at"));
+    }
+}
+
+fn hold(place: &Place, options: &Hold, releases: bool) -> Outcome {
+    let (subject, by, reason) = (options.subject.clone(), options.by.clone(), options.reason.clone());
+    if by.is_empty() {
+        return Err(Failure::new(Exit::Usage, &run::USAGE, "nobody is named").help("say who wants it: --by ADDRESS"));
+    }
+    let answer = super::ask(place, Request::Hold { will: Some(Holding { subject, by, reason, releases }) }, false)?;
+    if options.format == Format::Human {
+        let facts = counted(answer.get("facts").and_then(Json::as_u64).unwrap_or(0), "fact");
+        let is_new = answer.get("is_new") == Some(&Json::Bool(true));
+        match (releases, is_new) {
+            (true, _) => say!("`{}` is held no longer: {facts}, kept as its memory says", options.subject),
+            (false, true) => say!("`{}` is held: {facts}", options.subject),
+            (false, false) => say!("`{}` was held already: {facts}", options.subject),
+        }
+    }
+    print_holds(&answer, options.format)
+}
+
+fn reuse(place: &Place, options: &Reuse) -> Outcome {
+    let answer = super::ask(place, Request::Learn(Learning::Reuse { event: options.event.clone() }), false)?;
+    if options.format == Format::Json {
+        say!("{answer}");
+        return Ok(Exit::Fine);
+    }
+    let number = |of: &Json, name: &str| of.get(name).and_then(Json::as_u64).unwrap_or(0);
+    for reused in items(&answer, "reused") {
+        let (looked, hits) = (number(reused, "looked"), number(reused, "hits"));
+        say!("{}.{}  {}: {} of {looked} found something", text(reused, "flow"), text(reused, "step"), text(reused, "asset"), hits);
+        for (name, what) in [("with", "with it"), ("without", "without")] {
+            let side = reused.get(name).cloned().unwrap_or_default();
+            let runs = counted(number(&side, "runs"), "run");
+            let cost = if text(&side, "mean_cost").is_empty() { "no cost".to_owned() } else { text(&side, "mean_cost").into_owned() };
+            let waited = number(&side, "mean_wait_seconds");
+            let converted = match &options.event {
+                Some(event) => format!(", {} came to `{event}`", number(&side, "converted")),
+                None => String::new(),
+            };
+            say!("  {what}: {runs}, {cost} and {waited} s of waiting for people each{converted}");
+        }
+        let saved = [
+            text(reused, "cost_saved").into_owned(),
+            reused.get("seconds_saved").and_then(Json::as_i64).map(|s| format!("{s} s")).unwrap_or_default(),
+        ];
+        let saved: Vec<String> = saved.into_iter().filter(|saved| !saved.is_empty()).collect();
+        if !saved.is_empty() {
+            say!("  saved, if those runs are alike: {}", saved.join(" and "));
+        }
+    }
+    if items(&answer, "reused").is_empty() {
+        tell!("no run that has ended looked for anything that was known or answered before");
+    }
+    Ok(Exit::Fine)
+}
+
+fn print_holds(answer: &Json, format: Format) -> Outcome {
+    if format == Format::Json {
+        say!("{answer}");
+        return Ok(Exit::Fine);
+    }
+    for hold in items(answer, "holds") {
+        say!("held: {} by {} at {}  {}", text(hold, "key"), text(hold, "by"), text(hold, "at"), text(hold, "reason"));
+    }
+    if items(answer, "holds").is_empty() {
+        tell!("nobody is held");
+    }
+    Ok(Exit::Fine)
 }
 
 fn instant(text: &str) -> Result<i64, Failure> {

@@ -57,6 +57,11 @@ fn print(status: &Json) {
             }
         }
     }
+    for of in items(status, "renewing") {
+        let stopped = if text(of, "failed").is_empty() { String::new() } else { format!("; it stopped: {}", text(of, "failed")) };
+        let (done, all) = (number(of, "done"), counted(number(of, "of"), "fact"));
+        say!("  `{}` gets vectors of another model: {done} of {all}; the old ones answer until then{stopped}", text(of, "memory"));
+    }
     for kept in items(status, "kept_back") {
         let why: Vec<&str> = items(kept, "why").iter().filter_map(Json::as_str).collect();
         say!("  run {} of {} keeps plan {}: {}", text(kept, "key"), text(kept, "flow"), short(kept, "plan"), why.join("; "));

@@ -4,13 +4,17 @@ use super::{Desk, Problem};
 use crate::describe;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::SearchError;
-use tradewind_engine::memory::Fact;
+use tradewind_engine::finding::Renewing;
+use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
+use tradewind_engine::reuse::{Reused, Side};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
 use tradewind_lang::literal::timestamp_text;
+use tradewind_lang::money::Money;
 use tradewind_lang::plan::Memory;
 
 /// What is wanted of a memory.
@@ -25,16 +29,14 @@ pub(crate) enum Wanted {
 impl Desk {
     /// Facts of a memory.
     pub(super) async fn memory(&self, name: &str, subject: Option<&str>, wanted: &Wanted) -> Result<Json, Problem> {
-        let plan = self.plan();
-        let Some(memory) = plan.memories.get(name) else {
-            let known: Vec<&str> = plan.memories.keys().map(String::as_str).collect();
-            let help = if known.is_empty() { "this plan has no memory".to_owned() } else { format!("one of: {}", known.join(", ")) };
-            return Err(Problem::new(&run::UNKNOWN_MEMORY, format!("there is no memory `{name}`")).help(help));
-        };
+        let memory = self.memory_of(name)?;
+        let memory = &*memory;
         let now = SystemClock.now();
+        let mut dropped = Json::Null;
         let (facts, by) = match wanted {
             Wanted::History => {
                 let facts = self.engine.history_of(name, subject).await?;
+                dropped = sweeps_as_json(&self.engine.sweeps_of(name).await?);
                 (facts.iter().map(|fact| as_json(memory, fact, None, now)).collect::<Vec<_>>(), None)
             }
             Wanted::Search { query, top, as_of } => {
@@ -44,8 +46,84 @@ impl Desk {
                 (facts.collect(), Some(found.by))
             }
         };
-        Ok(json!({ "version": 1, "memory": name, "by": by.as_deref(), "facts": facts }))
+        Ok(json!({ "version": 1, "memory": name, "by": by.as_deref(), "facts": facts, "dropped": dropped }))
     }
+
+    /// The memory of a name; the session of an agent, too, which no file declares.
+    fn memory_of(&self, name: &str) -> Result<Arc<Memory>, Problem> {
+        let plan = self.plan();
+        if let Some(memory) = plan.memories.get(name) {
+            return Ok(memory.clone());
+        }
+        if name.strip_prefix("agent:").is_some_and(|agent| plan.agents.contains_key(agent)) {
+            return Ok(tradewind_engine::memory::declared(&plan, name));
+        }
+        let sessions = plan.agents.keys().map(|agent| format!("agent:{agent}"));
+        let known: Vec<String> = plan.memories.keys().cloned().chain(sessions).collect();
+        let help = if known.is_empty() { "this plan has no memory".to_owned() } else { format!("one of: {}", known.join(", ")) };
+        Err(Problem::new(&run::UNKNOWN_MEMORY, format!("there is no memory `{name}`")).help(help))
+    }
+}
+
+/// What is to be learnt from the log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Learning {
+    /// Of how much use memories and kept answers were.
+    Reuse { event: Option<String> },
+    /// What people changed of what was proposed to them.
+    Corrections { flow: Option<String> },
+}
+
+impl Desk {
+    pub(super) async fn learn(&self, wanted: &Learning) -> Result<Json, Problem> {
+        match wanted {
+            Learning::Reuse { event } => self.reuse(event.as_deref()).await,
+            Learning::Corrections { flow } => self.corrections(flow.as_deref()).await,
+        }
+    }
+
+    async fn reuse(&self, event: Option<&str>) -> Result<Json, Problem> {
+        let reused = self.engine.reuse(event).await?;
+        let each: Vec<Json> = reused.iter().map(reused_as_json).collect();
+        Ok(json!({ "version": 1, "event": event, "reused": each }))
+    }
+
+    /// Indexes that are being made anew.
+    pub(super) fn renewing(&self) -> Vec<Json> {
+        let each = |of: &Renewing| json!({ "memory": &*of.memory, "subject": of.subject.as_deref(), "done": of.done, "of": of.of, "by": &*of.by, "failed": of.failed.as_deref() });
+        self.engine.renewing().iter().map(each).collect()
+    }
+}
+
+fn reused_as_json(reused: &Reused) -> Json {
+    let money = |money: Option<Money>| money.map(|money| money.rounded().to_string());
+    let side = |side: &Side| {
+        let (cost, waited) = (money(side.mean_cost()), seconds(side.mean_wait()));
+        json!({ "runs": side.runs, "mean_cost": cost, "mean_wait_seconds": waited, "converted": side.converted })
+    };
+    json!({
+        "flow": &*reused.flow,
+        "step": &*reused.step,
+        "asset": reused.asset.to_string(),
+        "looked": reused.looked,
+        "hits": reused.hits,
+        "with": side(&reused.with),
+        "without": side(&reused.without),
+        "cost_saved": money(reused.cost_saved()),
+        "seconds_saved": reused.time_saved().map(seconds),
+    })
+}
+
+/// Whole seconds of microseconds.
+fn seconds(micros: i64) -> i64 {
+    micros / 1_000_000
+}
+
+/// What rules dropped: how many facts each, and the newest events that say which.
+fn sweeps_as_json(sweeps: &Sweeps) -> Json {
+    let facts: serde_json::Map<String, Json> = sweeps.facts.iter().map(|(why, facts)| (why.to_string(), json!(facts))).collect();
+    let each = |swept: &Swept| json!({ "seq": swept.seq, "at": timestamp_text(swept.at), "why": swept.why.as_str(), "facts": swept.facts });
+    json!({ "facts": facts, "events": sweeps.newest.iter().map(each).collect::<Vec<_>>() })
 }
 
 fn of_search(error: SearchError, memory: &str) -> Problem {

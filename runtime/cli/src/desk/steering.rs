@@ -34,6 +34,10 @@ fn problem(error: SteerError) -> Problem {
                 }
                 SteerRefusal::UnknownScope(_) => (&run::NOT_FROZEN, "`tradewind plan` and `tradewind graph` know flows and connectors"),
                 SteerRefusal::NotFrozen(_) => (&run::NOT_FROZEN, "`tradewind status` says what is frozen"),
+                SteerRefusal::NobodyMayHold | SteerRefusal::MayNotHold(_) => {
+                    (&run::MAY_NOT_HOLD, "the project's `legal-hold` names the teams that set and lift holds")
+                }
+                SteerRefusal::BeingForgotten | SteerRefusal::NotHeld => (&run::NOTHING_HELD, "`tradewind memory holds` lists who is held"),
             };
             Problem::new(code, refusal.to_string()).help(help)
         }
@@ -101,6 +105,7 @@ impl Desk {
                 "held": self.engine.held().await?.map(|held| held.to_string()),
             },
             "frozen": self.frozen().await?,
+            "renewing": self.renewing(),
             "kept_back": kept_back,
             "runs": runs,
             "queues": { "waiting_for_their_turn": progress.queued, "in_flight": progress.running, "parked": progress.waiting },

@@ -2,7 +2,7 @@
 
 use super::same;
 use crate::finding::{Finder, Ranked, Sought};
-use crate::memory::{Fact, Origin};
+use crate::memory::Fact;
 use std::sync::Arc;
 use tradewind_lang::plan::{Memory, MemoryTerms};
 use tradewind_lang::value::Value;
@@ -23,14 +23,8 @@ fn memory() -> Arc<Memory> {
 }
 
 fn fact(seq: u64, text: &str) -> Arc<Fact> {
-    let fields = Value::record([("text", Value::string(text))]);
     let at = i64::try_from(seq).unwrap_or(i64::MAX);
-    let (run, step, keys, origin) = ("run".into(), "step".into(), Arc::default(), Origin::default());
-    let times = (at, at, at);
-    let (at, observed_at, verified_at) = times;
-    let (valid_to, superseded_by) = (None, None);
-    let subject = "".into();
-    Arc::new(Fact { seq, place: 0, subject, run, step, at, observed_at, verified_at, valid_to, superseded_by, origin, keys, fields })
+    Arc::new(Fact::new((seq, 0), at, Value::record([("text", Value::string(text))])))
 }
 
 /// A search of the suite.

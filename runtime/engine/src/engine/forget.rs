@@ -5,9 +5,10 @@
 //! by then goes on without the data.
 
 use super::Engine;
-use crate::books::Entry;
+use crate::books::{Books, Entry};
 use crate::decide::Wish;
-use crate::executor::{Live, Message, Steer};
+use crate::executor::{Live, Message, Shard, Steer};
+use crate::memory::Hold;
 use crate::ports::StoreError;
 use crate::seal::{FORGOTTEN, KeyName, Keyring, image_key, keys_with};
 use std::collections::BTreeSet;
@@ -33,6 +34,8 @@ pub struct Affected {
     pub facts: usize,
     /// Events that carry his data and are still kept to be looked back at.
     pub events: usize,
+    /// The legal hold for which he cannot be forgotten: his own, or one of somebody whose data are sealed together with his.
+    pub held: Option<Hold>,
 }
 
 impl Affected {
@@ -57,6 +60,8 @@ pub struct Forgotten {
 pub enum ForgetError {
     /// Nothing is known of him.
     Nobody,
+    /// A legal hold keeps what is known of him, or of somebody with whom he shares a key.
+    Held(Hold),
     /// The log or the vault failed. What was noted is done when they are opened again.
     Store(StoreError),
     /// The engine was shut down, or only looks.
@@ -81,13 +86,12 @@ impl Engine {
             let books = &shard.books;
             let facts = books.memories.count(&shard.active.plan, &subject);
             let Some(name) = known else { return Affected { facts, ..Affected::default() } };
-            let past: Vec<_> = books.past.keep().all().map(|(run, _)| (run.id, run.subjects)).collect();
-            let packed = || past.iter().map(|(run, subjects)| (run, (&**subjects, None)));
-            let runs = || books.runs.iter().map(|(run, entry)| (run, met(entry))).chain(packed());
-            let mut keys = BTreeSet::new();
-            keys_with(name, runs().map(|(run, (subjects, _))| (run, subjects)), &mut keys);
+            let past = packed(books);
+            let runs = || books.runs.iter().map(|(run, entry)| (run, met(entry)));
+            let runs = runs().chain(past.iter().map(|(run, subjects)| (run, (&**subjects, None))));
+            let keys = with(books, name);
             let (mut open, mut ended) = (Vec::new(), 0);
-            for (run, (subjects, first)) in runs() {
+            for (run, (subjects, first)) in runs {
                 match first {
                     _ if !subjects.iter().any(|name| keys.contains(name)) => {}
                     Some(first) => open.push((first, run.clone())),
@@ -96,8 +100,9 @@ impl Engine {
             }
             open.sort_unstable();
             let open = open.into_iter().map(|(_, run)| run).collect();
+            let held = barring(shard, &keys);
             let keys: Vec<KeyName> = keys.into_iter().collect();
-            Affected { open, ended, facts, events: books.arrivals.carrying(&keys), keys }
+            Affected { open, ended, facts, events: books.arrivals.carrying(&keys), keys, held }
         })
         .await
     }
@@ -118,6 +123,16 @@ impl Engine {
             let settling = ring.clone();
             on_disk(move || settling.settle()).await?;
         }
+        // Between this look and what is noted nobody can set a hold.
+        let keys: BTreeSet<KeyName> = affected.keys.iter().copied().collect();
+        let begin = move |shard: &mut Shard| match barring(shard, &keys) {
+            Some(hold) => Err(ForgetError::Held(hold)),
+            None => {
+                shard.begin_forgetting(&keys.iter().copied().collect::<Vec<_>>());
+                Ok(())
+            }
+        };
+        self.ask(begin).await??;
         // What was known of everybody, in the image that is there now.
         let gone = self.ask(|shard| shard.books.forgotten.len()).await?;
         affected.keys.push(image_key(gone));
@@ -135,6 +150,9 @@ impl Engine {
         // What the runs wrote as they ended may have brought another key.
         let last = self.foresee_forget(subject).await?.keys;
         let new: Vec<KeyName> = last.into_iter().filter(|name| !affected.keys.contains(name)).collect();
+        // What somebody who is held shares with him since stays; so much of him stays, too.
+        let new: Vec<KeyName> =
+            self.ask(move |shard| new.into_iter().filter(|name| barring(shard, &BTreeSet::from([*name])).is_none()).collect()).await?;
         if !new.is_empty() {
             self.want_gone(&ring, &new, by).await?;
             affected.keys.extend(new);
@@ -156,8 +174,29 @@ impl Engine {
     }
 }
 
+/// Runs that were packed, with whom they met.
+fn packed(books: &Books<Live>) -> Vec<(Arc<str>, Vec<KeyName>)> {
+    books.past.keep().all().map(|(run, _)| (run.id, run.subjects.to_vec())).collect()
+}
+
+/// A key, and those that go with it.
+fn with(books: &Books<Live>, name: KeyName) -> BTreeSet<KeyName> {
+    let past = packed(books);
+    let runs = books.runs.iter().map(|(run, entry)| (run, met(entry).0)).chain(past.iter().map(|(run, met)| (run, &**met)));
+    let mut keys = BTreeSet::new();
+    keys_with(name, runs, &mut keys);
+    keys
+}
+
+/// The legal hold for which keys cannot go: that of one of them, or of somebody whose data are sealed with one of them.
+fn barring(shard: &Shard, keys: &BTreeSet<KeyName>) -> Option<Hold> {
+    let holds = shard.holds();
+    let own = keys.iter().find_map(|key| holds.of_key(*key));
+    own.or_else(|| holds.all().find(|hold| !with(&shard.books, hold.key).is_disjoint(keys))).cloned()
+}
+
 /// Work that may wait for a disk.
-async fn on_disk(work: impl FnOnce() -> Result<(), StoreError> + Send + 'static) -> Result<(), StoreError> {
+pub(super) async fn on_disk(work: impl FnOnce() -> Result<(), StoreError> + Send + 'static) -> Result<(), StoreError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Keys(format!("the vault was not written: {error}")))?
 }
 

@@ -1,9 +1,10 @@
 //! The handle's look at memories: what is kept, whose it is, where it comes from. It changes nothing.
 
 use super::Engine;
-use crate::finding::Sought;
-use crate::memory::{Fact, past};
+use crate::finding::{Renewing, Sought};
+use crate::memory::{Fact, Sweeps, past};
 use crate::ports::StoreError;
+use crate::reuse::{self, Reused};
 use std::sync::Arc;
 
 impl Engine {
@@ -17,13 +18,40 @@ impl Engine {
     }
 
     /// Every fact that is kept of a subject, or of everybody, oldest first: those too that something took the place of, that are stale,
-    /// or true no longer.
+    /// true no longer, or kept for a legal hold alone.
     ///
     /// # Errors
     /// The engine stopped.
     pub async fn history_of(&self, memory: &str, subject: Option<&str>) -> Result<Vec<Arc<Fact>>, StoreError> {
         let (memory, subject, now) = (memory.to_owned(), subject.map(str::to_owned), self.shared.clock.now());
-        self.ask(move |shard| shard.books.memories.history(&shard.active.plan, &memory, subject.as_deref(), now)).await
+        let ring = self.shared.log.keys();
+        self.ask(move |shard| shard.books.memories.history(&shard.active.plan, &memory, subject.as_deref(), now, ring.as_deref())).await
+    }
+
+    /// How many facts of a memory its rules dropped, and the newest events of the log that say which.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn sweeps_of(&self, memory: &str) -> Result<Sweeps, StoreError> {
+        let memory = memory.to_owned();
+        self.ask(move |shard| shard.books.memories.sweeps(&memory)).await
+    }
+}
+
+impl Engine {
+    /// Of how much use memories and kept answers were to each step that looked for them, in runs that have ended. `success`: an event
+    /// that a run tells of, or waits for, as which it counts as a success.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn reuse(&self, success: Option<&str>) -> Result<Vec<Reused>, StoreError> {
+        reuse::measure(&*self.shared.log, self.shared.shard, success).await
+    }
+
+    /// Indexes of memories that are being made anew, as the model of their vectors is another one.
+    #[must_use]
+    pub fn renewing(&self) -> Vec<Renewing> {
+        self.shared.finder.renewing()
     }
 }
 
@@ -71,9 +99,9 @@ impl Engine {
         let (plan, facts) = match as_of {
             Some(at) => {
                 let forgotten = self.ask(|shard| shard.books.forgotten.clone()).await?;
-                let (memories, then) = past::until(&*shared.log, shared.shard, at, &forgotten).await?;
-                let plan = then.unwrap_or_else(|| self.active().plan.clone());
-                let facts = memories.standing(&plan, memory, subject, at);
+                let past = past::until(&*shared.log, shared.shard, at, &forgotten, &shared.snapshots).await?;
+                let plan = past.plan.unwrap_or_else(|| self.active().plan.clone());
+                let facts = past.memories.standing(&plan, memory, subject, at);
                 (plan, facts)
             }
             None => {

@@ -140,7 +140,7 @@ impl Engine {
         self.ask(move |shard| shard.lead_of(&run, &next)).await
     }
 
-    async fn steer(&self, wanted: impl FnOnce(SteerReply) -> Steer) -> Result<Steered, SteerError> {
+    pub(super) async fn steer(&self, wanted: impl FnOnce(SteerReply) -> Steer) -> Result<Steered, SteerError> {
         let (reply, answer) = oneshot::channel();
         let stopped = || self.stopped().map_or(SteerError::Stopped, SteerError::Store);
         self.outside.send(Message::Steer(wanted(reply))).await.map_err(|_| stopped())?;
@@ -151,6 +151,6 @@ impl Engine {
 fn adopted(done: Steered) -> Option<Adopted> {
     match done {
         Steered::Adopted(adopted) => Some(adopted),
-        Steered::Frozen | Steered::Forgotten | Steered::Already => None,
+        Steered::Frozen | Steered::Forgotten | Steered::Held | Steered::Already => None,
     }
 }

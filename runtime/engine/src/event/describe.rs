@@ -137,7 +137,10 @@ impl EventKind {
             | Self::StepOverdue { .. }
             | Self::ItemsCompleted
             | Self::FactRemembered { .. }
-            | Self::FactsRemembered { .. } => self.fields_of_parts(),
+            | Self::FactsRemembered { .. }
+            | Self::FactsDropped { .. }
+            | Self::SubjectHeld { .. }
+            | Self::SubjectReleased { .. } => self.fields_of_parts(),
             Self::WaitBegun { .. }
             | Self::WaitEnded { .. }
             | Self::EventTaken { .. }
@@ -205,6 +208,12 @@ impl EventKind {
                 let facts = Value::list(facts.iter().cloned());
                 let origins = Value::list(origins.iter().map(|of| Value::record(remembered::origin(of))));
                 vec![("memory", text(memory.clone())), ("subject", text(subject.clone())), ("facts", facts), ("origins", origins)]
+            }
+            Self::FactsDropped { memory, why, facts } => {
+                vec![("memory", text(memory.clone())), ("why", text(why.as_str())), ("facts", remembered::facts(facts))]
+            }
+            Self::SubjectHeld { key, reason } | Self::SubjectReleased { key, reason } => {
+                vec![("key", text(key.to_string())), ("reason", text(reason.clone()))]
             }
             _ => Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::Fields;
 use crate::finding::Finding;
-use crate::memory::Origin;
+use crate::memory::{FactId, Origin};
 use tradewind_lang::value::Value;
 
 fn number(number: u64) -> Value {
@@ -14,10 +14,14 @@ pub(super) fn origin(origin: &Origin) -> Fields {
     vec![("trust", Value::string(origin.trust.as_str())), ("sources", Value::list(sources))]
 }
 
+/// Which facts, by the events that hold them.
+pub(super) fn facts(facts: &[FactId]) -> Value {
+    Value::list(facts.iter().map(|(seq, place)| Value::record([("seq", number(*seq)), ("place", number(u64::from(*place)))])))
+}
+
 pub(super) fn finding(finding: &Finding) -> Fields {
-    let facts = finding.facts.iter().map(|(seq, place)| Value::record([("seq", number(*seq)), ("place", number(u64::from(*place)))]));
     vec![
-        ("facts", Value::list(facts)),
+        ("facts", facts(&finding.facts)),
         ("scores", Value::list(finding.scores.iter().map(|score| Value::Double(*score)))),
         ("among", number(finding.among)),
         ("by", Value::String(finding.by.clone())),

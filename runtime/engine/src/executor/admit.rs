@@ -119,6 +119,8 @@ impl Shard {
         let mut waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
         waiting.sort_unstable();
         waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
+        self.sweep();
+        self.tell_dropped();
     }
 
     /// Takes a recovered run into its lane: the one that works first, then the others as they were started.

@@ -280,6 +280,8 @@ impl Shard {
             ended = ended.or(summary);
         }
         item.events.iter().for_each(|event| self.heard(event));
+        item.events.iter().for_each(|event| self.swept(event));
+        self.tell_dropped();
         let unfound = std::mem::take(&mut self.books.unfound);
         if !unfound.is_empty() {
             self.ports.finder.forget(unfound);

@@ -3,6 +3,7 @@
 //! A start is named by the event or by the flow's key, so that it can be handed in again; an event counts as dispatched when all
 //! its starts are durable.
 
+use super::timers::TimerKey;
 use super::{Inside, Shard, Started};
 use crate::arrivals::Arrived;
 use crate::engine::StartError;
@@ -184,7 +185,7 @@ impl Shard {
                 (old.key, old.input) = (new.key, new.input);
             }
             None => {
-                self.set_starts_timer(new.until);
+                self.set_own_timer(new.until, TimerKey::Starts);
                 self.gathered.insert(place, new);
             }
         }

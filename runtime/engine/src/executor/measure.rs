@@ -5,9 +5,10 @@ use crate::decide::Input;
 use crate::failure::{Failure, FailureKind};
 use crate::figure::{Line, Look, measure};
 use crate::scope::StepScope;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tradewind_lang::plan::{StepId, StepKind};
+use tradewind_lang::literal::{duration_text, timestamp_text};
+use tradewind_lang::plan::{Measured, StepId, StepKind};
 
 /// So many points are reckoned where the loop's own threads work; more on one that may take its time.
 const FEW: usize = 10_000;
@@ -31,6 +32,9 @@ impl Shard {
             }
         }
         let points: usize = lines.values().map(Vec::len).sum();
+        if let Some(why) = self.stale(&measured, now) {
+            return promise.keep(Input::Measured { step, points: points as u64, found: Err(why) });
+        }
         let work = move || {
             let scope = StepScope { state: &state, now };
             let currency = state.pinned.plan.project.currency;
@@ -46,5 +50,22 @@ impl Shard {
                 promise.keep(input);
             }
         });
+    }
+
+    /// Why figures would say nothing of today: the newest point of a series that has a `fresh` is older than that, or there is none.
+    fn stale(&self, measured: &Measured, now: i64) -> Option<Failure> {
+        let named: BTreeSet<&String> =
+            measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates).filter_map(|part| part.series.as_ref()).collect();
+        named.into_iter().find_map(|name| {
+            // A series that is declared no longer is asked nothing.
+            let fresh = self.active.plan.series.get(name)?.fresh?;
+            let newest = self.books.points.newest(name, now);
+            if newest.is_some_and(|at| at > now.saturating_sub(fresh)) {
+                return None;
+            }
+            let newest = newest.map_or_else(|| "there is none".to_owned(), |at| format!("the newest is of {}", timestamp_text(at)));
+            let message = format!("`{name}` wants a point of the last {}, and {newest}", duration_text(fresh));
+            Some(Failure::coded(FailureKind::Rule, "stale", message))
+        })
     }
 }

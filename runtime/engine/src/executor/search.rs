@@ -28,6 +28,7 @@ impl Shard {
     pub(super) fn search(&mut self, run: &Arc<str>, step: StepId, wanted: Arc<Wanted>) {
         let failed = Failure::new(FailureKind::Api, "nobody said what was found");
         let promise = self.promise(run, Input::Found { step, finding: Finding::default(), found: Err(failed) });
+        self.sweeping.look(run, step, &wanted);
         let now = self.last_now;
         let Some(state) = self.books.live(run).map(|live| live.state.clone()) else { return };
         let Some(StepKind::Search(search)) = state.graph.step(step).map(|step| step.kind.clone()) else { return };
@@ -45,17 +46,31 @@ impl Shard {
             return;
         };
         let (log, shard, forgotten) = (self.ports.log.clone(), self.shard, self.books.forgotten.clone());
+        let snapshots = self.sweeping.snapshots.clone();
         tokio::spawn(async move {
-            let looked = match past::until(&*log, shard, at, &forgotten).await {
-                Ok((memories, then)) => {
-                    let then = then.unwrap_or(plan);
-                    let facts = memories.standing(&then, &looking.wanted.memory, looking.wanted.subject.as_deref(), at);
+            let looked = match past::until(&*log, shard, at, &forgotten, &snapshots).await {
+                Ok(past) => {
+                    let then = past.plan.unwrap_or(plan);
+                    let facts = past.memories.standing(&then, &looking.wanted.memory, looking.wanted.subject.as_deref(), at);
                     looking.look(&then, facts, at, &*finder).await
                 }
                 Err(error) => Err(Failure::new(FailureKind::Api, format!("what was known then cannot be read: {error:?}"))),
             };
             promise.keep(looking.input(step, looked));
         });
+    }
+}
+
+impl Shard {
+    /// What a task of a run's came to. What a search found is looked for again where somebody was forgotten meanwhile: it may be his,
+    /// and his keys are gone, so that it would be sealed as that of somebody new.
+    pub(super) fn answered(&mut self, run: &Arc<str>, input: Input) {
+        if let Input::Found { step, .. } = &input
+            && let Some(wanted) = self.sweeping.overtaken(run, *step)
+        {
+            return self.search(run, *step, wanted);
+        }
+        self.push(run, input, None);
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Steer {
     Freeze { scope: Scope, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
     Thaw { scope: Scope, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
     Forget { keys: Vec<KeyName>, by: Arc<str>, reply: SteerReply },
+    Hold { key: KeyName, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
+    Release { subject: Arc<str>, by: Arc<str>, reason: Arc<str>, reply: SteerReply },
 }
 
 pub(crate) type SteerReply = oneshot::Sender<Result<Steered, SteerRefusal>>;
@@ -47,6 +49,8 @@ pub(crate) enum Steered {
     Frozen,
     /// Somebody is forgotten.
     Forgotten,
+    /// Somebody is held, or is no more.
+    Held,
     /// It was so already, and nothing was logged.
     Already,
 }
@@ -62,6 +66,14 @@ pub enum SteerRefusal {
     UnknownScope(Scope),
     /// It is not frozen.
     NotFrozen(Scope),
+    /// The project names no team that sets and lifts holds.
+    NobodyMayHold,
+    /// Only members of these teams do.
+    MayNotHold(String),
+    /// What is known of the subject is just being destroyed.
+    BeingForgotten,
+    /// Nobody holds it.
+    NotHeld,
 }
 
 impl fmt::Display for SteerRefusal {
@@ -73,6 +85,10 @@ impl fmt::Display for SteerRefusal {
             Self::UnknownScope(Scope::Connector(name)) => write!(out, "there is no connector `{name}`"),
             Self::UnknownScope(scope) => write!(out, "there is no {scope}"),
             Self::NotFrozen(scope) => write!(out, "{scope} is not frozen"),
+            Self::NobodyMayHold => out.write_str("the project names nobody who may set and lift a legal hold"),
+            Self::MayNotHold(teams) => write!(out, "only members of {teams} set and lift legal holds"),
+            Self::BeingForgotten => out.write_str("what is known of the subject is just being destroyed"),
+            Self::NotHeld => out.write_str("the subject is under no legal hold"),
         }
     }
 }
@@ -101,6 +117,8 @@ impl Shard {
             Steer::Forget { keys, by, reply } => {
                 self.log_of_engine(EventKind::SubjectForgotten { keys }, Some(by), Some(Reply::Steer(reply, Steered::Forgotten)));
             }
+            Steer::Hold { key, by, reason, reply } => self.hold(key, (by, reason), reply),
+            Steer::Release { subject, by, reason, reply } => self.unhold(&subject, (by, reason), reply),
             Steer::Freeze { scope, reply, .. } => drop(reply.send(Err(SteerRefusal::UnknownScope(scope)))),
             Steer::Thaw { scope, by, reason, reply } => {
                 let frozen = self.frozen.without(&scope);

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::dispatch::{Origin, runnable};
+use super::timers::TimerKey;
 use crate::event::EventKind;
 use crate::key::run_id;
 use crate::pinned::{FlowGraph, Pinned};
@@ -53,7 +54,7 @@ impl Shard {
             }
         }
         if let Some(at) = next {
-            self.set_starts_timer(at);
+            self.set_own_timer(at, TimerKey::Starts);
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) enum TimerKey {
     Wait(u16),
     /// Of no run: the shard's own clocks for starts.
     Starts,
+    /// Of no run: facts have been kept long enough.
+    Sweep,
 }
 
 impl Shard {
@@ -36,6 +38,10 @@ impl Shard {
                     self.starts_are_due();
                     continue;
                 }
+                TimerKey::Sweep => {
+                    self.sweep();
+                    continue;
+                }
             };
             self.push(&run, Input::Due { timer }, None);
         }
@@ -52,15 +58,15 @@ impl Shard {
         // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.
         if self.timers.len() > 1024 + 4 * (self.running + self.waiting) {
             let books = &mut self.books;
-            self.timers.retain(|Reverse((_, _, run, key))| *key == TimerKey::Starts || books.live(run).is_some());
+            self.timers.retain(|Reverse((_, _, run, _))| run.is_empty() || books.live(run).is_some());
         }
         self.timers.push(Reverse((at, self.timer_count, run.clone(), key)));
     }
 
     /// Sets a clock of the shard's own.
-    pub(super) fn set_starts_timer(&mut self, at: i64) {
+    pub(super) fn set_own_timer(&mut self, at: i64, key: TimerKey) {
         self.timer_count += 1;
-        self.timers.push(Reverse((at, self.timer_count, "".into(), TimerKey::Starts)));
+        self.timers.push(Reverse((at, self.timer_count, "".into(), key)));
     }
 
     pub(crate) fn next_alarm(&self) -> Option<i64> {

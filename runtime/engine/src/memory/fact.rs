@@ -136,6 +136,27 @@ pub struct Fact {
 }
 
 impl Fact {
+    /// A fact about nobody that nothing is known of but what it says, and when it was remembered (microseconds since 1970 UTC).
+    #[must_use]
+    pub fn new((seq, place): FactId, at: i64, fields: Value) -> Self {
+        let nothing: Arc<str> = "".into();
+        Self {
+            seq,
+            place,
+            subject: nothing.clone(),
+            run: nothing.clone(),
+            step: nothing,
+            at,
+            observed_at: at,
+            verified_at: at,
+            valid_to: None,
+            superseded_by: None,
+            origin: Origin::default(),
+            keys: Arc::default(),
+            fields,
+        }
+    }
+
     /// Which fact it is.
     #[must_use]
     pub fn id(&self) -> FactId {

@@ -1,6 +1,7 @@
 //! The facts of one subject in one memory, oldest first. It knows nobody else's.
 
 use super::fact::{Fact, FactId, key_of};
+use super::hold::Held;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -90,9 +91,25 @@ impl Lot {
     }
 
     /// The fact that goes first when there are too many: the oldest that something took the place of, else the oldest.
-    pub(super) fn first_to_go(&self) -> Option<FactId> {
-        let retired = (self.retired > 0).then(|| self.facts.iter().find(|fact| fact.superseded_by.is_some())).flatten();
-        retired.or(self.facts.front()).map(|fact| fact.id())
+    fn first_to_go(&self, held: Held<'_>) -> Option<FactId> {
+        let mut goes = self.facts.iter().filter(|fact| !held.is_fact(fact));
+        let retired = (self.retired > 0).then(|| goes.clone().find(|fact| fact.superseded_by.is_some())).flatten();
+        retired.or_else(|| goes.next()).map(|fact| fact.id())
+    }
+
+    /// Drops what is more than a cap, without what is held. Which facts.
+    pub(super) fn shrink(&mut self, memory: &Memory, cap: usize, held: Held<'_>) -> Vec<FactId> {
+        let mut gone = Vec::new();
+        if self.facts.len() <= cap {
+            return gone;
+        }
+        let goes = if held.holds.is_empty() { self.facts.len() } else { self.facts.iter().filter(|fact| !held.is_fact(fact)).count() };
+        for _ in cap..goes {
+            let Some(first) = self.first_to_go(held) else { break };
+            self.remove(memory, first);
+            gone.push(first);
+        }
+        gone
     }
 
     /// Drops a fact.
@@ -135,13 +152,27 @@ impl Lot {
         gone
     }
 
-    /// Drops what is kept no longer.
-    pub(super) fn expire(&mut self, memory: &Memory, now: i64) -> Vec<FactId> {
+    /// Drops what is kept no longer and is not held.
+    pub(super) fn expire(&mut self, memory: &Memory, now: i64, held: Held<'_>) -> Vec<FactId> {
         let horizon = self.horizon(memory, now);
         match self.facts.front() {
-            Some(oldest) if oldest.at <= horizon => self.revise(Some(memory), |fact| fact.at > horizon),
+            Some(oldest) if oldest.at <= horizon => self.revise(Some(memory), |fact| fact.at > horizon || held.is_fact(fact)),
             _ => Vec::new(),
         }
+    }
+
+    /// What [`Lot::expire`] would drop.
+    pub(super) fn expired(&self, memory: &Memory, now: i64, held: Held<'_>) -> impl Iterator<Item = FactId> {
+        let horizon = self.horizon(memory, now);
+        self.facts.iter().take_while(move |fact| fact.at <= horizon).filter(move |fact| !held.is_fact(fact)).map(|fact| fact.id())
+    }
+
+    /// When the next fact has been kept long enough; none where nothing goes by itself.
+    pub(super) fn next_end(&self, memory: &Memory, held: Held<'_>) -> Option<i64> {
+        let retention = memory.retention?;
+        let oldest = self.facts.iter().find(|fact| !held.is_fact(fact))?;
+        let counts = if memory.terms.retention_after_last_write { self.last_write } else { oldest.at };
+        Some(counts.saturating_add(retention))
     }
 
     fn find(&self, id: FactId) -> Option<&Fact> {

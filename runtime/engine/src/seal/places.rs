@@ -152,6 +152,9 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::EffectsFrozen { .. }
         | EventKind::EffectsThawed { .. }
         | EventKind::SubjectForgotten { .. }
+        | EventKind::SubjectHeld { .. }
+        | EventKind::SubjectReleased { .. }
+        | EventKind::FactsDropped { .. }
         | EventKind::RunAdmitted
         | EventKind::RunPaused
         | EventKind::RunResumed

@@ -292,3 +292,60 @@ async fn whoever_is_forgotten_is_found_neither_now_nor_in_the_past() {
 async fn the_twin_of_a_finder_keeps_its_contract() {
     crate::contract::finder(&crate::twin::WordFinder).await.unwrap();
 }
+
+/// What `heard` is told of an instant.
+async fn then(world: &World, engine: &Engine, n: i64, at: i64) -> Value {
+    field(&heard(world, engine, n, at).await, "then")
+}
+
+#[tokio::test]
+async fn a_look_back_that_begins_at_a_snapshot_comes_to_what_the_whole_log_says() {
+    let world = world();
+    let engine = world.open().await;
+    let mut instants = Vec::new();
+    for (n, kind) in ["late", "broken", "late", "lost", "found", "late"].iter().enumerate() {
+        say(&world, &engine, if n % 3 == 1 { "c2" } else { "c1" }, &format!("my parcel {n} is late"), kind).await;
+        instants.push(world.clock.now() + 1);
+        world.clock.advance(HOUR);
+    }
+    let image = image_of(&engine).await;
+    // Each by a process of its own, which has no snapshot.
+    let mut whole = Vec::new();
+    for (n, at) in instants.iter().enumerate() {
+        let alone = world.open().await;
+        whole.push(then(&world, &alone, i64::try_from(n).unwrap(), *at).await);
+        alone.shutdown().await;
+    }
+    assert_eq!(whole[5], list(&["late", "late", "lost", "late"]));
+    // The later ones begin where the earlier ones have been, the other way round from the beginning, and behind an image from there.
+    for (n, order) in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [2, 5, 2, 0, 4, 5]].iter().enumerate() {
+        let engine = world.try_open_with((n == 2).then_some(&*image)).await.unwrap();
+        for place in order {
+            let n = i64::try_from(100 + n * 10 + place).unwrap();
+            assert_eq!(then(&world, &engine, n, instants[*place]).await, whole[*place], "{n}");
+        }
+        engine.shutdown().await;
+    }
+    let engine = world.open().await;
+    then(&world, &engine, 900, instants[4]).await;
+    // What lies before the snapshot is not read again, and cannot be.
+    let first = segments(&world.log).await[1].first;
+    world.log.remove(0, first);
+    assert_eq!(then(&world, &engine, 901, instants[5]).await, whole[5]);
+    let found = engine.search("remarks", Some("c1"), "late", 9, Some(instants[0])).await;
+    assert!(found.is_err(), "before it there is only the log, which is damaged: {found:?}");
+}
+
+#[tokio::test]
+async fn no_snapshot_outlives_whoever_is_forgotten() {
+    let world = world();
+    let engine = world.open().await;
+    say(&world, &engine, "c1", "my parcel is late", "late").await;
+    let at = world.clock.now() + 1;
+    world.clock.advance(HOUR);
+    say(&world, &engine, "c2", "my parcel is late, too", "late").await;
+    assert_eq!(then(&world, &engine, 1, at).await, list(&["late"]));
+    engine.forget("c1", "ann@example.com").await.unwrap();
+    assert_eq!(then(&world, &engine, 2, at).await, list(&[]));
+    assert!(engine.search("remarks", None, "late", 9, Some(at)).await.unwrap().facts.is_empty());
+}

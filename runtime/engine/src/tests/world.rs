@@ -227,6 +227,7 @@ pub(super) struct World {
     pub(super) says: Arc<Saying>,
     /// The plan of the log stays.
     pub(super) keeps: bool,
+    pub(super) finder: Arc<dyn crate::finding::Finder>,
 }
 
 /// What models behind a network say; nothing where they never answer.
@@ -243,6 +244,7 @@ impl World {
             schedules: true,
             says: Arc::new(|_| None),
             keeps: false,
+            finder: Arc::new(WordFinder),
         }
     }
 
@@ -280,7 +282,7 @@ impl World {
             connectors: self.connectors.clone(),
             models: Arc::new(models),
             clock: self.clock.clone(),
-            finder: Arc::new(WordFinder),
+            finder: self.finder.clone(),
             shard: 0,
             in_flight: self.in_flight,
             look_only: false,

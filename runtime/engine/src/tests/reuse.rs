@@ -1,0 +1,75 @@
+//! Copy that was approved becomes content that is found again: how often that was of use, and what it saved.
+
+use super::drafts::MODELS;
+use super::world::*;
+use crate::approval::Verdict;
+use crate::engine::Engine;
+use crate::question::{Answer, Reply, Usage};
+use crate::reuse::Asset;
+use crate::summary::RunStatus;
+use tradewind_lang::value::Value;
+
+const CONTENT: &str = r#"
+type "content" { field "sku" string; field "text" string }
+type "words" { field "text" string }
+type "listed" { field "sku" string }
+memory "content" tier=long-term record="content" retention=forever key="sku"
+route "words" needs=text { candidate "small"; fail "nobody writes" }
+flow "describe" {
+    input { field "sku" string; field "n" int }
+    observe "known" { recall "content" where="fact.sku == input.sku" last=1 }
+    decide "draft" when="size(known) == 0" { draft "words" route="words" { user "Describe {{ input.sku }}" } }
+    ask "look" when="size(known) == 0" to="leads" within="4h" on-timeout=stop {
+        question "Is this well said of {{ input.sku }}?"
+        show "=draft"
+        answer "words"
+    }
+    let "text" "=size(known) == 0 ? look.orValue({'text': ''}).text : known[0].text"
+    remember "kept" when="size(known) == 0" in="content" { sku "=input.sku"; text "=text" }
+    act "tell" { emit "listed" { sku "=input.sku" } }
+    output { text "=text" }
+}
+policy "others" { on "desk.reply" "desk.page" "pay.refund" "pay.credit"; limit "all" count=9 }
+"#;
+
+async fn describe(world: &World, engine: &Engine, sku: &str, n: i64) -> Value {
+    let input = Value::record([("sku", Value::string(sku)), ("n", Value::Int(n))]);
+    let started = engine.start("describe", input, "test").await.unwrap();
+    world.settle(engine).await;
+    if let Some(item) = engine.approvals().await.unwrap().first() {
+        world.clock.advance(HOUR);
+        let said = Value::record([("text", Value::string(format!("A fine {sku}, as we say it")))]);
+        engine.answer(&item.approval.id, "ann@example.com", Verdict::Answer(said)).await.unwrap();
+        world.settle(engine).await;
+    }
+    let run = engine.run(&started.run_id).await.unwrap().unwrap().summary;
+    assert_eq!(run.status, RunStatus::Completed, "{:?}", run.failure);
+    run.output.get("text").cloned().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_approved_is_found_again_and_the_log_says_what_that_saved() {
+    let world = World::new(plan(&[PROJECT, MODELS, CONTENT]), healthy()).saying(|_| {
+        let usage = Some(Usage { input: 100, cached: 0, output: 10 });
+        let (text, by) = (r#"{"text": "A lamp."}"#.into(), "s-1".into());
+        Some(Answer::Said(Reply { text, calls: Vec::new(), usage, by, hedged: false, took: 1_000 }))
+    });
+    let engine = world.open().await;
+    assert_eq!(engine.reuse(None).await.unwrap(), []);
+    for (sku, n) in [("lamp", 1), ("lamp", 2), ("shoe", 1), ("lamp", 3)] {
+        assert_eq!(describe(&world, &engine, sku, n).await, Value::string(format!("A fine {sku}, as we say it")));
+    }
+    let reused = engine.reuse(Some("listed")).await.unwrap();
+    let content = reused.iter().find(|reused| reused.asset == Asset::Memory("content".to_owned())).unwrap();
+    assert_eq!((&*content.flow, &*content.step, content.looked, content.hits), ("describe", "known", 4, 2));
+    assert_eq!((content.with.runs, content.with.cost, content.with.waited, content.with.converted), (2, None, 0, 2));
+    assert_eq!((content.without.runs, content.without.converted), (2, 2));
+    assert_eq!(content.without.cost.map(Value::Money), Some(money("0.24 USD")), "100 and 10 tokens, twice");
+    assert!(content.without.mean_wait() >= HOUR, "{content:?}");
+    assert_eq!(content.cost_saved().map(Value::Money), Some(money("0.24 USD")));
+    assert!(content.time_saved().unwrap() >= 2 * HOUR);
+    let written = reused.iter().find(|reused| reused.asset == Asset::Route("words".to_owned())).unwrap();
+    assert_eq!((written.looked, written.hits, written.cost_saved()), (2, 0, None), "a model wrote each of them");
+    // Which runs come to something else is another question.
+    assert_eq!(engine.reuse(Some("sold")).await.unwrap()[0].with.converted, 0);
+}
