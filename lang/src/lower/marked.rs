@@ -7,6 +7,7 @@ use crate::ast::{Literal, Node};
 use crate::diagnostic::Diagnostic;
 use crate::expr::select::{Selected, select};
 use crate::expr::{Checked, Scope, closed};
+use crate::plan::StepKind;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use std::collections::BTreeSet;
@@ -115,6 +116,18 @@ impl Context<'_> {
         }
     }
 
+    /// Keeps which fields of an act, of its request and of what is answered, are declared secrets of few values.
+    pub(crate) fn know_truths(&mut self, step: &str, kind: &StepKind) {
+        let StepKind::Act { operation, .. } = kind else { return };
+        let Some(operation) = self.plan.operations.get(operation) else { return };
+        let answered = record_of(&operation.response).and_then(|record| self.plan.types.records.get(record));
+        let answered = answered.into_iter().flat_map(|record| &record.fields).map(|field| (field, format!("{step}.{}", field.name)));
+        let sent = operation.request.iter().map(|field| (field, format!("{step}.request.{}", field.name)));
+        let truths: Vec<String> =
+            sent.chain(answered).filter(|(field, _)| field.marks.secret && closed(&field.ty)).map(|(_, path)| path).collect();
+        self.known.truths.extend(truths);
+    }
+
     /// A diagnostic with the path that brings the mark, the steps that it came through, the last first, and the field that says so.
     pub(crate) fn with_mark(&self, mut diagnostic: Diagnostic, paths: Paths<'_>, mark: Mark) -> Diagnostic {
         let mut next = self.brought(paths, mark);
@@ -190,6 +203,7 @@ impl Context<'_> {
             if let Some((_, own)) = scope.parts.iter().find(|(of, _)| *of == at) {
                 marks = *own;
             }
+            declared |= mark == Mark::Secret && self.known.truths.contains(&at);
         }
         Some(Named { ty, marks, declared, field })
     }
