@@ -8,6 +8,7 @@ use super::kept::Kept;
 use super::known::{Answer, Known};
 use super::model::WrittenRoute;
 use super::reuse::Reuse;
+use super::talk::ASSET;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
 use crate::parallel;
@@ -102,14 +103,17 @@ impl Context<'_> {
         let name = name_of(node)?.text;
         // A declared type may have that name; the flow of the next thread must find it unchanged.
         let declared = self.plan.types.records.get(&own_record(&name)).cloned();
+        let knew_files = self.plan.types.records.contains_key(ASSET);
         let flow = self.lower_flow(node, &name, routes);
+        // What stands for a file is declared where something names it: for this flow alone, where no type does.
+        let files = if knew_files { None } else { self.plan.types.records.remove_entry(ASSET) };
         let own = self.plan.types.records.remove_entry(&own_record(&name));
         self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
         Some(Outcome {
             flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             fails: self.known.failing.contains(&name),
-            records: own.into_iter().chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
+            records: own.into_iter().chain(files).chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),
