@@ -53,6 +53,7 @@ pub(crate) mod pattern;
 pub(crate) mod payment;
 pub(crate) mod personal;
 pub(crate) mod policy;
+pub(crate) mod predict;
 pub(crate) mod prove;
 pub(crate) mod provider;
 pub(crate) mod reuse;

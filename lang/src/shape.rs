@@ -104,6 +104,7 @@ const ONCE: &[&str] = &[
     "graphql",
     "request",
     "response",
+    "tensors",
     "before",
     "undo",
     "lookup",

@@ -50,6 +50,22 @@ fn thousands_of_names_that_do_not_exist() {
     assert_eq!(compiled.diagnostics[1].help.as_deref(), Some("did you mean `input`?"));
 }
 
+#[test]
+fn a_line_of_a_thousand_flows_that_start_the_next_one() {
+    let line: String = (1..1000)
+        .map(|at| {
+            format!(
+                "flow \"f{at}\" {{ input {{ field \"a\" int }}; act \"x\" {{ flow \"f{0}\" a=1 }}; act \"y\" {{ flow \"f{0}\" a=2 }} }}\n",
+                at - 1
+            )
+        })
+        .collect();
+    let first = "project \"x\" { currency \"USD\" }\nflow \"f0\" { input { field \"a\" int }; let \"z\" \"=input.a\" }\n";
+    let compiled = compiled(format!("{first}{line}"));
+    assert_eq!(compiled.diagnostics, []);
+    assert_eq!(compiled.plan.unwrap().flows.len(), 1000);
+}
+
 fn decision(values: usize, rules: usize) -> String {
     let declared: String = (0..values).map(|number| format!(" v{number}")).collect();
     let rules: String =

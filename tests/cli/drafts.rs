@@ -137,7 +137,9 @@ fn a_provider_is_asked_repaired_and_told_what_its_critics_say() {
     assert!(seen[1].contains("it is no JSON"), "{}", seen[1]);
     assert!(seen[2].contains("promise: no promises"), "{}", seen[2]);
     // Three calls of 1,000 tokens read and 100 written.
-    let _ = stage.run(["budget"]).exits(0).says("0.0135 USD spent or reserved, 0.9865 USD left");
+    let counted = "model `writer`: 3 answers, 3000 tokens read (0 of them kept), 300 written (0 of them thought)";
+    let shown = stage.run(["budget"]).exits(0).says("0.0135 USD spent or reserved, 0.9865 USD left").says(counted);
+    assert!(!shown.out.contains("answers were longer"), "{shown}");
     let log = stage.run(["log"]).exits(0);
     assert!(!log.out.contains("sk-of-the-shop"), "{log}");
 }

@@ -19,6 +19,7 @@ mod log;
 mod look;
 mod memory;
 mod migrate;
+mod models;
 mod parts;
 mod personal;
 mod reload;

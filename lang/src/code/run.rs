@@ -47,6 +47,7 @@ codes! {
     REPLAY_DIFFERS = "TW0564", Error, "a decision comes out otherwise";
     NO_BACKUP = "TW0565", Error, "there is no whole backup there";
     REBUILD_DIFFERS = "TW0566", Error, "what is told of the log is not what it says";
+    ASSET_REFUSED = "TW0568", Error, "a file that is no asset";
     ARCHIVED = "TW0567", Error, "what is wanted is archived, and cannot be read where it is";
     SOURCE_UNREACHED = "TW0591", Error, "the source cannot be fetched";
     HISTORY_REWRITTEN = "TW0592", Error, "a commit whose history was rewritten";

@@ -8,6 +8,7 @@ use super::kept::Kept;
 use super::known::{Answer, Known};
 use super::model::WrittenRoute;
 use super::reuse::Reuse;
+use super::talk::ASSET;
 use crate::ast::Node;
 use crate::diagnostic::Diagnostic;
 use crate::parallel;
@@ -41,36 +42,44 @@ pub(super) struct Outcome {
 impl Context<'_> {
     /// Lowers every flow, on so many threads; what is known from before is not lowered again.
     pub(crate) fn lower_flows(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize, reuse: &mut Reuse) {
+        // Where flows begin one another in a long line, each wave is of one: it is lowered where the one before was.
+        let mut apart: Option<Self> = None;
         for wave in self.flows_in_order(nodes) {
             let shared = &*self;
             let (keys, known): (Vec<_>, Vec<_>) = wave.iter().map(|node| reuse.find(shared, node).unzip()).unzip();
             let changed: Vec<&Node> =
                 wave.iter().zip(&known).filter(|(_, known)| !matches!(known, Some(Some(_)))).map(|(node, _)| *node).collect();
-            let mut lowered = match changed.is_empty() {
-                true => Vec::new(),
-                false => parallel::each(threads, &changed, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes)),
+            let mut lowered = match changed.as_slice() {
+                [] => Vec::new(),
+                [only] => vec![apart.get_or_insert_with(|| shared.for_flows()).lower_apart(only, routes)],
+                many => parallel::each(threads, many, || shared.for_flows(), |worker, node| worker.lower_apart(node, routes)),
             }
             .into_iter();
             for (key, known) in keys.into_iter().zip(known) {
                 let Some(outcome) = known.flatten().or_else(|| lowered.next().flatten()) else { continue };
                 reuse.keep(key, &outcome);
+                self.know(&outcome);
+                apart.iter_mut().for_each(|apart| apart.know(&outcome));
                 self.diagnostics.extend(outcome.found);
                 self.known.emitted.extend(outcome.emitted);
                 self.known.kept.extend(outcome.kept);
                 self.locations.0.extend(outcome.locations.0);
-                self.plan.types.records.extend(outcome.records);
                 self.plan.routes.extend(outcome.routes);
-                if outcome.fails {
-                    self.known.failing.insert(outcome.name.clone());
-                }
-                self.known.outputs.extend(outcome.output.map(|output| (outcome.name.clone(), output)));
-                if let Some(flow) = outcome.flow {
-                    self.plan.flows.insert(outcome.name, flow);
-                }
             }
+            wave.iter().for_each(|node| reuse.settle(self, node));
         }
         self.prove_emitted(routes);
         self.prove_recalled(nodes, routes, threads);
+    }
+
+    /// What flows that follow may see of one that was lowered.
+    fn know(&mut self, outcome: &Outcome) {
+        self.plan.types.records.extend(outcome.records.iter().cloned());
+        if outcome.fails {
+            self.known.failing.insert(outcome.name.clone());
+        }
+        self.known.outputs.extend(outcome.output.clone().map(|output| (outcome.name.clone(), output)));
+        self.plan.flows.extend(outcome.flow.clone().map(|flow| (outcome.name.clone(), flow)));
     }
 
     /// A context of its own, which knows everything that was lowered before the flows.
@@ -94,14 +103,17 @@ impl Context<'_> {
         let name = name_of(node)?.text;
         // A declared type may have that name; the flow of the next thread must find it unchanged.
         let declared = self.plan.types.records.get(&own_record(&name)).cloned();
+        let knew_files = self.plan.types.records.contains_key(ASSET);
         let flow = self.lower_flow(node, &name, routes);
+        // What stands for a file is declared where something names it: for this flow alone, where no type does.
+        let files = if knew_files { None } else { self.plan.types.records.remove_entry(ASSET) };
         let own = self.plan.types.records.remove_entry(&own_record(&name));
         self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
         Some(Outcome {
             flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             fails: self.known.failing.contains(&name),
-            records: own.into_iter().chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
+            records: own.into_iter().chain(files).chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),

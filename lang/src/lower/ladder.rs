@@ -1,14 +1,15 @@
 //! Terms of a route beside its rungs: conditions, hedges, budgets, caches, breakers, a person at its end.
 
 use super::context::Context;
+use super::model::{WrittenRoute, WrittenRung};
 use super::prove::Written;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
-use crate::plan::{Breaker, CandidateTerms, OnTimeout, RouteTerms};
+use crate::plan::{Breaker, CandidateTerms, OnTimeout, RouteTerms, labelled};
 use crate::shape::Shaped;
-use crate::ty::{Marks, Ty};
+use crate::ty::{Field, Marks, Record, Ty};
 
 /// What is known of a task when a model is chosen for it.
 fn task_scope() -> Scope {
@@ -77,6 +78,26 @@ impl Context<'_> {
         };
         self.word(&word, "`on-timeout`", &["fail"])?;
         Some(crate::plan::Escalation { to: to?, within: within?, on_timeout: OnTimeout::Stop, quorum: 1, batch: false, then: Vec::new() })
+    }
+
+    /// Where a person may give a label, there is a record in which he gives it, for every enum: which one is asked for, a step says.
+    pub(crate) fn declare_labelled(&mut self, route: &WrittenRoute) {
+        if route.needs != "classify" || !route.rungs.iter().any(|rung| matches!(rung, WrittenRung::Person(_))) {
+            return;
+        }
+        for labels in self.plan.types.enums.keys().cloned().collect::<Vec<_>>() {
+            let field = Field {
+                name: "label".to_owned(),
+                ty: Ty::Enum(labels.clone()),
+                marks: Marks::default(),
+                default: None,
+                min: None,
+                max: None,
+                pattern: None,
+                label: None,
+            };
+            self.plan.types.records.insert(labelled(&labels), Record { version: 1, subject: None, fields: vec![field] });
+        }
     }
 
     /// `cached max-age="30d"`.

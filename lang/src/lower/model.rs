@@ -59,7 +59,21 @@ impl Context<'_> {
         if provider != "linear" {
             return self.lower_remote(node, name, provider);
         }
-        for unused in ["name", "base-url", "secret", "context", "max-output", "region", "limit", "batch", "warm"] {
+        for unused in [
+            "name",
+            "base-url",
+            "secret",
+            "context",
+            "max-output",
+            "region",
+            "stream",
+            "limit",
+            "batch",
+            "warm",
+            "request",
+            "response",
+            "tensors",
+        ] {
             let given = node.property(unused).map(|value| value.span).or_else(|| node.first(unused).map(|child| child.name.span));
             if let Some(span) = given {
                 let message = format!("`{unused}` says nothing of a model that learns from rows");
@@ -91,6 +105,7 @@ impl Context<'_> {
         for node in nodes.iter().filter(|node| node.name.text == "route") {
             let Some(name) = name_of(node) else { continue };
             if let Some(route) = self.lower_route(node) {
+                self.declare_labelled(&route);
                 routes.insert(name.text, route);
             }
         }

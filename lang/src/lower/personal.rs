@@ -106,7 +106,14 @@ impl Context<'_> {
     }
 
     /// Evidence that a limit counts by: its claims stand in the log for as long as the log does, as they are.
-    pub(crate) fn check_counted_by(&mut self, operation: &Operation, flow: &str, name: &str, (checked, span): (&Checked, Span)) {
+    pub(crate) fn check_counted_by(
+        &mut self,
+        operation: &Operation,
+        flow: &str,
+        name: &str,
+        (checked, span): (&Checked, Span),
+        scope: &Scope,
+    ) {
         // A secret is no evidence at all.
         let Some(what) = checked.tells().filter(|_| !checked.marks.secret) else { return };
         let is_it = |path: &String| path.strip_prefix("evidence.").is_some_and(|rest| rest.split('.').next() == Some(name));
@@ -116,6 +123,7 @@ impl Context<'_> {
         let Some(rule) = counts.map(|(policy, limit)| format!("{}.{}", policy.name, limit.name)) else { return };
         let message = format!("{what} would stand in what the limit `{rule}` counts by, where it is not sealed");
         let diagnostic = Diagnostic::new(&meaning::PERSONAL_PLACE, span, message).label(format!("holds {what}"));
+        let diagnostic = self.with_told(diagnostic, checked, scope);
         self.report(diagnostic.help(format!("give `{name}` a value that only tells one from another, such as an id")));
     }
 

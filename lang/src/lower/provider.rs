@@ -56,6 +56,9 @@ impl Context<'_> {
             most.zip(wait)
         });
         let warm = node.first("warm").and_then(|warm| self.span_of_time_of(warm, "keep", "write `warm keep=\"10m\"`"));
+        let predict = self.predict(node, &provider, &can, batch.is_some());
+        let warm_path = self.warm_path(node, predict.as_ref());
+        let stream = self.streams(node, &provider);
         let prices = prices?;
         let price = prices.call.unwrap_or(Money::zero(self.currency()));
         let remote = Remote {
@@ -72,8 +75,22 @@ impl Context<'_> {
             limit,
             batch,
             warm,
+            warm_path,
+            stream,
+            predict,
         };
         Some(Model { name: name.to_owned(), provider, rows: String::new(), label: String::new(), price, remote: Some(remote) })
+    }
+
+    /// Whether answers come as a stream; only what talks has one.
+    fn streams(&mut self, node: &Node, provider: &str) -> bool {
+        let Some(value) = node.setting("stream").cloned() else { return false };
+        if !["openai", "mistral", "anthropic"].contains(&provider) {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("a model of `{provider}` answers as a whole"));
+            self.report(diagnostic.label("not a stream").help("leave it out"));
+            return false;
+        }
+        self.typed(&value, &Ty::Bool) == Some(Value::Bool(true))
     }
 
     /// A span of time that must be given.
@@ -146,9 +163,14 @@ impl Context<'_> {
     }
 
     fn model_limit(&mut self, node: &Node) -> Option<ModelLimit> {
-        let per = self.span_of_time_of(node, "per", "write `limit requests=50 tokens=100000 per=\"1m\"`")?;
+        let help = "write `limit requests=50 tokens=100000 per=\"1m\"`, or `limit in-flight=8`";
+        let is_alone = node.setting("in-flight").is_some() && node.setting("requests").is_none() && node.setting("tokens").is_none();
+        let per = if is_alone && node.setting("per").is_none() { 0 } else { self.span_of_time_of(node, "per", help)? };
+        if ["requests", "tokens", "in-flight"].iter().all(|name| node.setting(name).is_none()) {
+            self.missing(node, "requests, tokens or in-flight", help);
+        }
         let mut number = |name: &str| node.setting(name).is_some().then(|| self.count(node, name, 1, i64::from(u32::MAX))).flatten();
-        Some(ModelLimit { requests: number("requests"), tokens: number("tokens"), per })
+        Some(ModelLimit { requests: number("requests"), tokens: number("tokens"), per, in_flight: number("in-flight") })
     }
 
     /// `budget "2 EUR" per=day`.

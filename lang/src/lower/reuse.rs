@@ -23,6 +23,8 @@ pub(crate) struct Reuse {
     files: BTreeMap<SourceId, Digest>,
     /// Everything beside flows that flows may depend on.
     surroundings: Option<Digest>,
+    /// What others may see of a flow that is lowered, and of all that it begins: worked out once, however many lead to it.
+    settled: BTreeMap<String, Digest>,
     reused: usize,
 }
 
@@ -41,17 +43,7 @@ impl Reuse {
         let surroundings = self.surroundings?;
         let file = self.files.get(&node.span.source)?;
         let name = name_of(node)?.text;
-        let mut named = BTreeSet::from([name.as_str()]);
-        flows_named(node, &mut named);
-        // A begun flow is lowered for the values that it is given, and those that it begins with it: their texts count, too.
-        let mut waiting: Vec<&str> = named.iter().copied().collect();
-        while let Some(name) = waiting.pop() {
-            let Some(begun) = context.known.called.get(name) else { continue };
-            let mut further = BTreeSet::new();
-            flows_named(begun, &mut further);
-            waiting.extend(further.into_iter().filter(|name| named.insert(name)));
-        }
-        let others: Vec<_> = named.iter().map(|name| context.face(name)).collect();
+        let others = self.others(context, node, &name);
         let key = of(&(surroundings, file, node.span.start, node.span.end, others));
         let unchanged = |outcome: &Outcome| {
             let mut files = outcome.files_read.iter();
@@ -60,6 +52,29 @@ impl Reuse {
         let outcome = self.before.0.remove(&key).filter(unchanged);
         self.reused += usize::from(outcome.is_some());
         Some((key, outcome))
+    }
+
+    /// What the flows are that a flow leads to. A begun flow is lowered for the values that it is given, and those that it begins with
+    /// it: their texts count, too.
+    fn others(&self, context: &Context<'_>, node: &Node, name: &str) -> Vec<Digest> {
+        let mut named = BTreeSet::from([name]);
+        flows_named(node, &mut named);
+        let mut waiting: Vec<&str> = named.iter().copied().collect();
+        while let Some(name) = waiting.pop() {
+            let Some(begun) = context.known.called.get(name).filter(|_| !self.settled.contains_key(name)) else { continue };
+            let mut further = BTreeSet::new();
+            flows_named(begun, &mut further);
+            waiting.extend(further.into_iter().filter(|name| named.insert(name)));
+        }
+        named.into_iter().map(|name| self.settled.get(name).copied().unwrap_or_else(|| of(&context.face(name)))).collect()
+    }
+
+    /// A flow is lowered, for better or worse: what others may see of it stays as it is.
+    pub(super) fn settle(&mut self, context: &Context<'_>, node: &Node) {
+        if let Some(name) = name_of(node).filter(|_| self.surroundings.is_some()) {
+            let others = self.others(context, node, &name.text);
+            self.settled.insert(name.text.clone(), of(&(name.text, others)));
+        }
     }
 
     /// Keeps what a flow was lowered to. With a mistake it is lowered anew each time: what is near, and may be suggested, is everything.

@@ -109,14 +109,12 @@ impl Context<'_> {
     }
 
     pub(crate) fn check_image(&mut self, ty: &Ty, value: &Literal) {
-        let fits = match ty {
-            Ty::Optional(inner) => **inner == Ty::Record(ASSET.to_owned()),
-            Ty::Unknown | Ty::Bytes => true,
-            other => *other == Ty::Record(ASSET.to_owned()),
-        };
+        let of = if let Ty::Optional(inner) = ty { inner.as_ref() } else { ty };
+        let fits = matches!(of, Ty::Unknown | Ty::Bytes | Ty::String) || *of == Ty::Record(ASSET.to_owned());
         if !fits {
-            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("an image is an `asset`, this is {ty}"));
-            self.report(diagnostic.label("not an image").help("name a field of type `asset`"));
+            let message = format!("an image is an `asset`, bytes or an address, this is {ty}");
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message);
+            self.report(diagnostic.label("not an image").help("name a field of type `asset`, or a text that begins with `https://`"));
         }
     }
 

@@ -58,26 +58,63 @@ fn circle<'n>(waiting: &[(&'n Node, BTreeSet<String>)]) -> Option<Vec<&'n Node>>
     None
 }
 
+/// A flow with the names of those that it begins.
+type Begins<'n> = (&'n Node, BTreeSet<String>);
+
+/// Flows in waves, each of which begins only what came before; and those that begin each other, or what does.
+fn waves(flows: Vec<&Node>) -> (Vec<Vec<&Node>>, Vec<Begins<'_>>) {
+    let begun = |node: &&Node| {
+        let mut needed = BTreeSet::new();
+        begins(node, &mut needed);
+        needed
+    };
+    let needed: Vec<BTreeSet<String>> = flows.iter().map(begun).collect();
+    let names: Vec<Option<String>> = flows.iter().map(|node| name_of(node).map(|name| name.text)).collect();
+    // How many flows of a name are not in a wave yet: a name that is declared twice is known when both are.
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    names.iter().flatten().for_each(|name| *open.entry(name).or_default() += 1);
+    let mut waiting_for: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut missing: Vec<usize> = vec![0; flows.len()];
+    for ((at, needed), missing) in needed.iter().enumerate().zip(&mut missing) {
+        for name in needed.iter().filter(|name| open.contains_key(name.as_str())) {
+            *missing += 1;
+            waiting_for.entry(name).or_default().push(at);
+        }
+    }
+    let mut order: Vec<Vec<&Node>> = Vec::new();
+    let mut placed = vec![false; flows.len()];
+    let mut ready: BTreeSet<usize> = missing.iter().enumerate().filter(|(_, missing)| **missing == 0).map(|(at, _)| at).collect();
+    while !ready.is_empty() {
+        let wave = std::mem::take(&mut ready);
+        for at in &wave {
+            if let Some(placed) = placed.get_mut(*at) {
+                *placed = true;
+            }
+            let Some(name) = names.get(*at).and_then(Option::as_deref) else { continue };
+            let left = open.get_mut(name).map_or(0, |left| {
+                *left = left.saturating_sub(1);
+                *left
+            });
+            for next in waiting_for.get(name).into_iter().flatten().filter(|_| left == 0) {
+                if let Some(missing) = missing.get_mut(*next) {
+                    *missing = missing.saturating_sub(1);
+                    if *missing == 0 {
+                        ready.insert(*next);
+                    }
+                }
+            }
+        }
+        order.push(wave.iter().filter_map(|at| flows.get(*at).copied()).collect());
+    }
+    let rest = flows.into_iter().zip(needed).zip(placed).filter(|(_, placed)| !placed).map(|(begins, _)| begins);
+    (order, rest.collect())
+}
+
 impl Context<'_> {
     /// Flows in waves, those that others start first: what they answer is then known. Flows that start each other never end.
     pub(crate) fn flows_in_order<'n>(&mut self, nodes: &'n [Node]) -> Vec<Vec<&'n Node>> {
         let flows: Vec<&Node> = nodes.iter().filter(|node| node.name.text == "flow").collect();
-        let mut waiting: Vec<(&Node, BTreeSet<String>)> = Vec::new();
-        for node in flows {
-            let mut needed = BTreeSet::new();
-            begins(node, &mut needed);
-            waiting.push((node, needed));
-        }
-        let mut order: Vec<Vec<&Node>> = Vec::new();
-        loop {
-            let open: BTreeSet<String> = waiting.iter().filter_map(|(node, _)| name_of(node)).map(|name| name.text).collect();
-            let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, needed)| needed.is_disjoint(&open));
-            waiting = rest;
-            if ready.is_empty() {
-                break;
-            }
-            order.push(ready.iter().map(|(node, _)| *node).collect());
-        }
+        let (order, waiting) = waves(flows);
         if let Some(circle) = circle(&waiting)
             && let Some(first) = circle.first()
         {
@@ -92,6 +129,7 @@ impl Context<'_> {
             self.report(diagnostic.help("put what both do into a flow of its own, or repeat it in an `each`, which has a `max`"));
         }
         // One after the other, as each of them knows only what came before.
+        let mut order = order;
         order.extend(waiting.iter().map(|(node, _)| vec![*node]));
         order
     }

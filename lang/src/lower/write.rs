@@ -186,7 +186,7 @@ impl Context<'_> {
                     );
                 }
                 self.check_secret_given(&checked, value.span(), "evidence", &place.scope);
-                self.check_counted_by(operation, flow, &name.text, (&checked, value.span()));
+                self.check_counted_by(operation, flow, &name.text, (&checked, value.span()), &place.scope);
                 if checked.marks.choosing().steered {
                     place.chosen.insert(format!("evidence.{}", name.text));
                 }

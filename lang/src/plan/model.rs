@@ -1,6 +1,6 @@
 //! Models behind a network, the terms of routes and memories, secrets and accounts in the plan. A secret is always a name here.
 
-use super::{Budget, Micros};
+use super::{Budget, Micros, Predict};
 use crate::expr::Expr;
 use crate::money::Money;
 use crate::value::Value;
@@ -42,6 +42,23 @@ pub struct Remote {
     pub batch: Option<(u32, Micros)>,
     /// It is kept loaded for so long after a call.
     pub warm: Option<Micros>,
+    /// What is asked, without a cost, so that it stays loaded: a path below the base URL. Its provider's own where absent.
+    #[serde(default)]
+    pub warm_path: Option<String>,
+    /// Whether its answers come as a stream.
+    #[serde(default)]
+    pub stream: bool,
+    /// How a model that predicts is spoken to.
+    #[serde(default)]
+    pub predict: Option<Predict>,
+}
+
+impl Remote {
+    /// Whether it can be told what was wrong with an answer: what only predicts says the same again.
+    #[must_use]
+    pub fn converses(&self) -> bool {
+        self.predict.is_none()
+    }
 }
 
 /// What a model costs. A part without a price is free.
@@ -68,8 +85,11 @@ pub struct ModelLimit {
     pub requests: Option<u32>,
     /// Tokens.
     pub tokens: Option<u32>,
-    /// The span.
+    /// The span; nothing where neither is limited.
     pub per: Micros,
+    /// Requests at once.
+    #[serde(default)]
+    pub in_flight: Option<u32>,
 }
 
 /// Terms of a route beside its ladder.
@@ -166,4 +186,11 @@ pub enum AccountValue {
     Plain(Value),
     /// The name of a secret.
     Secret(String),
+}
+
+/// The record in which a person gives one of the values of an enum, where a route for labels ends with a person: its one field is
+/// `label`. No type of a repository has that name, as it holds a blank.
+#[must_use]
+pub fn labelled(labels: &str) -> String {
+    format!("label of {labels}")
 }

@@ -1,7 +1,7 @@
 //! What a flow needs that this version checks and cannot run yet. Whoever runs a flow asks this first and starts nothing where
 //! there is an answer; nothing else decides it.
 
-use super::{Decision, Flow, Plan, Prices, Rung, Search, Step, StepKind, Talk};
+use super::{Decision, Flow, Plan, Prices, Rung, Search, Step, StepKind};
 use std::collections::BTreeSet;
 
 /// Something that this version checks and cannot run yet.
@@ -14,7 +14,7 @@ pub struct Lacking {
 }
 
 /// Providers whose dialect this version speaks.
-const REACHED: &[&str] = &["openai", "mistral", "anthropic"];
+const REACHED: &[&str] = &["openai", "mistral", "anthropic", "predict"];
 
 /// The provider that is the program itself.
 const EMBEDDING: &str = "embedding";
@@ -66,12 +66,12 @@ impl Plan {
         found.extend(self.elsewhere(step.bounds.place.as_ref()));
         match &step.kind {
             StepKind::Undo(undo) => found.extend(self.operation_lacks(&undo.by)),
-            StepKind::Generate(generate) => found.extend(self.asking_lacks(&generate.route, &generate.talk)),
-            StepKind::Look(_) => found.push("`classify` of an image".to_owned()),
+            StepKind::Generate(generate) => found.extend(self.route_lacks(&generate.route)),
+            StepKind::Look(look) => found.extend(self.route_lacks(&look.route)),
             StepKind::Split(split) => {
                 for (_, decision) in &split.arms {
                     match decision {
-                        Decision::Draft(generate) => found.extend(self.asking_lacks(&generate.route, &generate.talk)),
+                        Decision::Draft(generate) => found.extend(self.route_lacks(&generate.route)),
                         Decision::Classify { route, .. } => found.extend(self.route_lacks(route)),
                         Decision::Rules { .. } => {}
                     }
@@ -84,13 +84,13 @@ impl Plan {
                         found.push("`scenario` of a critic".to_owned());
                     }
                     let judge = critic.judge.as_ref();
-                    found.extend(judge.map(|judge| self.asking_lacks(&judge.route, &judge.talk)).unwrap_or_default());
+                    found.extend(judge.map(|judge| self.route_lacks(&judge.route)).unwrap_or_default());
                 }
             }
             StepKind::Agent(acting) => {
                 let actor = acting.actor.as_ref().and_then(|(name, _)| self.agents.get(name));
                 for acting in std::iter::once(&**acting).chain(actor.map(|actor| &actor.acting)) {
-                    found.extend(self.asking_lacks(&acting.route, &acting.talk));
+                    found.extend(self.route_lacks(&acting.route));
                     found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
                 }
             }
@@ -121,45 +121,19 @@ impl Plan {
         (model.provider != EMBEDDING).then(|| "`embed` by a model behind a network".to_owned())
     }
 
-    /// What a model is asked for a text, and what it is told.
-    fn asking_lacks(&self, route: &str, talk: &Talk) -> Vec<String> {
-        let mut found = self.route_lacks(route);
-        if !talk.images.is_empty() {
-            found.push("`image`".to_owned());
-        }
-        found
-    }
-
     fn route_lacks(&self, route: &str) -> Vec<String> {
         let Some(route) = self.routes.get(route) else { return Vec::new() };
         let mut found = Vec::new();
-        let terms = &route.terms;
-        let given = [
-            (route.needs == "image", "`draft image`"),
-            (terms.cache_exact.is_some() && route.needs == "classify", "`cache` of a route for labels"),
-            (terms.cache_similar.is_some(), "`similar` of a cache"),
-        ];
-        found.extend(given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()));
         for rung in &route.rungs {
-            match rung {
-                Rung::Candidate { model } => {
-                    let remote = self.models.get(model).and_then(|model| Some((model, model.remote.as_ref()?)));
-                    let Some((model, remote)) = remote else { continue };
-                    if !REACHED.contains(&model.provider.as_str()) {
-                        found.push(format!("models of the provider `{}`", model.provider));
-                    }
-                    let given = [
-                        // Budgets are kept in one currency: a rate is for expressions, and bounds before a run.
-                        (!self.project.exchanges.is_empty() && self.is_foreign(&remote.prices), "a price in another currency"),
-                        (remote.limit.is_some(), "`limit` of a model"),
-                        (remote.batch.is_some(), "`batch` of a model"),
-                        (remote.warm.is_some(), "`warm` of a model"),
-                    ];
-                    found.extend(given.into_iter().filter(|(given, _)| *given).map(|(_, what)| what.to_owned()));
-                }
-                Rung::Cached { .. } if route.needs == "classify" => found.push("`cached` of a route for labels".to_owned()),
-                Rung::Person { .. } if route.needs == "classify" => found.push("`person` of a route for labels".to_owned()),
-                Rung::Cached { .. } | Rung::Person { .. } | Rung::Template { .. } | Rung::Value { .. } | Rung::Fail { .. } => {}
+            let Rung::Candidate { model } = rung else { continue };
+            let remote = self.models.get(model).and_then(|model| Some((model, model.remote.as_ref()?)));
+            let Some((model, remote)) = remote else { continue };
+            if !REACHED.contains(&model.provider.as_str()) {
+                found.push(format!("models of the provider `{}`", model.provider));
+            }
+            // Budgets are kept in one currency: a rate is for expressions, and bounds before a run.
+            if !self.project.exchanges.is_empty() && self.is_foreign(&remote.prices) {
+                found.push("a price in another currency".to_owned());
             }
         }
         found

@@ -1,6 +1,7 @@
 //! Every model of a process behind the engine's port: those of this process, those behind a network, and the twin that stands for the
 //! latter where the environment has twins.
 
+use crate::command::assets;
 use crate::secrets;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +10,7 @@ use tradewind_engine::engine::Engine;
 use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
 use tradewind_engine::question::{Answer, Prompt};
 use tradewind_lang::plan::{Model, Plan};
-use tradewind_models::{LocalModels, OfflineModels, OpenSecret, RemoteModels};
+use tradewind_models::{Assets, LocalModels, OfflineModels, OpenSecret, RemoteModels};
 
 /// Where secrets are: in the plan that the process began with, until the engine says which one is at work.
 #[derive(Clone)]
@@ -47,12 +48,35 @@ impl Keys {
 pub(crate) struct AllModels {
     local: LocalModels,
     /// None where a twin stands for them.
-    remote: Option<RemoteModels>,
+    remote: Option<Arc<RemoteModels>>,
+    /// Images that are shown and made.
+    assets: Assets,
 }
 
 impl AllModels {
-    pub(crate) fn new(root: &Path, artifacts: &Path, twins: bool, keys: &Keys) -> Self {
-        Self { local: LocalModels::new(root, artifacts), remote: (!twins).then(|| RemoteModels::new(keys.opener())) }
+    /// Rows are found below `root`; what is trained and kept is in the folder of the state.
+    fn new(root: &Path, folder: &Path, twins: bool, keys: &Keys) -> Self {
+        let assets = Assets::new(folder.join(assets::FOLDER));
+        let remote = (!twins).then(|| Arc::new(RemoteModels::with_assets(keys.opener(), assets.clone())));
+        Self { local: LocalModels::new(root, folder.join("models")), remote, assets }
+    }
+
+    /// Those of a session; loaded at once where it serves.
+    pub(crate) fn for_session(root: &Path, folder: &Path, plan: &Plan, keys: &Keys, serves: bool) -> Arc<Self> {
+        let models = Self::new(root, folder, plan.project.twins, keys);
+        if serves {
+            models.warm(plan);
+        }
+        Arc::new(models)
+    }
+
+    /// Somebody serves, who may ask any model of a plan: those that are to be kept loaded are loaded now.
+    fn warm(&self, plan: &Plan) {
+        let Some(remote) = &self.remote else { return };
+        for model in plan.models.values().filter(|model| model.remote.as_ref().is_some_and(|remote| remote.warm.is_some())) {
+            let (remote, model) = (remote.clone(), model.clone());
+            tokio::spawn(async move { remote.warm(&model).await });
+        }
     }
 }
 
@@ -69,6 +93,7 @@ impl Models for AllModels {
         Box::pin(async move {
             match &self.remote {
                 Some(remote) => remote.say(&prompt).await,
+                None if prompt.draws => OfflineModels::draw(&prompt, &self.assets),
                 None => OfflineModels::say(&prompt),
             }
         })

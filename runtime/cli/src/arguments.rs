@@ -1,5 +1,6 @@
 //! The command line. It does nothing but describe it.
 
+pub(crate) mod assets;
 mod deciding;
 pub(crate) mod events;
 mod forget;
@@ -136,6 +137,9 @@ pub(crate) enum Command {
     /// Nobody can read those data again, in the log or in any copy of it. Runs that work on them end.
     #[command(after_help = "Example:\n  tradewind forget C-1042\n  tradewind forget C-1042 --yes --by privacy@northfield.example")]
     Forget(Forget),
+    /// Bring images in that flows show to models, list them, write them out.
+    #[command(after_help = "Example:\n  tradewind assets add photos/chair.jpg\n  tradewind assets list")]
+    Assets(assets::Assets),
     /// Find facts in a memory, print them with where they come from, write them out.
     #[command(
         after_help = "Example:\n  tradewind memory search customer-history \"broken lamp\" --subject C-1042\n  tradewind memory history customer-history"
@@ -479,10 +483,28 @@ pub(crate) struct Models {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// Accuracy, calibration, coverage and baselines on held-out rows.
+    /// Accuracy, calibration, coverage and baselines on held-out rows; for what is asked over a network, cost and latency.
+    #[command(
+        after_help = "Example:\n  tradewind models eval\n  tradewind models eval haiku --rows data/heldout.jsonl --label topic --first 50 --environment live\n  tradewind models eval --route topic --svg confusion.svg --environment live"
+    )]
     Eval {
-        /// Only this model.
+        /// Only this model; one behind a network is asked, and paid.
         model: Option<String>,
+        /// A whole route: every rung of its ladder as a flow would meet it.
+        #[arg(long, value_name = "ROUTE", conflicts_with = "model")]
+        route: Option<String>,
+        /// Labelled rows, for what is asked over a network; those held out beside the rows of a model of the same route by default.
+        #[arg(long, value_name = "FILE")]
+        rows: Option<PathBuf>,
+        /// The label that is looked at in the rows.
+        #[arg(long)]
+        label: Option<String>,
+        /// Only the first so many rows.
+        #[arg(long, value_name = "N")]
+        first: Option<usize>,
+        /// Also draw the confusion matrix, to this file; where several models are evaluated, the last.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
         /// The precision wanted of what is handled without a person.
         #[arg(long, default_value_t = 0.80)]
         precision: f64,

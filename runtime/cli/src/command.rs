@@ -1,6 +1,7 @@
 //! The commands, one file each; and what several of them need: a runtime, a plan, somebody to ask.
 
 pub(crate) mod approvals;
+pub(crate) mod assets;
 pub(crate) mod backup;
 pub(crate) mod budget;
 pub(crate) mod check;

@@ -77,6 +77,7 @@ fn main() -> std::process::ExitCode {
         Command::Undo(options) => command::undo::run(place, options),
         Command::DeadLetters(options) => command::dead_letters::run(place, options),
         Command::Forget(options) => command::forget::run(place, options),
+        Command::Assets(options) => command::assets::run(place, options),
         Command::Memory(options) => command::memory::run(place, options),
         Command::Budget { format } => command::budget::run(place, *format),
         Command::Models(options) => command::models::run(place, options),

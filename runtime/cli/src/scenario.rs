@@ -16,7 +16,7 @@ use tradewind_engine::twin::{ManualClock, MemoryLog};
 use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
-use tradewind_lang::plan::{Model, Plan, Rollout, RolloutStage, Rung};
+use tradewind_lang::plan::{Model, Plan, Rollout, RolloutStage, Rung, StepKind};
 use tradewind_lang::scenario::{self, Action, Before, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
 use tradewind_memory::Ranker;
@@ -67,13 +67,21 @@ impl Models for MockedModels {
 /// What the mocked steps say that ask a model for a whole record.
 fn said(plan: &Plan, scenario: &Scenario) -> BTreeMap<String, String> {
     let steps = plan.flows.get(&scenario.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
-    let writes = |name: &String| steps.iter().any(|step| step.name == *name && step.kind.is_written());
-    let mocks = scenario.mocks.iter().filter(|(name, _)| writes(name));
-    let text = |fields: &[(String, Value)]| {
-        let record: Record = fields.iter().cloned().collect();
-        conform::to_json(&Value::Record(Arc::new(record))).to_string()
+    let said = |(name, fields): &(String, Vec<(String, Value)>)| {
+        let kind = &steps.iter().find(|step| step.name == *name)?.kind;
+        let record: Record = if kind.is_written() {
+            fields.iter().cloned().collect()
+        } else if !kind.classifies().is_empty() || matches!(kind, StepKind::Look(_)) {
+            // A model behind a network says no more of a label than this.
+            let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            let pairs = [("label", Value::Null), ("confidence", Value::Double(1.0))];
+            pairs.into_iter().map(|(name, otherwise)| (name.to_owned(), field(name).unwrap_or(otherwise))).collect()
+        } else {
+            return None;
+        };
+        Some((name.clone(), conform::to_json(&Value::Record(Arc::new(record))).to_string()))
     };
-    mocks.map(|(name, fields)| (name.clone(), text(fields))).collect()
+    scenario.mocks.iter().filter_map(said).collect()
 }
 
 /// The answers that a scenario gives to models, by model: those of the routes of the steps it mocks.
@@ -86,7 +94,7 @@ fn mocks(plan: &Plan, scenario: &Scenario) -> Result<BTreeMap<String, Classifica
         let confidence = if let Some(Value::Double(confidence)) = field("confidence") { *confidence } else { 1.0 };
         let step = steps.iter().find(|step| step.name == *name);
         let texts = step.map(|step| step.kind.classifies()).unwrap_or_default();
-        if texts.is_empty() && !step.is_some_and(|step| step.kind.is_written()) {
+        if texts.is_empty() && !step.is_some_and(|step| step.kind.is_written() || matches!(step.kind, StepKind::Look(_))) {
             return Err(format!("`{name}` asks no model, so it cannot be mocked"));
         }
         for rung in texts.iter().filter_map(|(_, route)| plan.routes.get(*route)).flat_map(|route| &route.rungs) {

@@ -126,7 +126,7 @@ impl Session {
             .map_err(|message| Failure::new(Exit::Tool, &run::STORE_FAILED, message))?;
         let keys = Keys::of(&plan);
         let connectors = connectors.with_secrets(keys.opener());
-        let models: Arc<dyn Models> = Arc::new(AllModels::new(repository.at_work(), &folder.join("models"), plan.project.twins, &keys));
+        let models: Arc<dyn Models> = AllModels::for_session(repository.at_work(), &folder, &plan, &keys, host.is_some());
         let config = Config {
             plan: plan.clone(),
             log: Arc::new(Keyed::new(crash::wrapped(store.clone())?, Arc::new(vault))),

@@ -3,6 +3,7 @@
 use crate::actor::flow_name;
 use crate::arrivals::Arrivals;
 use crate::child::{Parent, Part};
+use crate::drift::Counted;
 use crate::event::{Event, EventKind, Outcome, Used};
 use crate::frozen::{Frozen, Note};
 use crate::guard::Guards;
@@ -13,13 +14,14 @@ use crate::migrate::Moved;
 use crate::past::Past;
 use crate::pinned::{FlowGraph, Pinned};
 use crate::planted::{Bug, planted};
+use crate::question::Answered;
 use crate::schedules::Schedules;
 use crate::seal::{KeyName, Keyring, inherited};
 use crate::series::Points;
 use crate::state::{Phase, RunState};
 use crate::summary::RunSummary;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan, StepKind};
 
@@ -93,6 +95,8 @@ pub(crate) struct Books<L> {
     pub(crate) forgotten: HashSet<KeyName>,
     /// Answers of models that routes keep.
     pub(crate) kept: Answers,
+    /// What models counted, by their names.
+    pub(crate) counted: BTreeMap<Arc<str>, Counted>,
     /// Open inbox items and their runs.
     pub(crate) inbox: HashMap<Arc<str>, Arc<str>>,
     /// Digests of closed inbox items, so that a second answer is told so.
@@ -133,6 +137,7 @@ impl<L: Holds> Books<L> {
             keys: None,
             forgotten: HashSet::new(),
             kept: Answers::default(),
+            counted: BTreeMap::new(),
             inbox: HashMap::new(),
             closed: HashSet::new(),
             recent: VecDeque::new(),
@@ -411,6 +416,19 @@ impl<L: Holds> Books<L> {
         }
     }
 
+    /// Notes what a model counted.
+    fn count(&mut self, run: &Arc<str>, event: &Event, answered: &Answered) {
+        let step = event.header.step.as_ref().map(|step| step.id);
+        let asked = self.live(run).and_then(|live| {
+            let state = live.state_mut();
+            let question = state.step(step?)?.talk.as_ref()?.question.clone()?;
+            Some((state.pinned.plan.models.get(&*question.model).cloned(), question))
+        });
+        if let Some((model, question)) = asked.filter(|(_, question)| question.number == answered.number) {
+            self.counted.entry(question.model.clone()).or_default().note(model.as_deref(), &question, answered);
+        }
+    }
+
     fn keep_index(&mut self, active: &Pinned, run: &Arc<str>, event: &Event) {
         let at = event.header.at;
         match &event.kind {
@@ -424,15 +442,20 @@ impl<L: Holds> Books<L> {
             EventKind::StepCompleted { value } if matches!(&event.used, Used::Said(label) if &*label.tier == "remote") => {
                 let step = event.header.step.as_ref().map(|step| step.id);
                 let talk = self.live(run).and_then(|live| live.state_mut().step(step?)?.talk.clone());
-                let same = talk.and_then(|talk| talk.question.as_ref()?.same);
-                same.into_iter().for_each(|same| self.kept.keep(same, (event.header.seq, at), value));
+                let question = talk.and_then(|talk| talk.question.clone());
+                if let Some((same, question)) = question.as_ref().and_then(|question| Some((question.same?, question))) {
+                    self.kept.keep(same, question.alike.as_ref(), (event.header.seq, at), value);
+                }
             }
             EventKind::ModelAsked(question) => self.guards.hold(&question.key, &question.claims, at),
-            EventKind::ModelAnswered(answered) => match answered.spent {
-                Some(spent) => self.guards.spend(&answered.key, spent, at),
-                // What nobody knows stays reserved.
-                None => self.guards.keep(&answered.key),
-            },
+            EventKind::ModelAnswered(answered) => {
+                match answered.spent {
+                    Some(spent) => self.guards.spend(&answered.key, spent, at),
+                    // What nobody knows stays reserved.
+                    None => self.guards.keep(&answered.key),
+                }
+                self.count(run, event, answered);
+            }
             EventKind::ApprovalRequested(approval) => {
                 self.inbox.insert(approval.id.clone(), run.clone());
             }

@@ -17,11 +17,13 @@ mod draft;
 mod due;
 mod effect;
 pub(crate) mod inherit;
+mod kept;
 mod measure;
 mod migrate;
 mod model;
 mod outside;
 mod person;
+mod picture;
 mod question;
 mod read;
 mod remember;
@@ -340,7 +342,7 @@ pub fn decide(active: &Pinned, state: &RunState, input: &Input, moment: Moment) 
         Input::Measured { step, points, found } => measure::measured(&mut round, *step, *points, found),
         Input::Classified { step, rung, refused, result } => model::answered(&mut round, *step, *rung, refused, result),
         Input::Said { step, number, answer } => question::heard(&mut round, *step, *number, answer),
-        Input::Kept { step, looked, found } => draft::kept(&mut round, *step, looked, found.as_ref()),
+        Input::Kept { step, looked, found } => kept::found(&mut round, *step, looked, found.as_ref()),
         Input::Performed { step, attempt, outcome } => effect::performed(&mut round, *step, *attempt, outcome),
         Input::LookedUp { step, attempt, tries, unreached, outcome } => {
             effect::looked_up(&mut round, *step, *attempt, (*tries, *unreached), outcome);

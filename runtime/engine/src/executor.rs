@@ -10,6 +10,7 @@ mod cut;
 mod dispatch;
 mod gather;
 mod imaging;
+mod kept;
 mod listen;
 mod look;
 mod measure;

@@ -7,6 +7,7 @@ mod blocks;
 
 use crate::arrivals::Arrivals;
 use crate::books::{Adoption, Books, Entry, Holds};
+use crate::drift::Counted;
 use crate::event::Blob;
 use crate::frozen::{Frozen, Note, Scope};
 use crate::guard::Guards;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Plan};
 
 /// The version of what an image holds. It changes with every change of that, however small: one of another version is not read.
-const IMAGE_FORMAT: u32 = 5;
+const IMAGE_FORMAT: u32 = 6;
 
 /// A plan with everything derived from it; written down as the plan alone.
 #[derive(Debug, Clone)]
@@ -72,6 +73,7 @@ pub(crate) struct Image {
     memories: Memories,
     points: Points,
     kept: Answers,
+    counted: BTreeMap<Arc<str>, Counted>,
     inbox: BTreeMap<Arc<str>, Arc<str>>,
     closed: BTreeSet<[u8; 16]>,
     arrivals: Arrivals,
@@ -111,6 +113,7 @@ impl Image {
             memories: books.memories.clone(),
             points: books.points.clone(),
             kept: books.kept.clone(),
+            counted: books.counted.clone(),
             inbox: books.inbox.iter().map(|(item, run)| (item.clone(), run.clone())).collect(),
             closed: books.closed.iter().copied().collect(),
             arrivals: books.arrivals.clone(),
@@ -150,6 +153,7 @@ impl Image {
         (books.guards, books.memories, books.arrivals) = (self.guards, self.memories, self.arrivals);
         books.points = self.points;
         books.kept = self.kept;
+        books.counted = self.counted;
         books.inbox = self.inbox.into_iter().collect();
         books.closed = self.closed.into_iter().collect();
         books.schedules = self.schedules;
@@ -175,6 +179,7 @@ impl Image {
             ("what is remembered", self.memories == other.memories),
             ("the points of series", self.points == other.points),
             ("which answers of models are kept", self.kept == other.kept),
+            ("what models counted", self.counted == other.counted),
             ("the inbox", self.inbox == other.inbox && self.closed == other.closed),
             ("which events came", self.arrivals == other.arrivals),
             ("how far each clock is", self.schedules == other.schedules),

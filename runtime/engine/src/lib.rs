@@ -17,6 +17,7 @@ pub mod cohort;
 pub mod conceal;
 pub mod contract;
 pub mod decide;
+pub mod drift;
 pub mod egress;
 pub mod engine;
 pub mod event;

@@ -374,13 +374,18 @@ fn ids(flow: &Flow) -> impl Iterator<Item = (StepId, &Step)> {
     flow.steps.iter().zip(0_u16..).map(|(step, place)| (StepId(place), step))
 }
 
+fn labels_of(plan: &Plan, labels: &str) -> Arc<[String]> {
+    plan.types.enums.get(labels).map_or_else(|| Arc::from([]), |labels| labels.as_slice().into())
+}
+
 fn node(plan: &Plan, step: &Step) -> Node {
     let arms = match &step.kind {
         StepKind::Choose { arms } => vec![Vec::new(); arms.len()],
         _ => Vec::new(),
     };
     let labels = match &step.kind {
-        StepKind::Classify { labels, .. } => plan.types.enums.get(labels).map_or_else(|| Arc::from([]), |labels| labels.as_slice().into()),
+        StepKind::Classify { labels, .. } => labels_of(plan, labels),
+        StepKind::Look(look) => labels_of(plan, &look.labels),
         _ => Arc::from([]),
     };
     // A step of another body never starts here.

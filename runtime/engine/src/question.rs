@@ -20,6 +20,8 @@ pub enum Turn {
     Model(Arc<str>),
     /// Tools that it called.
     Calls(Vec<ToolCall>),
+    /// An image that is shown to it.
+    Image(Picture),
     /// What a tool answered.
     Tool {
         /// Which call.
@@ -32,16 +34,40 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// Bytes of its text: as many tokens at most.
+    /// Bytes of its text: as many tokens at most. How many an image is, its provider alone knows.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let sum = |texts: &[&str]| texts.iter().map(|text| text.len() as u64).sum();
         match self {
             Self::System(text) | Self::User(text) | Self::Model(text) => sum(&[text]),
+            Self::Image(_) => 0,
             Self::Calls(calls) => calls.iter().map(|call| sum(&[&call.id, &call.name, &call.arguments])).sum(),
             Self::Tool { id, name, text } => sum(&[id, name, text]),
         }
     }
+}
+
+/// An image that a model is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Picture {
+    /// A file: its bytes stay where they are until it is sent.
+    Asset {
+        /// The BLAKE3 digest of its bytes, hexadecimal.
+        digest: Arc<str>,
+        /// Such as `image/png`.
+        media_type: Arc<str>,
+        /// How many there are.
+        bytes: u64,
+    },
+    /// Its provider fetches it itself.
+    Url(Arc<str>),
+    /// What an expression gave.
+    Inline {
+        /// Such as `image/png`.
+        media_type: Arc<str>,
+        /// Its bytes.
+        base64: Arc<str>,
+    },
 }
 
 /// A tool that a model calls.
@@ -118,12 +144,27 @@ pub struct Question {
     /// What tells equal questions, where their answers are kept.
     #[serde(default)]
     pub same: Option<Digest>,
+    /// What questions that are alike have in common, where answers to those do.
+    #[serde(default)]
+    pub alike: Option<Alike>,
     /// How many calls it may come to: a second one where it is hedged.
     pub calls: u32,
+    /// Images that are shown and made.
+    #[serde(default)]
+    pub images: u32,
     /// Rungs whose budget is used up.
     pub barred: Vec<String>,
     /// Why earlier rungs gave no answer.
     pub passed: Vec<String>,
+}
+
+/// A question among those that say the same but for one text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alike {
+    /// What tells them from all others: the route, what is said before, and the shape of the answer.
+    pub group: Digest,
+    /// The text in which they differ.
+    pub text: Arc<str>,
 }
 
 /// Tokens of a call, as the provider counts them.
@@ -135,6 +176,9 @@ pub struct Usage {
     pub cached: u64,
     /// Written, those of reasoning included.
     pub output: u64,
+    /// Of those, what it thought and did not say.
+    #[serde(default)]
+    pub reasoning: u64,
 }
 
 /// What a model said.
@@ -157,7 +201,7 @@ pub struct Reply {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
-    /// `refused`, `http-STATUS`, `connect`, `time-out`, `connection`, `schema`, `egress`, `secret`, `breaker`, `restart`.
+    /// `refused`, `http-STATUS`, `connect`, `time-out`, `connection`, `schema`, `egress`, `secret`, `breaker`, `limit`, `restart`.
     pub code: String,
     /// For people.
     pub message: String,
@@ -219,7 +263,7 @@ pub struct Called {
 }
 
 /// Who answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Label {
     /// The model, or `template`, `cache`.
     pub by: Arc<str>,
@@ -233,6 +277,9 @@ pub struct Label {
     pub seq: Option<u64>,
     /// Why each earlier rung gave no answer.
     pub passed: Vec<String>,
+    /// How alike the question was to which it was given, 0 to 1; none where it was the same.
+    #[serde(default)]
+    pub likeness: Option<f64>,
 }
 
 impl std::fmt::Display for Label {
@@ -243,6 +290,9 @@ impl std::fmt::Display for Label {
         }
         if self.age > 0 {
             write!(out, ", {} old", tradewind_lang::literal::duration_text(self.age))?;
+        }
+        if let Some(likeness) = self.likeness {
+            write!(out, ", to a question {likeness:.3} alike")?;
         }
         Ok(())
     }
@@ -280,6 +330,8 @@ pub struct Prompt {
     pub hedge: Option<f64>,
     /// When the model is left alone.
     pub breaker: Option<Breaker>,
+    /// Whether an image is to be made: the answer says which file it is.
+    pub draws: bool,
 }
 
 /// Where a ladder stands while it is looked for an answer that was kept.
@@ -304,4 +356,6 @@ pub struct Kept {
     pub at: i64,
     /// The answer.
     pub value: Value,
+    /// How alike the question was to which it was given, 0 to 1; none where it was the same.
+    pub likeness: Option<f64>,
 }

@@ -282,7 +282,8 @@ fn of_talk(event: &Event, step: StepId) -> Option<Input> {
         (EventKind::StepCompleted { value }, Used::Said(label)) if label.seq.is_some() => {
             let (passed, barred) = (label.passed.clone(), Vec::new());
             let looked = Looked { next: label.rung.saturating_add(1), since: event.header.at, passed, barred };
-            let kept = Kept { seq: label.seq.unwrap_or_default(), at: event.header.at.saturating_sub(label.age), value: value.clone() };
+            let (seq, at) = (label.seq.unwrap_or_default(), event.header.at.saturating_sub(label.age));
+            let kept = Kept { seq, at, value: value.clone(), likeness: label.likeness };
             Input::Kept { step, looked, found: Some(kept) }
         }
         (EventKind::ModelAnswered(_), Used::Restart) => Input::Resume,

@@ -2,6 +2,7 @@
 //! holds a model to a schema. It builds a request and reads an answer; it sends nothing.
 
 use crate::exchange::{count, refused, shortened, unreadable};
+use crate::pictures::Shown;
 use serde_json::{Map, Value as Json, json};
 use tradewind_engine::question::{Answer, Prompt, Reply, ToolCall, Turn, Usage};
 use tradewind_lang::plan::Remote;
@@ -14,7 +15,7 @@ const ANSWER: &str = "answer";
 const LONGEST: u32 = 4_096;
 
 /// The body of a request.
-pub(crate) fn request(prompt: &Prompt, remote: &Remote) -> Json {
+pub(crate) fn request(prompt: &Prompt, remote: &Remote, shown: &[Shown]) -> Json {
     let system = prompt.turns.iter().filter_map(|turn| if let Turn::System(text) = turn { Some(&**text) } else { None });
     let system = system.collect::<Vec<_>>().join("\n\n");
     let answer = json!({ "name": ANSWER, "description": "Give your answer.", "input_schema": prompt.schema });
@@ -24,22 +25,29 @@ pub(crate) fn request(prompt: &Prompt, remote: &Remote) -> Json {
     let mut body = json!({
         "model": remote.model,
         "max_tokens": remote.max_output.unwrap_or(LONGEST),
-        "messages": messages(&prompt.turns),
+        "messages": messages(&prompt.turns, shown),
         "tools": tools,
         "tool_choice": choice,
     });
-    if let Some(members) = body.as_object_mut().filter(|_| !system.is_empty()) {
-        members.insert("system".to_owned(), json!(system));
+    if let Some(members) = body.as_object_mut() {
+        if !system.is_empty() {
+            members.insert("system".to_owned(), json!(system));
+        }
+        if remote.stream {
+            members.insert("stream".to_owned(), json!(true));
+        }
     }
     body
 }
 
 /// Turns of one side that follow each other are one message there.
-fn messages(turns: &[Turn]) -> Vec<Json> {
+fn messages(turns: &[Turn], shown: &[Shown]) -> Vec<Json> {
     let mut messages: Vec<(&str, Vec<Json>)> = Vec::new();
+    let mut shown = shown.iter();
     for turn in turns {
         let (role, blocks) = match turn {
             Turn::System(_) => continue,
+            Turn::Image(_) => ("user", shown.next().map(Shown::anthropic).into_iter().collect()),
             Turn::User(text) => ("user", vec![json!({ "type": "text", "text": &**text })]),
             Turn::Model(text) => ("assistant", vec![json!({ "type": "text", "text": &**text })]),
             Turn::Tool { id, text, .. } => ("user", vec![json!({ "type": "tool_result", "tool_use_id": &**id, "content": &**text })]),
@@ -96,5 +104,6 @@ fn usage(body: &Json) -> Option<Usage> {
     let cached = count(usage, "/cache_read_input_tokens").unwrap_or(0);
     let written = count(usage, "/cache_creation_input_tokens").unwrap_or(0);
     let input = count(usage, "/input_tokens")?.saturating_add(cached).saturating_add(written);
-    Some(Usage { input, cached, output: count(usage, "/output_tokens")? })
+    // What it thought is among what it wrote, and is not told apart.
+    Some(Usage { input, cached, output: count(usage, "/output_tokens")?, reasoning: 0 })
 }

@@ -15,6 +15,14 @@ pub(crate) fn url(base: &str, path: &str) -> Result<Url, String> {
     Url::parse(&text).map_err(|error| format!("the URL cannot be read: {error}"))
 }
 
+/// Whether a provider may be told to fetch an image from an address; the error is for people.
+pub(crate) fn image(address: &str) -> Result<(), String> {
+    let url = Url::parse(address).map_err(|error| format!("the address of the image cannot be read: {error}"))?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    check(address, Parsed { scheme: url.scheme(), host: url.host_str().unwrap_or_default(), has_user, has_query: false }, &[])?;
+    if url.scheme() == "https" { Ok(()) } else { Err("an image is fetched over https alone".to_owned()) }
+}
+
 /// Resolves names and hands on only addresses that may be reached. One bad address spoils the name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GuardedResolver;

@@ -1,11 +1,14 @@
 //! How good a classifier is on rows it has not learnt from. Only counts: it trains nothing and chooses nothing by held-out rows.
 
 mod display;
+mod picture;
 
 use crate::linear::Prediction;
 use crate::vectorizer::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tradewind_lang::money::Money;
 
 /// Bins of the calibration error.
 const BINS: usize = 10;
@@ -75,6 +78,34 @@ pub struct Coverage {
     pub precision: f64,
 }
 
+/// What asking cost, and who answered.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answered {
+    /// How often each model, or what stood for one, gave the label.
+    pub by: BTreeMap<String, usize>,
+    /// Why there was no label, and how often.
+    pub silent: BTreeMap<String, usize>,
+    /// What all rows cost together; none where they were free.
+    pub cost: Option<Money>,
+    /// How long each answer took.
+    pub took: Vec<Duration>,
+}
+
+/// The same in figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Asked {
+    /// How often each model, or what stood for one, gave the label.
+    pub by: BTreeMap<String, usize>,
+    /// Rows without a label, which count as wrong.
+    pub silent: usize,
+    /// Why, and how often.
+    pub reasons: BTreeMap<String, usize>,
+    /// What all rows cost together; none where they were free.
+    pub cost: Option<String>,
+    /// Milliseconds within which half of the answers came, and 95 of a hundred.
+    pub milliseconds: (u64, u64),
+}
+
 /// A whole evaluation. All figures are of the held-out rows, but for `chosen`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
@@ -104,6 +135,43 @@ pub struct Evaluation {
     pub chosen: Option<Coverage>,
     /// What that confidence gives on the held-out rows.
     pub at_chosen: Option<Coverage>,
+    /// What asking cost, where it was asked over a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// Judges what was asked over a network by its rows. No confidence is chosen by them: they are the ones that it is judged by.
+///
+/// # Errors
+/// There are no rows, or the precision is none.
+pub fn evaluate_asked(
+    name: &str,
+    labels: &[String],
+    rows: &[Judged],
+    answered: Answered,
+    wanted_precision: f64,
+) -> Result<Evaluation, String> {
+    let found = evaluate(name, labels, most_frequent(rows), rows, rows, wanted_precision)?;
+    let mut took = answered.took;
+    took.sort_unstable();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list")]
+    let within = |share: f64| took.get((number(took.len()) * share) as usize).or(took.last()).map_or(0, Duration::as_millis);
+    let milliseconds = |share: f64| u64::try_from(within(share)).unwrap_or(u64::MAX);
+    let asked = Asked {
+        by: answered.by,
+        silent: answered.silent.values().sum(),
+        reasons: answered.silent,
+        cost: answered.cost.map(|cost| cost.to_string()),
+        milliseconds: (milliseconds(0.5), milliseconds(0.95)),
+    };
+    Ok(Evaluation { chosen: None, at_chosen: None, asked: Some(asked), ..found })
+}
+
+/// The most frequent label of the rows; the first of equals.
+fn most_frequent(rows: &[Judged]) -> usize {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    rows.iter().for_each(|row| *counts.entry(row.truth).or_default() += 1);
+    counts.iter().max_by_key(|(label, count)| (**count, std::cmp::Reverse(**label))).map_or(0, |(label, _)| *label)
 }
 
 /// Judges by held-out rows; the confidence needed for the wanted precision is chosen by the threshold rows alone.
@@ -148,6 +216,7 @@ pub fn evaluate(
         wanted_precision,
         chosen,
         at_chosen: chosen.map(|chosen| coverage(heldout, chosen.min_confidence)),
+        asked: None,
     })
 }
 

@@ -1,5 +1,5 @@
 //! Models: `linear`, a text classifier of this process that is trained from labelled rows when it is first needed, and models behind a
-//! network, in the dialects of `OpenAI` and Anthropic.
+//! network, in the dialects of `OpenAI` and Anthropic, by plain JSON and by the tensors of the Open Inference Protocol.
 //!
 //! The same rows and settings give the same bytes, so an artifact is named by the digest of what made it. This crate decides
 //! nothing about a message: it says what it believes and how sure it is. It refuses rows it cannot read rather than skip them.
@@ -7,27 +7,39 @@
 mod anthropic;
 mod arithmetic;
 mod artifact;
+mod assets;
 mod breaker;
 pub mod carried;
+mod drawing;
 mod egress;
 mod embedding;
 mod evaluation;
 mod exchange;
 mod features;
+mod gather;
+mod limits;
 mod linear;
 mod local;
 mod offline;
 mod openai;
+mod pictures;
+mod predict;
 mod regression;
 mod remote;
 mod rows;
 mod settings;
+mod sketch;
+mod stream;
 mod vectorizer;
+mod warmth;
+mod wire;
 
-pub use evaluation::{Baseline, Coverage, Evaluation, Judged, LabelMeasures, evaluate};
+pub use assets::{Asset, Assets, Kept, LARGEST_ASSET};
+pub use evaluation::{Answered, Asked, Baseline, Coverage, Evaluation, Judged, LabelMeasures, evaluate, evaluate_asked};
 pub use linear::{Linear, Prediction, cross_fit};
 pub use local::LocalModels;
 pub use offline::OfflineModels;
-pub use remote::{OpenSecret, RemoteModels};
+pub use remote::RemoteModels;
 pub use rows::{LabelledRow, parse_rows, read_rows};
 pub use settings::Settings;
+pub use wire::OpenSecret;

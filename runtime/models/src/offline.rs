@@ -1,6 +1,8 @@
 //! The twin of models behind a network, for environments with twins: it needs no key, reaches nothing, and says the same to the same.
 //! What it writes has the wanted shape and no sense; it counts what it reads and writes, so that budgets are felt.
 
+use crate::assets::Assets;
+use crate::{drawing, sketch};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::question::{Answer, Prompt, Reply, Turn, Usage};
@@ -15,9 +17,24 @@ const LONGEST: usize = 80;
 pub struct OfflineModels;
 
 impl OfflineModels {
+    /// An image in the place of one that a model would make: kept as that would be, with eight times eight squares on it.
+    #[must_use]
+    pub fn draw(prompt: &Prompt, assets: &Assets) -> Answer {
+        let said = all_said(prompt);
+        let usage = Some(Usage { input: said.len() as u64 / TOKEN + 1, ..Usage::default() });
+        drawing::kept(prompt, &sketch::png(&said), "twin".to_owned(), usage, Some(assets))
+    }
+
     /// An answer of the wanted shape.
     #[must_use]
     pub fn say(prompt: &Prompt) -> Answer {
+        if prompt.draws {
+            // Nothing keeps it: the name alone of what would have been made.
+            let png = sketch::png(&all_said(prompt));
+            let asset = json!({ "digest": blake3::hash(&png).to_hex().as_str(), "media_type": "image/png", "bytes": png.len() });
+            let (text, usage) = (asset.to_string().into(), Some(Usage::default()));
+            return Answer::Said(Reply { text, calls: Vec::new(), usage, by: "twin".into(), hedged: false, took: 0 });
+        }
         let last = prompt.turns.iter().rev().find_map(|turn| match turn {
             Turn::User(text) => Some(text.clone()),
             _ => None,
@@ -26,9 +43,17 @@ impl OfflineModels {
         let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = shaped(&prompt.schema, "", &words).to_string();
         let read: u64 = prompt.turns.iter().map(Turn::bytes).sum();
-        let usage = Some(Usage { input: read / TOKEN + 1, cached: 0, output: text.len() as u64 / TOKEN + 1 });
+        let usage = Some(Usage { input: read / TOKEN + 1, cached: 0, output: text.len() as u64 / TOKEN + 1, reasoning: 0 });
         Answer::Said(Reply { text: text.into(), calls: Vec::new(), usage, by: "twin".into(), hedged: false, took: 0 })
     }
+}
+
+fn all_said(prompt: &Prompt) -> String {
+    let said = prompt.turns.iter().filter_map(|turn| match turn {
+        Turn::System(text) | Turn::User(text) => Some(&**text),
+        _ => None,
+    });
+    said.collect::<Vec<_>>().join("\n")
 }
 
 /// A value of a schema, made of the words that were said.

@@ -1,18 +1,23 @@
 //! The dialect of `OpenAI`'s chat completions, which most servers speak. It builds a request and reads an answer; it sends nothing.
 
 use crate::exchange::{count, refused, shortened, unreadable};
+use crate::pictures::Shown;
 use serde_json::{Value as Json, json};
 use tradewind_engine::question::{Answer, Prompt, Reply, ToolCall, Turn, Usage};
 use tradewind_lang::plan::Remote;
 
 /// The body of a request.
-pub(crate) fn request(prompt: &Prompt, remote: &Remote, own: bool) -> Json {
+pub(crate) fn request(prompt: &Prompt, remote: &Remote, own: bool, shown: &[Shown]) -> Json {
     let mut body = json!({
         "model": remote.model,
-        "messages": messages(&prompt.turns),
+        "messages": messages(&prompt.turns, shown),
         "response_format": { "type": "json_schema", "json_schema": { "name": "answer", "schema": prompt.schema } },
     });
     let Some(members) = body.as_object_mut() else { return body };
+    if remote.stream {
+        members.insert("stream".to_owned(), json!(true));
+        members.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+    }
     if let Some(most) = remote.max_output {
         // Their own service has another name for it than the servers that came after.
         members.insert(if own { "max_completion_tokens" } else { "max_tokens" }.to_owned(), json!(most));
@@ -26,10 +31,30 @@ pub(crate) fn request(prompt: &Prompt, remote: &Remote, own: bool) -> Json {
     body
 }
 
-fn messages(turns: &[Turn]) -> Vec<Json> {
+fn messages(turns: &[Turn], shown: &[Shown]) -> Vec<Json> {
     let mut messages: Vec<Json> = Vec::new();
+    let mut shown = shown.iter();
     for turn in turns {
+        // Images, and the words that go with them, are parts of one message.
+        let part = match turn {
+            Turn::Image(_) => shown.next().map(Shown::openai),
+            Turn::User(text) => Some(json!({ "type": "text", "text": &**text })),
+            _ => None,
+        };
+        let open = messages.last_mut().filter(|last| last.get("role").is_some_and(|role| role == "user"));
+        match (open.and_then(|last| last.get_mut("content")).and_then(Json::as_array_mut), part) {
+            (Some(parts), Some(part)) => {
+                parts.push(part);
+                continue;
+            }
+            (None, Some(image)) if matches!(turn, Turn::Image(_)) => {
+                messages.push(json!({ "role": "user", "content": [image] }));
+                continue;
+            }
+            _ => {}
+        }
         let message = match turn {
+            Turn::Image(_) => continue,
             Turn::System(text) => json!({ "role": "system", "content": &**text }),
             Turn::User(text) => json!({ "role": "user", "content": &**text }),
             Turn::Model(text) => json!({ "role": "assistant", "content": &**text }),
@@ -88,5 +113,6 @@ pub(crate) fn read(body: &Json) -> Answer {
 fn usage(body: &Json) -> Option<Usage> {
     let usage = body.get("usage")?;
     let cached = count(usage, "/prompt_tokens_details/cached_tokens").unwrap_or(0);
-    Some(Usage { input: count(usage, "/prompt_tokens")?, cached, output: count(usage, "/completion_tokens")? })
+    let reasoning = count(usage, "/completion_tokens_details/reasoning_tokens").unwrap_or(0);
+    Some(Usage { input: count(usage, "/prompt_tokens")?, cached, output: count(usage, "/completion_tokens")?, reasoning })
 }

@@ -1,41 +1,41 @@
-//! Models behind a network: one call of one model, with bounded time and size, to a public host. It retries and judges nothing; it sends
-//! a second call where a route hedges, and leaves a model alone where a route's breaker says so.
+//! Models behind a network: when a call is sent, beside which others, and whether it is sent at all. It sends a second call where a route
+//! hedges, leaves a model alone where a route's breaker says so, keeps the limits of a model, gathers what goes out together and keeps
+//! loaded what is to be. It retries and judges nothing.
 
+use crate::assets::Assets;
 use crate::breaker::Breakers;
-use crate::egress::{self, GuardedResolver};
-use crate::exchange::{failed, parse, shortened};
-use crate::{anthropic, openai};
-use reqwest::{Client, RequestBuilder, Response};
+use crate::gather::Gathered;
+use crate::limits::{Limits, Room};
+use crate::predict::Asked;
+use crate::warmth::Warmth;
+use crate::wire::{OpenSecret, Wire};
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
-use tradewind_engine::egress::NotPublic;
-use tradewind_engine::question::{Answer, Prompt, Silence};
-use tradewind_lang::plan::Remote;
+use tradewind_engine::question::{Answer, Prompt, Silence, Turn};
+use tradewind_lang::plan::{Micros, Model, ModelLimit, Predict, Remote};
 
-/// The longest answer that is read.
-const LARGEST_ANSWER: usize = 1024 * 1024;
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(15);
 /// How many calls are remembered for a hedge, and how many there must be.
 const REMEMBERED: usize = 200;
 const ENOUGH: usize = 20;
-
-/// Opens a secret by its name; none where it cannot be read.
-pub type OpenSecret = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// Bytes of a token, more or less, where a limit of tokens is kept before anybody has counted them.
+const TOKEN: u64 = 4;
 
 /// Models behind a network.
 pub struct RemoteModels {
-    secrets: OpenSecret,
-    /// With and without TLS.
-    clients: Mutex<BTreeMap<bool, Client>>,
+    post: Arc<Post>,
     breakers: Breakers,
+    gathered: Gathered<Prompt, Answer>,
+    warmth: Warmth,
     /// How long the last calls of each model took.
     times: Mutex<BTreeMap<String, VecDeque<Duration>>>,
+}
+
+/// What sends, within the limits of a model.
+struct Post {
+    wire: Wire,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for RemoteModels {
@@ -48,9 +48,20 @@ impl RemoteModels {
     /// Models whose keys are opened when they are needed, and kept nowhere.
     #[must_use]
     pub fn new(secrets: OpenSecret) -> Self {
+        Self::with(secrets, None)
+    }
+
+    /// The same, which show and make files of a folder.
+    #[must_use]
+    pub fn with_assets(secrets: OpenSecret, assets: Assets) -> Self {
+        Self::with(secrets, Some(assets))
+    }
+
+    fn with(secrets: OpenSecret, assets: Option<Assets>) -> Self {
         // Somebody else may have chosen a provider already; any does.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { secrets, clients: Mutex::default(), breakers: Breakers::default(), times: Mutex::default() }
+        let post = Arc::new(Post { wire: Wire::new(secrets, assets), limits: Limits::default() });
+        Self { post, breakers: Breakers::default(), gathered: Gathered::default(), warmth: Warmth::default(), times: Mutex::default() }
     }
 
     /// Asks once.
@@ -70,17 +81,49 @@ impl RemoteModels {
             Answer::Silent(silence) => !silence.retry && !matches!(silence.code.as_str(), "time-out" | "connection" | "connect"),
         };
         leave.done(is_well);
+        if let Answer::Said(_) = &answer {
+            self.keep(&prompt.model);
+        }
         answer
     }
 
+    /// A process begins that may ask this model: it is loaded now, and stays so for as long as it says.
+    pub async fn warm(&self, model: &Arc<Model>) {
+        if let Some(remote) = model.remote.as_ref().filter(|remote| remote.warm.is_some()) {
+            self.post.wire.ping(model, remote).await;
+            self.keep(model);
+        }
+    }
+
+    fn keep(&self, model: &Arc<Model>) {
+        let Some(keep) = model.remote.as_ref().and_then(|remote| remote.warm) else { return };
+        let (post, of) = (self.post.clone(), model.clone());
+        let ping = Arc::new(move || {
+            let (post, of) = (post.clone(), of.clone());
+            let asked: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+                if let Some(remote) = &of.remote {
+                    post.wire.ping(&of, remote).await;
+                }
+            });
+            asked
+        });
+        self.warmth.keep(&model.name, span(keep), ping);
+    }
+
     async fn hedged(&self, prompt: &Prompt) -> Answer {
-        let Some(usual) = prompt.hedge.and_then(|share| self.usual(&prompt.model.name, share)) else { return self.once(prompt).await };
-        let mut first = Box::pin(self.once(prompt));
+        let Some(usual) = prompt.hedge.and_then(|share| self.usual(&prompt.model.name, share)) else {
+            return self.once(prompt, None).await;
+        };
+        let mut first = Box::pin(self.once(prompt, None));
         tokio::select! {
             answer = &mut first => return answer,
             () = tokio::time::sleep(usual) => {}
         }
-        let mut second = Box::pin(self.once(prompt));
+        // Where there is no room for a second call, the first may still be waiting for it.
+        let Some(room) = self.post.limits.room_now(&prompt.model.name, limit_of(&prompt.model), estimated(prompt)) else {
+            return first.await;
+        };
+        let mut second = Box::pin(self.once(prompt, Some(room)));
         let (answer, other) = tokio::select! {
             answer = &mut first => (answer, second),
             answer = &mut second => (answer, first),
@@ -105,18 +148,17 @@ impl RemoteModels {
         sorted.get(place.min(sorted.len() - 1)).copied()
     }
 
-    async fn once(&self, prompt: &Prompt) -> Answer {
+    async fn once(&self, prompt: &Prompt, room: Option<Room>) -> Answer {
         let Some(remote) = &prompt.model.remote else {
             return Answer::Silent(Silence::free("request", format!("`{}` is behind no network", prompt.model.name), false));
         };
-        let begun = Instant::now();
-        let mut answer = match self.request(prompt, remote) {
-            Ok((request, secret)) => without(exchange(request, &prompt.model.provider).await, secret.as_deref()),
-            Err(silence) => Answer::Silent(silence),
+        let answer = match remote.batch {
+            // A second call goes alone: what it is to overtake may be waiting in a batch.
+            Some((most, wait)) if room.is_none() => self.together(prompt, remote, (most as usize, span(wait))).await,
+            _ => self.post.alone(prompt, room).await,
         };
-        let took = begun.elapsed();
-        if let Answer::Said(reply) = &mut answer {
-            reply.took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+        if let Answer::Said(reply) = &answer {
+            let took = span(reply.took);
             let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
             let times = times.entry(prompt.model.name.clone()).or_default();
             times.push_back(took);
@@ -129,131 +171,137 @@ impl RemoteModels {
         answer
     }
 
-    /// The request, and the secret in it.
-    fn request(&self, prompt: &Prompt, remote: &Remote) -> Result<(RequestBuilder, Option<String>), Silence> {
-        let secret = match &remote.secret {
-            None => None,
-            Some(name) => {
-                let opened = (self.secrets)(name).filter(|secret| !secret.is_empty());
-                Some(opened.ok_or_else(|| Silence::free("secret", format!("the secret `{name}` cannot be read"), false))?)
+    /// Asks with others of the same model: in one request where it predicts, at the same moment where it talks.
+    async fn together(&self, prompt: &Prompt, remote: &Remote, (most, wait): (usize, Duration)) -> Answer {
+        let key = match &remote.predict {
+            // One request says to all of them what they have in common.
+            Some(_) => {
+                let asked = match self.post.wire.asked(prompt) {
+                    Ok(asked) => asked,
+                    Err(silence) => return Answer::Silent(silence),
+                };
+                format!("{}\n{:?}\n{:?}\n{:?}\n{}", prompt.model.name, asked.labels, asked.fields, asked.images, asked.system)
             }
+            None => prompt.model.name.clone(),
         };
-        let (own, path, body) = match prompt.model.provider.as_str() {
-            "anthropic" => ("https://api.anthropic.com", "/v1/messages", anthropic::request(prompt, remote)),
-            "mistral" => ("https://api.mistral.ai/v1", "/chat/completions", openai::request(prompt, remote, false)),
-            "openai" => {
-                let own = remote.base_url.is_none();
-                ("https://api.openai.com/v1", "/chat/completions", openai::request(prompt, remote, own))
-            }
-            other => return Err(Silence::free("request", format!("`{other}` is not a provider that this version reaches"), false)),
+        let post = self.post.clone();
+        let answer = self.gathered.ask(key, (most, wait), prompt.clone(), move |prompts| async move { post.together(prompts).await });
+        let lost = || Answer::Silent(Silence::doubtful("connection", "nobody said what became of the call"));
+        answer.await.unwrap_or_else(lost)
+    }
+}
+
+impl Post {
+    /// One call, when there is room for it.
+    async fn alone(&self, prompt: &Prompt, room: Option<Room>) -> Answer {
+        let Some(remote) = &prompt.model.remote else {
+            return Answer::Silent(Silence::free("request", format!("`{}` is behind no network", prompt.model.name), false));
         };
-        let url = egress::url(remote.base_url.as_deref().unwrap_or(own), path).map_err(|why| Silence::free("egress", why, false))?;
-        let client = self.client(url.scheme() == "https").map_err(|why| Silence::free("request", why, false))?;
-        let within = Duration::from_micros(u64::try_from(prompt.within).unwrap_or_default());
-        let mut request = client.post(url).timeout(within).json(&body);
-        if prompt.model.provider == "anthropic" {
-            request = request.header("anthropic-version", anthropic::VERSION);
-            if let Some(secret) = &secret {
-                request = request.header("x-api-key", secret);
+        match &remote.predict {
+            Some(how) => self.predict(&[prompt], (remote, how), room).await.pop().unwrap_or_else(|| no_room(prompt)),
+            None => self.talk(prompt, remote, room).await,
+        }
+    }
+
+    async fn together(self: Arc<Self>, prompts: Vec<Prompt>) -> Vec<Answer> {
+        let first = prompts.first().and_then(|first| Some((first.model.remote.clone()?, first)));
+        if let Some((remote, how)) = first.as_ref().and_then(|(remote, _)| Some((remote, remote.predict.as_ref()?))) {
+            let answers = self.predict(&prompts.iter().collect::<Vec<_>>(), (remote, how), None).await;
+            // One of them may be what it does not take: then each is asked about by itself.
+            if prompts.len() == 1 || !answers.iter().all(is_refused) {
+                return answers;
             }
-        } else if let Some(secret) = &secret {
-            request = request.bearer_auth(secret);
         }
-        Ok((request, secret))
+        let mut under_way = Vec::new();
+        for prompt in prompts {
+            let post = self.clone();
+            under_way.push(tokio::spawn(async move { post.alone(&prompt, None).await }));
+        }
+        let mut answers = Vec::new();
+        for call in under_way {
+            let lost = |_| Answer::Silent(Silence::doubtful("connection", "nobody said what became of the call"));
+            answers.push(call.await.unwrap_or_else(lost));
+        }
+        answers
     }
 
-    fn client(&self, secure: bool) -> Result<Client, String> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&secure) {
-            return Ok(client.clone());
-        }
-        let mut builder = Client::builder()
-            .user_agent(concat!("tradewind/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(GuardedResolver)
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE);
-        if !secure {
-            // Without TLS the certificates of the system are neither needed nor waited for.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().map_err(|error| format!("no connection can be set up: {}", innermost(&error)))?;
-        clients.insert(secure, client.clone());
-        Ok(client)
+    async fn talk(&self, prompt: &Prompt, remote: &Remote, room: Option<Room>) -> Answer {
+        let (begun, within) = (Instant::now(), span(prompt.within));
+        let room = match room {
+            Some(room) => room,
+            None => match self.limits.room(&prompt.model.name, remote.limit.as_ref(), estimated(prompt), within).await {
+                Some(room) => room,
+                None => return no_room(prompt),
+            },
+        };
+        let sent = Instant::now();
+        let mut answer = self.wire.talk(prompt, remote, within.saturating_sub(begun.elapsed())).await;
+        settle(&mut answer, sent.elapsed(), &room);
+        answer
+    }
+
+    async fn predict(&self, prompts: &[&Prompt], (remote, how): (&Remote, &Predict), room: Option<Room>) -> Vec<Answer> {
+        let Some(first) = prompts.first() else { return Vec::new() };
+        let (begun, within) = (Instant::now(), prompts.iter().map(|prompt| prompt.within).min().map(span).unwrap_or_default());
+        let tokens = prompts.iter().map(|prompt| estimated(prompt)).sum();
+        let room = match room {
+            Some(room) => room,
+            None => match self.limits.room(&first.model.name, remote.limit.as_ref(), tokens, within).await {
+                Some(room) => room,
+                None => return prompts.iter().map(|prompt| no_room(prompt)).collect(),
+            },
+        };
+        // Those of one request were shown the same, if anything.
+        let asked: Result<Vec<Asked>, Silence> = prompts.iter().map(|prompt| self.wire.asked(prompt)).collect();
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(silence) => return prompts.iter().map(|_| Answer::Silent(silence.clone())).collect(),
+        };
+        let (asked, sent): (Vec<&Asked>, Instant) = (asked.iter().collect(), Instant::now());
+        let mut answers = self.wire.predict(&first.model, (remote, how), &asked, within.saturating_sub(begun.elapsed())).await;
+        answers.iter_mut().for_each(|answer| settle(answer, sent.elapsed(), &room));
+        answers
     }
 }
 
-async fn exchange(request: RequestBuilder, provider: &str) -> Answer {
-    let response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => return Answer::Silent(lost(&error)),
-    };
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let bytes = match body(response).await {
-        Ok(bytes) => bytes,
-        Err(silence) => return Answer::Silent(silence),
-    };
-    if status != 200 {
-        return failed(status, &headers, &bytes);
-    }
-    match parse(&bytes) {
-        Ok(body) if provider == "anthropic" => anthropic::read(&body),
-        Ok(body) => openai::read(&body),
-        Err(answer) => answer,
-    }
-}
-
-async fn body(mut response: Response) -> Result<Vec<u8>, Silence> {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(None) => return Ok(bytes),
-            Ok(Some(chunk)) if bytes.len() + chunk.len() <= LARGEST_ANSWER => bytes.extend_from_slice(&chunk),
-            Ok(Some(_)) => {
-                let message = format!("the answer is larger than {LARGEST_ANSWER} bytes");
-                return Err(Silence { retry: false, ..Silence::doubtful("schema", message) });
+/// How long a call took, and what its provider says of those to come.
+fn settle(answer: &mut Answer, took: Duration, room: &Room) {
+    match answer {
+        Answer::Said(reply) => {
+            reply.took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
+            if let Some(usage) = reply.usage.filter(|usage| usage.input > 0) {
+                room.counted(usage.input.saturating_add(usage.output));
             }
-            Err(error) => return Err(lost(&error)),
+        }
+        Answer::Silent(silence) => {
+            if let ("http-429", Some(pause)) = (silence.code.as_str(), silence.retry_after) {
+                room.close(span(pause));
+            }
         }
     }
 }
 
-/// What an error says of whether the provider worked.
-fn lost(error: &reqwest::Error) -> Silence {
-    if let Some(guard) = sources(error).find_map(|source| source.downcast_ref::<NotPublic>()) {
-        return Silence::free("egress", guard.to_string(), false);
-    }
-    if error.is_builder() {
-        return Silence::free("request", format!("the request cannot be built: {}", innermost(error)), false);
-    }
-    if error.is_connect() {
-        return Silence::free("connect", format!("the provider cannot be reached: {}", innermost(error)), true);
-    }
-    if error.is_timeout() {
-        return Silence { retry: false, ..Silence::doubtful("time-out", "it gave no answer in time") };
-    }
-    Silence::doubtful("connection", format!("the connection broke: {}", innermost(error)))
+/// Whether a provider took nothing of a request, and never will.
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer, Answer::Silent(silence) if !silence.doubt && !silence.retry && silence.code.starts_with("http-4"))
 }
 
-fn sources<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |outer| (*outer).source())
+fn no_room(prompt: &Prompt) -> Answer {
+    let message = format!("the limit of `{}` leaves no room in time", prompt.model.name);
+    Answer::Silent(Silence::free("limit", message, false))
 }
 
-/// The innermost reason: the outer ones name the URL.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    sources(error).last().map(|error| shortened(&error.to_string())).unwrap_or_default()
+fn limit_of(model: &Model) -> Option<&ModelLimit> {
+    model.remote.as_ref()?.limit.as_ref()
 }
 
-/// A provider may echo what it was sent: its key is in no message.
-fn without(answer: Answer, secret: Option<&str>) -> Answer {
-    match (answer, secret) {
-        (Answer::Silent(mut silence), Some(secret)) => {
-            silence.message = silence.message.replace(secret, tradewind_lang::conceal::SECRET);
-            Answer::Silent(silence)
-        }
-        (answer, _) => answer,
-    }
+/// Tokens that a call may come to, more or less.
+fn estimated(prompt: &Prompt) -> u64 {
+    let said: u64 = prompt.turns.iter().map(Turn::bytes).sum();
+    let most = prompt.model.remote.as_ref().and_then(|remote| remote.max_output).unwrap_or(0);
+    said / TOKEN + 1 + u64::from(most)
+}
+
+fn span(micros: Micros) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }

@@ -136,6 +136,8 @@ fn images_and_seconds_are_paid_where_they_have_a_price() {
             price second="0.001 USD"
             context 1000
             can vision classify
+            request "/look" { image "=images[0]" }
+            response { label "=body.label"; confidence "=body.score" }
         }
         route "eye" needs=classify { candidate "eye"; value "good" confidence=0.0; repairs 0 }
         type "photo" { field "picture" asset }

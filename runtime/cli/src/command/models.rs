@@ -1,22 +1,45 @@
-//! `models eval`: how good each model is on rows it has not seen.
+//! `models eval`: how good each model is on rows it has not seen. One of this process is judged here, what is asked over a network in
+//! `asked`.
+
+mod asked;
 
 use crate::arguments::{Format, Models, ModelsCommand, Place};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::say;
 use crate::repository::Repository;
 use crate::session::state_folder;
+use asked::Wanted;
 use std::collections::BTreeMap;
 use tradewind_lang::code::run as code;
 use tradewind_lang::plan::{Plan, Rung};
-use tradewind_models::LocalModels;
+use tradewind_models::{Evaluation, LocalModels};
 
 pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
-    let ModelsCommand::Eval { model, precision, format } = &options.command;
+    let ModelsCommand::Eval { model, route, rows, label, first, svg, precision, format } = &options.command;
     if !(0.0..=1.0).contains(precision) {
         return Err(Failure::new(Exit::Usage, &code::USAGE, "a precision lies between 0 and 1"));
     }
     let (repository, plan) = super::plan_of(place)?;
-    super::block_on(evaluate(&repository, &plan, model.as_deref(), *precision, *format))?
+    let is_asked = |name: &String| plan.models.get(name).is_some_and(|model| model.remote.is_some());
+    let name = route.as_ref().or(model.as_ref().filter(|name| is_asked(name)));
+    let evaluations = match name {
+        Some(name) => {
+            let (rows, label) = (rows.clone(), label.as_deref());
+            let wanted = Wanted { name, is_route: route.is_some(), rows, label, first: *first, precision: *precision };
+            vec![super::block_on(asked::evaluate(&repository, &plan, place.environment.as_deref(), &wanted))??]
+        }
+        None => super::block_on(evaluate(&repository, &plan, model.as_deref(), *precision))??,
+    };
+    if let Some((path, last)) = svg.as_ref().zip(evaluations.last()) {
+        let written = std::fs::write(path, last.svg());
+        written
+            .map_err(|error| Failure::new(Exit::Tool, &code::CANNOT_WRITE, format!("`{}` cannot be written: {error}", path.display())))?;
+    }
+    match format {
+        Format::Json => say!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations })),
+        Format::Human => evaluations.iter().for_each(|evaluation| say!("{evaluation}")),
+    }
+    Ok(Exit::Fine)
 }
 
 /// The labels that the flows ask of each model.
@@ -36,7 +59,7 @@ fn labels(plan: &Plan) -> BTreeMap<String, Vec<String>> {
     asked
 }
 
-async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, precision: f64, format: Format) -> Outcome {
+async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, precision: f64) -> Result<Vec<Evaluation>, Failure> {
     let asked = labels(plan);
     if let Some(name) = only.filter(|name| !asked.contains_key(*name)) {
         let known = asked.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -51,9 +74,5 @@ async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, prec
         let evaluation = models.evaluate(model, labels, precision).await;
         evaluations.push(evaluation.map_err(|error| Failure::new(Exit::Tool, &code::MODEL_FAILED, error))?);
     }
-    match format {
-        Format::Json => say!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations })),
-        Format::Human => evaluations.iter().for_each(|evaluation| say!("{evaluation}")),
-    }
-    Ok(Exit::Fine)
+    Ok(evaluations)
 }

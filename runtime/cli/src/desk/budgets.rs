@@ -2,6 +2,7 @@
 
 use super::{Desk, Problem};
 use serde_json::{Value as Json, json};
+use tradewind_engine::drift::Counted;
 use tradewind_engine::engine::BudgetState;
 use tradewind_lang::literal::duration_text;
 use tradewind_lang::money::Money;
@@ -10,8 +11,39 @@ use tradewind_lang::plan::BudgetPer;
 impl Desk {
     pub(super) async fn budgets(&self) -> Result<Json, Problem> {
         let budgets: Vec<Json> = self.engine.budgets().await?.iter().map(as_json).collect();
-        Ok(json!({ "version": 1, "budgets": budgets }))
+        let counted = self.engine.counted().await?;
+        let models: Vec<Json> = counted.iter().map(|(name, counted)| counts(name, counted)).collect();
+        Ok(json!({ "version": 1, "budgets": budgets, "models": models }))
     }
+}
+
+/// What a model counted, and in words where that leaves what was declared of it.
+fn counts(name: &str, of: &Counted) -> Json {
+    let share = |count: u64| format!("{count} of {} answers", of.answers);
+    let mut drift = Vec::new();
+    if of.beyond > 0 {
+        drift.push(format!("{} cost more than was reserved: look at its `price`", share(of.beyond)));
+    }
+    if of.longer > 0 {
+        drift.push(format!("{} were longer than its `max-output`", share(of.longer)));
+    }
+    if of.uncounted > 0 {
+        drift.push(format!("{} say no tokens, so that what was reserved for them stays spent", share(of.uncounted)));
+    }
+    if of.names.len() > 1 {
+        let names: Vec<&str> = of.names.iter().map(|name| &**name).collect();
+        drift.push(format!("it answered under several names: {}", names.join(", ")));
+    }
+    json!({
+        "model": name,
+        "answers": of.answers,
+        "input": of.input,
+        "cached": of.cached,
+        "output": of.output,
+        "reasoning": of.reasoning,
+        "names": of.names,
+        "drift": drift,
+    })
 }
 
 fn as_json(state: &BudgetState) -> Json {

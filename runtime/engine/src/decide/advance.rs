@@ -133,7 +133,7 @@ fn begin(round: &mut Round<'_>, id: StepId, verb: &StepKind) {
             }
             Err(message) => round.fail_rule(id, message),
         },
-        StepKind::Classify { route, text, .. } => model::start(round, id, route, text),
+        StepKind::Classify { .. } | StepKind::Look(_) => model::start(round, id),
         StepKind::Draft { field, route, .. } => model::draft(round, id, field, route),
         StepKind::Ask { escalation, question, show, answer } => person::ask(round, id, escalation, question, show, answer),
         StepKind::Act { .. } => act::start(round, id, &[]),
@@ -148,7 +148,7 @@ fn begin(round: &mut Round<'_>, id: StepId, verb: &StepKind) {
         StepKind::Generate(_) | StepKind::Revise(_) | StepKind::Agent(_) => talk(round, id, Barred::default()),
         StepKind::Measure(_) => super::measure::start(round, id),
         // Whoever starts a run asks the plan first; this is for a plan that came another way.
-        StepKind::Look(_) | StepKind::Split(_) => {
+        StepKind::Split(_) => {
             let does = tradewind_lang::graph::verb(verb);
             round.fail_rule(id, format!("this version checks steps like this one (`{does}`), and cannot run them yet"));
         }
@@ -162,7 +162,7 @@ pub(super) fn talk(round: &mut Round<'_>, id: StepId, barred: Barred<'_>) {
         Some(StepKind::Generate(generate)) => draft::go_on(round, id, generate, barred),
         Some(StepKind::Revise(step)) => revise::go_on(round, id, step, barred),
         Some(StepKind::Agent(acting)) => agent::go_on(round, id, acting, barred),
-        Some(StepKind::Classify { .. }) => model::heard(round, id, barred),
+        Some(StepKind::Classify { .. } | StepKind::Look(_)) => model::heard(round, id, barred),
         Some(StepKind::Split(_)) => match verb(&round.state, id).map(Cow::into_owned) {
             Ok(StepKind::Generate(generate)) => draft::go_on(round, id, &generate, barred),
             Ok(_) => model::heard(round, id, barred),

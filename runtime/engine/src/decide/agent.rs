@@ -37,7 +37,8 @@ fn address(round: &mut Round<'_>, id: StepId, acting: &Acting, key: &Expr) {
                 Turn::System(text) => Some(("system", text)),
                 Turn::User(text) => Some(("user", text)),
                 Turn::Model(text) => Some(("model", text)),
-                Turn::Calls(_) | Turn::Tool { .. } => None,
+                // What an addressed agent is shown stays with whoever showed it: its session holds words.
+                Turn::Calls(_) | Turn::Tool { .. } | Turn::Image(_) => None,
             });
             let said = said.map(|(role, text)| Value::record([("role", Value::string(role)), ("text", Value::String(text.clone()))]));
             let input = Value::record([("key", Value::String(key)), ("message", Value::list(said))]);

@@ -2,6 +2,7 @@
 
 use super::{Cause, Round, act as acting, person};
 use crate::approval::{AnswerRefusal, ApprovalKind, Verdict};
+use crate::cohort::verb;
 use crate::event::{EventKind, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::fit;
@@ -125,7 +126,9 @@ fn ask(round: &mut Round<'_>, id: StepId, asked: &Asked, by: &Arc<str>, verdict:
                 fit::value(&Ty::Record(name.clone()), value, &round.state.pinned.plan.types).map_err(AnswerRefusal::BadValue)?;
             }
             record(round, id, asked, by, verdict, true, None);
-            round.complete(id, value.clone(), Used::State, None);
+            let is_label = matches!(verb(&round.state, id).as_deref(), Ok(StepKind::Classify { .. } | StepKind::Look(_)));
+            let value = if is_label { super::model::by_hand(value) } else { value.clone() };
+            round.complete(id, value, Used::State, None);
             person::rearm_deadline(round);
             Ok(())
         }

@@ -16,19 +16,39 @@ use tradewind_lang::plan::{Budget, BudgetPer, Micros, Model, Remote, StepId};
 /// Tokens beside the text: roles, marks between turns.
 const FRAME: u64 = 2_048;
 
+/// Images of a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Images {
+    /// Shown.
+    pub(super) shown: u32,
+    /// Made.
+    pub(super) made: u32,
+}
+
+impl Images {
+    /// All of them.
+    pub(super) fn all(self) -> u32 {
+        self.shown.saturating_add(self.made)
+    }
+}
+
 /// The most that a call may cost; `None` where it is free.
 ///
 /// # Errors
 /// A price that is not known, in words for people.
-pub(super) fn worst(model: &Model, bytes: u64, within: Micros, calls: u32) -> Result<Option<Money>, String> {
+pub(super) fn worst(model: &Model, bytes: u64, within: Micros, (calls, images): (u32, Images)) -> Result<Option<Money>, String> {
     let remote = remote(model)?;
     let output = match (remote.max_output, &remote.prices.output) {
         (Some(most), _) => u64::from(most),
         (None, None) => 0,
+        // An image is no text, however long.
+        (None, Some(_)) if images.made > 0 => 0,
         (None, Some(_)) => return Err(format!("`{}` declares no `max-output`, so nobody knows what an answer costs", model.name)),
     };
-    let input = bytes.saturating_add(FRAME).min(u64::from(remote.context));
-    let once = cost(model, Usage { input, cached: 0, output }, within)?;
+    // An image is as many tokens as its provider says, which nobody declares.
+    let read = if images.shown > 0 { u64::MAX } else { bytes.saturating_add(FRAME) };
+    let input = read.min(u64::from(remote.context));
+    let once = cost(model, Usage { input, cached: 0, output, reasoning: 0 }, (within, images.all()))?;
     let all = once.map(|once| once.times(f64::from(calls.max(1))).ok_or_else(|| too_large(model)));
     all.transpose()
 }
@@ -37,7 +57,7 @@ pub(super) fn worst(model: &Model, bytes: u64, within: Micros, calls: u32) -> Re
 ///
 /// # Errors
 /// Prices that cannot be added up.
-pub(super) fn cost(model: &Model, usage: Usage, took: Micros) -> Result<Option<Money>, String> {
+pub(super) fn cost(model: &Model, usage: Usage, (took, images): (Micros, u32)) -> Result<Option<Money>, String> {
     let prices = &remote(model)?.prices;
     let cached = usage.cached.min(usage.input);
     let (kept, read) = match prices.cached_input {
@@ -51,6 +71,7 @@ pub(super) fn cost(model: &Model, usage: Usage, took: Micros) -> Result<Option<M
         kept.map(|((price, per), count)| (price, count, per)),
         prices.output.map(|(price, per)| (price, usage.output, per)),
         prices.second.map(|price| (price, micros, 1_000_000)),
+        prices.image.map(|price| (price, u64::from(images), 1)),
     ];
     let mut sum: Option<Money> = None;
     for (price, count, per) in parts.into_iter().flatten().filter(|(price, count, _)| !price.amount.is_zero() && *count > 0) {
@@ -84,7 +105,7 @@ pub(super) fn spent(model: &Model, question: &Question, answer: &Answer) -> Opti
     };
     match (usage, answer) {
         (Some(usage), _) => {
-            let one = cost(model, usage, took).ok()?.unwrap_or(nothing);
+            let one = cost(model, usage, (took, question.images)).ok()?.unwrap_or(nothing);
             // Of the call that was given up, nobody knows more than what it may have cost.
             if certain { Some(one) } else { question.reserved?.part(1, u64::from(question.calls.max(1)))?.plus(one) }
         }

@@ -1,18 +1,16 @@
 //! `decide { draft }` by a model: what it is told, and what its answer comes to.
 
+use super::picture::picture;
 use super::question::{Barred, Came, Task, any, pursue};
 use super::{Round, model, person};
-use crate::cohort::verb;
 use crate::event::Used;
 use crate::failure::{Failure, FailureKind};
-use crate::question::{Kept, Label, Looked, Purpose, Turn};
+use crate::question::{Label, Looked, Purpose, Turn};
 use crate::scope::StepScope;
-use crate::state::Phase;
-use std::borrow::Cow;
 use std::sync::Arc;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
-use tradewind_lang::plan::{Escalation, Generate, StepId, StepKind, Talk};
+use tradewind_lang::plan::{Escalation, Generate, StepId, Talk};
 use tradewind_lang::template::Template;
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::Value;
@@ -22,21 +20,9 @@ pub(super) fn go_on(round: &mut Round<'_>, id: StepId, generate: &Generate, barr
     proceed(round, id, generate, barred, None);
 }
 
-/// An answer to the same question was looked for among those that are kept.
-pub(super) fn kept(round: &mut Round<'_>, id: StepId, looked: &Looked, found: Option<&Kept>) {
-    if !round.is_running() || !matches!(round.state.step(id).map(|step| &step.phase), Some(Phase::Asking)) {
-        return;
-    }
-    let Ok(StepKind::Generate(generate)) = verb(&round.state, id).map(Cow::into_owned) else { return };
-    match found {
-        Some(kept) => {
-            let (by, tier) = ("cache".into(), "cache".into());
-            let (rung, age) = (looked.next.saturating_sub(1), round.now.saturating_sub(kept.at));
-            let label = Label { by, rung, tier, age, seq: Some(kept.seq), passed: looked.passed.clone() };
-            round.complete(id, kept.value.clone(), Used::Said(label), None);
-        }
-        None => proceed(round, id, &generate, Barred { rungs: &looked.barred, refused: None }, Some(looked.clone())),
-    }
+/// Nothing of the kind is kept: the ladder goes on from there.
+pub(super) fn nothing_kept(round: &mut Round<'_>, id: StepId, generate: &Generate, looked: &Looked) {
+    proceed(round, id, generate, Barred { rungs: &looked.barred, refused: None }, Some(looked.clone()));
 }
 
 fn proceed(round: &mut Round<'_>, id: StepId, generate: &Generate, barred: Barred<'_>, looked: Option<Looked>) {
@@ -128,6 +114,10 @@ pub(super) fn told(scope: &dyn Resolve, talk: &Talk) -> Result<Vec<Turn>, String
                 _ => Turn::User(said),
             });
         }
+    }
+    for image in &talk.images {
+        let value = image.evaluate(scope).map_err(|error| format!("`{}`: {}", image.source, error.0))?;
+        turns.extend(picture(&value).map_err(|why| format!("`{}` {why}", image.source))?.map(Turn::Image));
     }
     for template in talk.prompt.iter().chain(&talk.user) {
         turns.push(Turn::User(text(template)?));

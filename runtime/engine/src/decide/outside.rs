@@ -5,7 +5,7 @@ use crate::backoff::Unreached;
 use crate::child::Child;
 use crate::finding::Wanted;
 use crate::ports::Call;
-use crate::question::{Looked, Prompt};
+use crate::question::{Alike, Looked, Prompt};
 use std::sync::Arc;
 use tradewind_lang::plan::{Digest, Micros, Model, StepId};
 
@@ -91,6 +91,8 @@ pub enum Effect {
         looked: Looked,
         /// What tells equal questions.
         same: Digest,
+        /// The question among those that are alike, and how alike at least, 0 to 1; none where only the same one counts.
+        alike: Option<(Alike, f64)>,
         /// No older than this.
         max_age: Micros,
     },

@@ -1,20 +1,21 @@
 //! Ladders of models behind networks: which rung is asked, what becomes of its answer, and what follows. The choice is pure, and its
 //! reasons are in the log; an answer counts only where it fits the declared type, and there is never a default.
 
+use super::budget::{self, Images};
 use super::choice::{self, Asked};
-use super::{Cause, Effect, Round, budget};
+use super::{Cause, Effect, Round};
 use crate::backoff::retry_at;
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::{digest_of, question_key};
 use crate::planted::{Bug, planted};
-use crate::question::{Answer, Answered, Label, Looked, Prompt, Purpose, Question, Silence, ToolCall, ToolOffer, Turn};
+use crate::question::{Alike, Answer, Answered, Label, Looked, Prompt, Purpose, Question, Silence, ToolCall, ToolOffer, Turn};
 use crate::state::{Phase, RESTART};
 use std::sync::Arc;
 use tradewind_lang::conform;
 use tradewind_lang::json_keys;
 use tradewind_lang::json_schema;
-use tradewind_lang::plan::{DEFAULT_REPAIRS, Digest, Escalation, MODEL_TIMEOUT, Micros, Model, Retry, Route, Rung, StepId};
+use tradewind_lang::plan::{DEFAULT_REPAIRS, Digest, Escalation, MODEL_TIMEOUT, Micros, Model, Plan, Remote, Retry, Route, Rung, StepId};
 use tradewind_lang::template::Template;
 use tradewind_lang::ty::{Ty, TypeTable};
 use tradewind_lang::value::Value;
@@ -53,7 +54,17 @@ impl Task {
     /// What tells equal questions, where the route keeps answers to them.
     fn same(&self, route: &Route, schema: &serde_json::Value) -> Option<Digest> {
         let keeps = route.terms.cache_exact.is_some() || route.rungs.iter().any(|rung| matches!(rung, Rung::Cached { .. }));
-        (keeps && self.purpose == Purpose::Draft).then(|| digest_of(&(&self.route, &self.says, schema.to_string())))
+        let is_kept = matches!(self.purpose, Purpose::Draft | Purpose::Label);
+        (keeps && is_kept).then(|| digest_of(&(&self.route, &self.says, schema.to_string())))
+    }
+
+    /// What questions that are alike have in common, where answers to those do: everything but what is said last. Who asks about a
+    /// person never gets here: the compiler refuses `similar` where personal data are told.
+    fn alike(&self, route: &Route, schema: &serde_json::Value) -> Option<Alike> {
+        route.terms.cache_similar?;
+        let (Turn::User(text), before) = self.says.split_last()? else { return None };
+        let group = digest_of(&(&self.route, before, schema.to_string()));
+        matches!(self.purpose, Purpose::Draft | Purpose::Label).then(|| Alike { group, text: text.clone() })
     }
 }
 
@@ -192,9 +203,12 @@ pub(super) fn follow(round: &mut Round<'_>, id: StepId, task: &Task, barred: Bar
         Answer::Said(reply) => match taken(round, id, task, &reply.text) {
             Ok(value) => {
                 let (by, tier) = (question.model.clone(), "remote".into());
-                return Followed::Value(value, Label { by, rung: question.rung, tier, age: 0, seq: None, passed: question.passed.clone() });
+                return Followed::Value(
+                    value,
+                    Label { by, rung: question.rung, tier, age: 0, seq: None, passed: question.passed.clone(), likeness: None },
+                );
             }
-            Err(problem) if is_open && question.repair < most_repairs(route) => {
+            Err(problem) if is_open && question.repair < most_repairs(route) && converses(&plan, &question.model) => {
                 here.repair = question.repair + 1;
                 here.instead = Some(vec![Turn::User(repair(&problem).into())]);
                 problem
@@ -240,6 +254,11 @@ fn taken(round: &Round<'_>, id: StepId, task: &Task, text: &str) -> Result<Value
     (task.fits)(round, id, &value).map(|()| value)
 }
 
+/// Whether a model can be told what was wrong: one that only predicts would say the same again.
+fn converses(plan: &Plan, model: &str) -> bool {
+    plan.models.get(model).and_then(|model| model.remote.as_ref()).is_none_or(Remote::converses)
+}
+
 /// How often an answer that does not fit is said back.
 fn most_repairs(route: &Route) -> u32 {
     route.terms.repairs.unwrap_or(DEFAULT_REPAIRS) + u32::from(planted(Bug::RepairBeyondBound))
@@ -259,10 +278,11 @@ fn repair(problem: &str) -> String {
 }
 
 /// Looks for an answer to the same question that was kept; whether one may be there.
-fn look(round: &mut Round<'_>, id: StepId, task: &Task, route: &Route, (looked, max_age): (Looked, Micros)) -> bool {
+pub(super) fn look(round: &mut Round<'_>, id: StepId, task: &Task, route: &Route, (looked, max_age): (Looked, Micros)) -> bool {
     let schema = json_schema::of(&task.wants, &round.state.pinned.types);
     let Some(same) = task.same(route, &schema) else { return false };
-    round.perform(Effect::LookKept { step: id, looked, same, max_age });
+    let alike = task.alike(route, &schema).zip(route.terms.cache_similar);
+    round.perform(Effect::LookKept { step: id, looked, same, alike, max_age });
     true
 }
 
@@ -276,7 +296,7 @@ fn climb(round: &mut Round<'_>, id: StepId, task: &Task, route: &Route, mut atte
             },
             Rung::Template { template } => {
                 let (by, tier) = ("template".into(), "template".into());
-                let label = Label { by, rung: place, tier, age: 0, seq: None, passed: attempt.passed };
+                let label = Label { by, rung: place, tier, age: 0, seq: None, passed: attempt.passed, likeness: None };
                 return Came::Template(template.clone(), label);
             }
             Rung::Person { escalation } => return Came::Person(escalation.clone(), attempt.passed),
@@ -321,8 +341,8 @@ fn candidate(
     }
     let plan = round.state.pinned.plan.clone();
     let model = plan.models.get(name).ok_or_else(|| format!("the plan has no model `{name}`"))?;
-    let not_before = attempt.not_before.max(round.now);
-    let until = until(round, id, route, attempt.since, not_before);
+    let (not_before, since) = (attempt.not_before.max(round.now), attempt.since);
+    let until = until(round, id, route, since, not_before);
     if until <= not_before {
         return Err(format!("`{name}`: no time is left"));
     }
@@ -335,15 +355,16 @@ fn candidate(
     let schema = json_schema::of(&task.wants, &round.state.pinned.types);
     let tools: usize = task.tools.iter().map(|tool| tool.name.len() + tool.about.len() + tool.schema.to_string().len()).sum();
     let bytes = turns.iter().map(Turn::bytes).sum::<u64>() + (schema.to_string().len() + tools) as u64;
-    let same = task.same(route, &schema);
+    let (same, alike) = (task.same(route, &schema), task.alike(route, &schema));
     let terms = route.terms.candidates.get(&u8::try_from(attempt.rung).unwrap_or(u8::MAX));
     if let Some(when) = terms.and_then(|terms| terms.when.as_ref()) {
         choice::holds(round, name, when, &Asked { capability: &route.needs, tokens: bytes, personal: task.personal })?;
     }
-    let hedge = terms.and_then(|terms| terms.hedge);
+    let (hedge, breaker) = (terms.and_then(|terms| terms.hedge), route.terms.breaker.clone());
     let calls = if hedge.is_some() { 2 } else { 1 };
     let within = until.saturating_sub(not_before);
-    let reserved = budget::worst(model, bytes, within, calls)?;
+    let images = images_of(&turns, route);
+    let reserved = budget::worst(model, bytes, within, (calls, images))?;
     let claims = budget::claims(round, id, &task.route, name, reserved)?;
     let number = talk.asked + 1;
     let step = round.state.graph.node(id).map_or_else(|| "".into(), |node| node.name.clone());
@@ -360,20 +381,27 @@ fn candidate(
         says,
         not_before,
         until,
-        since: attempt.since,
+        since,
         reserved,
         claims,
         same,
+        alike,
         calls,
+        images: images.all(),
         barred: barred.rungs.to_vec(),
         passed: attempt.passed.clone(),
     });
-    let breaker = route.terms.breaker.clone();
     let (model, tools) = (Arc::<Model>::clone(model), task.tools.clone());
-    let prompt = Prompt { step, model, question: question.clone(), turns, schema, tools, within, hedge, breaker };
+    let prompt = Prompt { step, model, question: question.clone(), turns, schema, tools, within, hedge, breaker, draws: images.made > 0 };
     round.emit(Some(id), EventKind::ModelAsked(question), task.used(barred), None);
     round.perform(Effect::Say { step: id, prompt: Arc::new(prompt) });
     Ok(())
+}
+
+/// Images that are shown, and made.
+fn images_of(turns: &[Turn], route: &Route) -> Images {
+    let shown = turns.iter().filter(|turn| matches!(turn, Turn::Image(_))).count();
+    Images { shown: u32::try_from(shown).unwrap_or(u32::MAX), made: u32::from(route.needs == "image") }
 }
 
 /// When a call is given up: in the time of the route, of the step and of the run, and no later than any call is.

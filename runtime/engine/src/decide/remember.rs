@@ -149,6 +149,7 @@ impl Followed<'_, '_> {
             }
             StepKind::Each(each) => self.expr(state, &each.items),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => self.model(state, id, step, route),
+            StepKind::Look(look) => self.model(state, id, step, &look.route),
             StepKind::Generate(generate) => self.model(state, id, step, &generate.route),
             StepKind::Agent(acting) => self.model(state, id, step, &acting.route),
             StepKind::Revise(revise) => {
@@ -161,7 +162,6 @@ impl Followed<'_, '_> {
             | StepKind::Facts(_)
             | StepKind::Undo(_)
             | StepKind::Emit(_)
-            | StepKind::Look(_)
             | StepKind::Split(_)
             | StepKind::Measure(_) => {}
         }

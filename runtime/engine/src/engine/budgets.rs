@@ -2,8 +2,10 @@
 
 use super::Engine;
 use crate::decide::{cap_of, rule_of};
+use crate::drift::Counted;
 use crate::guard::{Amount, Span};
 use crate::ports::StoreError;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Budget, BudgetPer};
@@ -21,6 +23,14 @@ pub struct BudgetState {
 }
 
 impl Engine {
+    /// What each model counted since the log began, by its name.
+    ///
+    /// # Errors
+    /// The engine stopped.
+    pub async fn counted(&self) -> Result<BTreeMap<Arc<str>, Counted>, StoreError> {
+        self.ask(|shard| shard.books.counted.clone()).await
+    }
+
     /// Every budget of the active plan: those of routes, then those of agents, then the caps of flows.
     ///
     /// # Errors

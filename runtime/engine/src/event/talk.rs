@@ -2,7 +2,7 @@
 
 use super::{EventKind, Fields};
 use crate::guard::Claim;
-use crate::question::{Answer, Answered, Called, Label, Question, Silence, Turn};
+use crate::question::{Answer, Answered, Called, Label, Picture, Question, Silence, Turn};
 use std::sync::Arc;
 use tradewind_lang::value::Value;
 
@@ -32,6 +32,7 @@ pub(super) fn label(label: &Label) -> Fields {
         ("age", Value::Duration(label.age)),
         ("kept", label.seq.map_or(Value::Null, |seq| Value::Int(i64::try_from(seq).unwrap_or(i64::MAX)))),
         ("passed", Value::list(label.passed.iter().map(|why| text(why.as_str())))),
+        ("likeness", label.likeness.map_or(Value::Null, Value::Double)),
     ]
 }
 
@@ -56,6 +57,7 @@ fn asked(question: &Question) -> Fields {
         ("reserved", question.reserved.map_or(Value::Null, Value::Money)),
         ("budgets", Value::list(question.claims.iter().map(claim))),
         ("calls", number(question.calls)),
+        ("images", number(question.images)),
         ("barred", Value::list(question.barred.iter().map(|rung| text(rung.as_str())))),
         ("passed", Value::list(question.passed.iter().map(|why| text(why.as_str())))),
     ]
@@ -67,6 +69,7 @@ fn turn(turn: &Turn) -> Value {
         Turn::System(said) => one("system", said),
         Turn::User(said) => one("user", said),
         Turn::Model(said) => one("model", said),
+        Turn::Image(picture) => Value::record([("role", text("image")), ("image", shown(picture))]),
         Turn::Calls(calls) => {
             let calls = calls.iter().map(|call| {
                 Value::record([
@@ -80,6 +83,14 @@ fn turn(turn: &Turn) -> Value {
         Turn::Tool { id, name, text: said } => {
             Value::record([("role", text("tool")), ("id", text(id.clone())), ("name", text(name.clone())), ("text", text(said.clone()))])
         }
+    }
+}
+
+fn shown(picture: &Picture) -> Value {
+    match picture {
+        Picture::Asset { digest, .. } => text(digest.clone()),
+        Picture::Url(url) => text(url.clone()),
+        Picture::Inline { media_type, base64 } => text(format!("{media_type}, {} characters of base64", base64.len())),
     }
 }
 
@@ -100,6 +111,7 @@ fn answer(answered: &Answered) -> Fields {
     };
     if let Some(usage) = usage {
         fields.extend([("input", count(usage.input)), ("cached", count(usage.cached)), ("output", count(usage.output))]);
+        fields.push(("reasoning", count(usage.reasoning)));
     }
     fields.push(("spent", answered.spent.map_or(Value::Null, Value::Money)));
     fields

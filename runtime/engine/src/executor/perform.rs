@@ -83,10 +83,7 @@ impl Shard {
                     promise.keep(answer(result));
                 });
             }
-            Effect::LookKept { step, looked, same, max_age } => {
-                let found = self.books.kept.get(same, self.last_now.saturating_sub(max_age));
-                self.push(run, Input::Kept { step, looked, found }, None);
-            }
+            Effect::LookKept { step, looked, same, alike, max_age } => self.look_kept(run, step, looked, (same, alike), max_age),
             Effect::Say { step, prompt } => self.say(run, step, prompt),
             Effect::FindDone { step, flow, act, since } => self.find_done(run, step, (flow, act, since)),
             Effect::Read { step, attempt, not_before, failures, unreached, call } => {

@@ -8,7 +8,7 @@ use crate::approval::{Approval, Verdict};
 use crate::event::{EventKind, Intent, Outcome, Used};
 use crate::failure::Failure;
 use crate::fork::{CameTo, Forked, Inherited, Kept};
-use crate::question::{Answer, Answered, Called, Question, Turn};
+use crate::question::{Answer, Answered, Called, Picture, Question, Turn};
 use crate::undo::{Back, NotBack, Reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::Digest;
@@ -213,12 +213,18 @@ fn tool(called: &mut Called, see: &mut See<'_>) {
 fn question(of: &mut Question, see: &mut See<'_>) {
     of.says.iter_mut().for_each(|said| turn(said, see));
     of.same.iter_mut().for_each(|same| see(Slot::Digest(same)));
+    of.alike.iter_mut().for_each(|alike| {
+        see(Slot::Digest(&mut alike.group));
+        see(Slot::Name(&mut alike.text));
+    });
     of.passed.iter_mut().for_each(|why| see(Slot::Text(why)));
 }
 
 fn turn(said: &mut Turn, see: &mut See<'_>) {
     match said {
         Turn::System(text) | Turn::User(text) | Turn::Model(text) | Turn::Tool { text, .. } => see(Slot::Name(text)),
+        Turn::Image(Picture::Inline { base64: told, .. } | Picture::Url(told)) => see(Slot::Name(told)),
+        Turn::Image(Picture::Asset { .. }) => {}
         Turn::Calls(calls) => calls.iter_mut().for_each(|call| see(Slot::Name(&mut call.arguments))),
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Taker<'a> {
             },
             Says::Step => step.and_then(|step| match step.kind {
                 // Its label is one that the operator listed.
-                StepKind::Classify { .. } => Some(Ty::Null),
+                StepKind::Classify { .. } | StepKind::Look(_) => Some(Ty::Null),
                 StepKind::Call { .. } | StepKind::Recall { .. } | StepKind::Search(_) | StepKind::Wait(_) => Some(step.ty.clone()),
                 _ => None,
             }),

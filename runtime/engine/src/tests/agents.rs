@@ -35,7 +35,7 @@ fn reply(text: &str, calls: &[(&str, &str)]) -> Option<Answer> {
         arguments: (*arguments).into(),
     };
     let calls = calls.iter().enumerate().map(call).collect();
-    let usage = Some(Usage { input: 100, cached: 0, output: 10 });
+    let usage = Some(Usage { input: 100, cached: 0, output: 10, reasoning: 0 });
     Some(Answer::Said(Reply { text: text.into(), calls, usage, by: "s-1".into(), hedged: false, took: 1_000 }))
 }
 

@@ -80,7 +80,7 @@ fn wish(id: &str) -> Value {
 
 fn world() -> World {
     let said = |_: &crate::question::Prompt| {
-        let usage = Some(Usage { input: 100, cached: 0, output: 10 });
+        let usage = Some(Usage { input: 100, cached: 0, output: 10, reasoning: 0 });
         let reply = Reply { text: r#"{"title": "Oslo"}"#.into(), calls: Vec::new(), usage, by: "s-1".into(), hedged: false, took: 1_000 };
         Some(Answer::Said(reply))
     };

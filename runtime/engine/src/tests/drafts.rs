@@ -45,7 +45,7 @@ fn world(route: &str, settings: &str, says: impl Fn(&Prompt) -> Option<Answer> +
 }
 
 pub(super) fn said(text: &str) -> Answer {
-    let usage = Some(Usage { input: 100, cached: 0, output: 10 });
+    let usage = Some(Usage { input: 100, cached: 0, output: 10, reasoning: 0 });
     Answer::Said(Reply { text: text.into(), calls: Vec::new(), usage, by: "s-1".into(), hedged: false, took: 1_000 })
 }
 

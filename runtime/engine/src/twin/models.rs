@@ -1,6 +1,6 @@
 //! Models that answer by script.
 
-use crate::ports::{BoxFuture, Classification, Models};
+use crate::ports::{BoxFuture, Classification, Embedded, Models};
 use crate::question::{Answer, Prompt, Silence};
 use std::sync::Arc;
 use tradewind_lang::plan::Model;
@@ -43,10 +43,31 @@ impl Models for ScriptedModels {
         Box::pin(async move { (self.script)(&model.name, &labels, &text) })
     }
 
+    fn embed(&self, _: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
+        let vectors = texts.iter().map(|text| by_words(text)).collect();
+        Box::pin(std::future::ready(Ok(Embedded { vectors, by: "words".to_owned() })))
+    }
+
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {
         match (self.says)(&prompt) {
             Some(answer) => Box::pin(std::future::ready(answer)),
             None => Box::pin(std::future::pending()),
         }
     }
+}
+
+/// A vector that is the more like another the more words they share; normalised.
+fn by_words(text: &str) -> Vec<f32> {
+    let mut vector = vec![0.0_f32; 64];
+    for word in text.split_whitespace() {
+        let place = word.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte))) % vector.len();
+        if let Some(count) = vector.get_mut(place) {
+            *count += 1.0;
+        }
+    }
+    let length = vector.iter().map(|count| count * count).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|count| *count /= length);
+    }
+    vector
 }

@@ -1,6 +1,6 @@
 //! An evaluation for people: aligned columns, every figure with the rows it is of. It computes nothing.
 
-use super::{Coverage, Evaluation};
+use super::{Asked, Coverage, Evaluation};
 use std::fmt;
 
 impl fmt::Display for Evaluation {
@@ -13,8 +13,15 @@ impl fmt::Display for Evaluation {
         writeln!(out)?;
         self.confusion(out)?;
         writeln!(out)?;
-        self.coverage(out)
+        match &self.asked {
+            Some(asked) => self.asked(out, asked),
+            None => self.coverage(out),
+        }
     }
+}
+
+fn line(out: &mut fmt::Formatter<'_>, at: &Coverage, mark: &str) -> fmt::Result {
+    writeln!(out, "  {:>10.2}  {:>4}  {:>12.1}%  {:>9.3}{mark}", at.min_confidence, at.rows, at.share * 100.0, at.precision)
 }
 
 impl Evaluation {
@@ -55,14 +62,27 @@ impl Evaluation {
         Ok(())
     }
 
-    fn coverage(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "  confidence  rows  share of rows  precision")?;
-        let line = |out: &mut fmt::Formatter<'_>, at: &Coverage, mark: &str| {
-            writeln!(out, "  {:>10.2}  {:>4}  {:>12.1}%  {:>9.3}{mark}", at.min_confidence, at.rows, at.share * 100.0, at.precision)
-        };
-        for at in &self.sweep {
-            line(out, at, "")?;
+    fn asked(&self, out: &mut fmt::Formatter<'_>, asked: &Asked) -> fmt::Result {
+        for (by, count) in &asked.by {
+            writeln!(out, "  {count} labels by {by}")?;
         }
+        writeln!(out, "  {} rows without a label, which count as wrong", asked.silent)?;
+        for (why, count) in &asked.reasons {
+            writeln!(out, "    {count}: {why}")?;
+        }
+        writeln!(out, "  half of the answers within {} ms, 95% within {} ms", asked.milliseconds.0, asked.milliseconds.1)?;
+        writeln!(out, "  {} for all rows", asked.cost.as_deref().unwrap_or("nothing paid"))?;
+        writeln!(out)?;
+        self.sweep(out)
+    }
+
+    fn sweep(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "  confidence  rows  share of rows  precision")?;
+        self.sweep.iter().try_for_each(|at| line(out, at, ""))
+    }
+
+    fn coverage(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sweep(out)?;
         let (Some(chosen), Some(at)) = (&self.chosen, &self.at_chosen) else {
             return writeln!(out, "  no confidence reaches a precision of {:.2} on the threshold rows", self.wanted_precision);
         };

@@ -94,7 +94,7 @@ impl Vendor {
     /// It works, and wants this for it.
     fn charge(&self, prompt: &Prompt, calls: u64) -> Usage {
         let read: u64 = prompt.turns.iter().map(Turn::bytes).sum();
-        let usage = Usage { input: 40 + read / 3, cached: 0, output: 5 + self.below(90) };
+        let usage = Usage { input: 40 + read / 3, cached: 0, output: 5 + self.below(90), reasoning: 0 };
         let once = price(&prompt.model, usage);
         let all = (1..calls).fold(once, |sum, _| sum.plus(once).unwrap());
         self.judge.lock().unwrap().charged(&prompt.question.key, all);
