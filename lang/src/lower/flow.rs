@@ -194,6 +194,7 @@ impl Context<'_> {
     pub(crate) fn lower_steps(&mut self, draft: &mut FlowDraft<'_>) {
         self.known.through.clear();
         self.known.marked.clear();
+        self.known.truths.clear();
         let before = self.diagnostics.len();
         loop {
             self.lower_in_order(draft);

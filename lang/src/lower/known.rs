@@ -42,6 +42,8 @@ pub(crate) struct Known {
     pub(crate) through: BTreeMap<String, Way>,
     /// What brought a mark into the value of a step, by its name and the word of the mark, of the flow at hand.
     pub(crate) marked: BTreeMap<(String, &'static str), Brought>,
+    /// Fields of acts, such as `open.request.vip`, that are declared secrets and have few values, of the flow at hand.
+    pub(crate) truths: BTreeSet<String>,
     /// Where the marked fields of records and of requests are declared.
     pub(crate) fields: Arc<BTreeMap<(String, String), Span>>,
     /// Fields of the accounts of the connector at hand.

@@ -7,6 +7,7 @@ use crate::ast::{Literal, Node};
 use crate::diagnostic::Diagnostic;
 use crate::expr::select::{Selected, select};
 use crate::expr::{Checked, Scope, closed};
+use crate::plan::{Step, StepKind};
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
 use std::collections::BTreeSet;
@@ -104,15 +105,28 @@ impl Context<'_> {
     }
 
     /// Keeps what brought a mark into the value of a step.
-    pub(crate) fn know_marked(&mut self, step: &str, marks: Marks, paths: Paths<'_>) {
+    pub(crate) fn know_marked(&mut self, step: &Step, marks: Marks, paths: Paths<'_>) {
+        self.know_truths(&step.name, &step.kind);
         for mark in [Mark::Secret, Mark::Personal] {
-            let key = (step.to_owned(), mark.word());
+            let key = (step.name.clone(), mark.word());
             match self.brought(paths, mark).filter(|_| mark.is_in(marks)) {
                 Some(brought) => drop(self.known.marked.insert(key, brought)),
                 // What a lowering before this one found, in which types were not known.
                 None => drop(self.known.marked.remove(&key)),
             }
         }
+    }
+
+    /// Keeps which fields of an act, of its request and of what is answered, are declared secrets of few values.
+    fn know_truths(&mut self, step: &str, kind: &StepKind) {
+        let StepKind::Act { operation, .. } = kind else { return };
+        let Some(operation) = self.plan.operations.get(operation) else { return };
+        let answered = record_of(&operation.response).and_then(|record| self.plan.types.records.get(record));
+        let answered = answered.into_iter().flat_map(|record| &record.fields).map(|field| (field, format!("{step}.{}", field.name)));
+        let sent = operation.request.iter().map(|field| (field, format!("{step}.request.{}", field.name)));
+        let truths: Vec<String> =
+            sent.chain(answered).filter(|(field, _)| field.marks.secret && closed(&field.ty)).map(|(_, path)| path).collect();
+        self.known.truths.extend(truths);
     }
 
     /// A diagnostic with the path that brings the mark, the steps that it came through, the last first, and the field that says so.
@@ -190,6 +204,7 @@ impl Context<'_> {
             if let Some((_, own)) = scope.parts.iter().find(|(of, _)| *of == at) {
                 marks = *own;
             }
+            declared |= mark == Mark::Secret && self.known.truths.contains(&at);
         }
         Some(Named { ty, marks, declared, field })
     }

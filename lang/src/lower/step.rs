@@ -146,7 +146,7 @@ impl Context<'_> {
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };
         let seen = if self.plan.may_be_absent(&step, &draft.name) { step.ty.clone().optional() } else { step.ty.clone() };
         self.know_way(&step.name, std::mem::take(&mut place.came), marks);
-        self.know_marked(&step.name, marks, Paths { scope: &place.scope, reads: &place.reads });
+        self.know_marked(&step, marks, Paths { scope: &place.scope, reads: &place.reads });
         let (control, chosen, held) = (place.control, place.chosen, place.held);
         Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing, held })
     }

@@ -51,7 +51,7 @@ fn obeys(prompt: &Prompt) -> Option<Answer> {
         false => Vec::new(),
     };
     let text = if calls.is_empty() { r#"{"text": "Done."}"# } else { "" };
-    let usage = Some(Usage { input: 100, cached: 0, output: 10 });
+    let usage = Some(Usage { input: 100, cached: 0, output: 10, reasoning: 0 });
     Some(Answer::Said(Reply { text: text.into(), calls, usage, by: "s-1".into(), hedged: false, took: 1_000 }))
 }
 

@@ -50,7 +50,7 @@ async fn describe(world: &World, engine: &Engine, sku: &str, n: i64) -> Value {
 #[tokio::test]
 async fn what_was_approved_is_found_again_and_the_log_says_what_that_saved() {
     let world = World::new(plan(&[PROJECT, MODELS, CONTENT]), healthy()).saying(|_| {
-        let usage = Some(Usage { input: 100, cached: 0, output: 10 });
+        let usage = Some(Usage { input: 100, cached: 0, output: 10, reasoning: 0 });
         let (text, by) = (r#"{"text": "A lamp."}"#.into(), "s-1".into());
         Some(Answer::Said(Reply { text, calls: Vec::new(), usage, by, hedged: false, took: 1_000 }))
     });
