@@ -241,6 +241,7 @@ pub fn hundred_rules() -> Result<Box<dyn Fn(usize) -> bool>, String> {
             request,
             evidence: &evidence,
             before: None,
+            account: None,
             now: 1_767_225_600_000_000,
         };
         matches!(judge(&pinned, &action), Judgement::Allowed { claims, escalations, .. } if claims.len() == 5 && escalations.is_empty())

@@ -1,5 +1,6 @@
 //! From nodes to the plan. One file a kind of node; every one reports mistakes and goes on.
 
+pub(crate) mod account;
 pub(crate) mod across;
 pub(crate) mod act;
 pub(crate) mod actor;

@@ -144,6 +144,9 @@ fn what_a_cap_drops_is_told_and_a_legal_hold_keeps_everything_until_it_is_lifted
     let _ = stage.run(["memory", "holds"]).exits(0).says("nobody is held");
     assert_eq!(texts(&stage), 2);
     let _ = stage.run(["forget", "C-1", "--yes", "--by", "ann@northfield.example"]).exits(0).says("the keys are destroyed");
+    // What the run was begun with names nobody, and goes with him all the same.
+    let log = stage.run(["log"]).exits(0);
+    assert!(["one", "two", "five"].iter().all(|text| !log.out.contains(&format!("\"text\":\"{text}\""))), "{log}");
 }
 
 #[test]

@@ -121,16 +121,19 @@ flow "price" {
 }
 scenario "everybody" {
     flow "price"
+    at "2026-11-02T09:00:00Z"
     given { input { sku "a" }; rollout "prices" share="100%" }
     expect { output to=2 arm="new" }
 }
 scenario "nobody but one" {
     flow "price"
+    at "2026-11-02T09:00:00Z"
     given { input { sku "a" }; rollout "prices" share="0%" { assign "a" "new" } }
     expect { output to=2 arm="new" }
 }
 scenario "nobody" {
     flow "price"
+    at "2026-11-02T09:00:00Z"
     given { input { sku "a" }; rollout "prices" share="0%" { assign "b" "new" } }
     expect { output to=2 }
 }

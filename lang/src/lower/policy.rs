@@ -212,7 +212,8 @@ impl Context<'_> {
         let secrets: Vec<String> = requests.filter(|field| field.marks.secret).map(|field| format!("effect.{}", field.name)).collect();
         let effect = fields.map_or(Ty::Unknown, Ty::Object);
         let text = |name: &str| (name.to_owned(), Ty::String);
-        let action = Ty::Object(vec![text("operation"), text("flow"), text("step"), ("money".to_owned(), Ty::Money.optional())]);
+        let action = vec![text("operation"), text("flow"), text("step"), ("money".to_owned(), Ty::Money.optional())];
+        let action = Ty::Object(action.into_iter().chain([("account".to_owned(), Ty::String.optional())]).collect());
         let evidence = Ty::Object(needs.iter().map(|need| (need.name.clone(), need.ty.clone())).collect());
         let plain = Marks::default();
         let scope = Scope::default().with("effect", effect, plain).with("action", action, plain).with("evidence", evidence, plain);

@@ -145,7 +145,8 @@ impl Context<'_> {
             let diagnostic = self.with_way(diagnostic.label("derived from outside text"), checked, place);
             self.report(diagnostic.help("bound it with `between(x, lo, hi)`"));
         }
-        Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr) }
+        let account = self.lower_account_of(node, place);
+        Bounds { deadline, place: label, not_before: not_before.map(|checked| place.note(checked).expr), account }
     }
 
     /// The steps that one waits for without reading them.

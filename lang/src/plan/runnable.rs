@@ -65,7 +65,7 @@ impl Plan {
         let mut found: Vec<String> = Vec::new();
         found.extend(self.elsewhere(step.bounds.place.as_ref()));
         match &step.kind {
-            StepKind::Undo(undo) => found.extend(self.operation_lacks(&undo.by)),
+            StepKind::Undo(undo) => found.extend(self.operation_lacks(&undo.by, true)),
             StepKind::Generate(generate) => found.extend(self.route_lacks(&generate.route)),
             StepKind::Look(look) => found.extend(self.route_lacks(&look.route)),
             StepKind::Split(split) => {
@@ -91,12 +91,14 @@ impl Plan {
                 let actor = acting.actor.as_ref().and_then(|(name, _)| self.agents.get(name));
                 for acting in std::iter::once(&**acting).chain(actor.map(|actor| &actor.acting)) {
                     found.extend(self.route_lacks(&acting.route));
-                    found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation)));
+                    found.extend(acting.tools.iter().flat_map(|tool| self.operation_lacks(&tool.operation, false)));
                 }
             }
             StepKind::Search(search) => found.extend(self.search_lacks(search)),
             StepKind::Classify { route, .. } | StepKind::Draft { route, .. } => found.extend(self.route_lacks(route)),
-            StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => found.extend(self.operation_lacks(operation)),
+            StepKind::Call { operation, .. } | StepKind::Act { operation, .. } => {
+                found.extend(self.operation_lacks(operation, step.bounds.account.is_some()));
+            }
             StepKind::Let { .. }
             | StepKind::Recall { .. }
             | StepKind::Remember { .. }
@@ -146,7 +148,8 @@ impl Plan {
         each.chain(counted).any(|price| price.currency != self.project.currency)
     }
 
-    fn operation_lacks(&self, operation: &str) -> Vec<String> {
+    /// What an operation needs; `named`: it is said in whose name it is called.
+    fn operation_lacks(&self, operation: &str, named: bool) -> Vec<String> {
         let Some(operation) = self.operations.get(operation) else { return Vec::new() };
         let connector = self.connectors.get(&operation.connector);
         // A doubtful outcome is settled by the lookup, what was there before is read, and it may be taken back: those must run, too.
@@ -154,16 +157,17 @@ impl Plan {
         let before = operation.terms.before.iter();
         let before = before.flat_map(|before| std::iter::once(&before.operation).chain(before.batch.as_ref().map(|(several, ..)| several)));
         let undo = operation.terms.undo.as_ref().map(|undo| &undo.operation);
-        let beside = lookup.into_iter().chain(before).chain(undo).filter_map(|name| self.operations.get(name));
-        let settled = beside.flat_map(|operation| operation.terms.beyond());
+        let beside: Vec<_> = lookup.into_iter().chain(before).chain(undo).filter_map(|name| self.operations.get(name)).collect();
+        let several = |connector: &str| self.project.accounts.values().filter(|account| account.connector == connector).count() > 1;
+        let elsewhere = beside.iter().any(|other| other.connector != operation.connector && several(&other.connector));
+        let several = (elsewhere || !named && several(&operation.connector)).then_some("several accounts");
+        let settled = beside.into_iter().flat_map(|operation| operation.terms.beyond());
         let beyond = connector
             .map(|connector| connector.terms.beyond())
             .unwrap_or_default()
             .into_iter()
             .chain(operation.terms.beyond())
             .chain(settled);
-        let own = self.project.accounts.values().filter(|account| account.connector == operation.connector);
-        let several = (own.count() > 1).then_some("several accounts");
         beyond.chain(several).map(|word| format!("{word} of a connector")).collect()
     }
 }

@@ -14,6 +14,10 @@ pub struct Bounds {
     pub place: Option<String>,
     /// An act is not sent before this instant.
     pub not_before: Option<Expr>,
+    /// The account in whose name it calls, without its connector's name. Left out where none is named, so that the digest of such a plan is
+    /// what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Expr>,
 }
 
 /// `each`: its steps once for every item; its value is the list of outputs.

@@ -160,6 +160,9 @@ pub struct Intent {
     /// The key of the effect in whose place it is done: another one of the run that this was forked from.
     #[serde(default)]
     pub instead_of: Option<Arc<str>>,
+    /// The account in whose name it is done, without its connector's name; none where the step names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Arc<str>>,
 }
 
 /// What happened.

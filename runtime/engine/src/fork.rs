@@ -88,6 +88,9 @@ pub struct Inherited {
     pub by: SettledBy,
     /// Whether it was taken back since, or is being.
     pub is_taken_back: bool,
+    /// In whose name, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Arc<str>>,
 }
 
 impl Forked {
@@ -248,6 +251,7 @@ impl Family {
                     answer: Some(Value::Null),
                     by: SettledBy::Answer,
                     is_taken_back: false,
+                    account: None,
                 };
                 self.effects.insert(place, done);
             }
@@ -278,6 +282,7 @@ impl Family {
             answer,
             by,
             is_taken_back: false,
+            account: intent.account.clone(),
         };
         self.effects.insert(place, done);
     }

@@ -59,6 +59,8 @@ pub struct Action<'a> {
     pub evidence: &'a Value,
     /// What was there before; none where it is not known, so that a rule that names it has no value.
     pub before: Option<&'a Value>,
+    /// In whose name; none where the step names no account.
+    pub account: Option<&'a str>,
     /// When.
     pub now: i64,
 }
@@ -172,6 +174,7 @@ fn judged(active: &Pinned, action: &Action<'_>) -> Result<Judgement, Denial> {
         ("flow", Value::string(action.flow)),
         ("step", Value::string(action.step)),
         ("money", money.map_or(Value::Null, Value::Money)),
+        ("account", action.account.map_or(Value::Null, Value::string)),
     ]);
     let scopes: Vec<Vec<(&str, Value)>> = policies
         .iter()
@@ -223,6 +226,8 @@ fn business_key(action: &Action<'_>, scope: &[(&str, Value)]) -> Result<Claim, D
         many if many.iter().any(|part| part.contains(", ")) => crate::key::digest_of(&parts).to_string(),
         many => many.join(", "),
     };
+    // The same order of another account is another order.
+    let key = action.account.map_or_else(|| key.clone(), |account| format!("{account}: {key}"));
     Ok(Claim::Unique { operation: action.operation.name.as_str().into(), key: key.into() })
 }
 

@@ -69,11 +69,13 @@ pub(crate) fn inherited(subjects: &[KeyName], run: &str) -> Vec<KeyName> {
     if subjects.len() > CROWD { vec![KeyName::of_run(run)] } else { subjects.to_vec() }
 }
 
-/// Every key that goes when somebody is forgotten: his own, and those of runs that met him among too many others.
+/// Every key that goes when somebody is forgotten: his own, those of runs that met him among too many others, and those of runs that
+/// met him and hold what names nobody, such as an input whose flow says no type of it: that is his, for all that anybody knows.
 pub(crate) fn keys_with<'a>(of: KeyName, runs: impl Iterator<Item = (&'a Arc<str>, &'a [KeyName])>, names: &mut BTreeSet<KeyName>) {
     names.insert(of);
-    let crowds = runs.filter(|(_, met)| met.len() > CROWD && met.contains(&of));
-    names.extend(crowds.map(|(run, _)| KeyName::of_run(run)));
+    let met_him = runs.filter(|(_, met)| met.contains(&of));
+    let own = met_him.map(|(run, met)| (KeyName::of_run(run), met)).filter(|(own, met)| met.len() > CROWD || met.contains(own));
+    names.extend(own.map(|(own, _)| own));
 }
 
 /// Takes what an event says of people out of a copy of it; none where it says nothing. Notes in its header whose data those are.

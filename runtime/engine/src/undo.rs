@@ -134,6 +134,9 @@ pub struct Reversal {
     pub evidence: Value,
     /// How it is taken back.
     pub back: Back,
+    /// In whose name it was done, and is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Arc<str>>,
 }
 
 impl Reversal {
@@ -176,6 +179,7 @@ pub fn reversal(pinned: &Pinned, done: &Done) -> Reversal {
         at: done.at,
         evidence: intent.evidence.clone(),
         back: back(pinned, done).unwrap_or_else(Back::Not),
+        account: intent.account.clone(),
     }
 }
 
@@ -231,7 +235,8 @@ pub fn bounded(mut reversals: Vec<Reversal>) -> Vec<Arc<Reversal>> {
 pub fn input_of(reversals: &[Arc<Reversal>], reason: &str) -> Value {
     let effects = reversals.iter().filter_map(|reversal| {
         let Back::By { operation, request } = &reversal.back else { return None };
-        Some(Value::record([
+        let account = reversal.account.iter().map(|account| ("account", Value::String(account.clone())));
+        let fields = [
             ("of", Value::String(reversal.of.clone())),
             ("run", Value::String(reversal.run.clone())),
             ("flow", Value::String(reversal.flow.clone())),
@@ -243,7 +248,8 @@ pub fn input_of(reversals: &[Arc<Reversal>], reason: &str) -> Value {
             ("evidence", reversal.evidence.clone()),
             ("by", Value::String(operation.clone())),
             ("request", request.clone()),
-        ]))
+        ];
+        Some(Value::record(fields.into_iter().chain(account)))
     });
     Value::record([("reason", Value::string(reason)), ("effects", Value::list(effects))])
 }
@@ -270,6 +276,7 @@ pub fn of_input(input: &Value) -> Vec<Arc<Reversal>> {
             at,
             evidence: value("evidence"),
             back: Back::By { operation: text("by"), request: value("request") },
+            account: effect.get("account").filter(|account| **account != Value::Null).map(text_of),
         })
     };
     effects.iter().map(read).collect()

@@ -84,22 +84,22 @@ impl Words {
         let mut wanted = words_of(query);
         wanted.sort_unstable();
         wanted.dedup();
-        let mut scores: HashMap<usize, f64> = HashMap::new();
+        // By place: a frequent word is in so many texts that a map of them would cost more than all else.
+        let mut scores = vec![0.0_f64; self.lengths.len()];
         for word in wanted {
             let Some(texts) = self.postings.get(&word) else { continue };
-            let texts: Vec<(usize, u32)> =
-                texts.iter().map(|(place, count)| (*place as usize, *count)).filter(|(place, _)| is_among(*place)).collect();
-            let holding = f64::from(u32::try_from(texts.len()).unwrap_or(u32::MAX));
+            let texts = || texts.iter().map(|(place, count)| (*place as usize, *count)).filter(|(place, _)| is_among(*place));
+            let holding = f64::from(u32::try_from(texts().count()).unwrap_or(u32::MAX));
             let weight = (1.0 + (f64::from(many) - holding + 0.5) / (holding + 0.5)).ln();
-            for (place, count) in texts {
-                let length = f64::from(self.lengths.get(place).copied().unwrap_or(0));
+            for (place, count) in texts() {
+                let (Some(length), Some(score)) = (self.lengths.get(place), scores.get_mut(place)) else { continue };
                 let count = f64::from(count);
-                let damped = count * (SATURATION + 1.0) / (count + SATURATION * (1.0 - LENGTH + LENGTH * length / mean));
-                *scores.entry(place).or_default() += weight * damped;
+                let damped = count * (SATURATION + 1.0) / (count + SATURATION * (1.0 - LENGTH + LENGTH * f64::from(*length) / mean));
+                *score += weight * damped;
             }
         }
         #[expect(clippy::cast_possible_truncation, reason = "only compared")]
-        let found = scores.into_iter().map(|(place, score)| (place, score as f32)).collect();
+        let found = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).map(|(place, score)| (place, score as f32)).collect();
         found
     }
 }

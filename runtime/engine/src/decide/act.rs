@@ -32,9 +32,31 @@ struct Wanted {
     request: Value,
     evidence: Value,
     stage: Option<Stage>,
+    /// In whose name.
+    account: Option<Arc<str>>,
 }
 
 impl Wanted {
+    /// As what was done before a fork is compared with it.
+    fn asked(&self) -> inherit::Asked<'_> {
+        inherit::Asked { operation: &self.operation.name, request: &self.request, account: self.account.as_deref() }
+    }
+
+    /// What people see beside it: what was done in its place, and in whose name it is.
+    fn shown(&self, place: &Place) -> Vec<(String, Value)> {
+        let account = self.account.iter().map(|account| ("account".to_owned(), Value::String(account.clone())));
+        place.instead_of.iter().map(|done| inherit::shown(done)).chain(account).collect()
+    }
+
+    /// What an approval is bound to.
+    fn digest(&self, policy: Digest) -> Digest {
+        let action = (&self.operation.name, &self.request, &self.evidence, policy);
+        match &self.account {
+            None => digest_of(&action),
+            Some(account) => digest_of(&(action, account)),
+        }
+    }
+
     /// What it acts on, as its operation says.
     fn target(&self) -> Option<Arc<str>> {
         let scope = [("request", self.request.clone())];
@@ -56,7 +78,7 @@ pub(super) fn is_done(round: &mut Round<'_>, id: StepId) -> bool {
     if round.state.fork.is_none() {
         return false;
     }
-    wanted(round, id, None).is_ok_and(|wanted| inherit::is_done(round, id, &wanted.operation.name, &wanted.request))
+    wanted(round, id, None).is_ok_and(|wanted| inherit::is_done(round, id, &wanted.asked()))
 }
 
 /// A person agreed, or a clock did: the action is judged again by the policies of now.
@@ -77,7 +99,7 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
     let Some(StepKind::Act { operation, request, evidence, stage }) = graph.step(id).map(|step| &step.kind) else {
         return Err("the step acts on nothing".to_owned());
     };
-    let (operation, _) = round.operation(operation)?;
+    let (operation, connector) = round.operation(operation)?;
     let reverses = graph.node(id).and_then(|node| node.reverses.as_ref());
     let asked = asked.filter(|_| !planted(Bug::EditsForgotten));
     let (request, evidence) = match (asked, reverses.map(|reversal| (&reversal.back, &reversal.evidence))) {
@@ -90,7 +112,9 @@ fn wanted(round: &Round<'_>, id: StepId, asked: Option<&Arc<Asked>>) -> Result<W
         Some(when) => round.holds(when)?,
         None => true,
     };
-    Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged) })
+    let account = call::named(round, id)?;
+    call::whose(round, &connector, account.as_deref())?;
+    Ok(Wanted { operation, request, evidence, stage: stage.clone().filter(|_| staged), account })
 }
 
 /// Whether the run does again what had failed, under the keys that it had.
@@ -121,7 +145,7 @@ pub(super) fn reads(round: &Round<'_>, id: StepId) -> Option<Call> {
         _ => None,
     };
     let wanted = wanted(round, id, asked).ok()?;
-    before::read(round, &wanted.operation, &wanted.request).ok()
+    before::read(round, &wanted.operation, &wanted.request, wanted.account.as_deref()).ok()
 }
 
 /// The rule that denies an action with this request for good as things stand, and what it says.
@@ -133,14 +157,16 @@ pub(super) fn denial(round: &Round<'_>, id: StepId, request: &Value, approval: &
     let flow = &flow_of(round, id);
     let step = step.reverses.as_ref().map_or(&step.name, |undone| &undone.step);
     let (evidence, before) = (&approval.evidence, approval.before.as_ref());
-    match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, before, now: round.now }) {
+    let account = call::named(round, id).ok()?;
+    let account = account.as_deref();
+    match judge(round.active, &Action { operation: &operation, flow, step, run, request, evidence, before, account, now: round.now }) {
         Judgement::Denied { rule, message } => Some((rule, message)),
         Judgement::Allowed { .. } => None,
     }
 }
 
 fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[String], asked: Option<&Arc<Asked>>) {
-    let Some(place) = inherit::place(round, id, &wanted.operation.name, &wanted.request) else { return };
+    let Some(place) = inherit::place(round, id, &wanted.asked()) else { return };
     let graph = round.state.graph.clone();
     let Some(step) = graph.node(id) else { return };
     let flow = &flow_of(round, id);
@@ -157,6 +183,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         request: &wanted.request,
         evidence: &wanted.evidence,
         before: before.as_ref(),
+        account: wanted.account.as_deref(),
         now: round.now,
     };
     let (mut claims, mut escalations, money) = match judge(round.active, &action) {
@@ -178,11 +205,10 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
     if step.steered && escalations.is_empty() {
         return round.deny(id, "agent".to_owned(), UNSEEN.to_owned(), guard(over));
     }
-    let policy = round.active.policy_digest;
-    let digest = digest_of(&(&wanted.operation.name, &wanted.request, &wanted.evidence, policy));
+    let (policy, digest) = (round.active.policy_digest, wanted.digest(round.active.policy_digest));
     let allowed = escalations.is_empty() || asked.is_some_and(|asked| covers(asked, &escalations, policy));
     if !allowed {
-        let shown = place.instead_of.iter().map(|done| inherit::shown(done)).collect();
+        let shown = wanted.shown(&place);
         let approval = approval(round, id, wanted, claims, over, (&escalations, digest));
         let approval = approval.map(|approval| Approval { before: before.clone(), shown, ..approval });
         return approval.into_iter().for_each(|approval| super::person::request(round, id, approval, guard(over)));
@@ -201,6 +227,7 @@ fn judge_and_go(round: &mut Round<'_>, id: StepId, wanted: &Wanted, over: &[Stri
         before,
         undoes: step.reverses.as_ref().filter(|_| !is_again(round)).map(|reversal| reversal.of.clone()),
         instead_of: place.instead_of.map(|done| done.key.clone()),
+        account: wanted.account.clone(),
     });
     let Some(effect) = perform(round, id, &intent, 1, (round.now, i64::MAX)) else {
         return round.fail_rule(id, format!("the plan has no operation `{}`", intent.operation));
@@ -268,7 +295,7 @@ pub(super) fn until<'a>(round: &Round<'_>, asks: impl Iterator<Item = (&'a Strin
 
 /// What is there is read first; where it cannot even be asked for, that is known at once.
 fn look(round: &mut Round<'_>, id: StepId, wanted: &Wanted) {
-    match before::read(round, &wanted.operation, &wanted.request) {
+    match before::read(round, &wanted.operation, &wanted.request, wanted.account.as_deref()) {
         Ok(call) => {
             let (failures, unreached) = (Vec::new(), Unreached::default());
             round.perform(Effect::Read { step: id, attempt: 1, not_before: round.now, failures, unreached, call });
@@ -321,6 +348,7 @@ fn approval(
 pub(super) fn perform(round: &Round<'_>, id: StepId, intent: &Intent, attempt: u32, between: (i64, i64)) -> Option<Effect> {
     let (not_before, not_after) = between;
     let again = if attempt > 1 && planted(Bug::AttemptInKey) { attempt.to_string() } else { String::new() };
-    let call = call::of(round, round.operation(&intent.operation).ok()?, intent.request.clone(), intent.key.to_string() + &again);
+    let (operation, key) = (round.operation(&intent.operation).ok()?, intent.key.to_string() + &again);
+    let call = call::of(round, operation, intent.request.clone(), key, intent.account.as_deref()).ok()?;
     Some(Effect::Perform { step: id, attempt, not_before, not_after, call })
 }

@@ -37,15 +37,20 @@ pub(super) fn seen(round: &Round<'_>, id: StepId, operation: &Operation) -> Seen
 }
 
 /// The read that an operation declares, for a request; and how it is read with those of other writes.
-pub(super) fn read(round: &Round<'_>, write: &Arc<Operation>, request: &Value) -> Result<Call, String> {
+pub(super) fn read(round: &Round<'_>, write: &Arc<Operation>, request: &Value, account: Option<&str>) -> Result<Call, String> {
     let declared = write.terms.before.as_ref().ok_or("the operation reads nothing before it writes")?;
     let asked = bind(&declared.request, &Names(&[("request", request.clone())]))?;
     let several = declared.batch.as_ref().map(|(name, ..)| round.operation(name)).transpose()?;
+    // In the same name as the write, where it is asked of the same connector.
+    let own = |connector: &str| account.filter(|_| connector == write.connector);
     let several = several.map(|(operation, connector)| {
-        let account = call::account(round, &connector);
-        Several { connector, operation, account, write: write.clone(), request: request.clone() }
+        let account = call::whose(round, &connector, own(&connector.name))?;
+        Ok::<_, String>(Several { connector, operation, account, write: write.clone(), request: request.clone() })
     });
-    let call = call::of(round, round.operation(&declared.operation)?, asked, String::new());
+    let several = several.transpose()?;
+    let (operation, connector) = round.operation(&declared.operation)?;
+    let account = own(&connector.name);
+    let call = call::of(round, (operation, connector), asked, String::new(), account)?;
     Ok(Call { several: several.map(Arc::new), ..call })
 }
 

@@ -196,7 +196,10 @@ fn declared(round: &Round<'_>, effect: &OpenEffect) -> Option<Lookup> {
 fn lookup(round: &Round<'_>, id: StepId, effect: &OpenEffect, tries: (u32, Unreached), not_before: i64) -> Option<Effect> {
     let declared = declared(round, effect)?;
     let request = bind(&declared.request, &Names(&scope_of(round, effect, None))).ok()?;
-    let call = call::of(round, round.operation(&declared.operation).ok()?, request, String::new());
+    let (operation, connector) = round.operation(&declared.operation).ok()?;
+    let own = round.operation(&effect.intent.operation).is_ok_and(|(_, own)| own.name == connector.name);
+    let account = effect.intent.account.as_deref().filter(|_| own);
+    let call = call::of(round, (operation, connector), request, String::new(), account).ok()?;
     let (tries, unreached) = tries;
     Some(Effect::Lookup { step: id, attempt: effect.attempt, tries, not_before, unreached, call })
 }

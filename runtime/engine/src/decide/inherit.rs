@@ -60,20 +60,32 @@ fn elsewhere(round: &Round<'_>, id: StepId, operation: &str) -> Option<Arc<Inher
     effects.iter().find(|done| &*done.operation == operation && done.answer.is_some() && !done.is_taken_back && is_lost(done)).cloned()
 }
 
+/// What a step wants to do, as it is compared with what was done.
+pub(super) struct Asked<'a> {
+    pub(super) operation: &'a str,
+    pub(super) request: &'a Value,
+    /// In whose name.
+    pub(super) account: Option<&'a str>,
+}
+
 /// Whether an effect is what was done before the fork, so that it is not done again.
-pub(super) fn is_done(round: &mut Round<'_>, id: StepId, operation: &str, request: &Value) -> bool {
-    let Some(done) = before(round, id).filter(|done| is_same(done, operation, request)) else { return false };
+pub(super) fn is_done(round: &mut Round<'_>, id: StepId, asked: &Asked<'_>) -> bool {
+    let Some(done) = before(round, id).filter(|done| is_same(done, asked)) else { return false };
     round.emit(Some(id), EventKind::EffectInherited(done), Used::State, None);
     true
 }
 
 /// Whether an event was told of before the fork.
 pub(super) fn is_told(round: &mut Round<'_>, id: StepId, event: &str, payload: &Value) -> bool {
-    is_done(round, id, &emission(event), payload)
+    is_done(round, id, &Asked { operation: &emission(event), request: payload, account: None })
 }
 
-fn is_same(done: &Inherited, operation: &str, request: &Value) -> bool {
-    done.answer.is_some() && !done.is_taken_back && &*done.operation == operation && done.request == *request && !planted(Bug::ForkRepeats)
+fn is_same(done: &Inherited, asked: &Asked<'_>) -> bool {
+    done.answer.is_some() && !done.is_taken_back && asks_for(done, asked) && !planted(Bug::ForkRepeats)
+}
+
+fn asks_for(done: &Inherited, asked: &Asked<'_>) -> bool {
+    &*done.operation == asked.operation && done.request == *asked.request && done.account.as_deref() == asked.account
 }
 
 /// What is special about an effect because of what was done before the fork.
@@ -90,20 +102,20 @@ pub(super) struct Place {
 }
 
 /// What is special about an effect because of what was done before the fork; none where it is that, and not done again.
-pub(super) fn place(round: &mut Round<'_>, id: StepId, operation: &str, request: &Value) -> Option<Place> {
+pub(super) fn place(round: &mut Round<'_>, id: StepId, asked: &Asked<'_>) -> Option<Place> {
     if round.state.fork.is_none() {
         return Some(Place::default());
     }
-    if is_done(round, id, operation, request) {
+    if is_done(round, id, asked) {
         return None;
     }
     Some(match before(round, id) {
-        None => Place { instead_of: elsewhere(round, id, operation), ..Place::default() },
+        None => Place { instead_of: elsewhere(round, id, asked.operation), ..Place::default() },
         Some(done) if done.answer.is_some() => Place { instead_of: Some(done), is_apart: true, ..Place::default() },
         Some(failed) => {
             let claim = Some(Claim::Unique { operation: DONE_AGAIN.into(), key: failed.key.clone() });
             // A provider knows a key by its request: another request has another one.
-            let is_same = &*failed.operation == operation && failed.request == *request;
+            let is_same = asks_for(&failed, asked);
             Place { key: is_same.then(|| failed.key.clone()), claim, is_apart: !is_same, ..Place::default() }
         }
     })

@@ -10,7 +10,7 @@ use tradewind_lang::plan::{Bindings, StepId, StepKind};
 use tradewind_lang::value::Value;
 
 pub(super) fn start(round: &mut Round<'_>, id: StepId, operation: &str, request: &Bindings) {
-    let call = round.operation(operation).and_then(|named| Ok(call::of(round, named, round.bind(request)?, String::new())));
+    let call = call_of(round, id, operation, request);
     match call {
         Ok(call) => {
             let (failures, unreached) = (Vec::new(), Unreached::default());
@@ -75,7 +75,12 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
 /// What a step reads: a read of its own, or what is there before its effect.
 fn asked(round: &Round<'_>, id: StepId) -> Option<Call> {
     let StepKind::Call { operation, request } = &round.state.graph.step(id)?.kind else { return act::reads(round, id) };
-    Some(call::of(round, round.operation(operation).ok()?, round.bind(request).ok()?, String::new()))
+    call_of(round, id, operation, request).ok()
+}
+
+fn call_of(round: &Round<'_>, id: StepId, operation: &str, request: &Bindings) -> Result<Call, String> {
+    let account = call::named(round, id)?;
+    call::of(round, round.operation(operation)?, round.bind(request)?, String::new(), account.as_deref())
 }
 
 pub(super) fn recalled(round: &mut Round<'_>, id: StepId, facts: &[(u64, Value)]) {

@@ -311,6 +311,7 @@ impl Intent {
             ("action", text(self.digest.to_string())),
             ("undoes", optional(self.undoes.clone(), Value::String)),
             ("instead_of", optional(self.instead_of.clone(), Value::String)),
+            ("account", optional(self.account.clone(), Value::String)),
         ]
     }
 }

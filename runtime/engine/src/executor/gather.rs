@@ -50,7 +50,7 @@ impl Sending {
     }
 }
 
-/// Which calls may go together: the same operation of the same plan, and the same group.
+/// Which calls may go together: the same operation of the same plan, in the same name, and the same group.
 type Place = (usize, usize, Digest);
 
 /// Calls that wait for others.
@@ -213,12 +213,13 @@ fn is_sent_together(call: &Call) -> bool {
 }
 
 fn place_of(call: &Call, batch: &Batch) -> Result<Place, String> {
+    let account = call.account.as_ref().map(|account| &account.name);
     if let Some(several) = &call.several {
         // What was there before writes is read beside the writes themselves, whatever their groups.
-        return Ok((Arc::as_ptr(&several.write).addr(), Arc::as_ptr(&call.operation).addr(), digest_of(&"before")));
+        return Ok((Arc::as_ptr(&several.write).addr(), Arc::as_ptr(&call.operation).addr(), digest_of(&("before", account))));
     }
     let scope = [("request", call.request.clone())];
     let group = batch.group.as_ref().map(|group| group.evaluate(&Names(&scope))).transpose();
     let group = group.map_err(|error| format!("its group has no value: {}", error.0))?;
-    Ok((Arc::as_ptr(&call.operation).addr(), Arc::as_ptr(&call.connector).addr(), digest_of(&group)))
+    Ok((Arc::as_ptr(&call.operation).addr(), Arc::as_ptr(&call.connector).addr(), digest_of(&(group, account))))
 }

@@ -24,7 +24,7 @@ flow "describe" {
         show "=draft"
         answer "words"
     }
-    let "text" "=size(known) == 0 ? look.orValue({'text': ''}).text : known[0].text"
+    let "text" "=has(look) ? look.text : known[0].text"
     remember "kept" when="size(known) == 0" in="content" { sku "=input.sku"; text "=text" }
     act "tell" { emit "listed" { sku "=input.sku" } }
     output { text "=text" }

@@ -176,7 +176,7 @@ async fn whoever_is_forgotten_is_gone_from_the_log_and_from_memory_and_nobody_el
         assert!(!told.contains("zanzibar-text of c1"), "{told}");
     }
     assert!(format!("{events:?}").contains("whispered-refusal"), "what was said to c3 is still there");
-    assert!(events.iter().any(|event| matches!(&event.kind, EventKind::SubjectForgotten { keys } if keys.len() == 2)));
+    assert!(events.iter().any(|event| matches!(&event.kind, EventKind::SubjectForgotten { keys } if keys.len() == 3)));
     let after = verify(&*world.log, 0).await.unwrap();
     assert_eq!(after.events, before.events + 1);
     let report = replay(&*world.log, 0).await.unwrap();
