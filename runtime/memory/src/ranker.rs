@@ -25,6 +25,9 @@ const FEW: usize = 2_000;
 /// Which index: the memory, what of it is indexed, and whose facts.
 type Key = (String, String, Option<Arc<str>>);
 
+/// A text, and what tells its vectors by a model apart.
+type Said = ([u8; 32], Arc<str>);
+
 #[derive(Default)]
 struct Kept {
     partitions: HashMap<Key, (Arc<Turn<Partition>>, u64)>,
@@ -259,12 +262,12 @@ async fn make(
     (model, memory, facts): (Option<Arc<Model>>, &Memory, &[Arc<Fact>]),
 ) -> Result<(), String> {
     for facts in facts.chunks(BATCH) {
-        let texts = facts.iter().map(|fact| (fact.id(), meaning_of(memory, fact).map(|text| (digest(by, text), text))));
-        let texts: Vec<(FactId, Option<([u8; 32], &str)>)> = texts.collect();
-        let open: Vec<([u8; 32], Arc<str>)> = {
+        let said = |fact: &Arc<Fact>| (fact.id(), meaning_of(memory, fact).map(|text| (digest(by, text), text.into())));
+        let texts: Vec<(FactId, Option<Said>)> = facts.iter().map(said).collect();
+        let open: Vec<Said> = {
             let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let said = texts.iter().filter_map(|(_, text)| *text);
-            said.filter(|(digest, _)| !kept.vectors.contains_key(digest)).map(|(digest, text)| (digest, text.into())).collect()
+            let said = texts.iter().filter_map(|(_, text)| text.clone());
+            said.filter(|(digest, _)| !kept.vectors.contains_key(digest)).collect()
         };
         let made = match open.len() {
             0 => Vec::new(),
@@ -275,7 +278,7 @@ async fn make(
             open.iter().zip(made).filter_map(|((digest, _), vector)| Some((*digest, Arc::new(Quantized::of(&vector)?)))).collect();
         let of = |digest: [u8; 32]| made.get(&digest).or_else(|| kept.vectors.get(&digest)).cloned();
         let each: Vec<(FactId, Option<Arc<Quantized>>)> =
-            texts.iter().map(|(fact, text)| (*fact, text.and_then(|(digest, _)| of(digest)))).collect();
+            texts.iter().map(|(fact, text)| (*fact, text.as_ref().and_then(|(digest, _)| of(*digest)))).collect();
         // Where somebody was forgotten meanwhile nothing of this batch is kept, and what is left of the work is somebody else's.
         if !kept.renewals.get_mut(key).is_some_and(|renewal| renewal.take(turn, each)) {
             return Ok(());

@@ -62,7 +62,8 @@ impl Models for Two {
                 texts.iter().for_each(|text| *counted.entry(text.to_string()).or_default() += 1);
             }
             let is_odd = is_new && is_many && self.is_odd.load(Ordering::SeqCst);
-            let vectors = texts.iter().map(of).map(|vector| if is_odd { vec![vector[0], vector[1], 0.5] } else { vector }).collect();
+            let longer = |vector: Vec<f32>| if is_odd { [vector, vec![0.5]].concat() } else { vector };
+            let vectors = texts.iter().map(of).map(longer).collect();
             Ok(Embedded { vectors, by: if is_new { "the-new-model" } else { "the-old-model" }.to_owned() })
         })
     }
@@ -98,17 +99,17 @@ async fn nearest(ranker: &Ranker, facts: &[Arc<Fact>], by: &str) -> Result<(u64,
         is_present: true,
     };
     let ranked = ranker.find(sought).await?;
-    Ok((facts[ranked.hits[0].0].seq, ranked.by.to_string()))
+    let best = ranked.hits.first().and_then(|(place, _)| facts.get(*place)).map(|fact| fact.seq);
+    Ok((best.unwrap(), ranked.by.to_string()))
 }
 
 async fn until(mut is_so: impl FnMut() -> bool) {
-    for _ in 0..10_000 {
-        if is_so() {
-            return;
-        }
+    let mut looks = 0;
+    while !is_so() {
+        looks += 1;
+        assert!(looks < 10_000, "it is never so");
         tokio::task::yield_now().await;
     }
-    panic!("it is never so");
 }
 
 fn far(ranker: &Ranker) -> Vec<(u64, u64, Option<String>)> {
@@ -168,7 +169,7 @@ async fn nothing_is_made_of_who_was_forgotten_while_it_was_under_way() {
     nearest(&ranker, &facts, "new").await.unwrap();
     until(|| far(&ranker)[0].0 == 1_024).await;
     // Of those that are made, and of those that are just being made.
-    let is_gone = |fact: &&Arc<Fact>| fact.seq % 3 == 0;
+    let is_gone = |fact: &&Arc<Fact>| fact.seq.is_multiple_of(3);
     ranker.forget(facts.iter().filter(is_gone).map(|fact| (Arc::from("notes"), fact.id())).collect());
     let left: Vec<Arc<Fact>> = facts.iter().filter(|fact| !is_gone(fact)).cloned().collect();
     models.may_go_on.add_permits(99);
