@@ -49,7 +49,7 @@ pub struct Memories {
 #[must_use]
 pub fn declared(plan: &Plan, name: &str) -> Arc<Memory> {
     plan.memories.get(name).cloned().unwrap_or_else(|| {
-        let session = agent_of(name).and_then(|agent| plan.agents.get(agent)).and_then(|agent| agent.session.clone()).unwrap_or_default();
+        let session = agent_of(name).and_then(|agent| plan.agents.get(agent)).and_then(|agent| agent.session).unwrap_or_default();
         let terms = MemoryTerms { retention_after_last_write: session.after_last_write, ..MemoryTerms::default() };
         let (name, tier, record, subject) = (name.to_owned(), "session".to_owned(), String::new(), String::new());
         Arc::new(Memory { name, tier, record, subject, retention: session.retention, cap: session.cap, terms })

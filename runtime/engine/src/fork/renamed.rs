@@ -23,6 +23,9 @@ pub(super) struct Within {
     of_the_flow: bool,
 }
 
+/// Places by their names of now, and those whose steps are of the flow.
+type ByNow = (HashMap<Arc<str>, Arc<str>>, BTreeSet<Arc<str>>);
+
 impl Within {
     pub(super) fn new(around: &Arc<str>, step: Arc<str>, key: &Arc<str>, part: Part) -> Self {
         Self { around: around.clone(), step, key: key.clone(), of_the_flow: part != Part::Flow }
@@ -90,7 +93,7 @@ impl Family {
     }
 
     /// The places that have another name by now, and those whose steps are of the flow.
-    fn places_by_now(&self, origin: &Arc<str>, renames: &Renames) -> (HashMap<Arc<str>, Arc<str>>, BTreeSet<Arc<str>>) {
+    fn places_by_now(&self, origin: &Arc<str>, renames: &Renames) -> ByNow {
         let mut inside: BTreeMap<&Arc<str>, Vec<(&Arc<str>, &Within)>> = BTreeMap::new();
         for (at, within) in &self.within {
             inside.entry(&within.around).or_default().push((at, within));
