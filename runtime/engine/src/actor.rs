@@ -3,10 +3,12 @@
 //! A step that addresses an agent begins a run of this flow. Runs of one key wait for each other, in their order: that is the agent's
 //! mailbox, and each key has one writer. Its session is a memory that no other flow can name.
 
+use crate::planted::{Bug, planted};
 use std::sync::Arc;
 use tradewind_lang::expr::{Expr, Tree};
 use tradewind_lang::plan::{Acting, Actor, Bindings, Bounds, Busy, Concurrency, Flow, OnError, Plan, Step, StepId, StepKind, Terms};
 use tradewind_lang::ty::Ty;
+use tradewind_lang::value::Value;
 
 /// Begins the name of the flow, and of the memory, of an agent: no name of the language holds a colon.
 const AGENT: &str = "agent:";
@@ -45,7 +47,10 @@ fn step(name: &str, depends: Vec<StepId>, kind: StepKind, ty: Ty) -> Step {
 
 /// The flow of an agent.
 pub(crate) fn flow_of(plan: &Plan, agent: &Actor) -> Flow {
-    let key = || select("input", "key", Ty::String);
+    let key = || match planted(Bug::SessionShared) {
+        true => Expr::constant(Value::string("all"), Ty::String),
+        false => select("input", "key", Ty::String),
+    };
     let recalled = |memory: &str| StepKind::Recall { memory: memory.to_owned(), subject: key(), last: LAST };
     let mut steps = vec![step(SESSION, Vec::new(), recalled(&flow_name(&agent.name)), Ty::Json)];
     for memory in &agent.memories {

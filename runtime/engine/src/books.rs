@@ -76,6 +76,8 @@ pub(crate) struct Books<L> {
     pub(crate) tenant: Arc<str>,
     pub(crate) runs: HashMap<Arc<str>, Entry<L>>,
     pub(crate) plans: HashMap<Digest, Arc<Pinned>>,
+    /// A plan that is not read from the log again where that adopts it. Not folded.
+    pub(crate) at_hand: Option<Arc<Pinned>>,
     /// The plan that the log says is active.
     pub(crate) adopted: Option<Digest>,
     /// The plan that a person went back from, which is not taken up again by itself.
@@ -126,6 +128,7 @@ impl<L: Holds> Books<L> {
             tenant,
             runs: HashMap::new(),
             plans: HashMap::new(),
+            at_hand: None,
             adopted: None,
             held: None,
             adoptions: Vec::new(),
@@ -362,8 +365,11 @@ impl<L: Holds> Books<L> {
         if let Some(bytes) = bytes
             && !self.plans.contains_key(digest)
         {
-            let plan = Plan::from_bytes(&bytes.0)?;
-            self.plans.insert(*digest, Arc::new(Pinned::with_digest(Arc::new(plan), *digest)));
+            let pinned = match self.at_hand.clone().filter(|pinned| pinned.digest == *digest) {
+                Some(pinned) => pinned,
+                None => Arc::new(Pinned::with_digest(Arc::new(Plan::from_bytes(&bytes.0)?), *digest)),
+            };
+            self.plans.insert(*digest, pinned);
         }
         if let Some(pinned) = self.plans.get(digest) {
             self.schedules.adopt(&pinned.plan, event.header.at);

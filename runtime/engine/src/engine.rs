@@ -251,6 +251,7 @@ impl Engine {
         let epoch = if config.look_only { 0 } else { config.log.take(config.shard).await?.epoch };
         let (mut books, events, hash) = from(&*config.log, config.shard, image, &active).await?;
         books.keys = config.log.keys();
+        books.at_hand = Some(active.clone());
         let snapshots = Arc::new(Snapshots::default());
         if events > 0 {
             snapshots.begin(known_by(&books, (events, hash)));

@@ -22,6 +22,28 @@ pub(crate) enum Bug {
     MeantTwice,
     /// One decision settles an effect twice.
     SettledTwice,
+    /// What became of one call of a batch is told to the next one.
+    BatchAnswersShifted,
+    /// Where one call of a batch failed, all of it is told to have failed.
+    BatchFailsWhole,
+    /// A batch of which an answer is missing is sent again, whole.
+    BatchRepeatedWhole,
+    /// A call of a batch of which nothing is said is taken for done, as another one is.
+    BatchSilenceIsDone,
+    /// Calls of one operation go together whatever their group.
+    BatchGroupIgnored,
+    /// One call more than its operation takes goes in a batch.
+    BatchOneTooMany,
+    /// What was there before one write of several is taken for what was there before each.
+    BatchBeforeOfAnother,
+    /// A fact that corrects another leaves it as it was.
+    CorrectionLost,
+    /// What is trusted less takes the place of what is trusted more.
+    CorrectionByWorse,
+    /// An agent remembers what was said under other keys, too.
+    SessionShared,
+    /// After a restart a run follows the plan of now.
+    PinForgottenAtRestart,
     /// The number of the attempt is in the idempotency key.
     AttemptInKey,
     /// What cannot be sent twice is sent again when its outcome is in doubt.
@@ -116,6 +138,8 @@ pub(crate) enum Bug {
     DispatchForgottenAtRestart,
     /// Runs of one concurrency key work beside each other.
     LaneUnlocked,
+    /// The last run of a concurrency key goes first.
+    LaneLastFirst,
     /// One item more than allowed is at work.
     ParallelOffByOne,
     /// A paused run goes on.

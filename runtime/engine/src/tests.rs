@@ -14,6 +14,7 @@ mod crash;
 mod doubt;
 mod drafts;
 mod events;
+mod exactly;
 mod exports;
 mod forks;
 mod grounding;

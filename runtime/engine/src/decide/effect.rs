@@ -82,7 +82,7 @@ pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome
         CallOutcome::Unknown(why) => doubt(round, id, &effect, ("unknown", why), answered),
         CallOutcome::Failed(failure) if failure.is_unreachable() => unreachable(round, id, &effect, failure, answered),
         // An earlier attempt may have happened: this refusal says nothing of that one.
-        CallOutcome::Failed(failure) if effect.doubt && !planted(Bug::RefusalAfterDoubtBelieved) => {
+        CallOutcome::Failed(failure) if (effect.doubt || is_early(round, &effect)) && !planted(Bug::RefusalAfterDoubtBelieved) => {
             doubt(round, id, &effect, (&failure.code, &failure.message), answered)
         }
         CallOutcome::Failed(failure) => failed(round, id, &effect, failure, answered),
@@ -116,6 +116,8 @@ fn unreachable(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: 
     } else if effect.doubt {
         attempted(round, id, effect, true, why, Next::Person, used);
         person::settle(round, id, effect, why.1);
+    } else if is_early(round, effect) {
+        doubt(round, id, effect, why, used);
     } else {
         settle(round, id, effect, Outcome::Failed(Failure::of_call(failure)), SettledBy::Answer, used);
     }
@@ -131,7 +133,12 @@ pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why:
     let operation = round.operation(&effect.intent.operation).map(|(operation, _)| operation);
     let gathering = operation.as_ref().ok().and_then(|operation| operation.terms.batch.as_ref()).map_or(0, |batch| batch.wait);
     let next = match operation {
-        Ok(operation) if operation.lookup.is_some() => Next::Lookup(at.max(settles_at(effect, restarted, (timeout, gathering), round.now))),
+        Ok(operation) if operation.lookup.is_some() => {
+            let settled = settles_at(effect, restarted, (timeout, gathering), round.now);
+            // What was looked for in vain, and too early for that to be said, is looked for once more.
+            let late = latest(round, effect).filter(|_| !restarted && !effect.doubt && is_early(round, effect));
+            Next::Lookup(at.max(settled).max(late.unwrap_or(settled)))
+        }
         Ok(operation) if (restarted || effect.tries < retry.max) && harmless(operation.idempotent.as_ref(), effect, at) => Next::Send(at),
         _ => Next::Person,
     };
@@ -139,6 +146,17 @@ pub(super) fn doubt(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, why:
     if next == Next::Person {
         person::settle(round, id, effect, why.1);
     }
+}
+
+/// Whether what another process sent may still arrive: one that lost the log may live, and a provider that is slow gets twice its time.
+fn is_early(round: &Round<'_>, effect: &OpenEffect) -> bool {
+    latest(round, effect).is_some_and(|latest| round.now < latest)
+}
+
+/// When that has come to whatever it comes to.
+fn latest(round: &Round<'_>, effect: &OpenEffect) -> Option<i64> {
+    let timeout = round.operation(&effect.intent.operation).map_or(0, |(_, connector)| connector.total_timeout);
+    effect.taken_up.map(|at| at.saturating_add(timeout).saturating_add(timeout))
 }
 
 /// When a lookup may first be believed: the provider may still be at work on what it was sent.

@@ -189,6 +189,7 @@ impl Engine {
         let (log, shard) = (&*self.shared.log, self.shared.shard);
         let mut books: Books<RunState> = Books::new(self.active().tenant.clone());
         books.keys = log.keys();
+        books.at_hand = Some(self.active());
         let mut reader = Reader::new(log, shard);
         recover::fold_until(&mut reader, &mut books, &self.active(), image.events).await?;
         let folded = Image::of(&books, image.events, image.head);

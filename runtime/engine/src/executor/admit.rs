@@ -75,7 +75,11 @@ impl Shard {
         unfinished.sort_unstable();
         for (_, id) in unfinished {
             self.rejoin(&id);
+            let active = planted(Bug::PinForgottenAtRestart).then(|| self.active.clone());
             let Some(live) = self.books.live(&id) else { continue };
+            if let Some(active) = active {
+                live.state.pinned = active;
+            }
             if live.state.standing == Standing::Held {
                 live.standing = Counted::Held;
                 self.held += 1;
@@ -139,6 +143,9 @@ impl Shard {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         let worked = lane.front() == Some(&ended.id);
         lane.retain(|run| *run != ended.id);
+        if planted(Bug::LaneLastFirst) {
+            lane.make_contiguous().reverse();
+        }
         match lane.front().cloned() {
             None => drop(self.lanes.remove(key)),
             Some(next) if worked => self.push(&next, Input::Admit, None),

@@ -89,7 +89,8 @@ impl Groups {
         let next = open.next;
         let group = open.groups.entry(place).or_insert_with(|| Group { number: next, waiting: Vec::new() });
         group.waiting.push(sending);
-        let (is_full, is_first, number) = (group.waiting.len() >= max.max(1) as usize, group.waiting.len() == 1, group.number);
+        let most = max.max(1) as usize + usize::from(planted(Bug::BatchOneTooMany));
+        let (is_full, is_first, number) = (group.waiting.len() >= most, group.waiting.len() == 1, group.number);
         if is_full {
             return Joined::Full(open.groups.remove(&place).map(|group| group.waiting).unwrap_or_default());
         }
@@ -193,11 +194,34 @@ impl Road {
             Ok([call]) if !is_sent_together(&call) => vec![self.connectors.call(call).await],
             Ok([call]) => self.connectors.call_together(vec![call]).await,
             Err(calls) if calls.is_empty() => return,
-            Err(calls) => self.connectors.call_together(calls).await,
+            Err(calls) => self.together(calls).await,
         };
         drop(permit);
         // Whoever gets no answer here is told that there was none.
         together.into_iter().zip(outcomes).for_each(|(one, outcome)| one.tell(outcome));
+    }
+
+    /// Several calls as one request. What is planted is what mistakes in telling its answers apart would come to.
+    async fn together(&self, calls: Vec<Call>) -> Vec<CallOutcome> {
+        let again = planted(Bug::BatchRepeatedWhole).then(|| calls.clone());
+        let mut outcomes = self.connectors.call_together(calls).await;
+        if let Some(calls) = again.filter(|_| outcomes.iter().any(is_unknown)) {
+            outcomes = self.connectors.call_together(calls).await;
+        }
+        if planted(Bug::BatchAnswersShifted) {
+            outcomes.rotate_right(1);
+        }
+        if planted(Bug::BatchFailsWhole)
+            && let Some(failed) = outcomes.iter().find(|outcome| matches!(outcome, CallOutcome::Failed(_))).cloned()
+        {
+            outcomes.fill(failed);
+        }
+        if planted(Bug::BatchSilenceIsDone)
+            && let Some(done) = outcomes.iter().find(|outcome| matches!(outcome, CallOutcome::Answered(_))).cloned()
+        {
+            outcomes.iter_mut().filter(|outcome| is_unknown(outcome)).for_each(|outcome| *outcome = done.clone());
+        }
+        outcomes
     }
 
     fn again(self, sending: Sending) {
@@ -205,6 +229,10 @@ impl Road {
         let road: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(self.go(sending, i64::MIN, i64::MIN));
         tokio::spawn(road);
     }
+}
+
+fn is_unknown(outcome: &CallOutcome) -> bool {
+    matches!(outcome, CallOutcome::Unknown(_))
 }
 
 /// Whether a call that is alone goes as a batch of one: its operation has no request of its own.
@@ -219,7 +247,8 @@ fn place_of(call: &Call, batch: &Batch) -> Result<Place, String> {
         return Ok((Arc::as_ptr(&several.write).addr(), Arc::as_ptr(&call.operation).addr(), digest_of(&("before", account))));
     }
     let scope = [("request", call.request.clone())];
-    let group = batch.group.as_ref().map(|group| group.evaluate(&Names(&scope))).transpose();
+    let group = batch.group.as_ref().filter(|_| !planted(Bug::BatchGroupIgnored));
+    let group = group.map(|group| group.evaluate(&Names(&scope))).transpose();
     let group = group.map_err(|error| format!("its group has no value: {}", error.0))?;
     Ok((Arc::as_ptr(&call.operation).addr(), Arc::as_ptr(&call.connector).addr(), digest_of(&(group, account))))
 }

@@ -199,14 +199,18 @@ impl Shard {
     fn set_frozen(&mut self, frozen: Frozen) {
         self.frozen = Arc::new(frozen);
         self.set_gate();
+        let mut looks = Vec::new();
         for (run, entry) in &mut self.books.runs {
             let Entry::Live(live) = entry else { continue };
             live.state.frozen = self.frozen.clone();
             // What can go on now, or waits from now on, is counted so. Whoever is not taken up yet looks when he is.
             if live.standing.is_at_work() && live.state.standing == Standing::Running {
-                self.runnable.push_back(run.clone());
+                looks.push(run.clone());
             }
         }
+        // In an order of their own: the same happens again where everything is repeated.
+        looks.sort_unstable();
+        self.runnable.extend(looks);
     }
 
     /// Lets leave what neither the next decision nor the log holds: a thaw opens when it is durable, a freeze closes at once.

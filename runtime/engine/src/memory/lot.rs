@@ -2,6 +2,7 @@
 
 use super::fact::{Fact, FactId, key_of};
 use super::hold::Held;
+use crate::planted::{Bug, planted};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -75,7 +76,8 @@ impl Lot {
         let mut retired = Vec::new();
         for id in standing {
             match self.find_mut(id) {
-                Some(known) if known.origin.trust <= fact.origin.trust => {
+                Some(_) if planted(Bug::CorrectionLost) => stays.push(id),
+                Some(known) if known.origin.trust <= fact.origin.trust || planted(Bug::CorrectionByWorse) => {
                     known.superseded_by = Some((fact.seq, fact.at));
                     self.retired += 1;
                     retired.push(id);

@@ -31,6 +31,7 @@ impl RunState {
             attempt: 1,
             tries: 0,
             doubt: false,
+            taken_up: None,
             unreached: Unreached::default(),
             next: None,
             asked: None,
@@ -48,6 +49,9 @@ impl RunState {
         let mut effect = OpenEffect::clone(effect);
         let was_moving = effect.next != Some(Next::Person);
         effect.doubt = doubt;
+        if code == RESTART {
+            effect.taken_up = Some(at);
+        }
         effect.next = Some(next);
         effect.tries += u32::from(code != RESTART && code != NOT_DONE && code != UNREACHABLE);
         effect.unreached = if code == UNREACHABLE { effect.unreached.again(at) } else { Unreached::default() };

@@ -63,6 +63,8 @@ pub struct OpenEffect {
     pub tries: u32,
     /// Whether an attempt may have happened.
     pub doubt: bool,
+    /// When it was taken up by a process that had not sent it, last.
+    pub taken_up: Option<i64>,
     /// Its last attempts, where they did not reach the provider.
     pub unreached: Unreached,
     /// What follows; none while an attempt is under way.

@@ -5,7 +5,8 @@ use crate::approval::{ApprovalKind, Verdict};
 use crate::event::EventKind;
 use crate::replay::replay;
 use crate::summary::RunStatus;
-use crate::twin::{Reply, Request};
+use crate::twin::{MemoryLog, Reply, Request};
+use std::sync::Arc;
 use tradewind_lang::value::Value;
 
 /// One page to somebody: nothing makes it harmless to send twice, and nothing can look it up.
@@ -59,6 +60,47 @@ async fn what_a_lookup_does_not_find_is_sent_again_under_the_same_key() {
     let sent = writes(&world, "pay.refund");
     assert_eq!((sent.len(), &sent[0].key), (2, &sent[1].key));
     assert_eq!(writes(&world, "pay.find").len(), 1);
+}
+
+/// A process takes up a refund that another one had sent, and nobody answers that one; whoever looks for it at first finds nothing.
+async fn taken_up(late: bool) -> (World, crate::summary::RunDetails) {
+    let log = Arc::new(MemoryLog::new());
+    let dying = log.clone();
+    let world = World::triage_with(move |request| match (request.operation.as_str(), request.earlier) {
+        ("pay.refund", 0) => {
+            dying.die();
+            Some(Reply::Silence)
+        }
+        ("pay.refund", _) => Some(Reply::Refused(failure("refused", false))),
+        ("pay.find", 1) if late => {
+            let refund = [("id", Value::string("r1")), ("order_id", Value::string("o1")), ("amount", money("20 USD"))];
+            Some(Reply::Done(Value::list([Value::record(refund)])))
+        }
+        ("pay.find", _) => Some(Reply::Done(Value::list([]))),
+        _ => None,
+    });
+    let world = World { log, ..world };
+    let engine = world.open().await;
+    start(&engine, message("m1", "o1", "complaint 0.9: broken", "20 USD")).await;
+    world.settle(&engine).await;
+    engine.shutdown().await;
+    world.log.set_fault(None);
+    let run = refund_of(&world).await;
+    (world, run)
+}
+
+#[tokio::test]
+async fn a_refusal_says_nothing_of_what_another_process_sent_and_may_still_arrive() {
+    let (world, run) = taken_up(true).await;
+    assert_eq!(note(&run, "refund"), ("done", "settled by lookup".to_owned()));
+    assert_eq!((writes(&world, "pay.refund").len(), writes(&world, "pay.find").len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_refusal_is_believed_when_what_another_process_sent_has_had_its_time() {
+    let (world, run) = taken_up(false).await;
+    assert_eq!(note(&run, "refund").0, "failed");
+    assert_eq!((writes(&world, "pay.refund").len(), writes(&world, "pay.find").len()), (3, 2));
 }
 
 #[tokio::test]

@@ -200,6 +200,9 @@ async fn from_a_step_on_everything_is_done_anew_and_before_it_everything_is_kept
     assert_eq!(forked.summary.output.get("word"), Some(&Value::string("broken")), "nobody is asked again");
     assert_eq!((sent(&world, "shop.order.get").len(), sent(&world, "pay.credit").len()), (1, 1));
     assert_eq!(kinds(&of_fork(&world, &engine, &forked.summary.id).await)["step-inherited"], 4);
+    // What it decided then is kept, although it would decide otherwise today.
+    let other = fork(&world, &engine, &first, Some("tell"), Some(wish("w1", "20 USD", "Credited"))).await.unwrap();
+    assert_eq!(other.summary.output.get("word"), Some(&Value::string("broken")), "{other:#?}");
     let unknown = engine.plan_fork(&first, Some("tel"), None).await.unwrap_err();
     let ForkError::UnknownStep(_, steps) = unknown else { panic!("{unknown}") };
     assert!(steps.iter().any(|step| &**step == "tell"), "{steps:?}");

@@ -9,6 +9,7 @@ use crate::frozen::Scope;
 use crate::replay::replay;
 use crate::summary::{RunFilter, RunStatus};
 use crate::twin::{Fault, Reply};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tradewind_lang::plan::Plan;
@@ -246,6 +247,30 @@ async fn a_freeze_of_something_else_stops_nothing_and_one_of_nothing_is_refused(
     start(&engine, input("m1", "o1", "20 USD")).await;
     world.settle(&engine).await;
     assert_eq!(status(&engine, "m1").await, RunStatus::Completed);
+}
+
+/// A seed that fails can only be repeated where the same happens again.
+#[tokio::test]
+async fn what_a_thaw_lets_go_on_goes_on_in_one_order() {
+    let mut orders = BTreeSet::new();
+    for _ in 0..8 {
+        let world = World::triage();
+        let engine = world.open().await;
+        engine.freeze(Scope::All, "ann@example.com", "a test").await.unwrap();
+        for number in 0..6 {
+            start(&engine, input(&format!("m{number}"), &format!("o{number}"), "20 USD")).await;
+        }
+        world.settle(&engine).await;
+        engine.thaw(Scope::All, "ann@example.com", "").await.unwrap();
+        world.settle(&engine).await;
+        let events = world.events(&engine).await;
+        let meant = events.iter().filter_map(|event| match &event.kind {
+            EventKind::IntentRecorded(intent) if &*intent.operation == "pay.refund" => intent.target.clone(),
+            _ => None,
+        });
+        orders.insert(meant.collect::<Vec<_>>());
+    }
+    assert_eq!((orders.len(), orders.first().map(Vec::len)), (1, Some(6)), "{orders:?}");
 }
 
 /// A provider that is busy when it is asked first: the repetition waits while it is frozen.

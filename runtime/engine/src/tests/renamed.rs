@@ -185,3 +185,22 @@ async fn what_was_renamed_without_a_word_is_not_done_again_unasked() {
     assert_eq!(sent(&world), before);
     replay(&*world.log, 0).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_lost_step_did_is_no_reason_to_ask_about_another_operation() {
+    let world = World::new(plan(&[PROJECT, SERVE]), healthy());
+    let engine = world.open().await;
+    let first = begun(&world, &engine).await;
+    answer(&world, &engine).await;
+    let before = sent(&world);
+    let replies = SERVE.replace(
+        "act \"last\" { call \"desk.page\" text=\"=input.id\" }",
+        "act \"more\" { call \"desk.reply\" message_id=\"=input.id\" words=\"More\" }",
+    );
+    adopt(&world, &engine, &plan(&[PROJECT, &replies])).await;
+    let forked = fork(&world, &engine, &first, None).await;
+    answer(&world, &engine).await;
+    assert_eq!(details(&engine, &forked).await.summary.status, RunStatus::Completed);
+    assert_eq!(sent(&world).len(), before.len() + 1, "and it is done");
+    replay(&*world.log, 0).await.unwrap();
+}

@@ -15,14 +15,17 @@ mod moving;
 mod provider;
 mod quiet;
 mod script;
+mod shelves;
 mod talking;
+mod together;
 
+use crate::event::{Event, EventKind};
 use ending::Share;
 use judge::Violation;
 use life::Life;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// So many seeds where nobody asks for more.
 const SEEDS: u64 = 60;
@@ -87,7 +90,7 @@ struct Lived {
     violations: Vec<Violation>,
     trace: Vec<String>,
     segments: Vec<crate::segment::Segment>,
-    events: Vec<crate::event::Event>,
+    events: Vec<Event>,
     share: Share,
 }
 
@@ -109,26 +112,37 @@ fn live(seed: u64, plans: &flows::Plans) -> Lived {
     })
 }
 
+fn told(event: &Event) -> String {
+    let step = event.header.step.as_ref().map_or("", |step| &*step.name);
+    let run = event.header.run.as_deref().unwrap_or_default();
+    let line = format!("{} {} {} {step} {:?}", event.header.seq, event.header.at, run.get(..8).unwrap_or_default(), event.kind);
+    line.chars().take(400).collect()
+}
+
+/// The runs that a violation is about, by the names and keys in its words.
+fn concerned(lived: &Lived, violations: &str) -> BTreeSet<Arc<str>> {
+    let names: BTreeSet<&str> = violations.split(|letter: char| !letter.is_ascii_hexdigit()).filter(|name| name.len() == 32).collect();
+    let key = |event: &Event| match &event.kind {
+        EventKind::IntentRecorded(intent) => Some(intent.key.clone()),
+        EventKind::ModelAsked(question) => Some(question.key.clone()),
+        _ => None,
+    };
+    let is_named = |event: &&Event| event.header.run.clone().into_iter().chain(key(event)).any(|name| names.contains(&*name));
+    lived.events.iter().filter(is_named).filter_map(|event| event.header.run.clone()).collect()
+}
+
 /// What a person needs to see why a seed fails.
 fn report(seed: u64, lived: &Lived) -> String {
-    let tail: Vec<String> = lived
-        .events
-        .iter()
-        .rev()
-        .take(40)
-        .rev()
-        .map(|event| {
-            let step = event.header.step.as_ref().map_or("", |step| &*step.name);
-            let run = event.header.run.as_deref().unwrap_or_default();
-            format!("{} {} {} {step} {:?}", event.header.seq, event.header.at, run.get(..8).unwrap_or_default(), event.kind)
-        })
-        .map(|line| line.chars().take(400).collect())
-        .collect();
     let violations: Vec<String> = lived.violations.iter().map(|violation| format!("{}: {}", violation.invariant, violation.what)).collect();
+    let (violations, end) = (violations.join("\n"), lived.events.len().saturating_sub(40));
+    let runs = concerned(lived, &violations);
+    let of_them = lived.events.iter().filter(|event| event.header.run.as_ref().is_some_and(|run| runs.contains(run)));
+    let (of_them, tail): (Vec<String>, Vec<String>) =
+        (of_them.take(80).map(told).collect(), lived.events.iter().skip(end).map(told).collect());
     format!(
-        "seed {seed} (TRADEWIND_SEED={seed} repeats it):\n{}\n\nwhat befell it:\n{}\n\nthe end of the log:\n{}",
-        violations.join("\n"),
+        "seed {seed} (TRADEWIND_SEED={seed} repeats it):\n{violations}\n\nwhat befell it:\n{}\n\nwhat the log says of it:\n{}\n\nthe end of the log:\n{}",
         lived.trace.join("\n"),
+        of_them.join("\n"),
         tail.join("\n")
     )
 }

@@ -6,9 +6,21 @@ use crate::planted::{Bug, assure, plant};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// So many seeds at most until a bug is caught.
-const MOST: u64 = 200;
+const MOST: u64 = 400;
 
-const BUGS: [Bug; 66] = [
+const BUGS: [Bug; 78] = [
+    Bug::CorrectionLost,
+    Bug::CorrectionByWorse,
+    Bug::SessionShared,
+    Bug::PinForgottenAtRestart,
+    Bug::LaneLastFirst,
+    Bug::BatchAnswersShifted,
+    Bug::BatchFailsWhole,
+    Bug::BatchRepeatedWhole,
+    Bug::BatchSilenceIsDone,
+    Bug::BatchGroupIgnored,
+    Bug::BatchOneTooMany,
+    Bug::BatchBeforeOfAnother,
     Bug::ZombieSends,
     Bug::ZombieRepeats,
     Bug::ZombieAsks,

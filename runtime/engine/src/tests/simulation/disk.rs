@@ -7,7 +7,7 @@ use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
 use crate::seal::Keyring;
 use crate::segment::Segment;
 use crate::twin::MemoryKeys;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -79,6 +79,8 @@ pub(super) struct Process {
     disk: Arc<Disk>,
     fate: Mutex<Fate>,
     dead: AtomicBool,
+    /// The epoch that it took; 0 before.
+    epoch: AtomicU64,
     /// Who waits until it goes on; none while it does.
     still: Mutex<Option<Vec<oneshot::Sender<()>>>>,
     activity: Arc<Activity>,
@@ -90,7 +92,7 @@ fn died() -> StoreError {
 
 impl Process {
     pub(super) fn new(disk: Arc<Disk>, fate: Fate, activity: Arc<Activity>) -> Self {
-        Self { disk, fate: Mutex::new(fate), dead: AtomicBool::new(false), still: Mutex::default(), activity }
+        Self { disk, fate: Mutex::new(fate), dead: AtomicBool::new(false), epoch: AtomicU64::new(0), still: Mutex::default(), activity }
     }
 
     /// It stands still (a machine that is suspended, a long collection of garbage): it writes nothing, hears no answer and no clock.
@@ -121,6 +123,11 @@ impl Process {
     pub(super) fn die(&self) {
         self.dead.store(true, Ordering::Relaxed);
         self.disk.inner.lock().unwrap().unsynced.clear();
+    }
+
+    /// Whether no other process took the log after it.
+    pub(super) fn has_the_log(&self) -> bool {
+        self.epoch.load(Ordering::Relaxed) == self.disk.inner.lock().unwrap().epoch
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -164,6 +171,7 @@ impl LogStore for Process {
         Box::pin(async move {
             let mut inner = self.disk.inner.lock().unwrap();
             inner.epoch += 1;
+            self.epoch.store(inner.epoch, Ordering::Relaxed);
             Ok(ShardHead { epoch: inner.epoch })
         })
     }

@@ -45,6 +45,9 @@ pub(super) async fn end(life: &mut Life) -> Share {
         life.start(flow, input).await;
     }
     come_to_an_end(life).await;
+    if !life.judge.lock().unwrap().violations.is_empty() {
+        return Share::default();
+    }
     life.compare().await;
     life.judge.lock().unwrap().at_the_end();
     happened_as_logged(life);
@@ -55,6 +58,9 @@ pub(super) async fn end(life: &mut Life) -> Share {
 async fn come_to_an_end(life: &mut Life) {
     for _ in 0..400 {
         life.rest().await;
+        if !life.judge.lock().unwrap().violations.is_empty() {
+            return;
+        }
         let live = life.live().await;
         if live.is_empty() {
             return;
@@ -89,14 +95,20 @@ fn happened_as_logged(life: &Life) {
         match (&meant.settled, happened) {
             (None, _) => wrong.push(("I3", format!("`{name}` under {key} is not settled"))),
             (Some(Outcome::Done(_)), None) => wrong.push(("I2", format!("`{name}` under {key} is done in the log, and never happened"))),
-            (Some(Outcome::Failed(_)), Some(_)) => wrong.push(("I2", format!("`{name}` under {key} failed in the log, and it happened"))),
+            // Where its provider did not say that it had not.
+            (Some(Outcome::Failed(_)), Some(done)) if !done.denied => {
+                wrong.push(("I2", format!("`{name}` under {key} failed in the log, and it happened")));
+            }
             (Some(Outcome::Done(_)), Some(done)) if done.request != meant.intent.request => {
                 wrong.push(("I6", format!("`{name}` under {key} happened otherwise than it was meant")));
+            }
+            (Some(Outcome::Done(answer)), Some(done)) if done.answer != *answer => {
+                wrong.push(("answers", format!("`{name}` under {key} is told {answer:?}, and {:?} came of it", done.answer)));
             }
             _ => {}
         }
     }
-    let refunded = |done: &&super::provider::Done| done.operation == "pay.refund";
+    let refunded = |done: &&super::provider::Done| done.operation == "pay.refund" && !done.denied;
     let orders: Vec<String> = ledger.iter().filter(refunded).map(|done| format!("{:?}", done.request.get("order_id"))).collect();
     if orders.iter().collect::<BTreeSet<_>>().len() != orders.len() {
         wrong.push(("I13", format!("an order was refunded twice: {orders:?}")));

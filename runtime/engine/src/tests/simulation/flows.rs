@@ -2,9 +2,11 @@
 
 use super::super::world::{PROJECT, TRIAGE, plan};
 use super::moving::{AFTER, BEFORE};
+use super::shelves::SHELVES;
 use super::talking::TALKING;
+use super::together::TOGETHER;
+use crate::pinned::Pinned;
 use std::sync::Arc;
-use tradewind_lang::plan::Plan;
 
 /// What `desk.page` says: nothing makes it harmless to send twice.
 const OTHERS: &str = r#"
@@ -266,13 +268,18 @@ policy "pages" owner="leads" {
 /// The plans of the simulation.
 pub(super) struct Plans {
     /// Every flow of it.
-    pub(super) shop: Arc<Plan>,
-    /// What a reload brings: the same but for `moving`.
-    pub(super) reloaded: Arc<Plan>,
+    pub(super) shop: Arc<Pinned>,
+    /// What a reload brings: the same but for `moving`, and for what an amount is in euros.
+    pub(super) reloaded: Arc<Pinned>,
 }
 
 /// Every flow of the simulation, compiled; twice, as a reload brings another plan.
 pub(super) fn plans() -> Plans {
-    let shop = |moving| plan(&[PROJECT, TRIAGE, OTHERS, TALKING, moving]);
-    Plans { shop: shop(BEFORE), reloaded: shop(AFTER) }
+    let project = |rate: &str| PROJECT.replacen("currency \"USD\"", &format!("currency \"USD\"\n    exchange \"1 USD\" \"{rate} EUR\""), 1);
+    let shop = |rate, moving| {
+        let project = project(rate);
+        let parts = [&*project, TRIAGE, OTHERS, TALKING, TOGETHER, SHELVES, moving];
+        Arc::new(Pinned::new(plan(&parts)))
+    };
+    Plans { shop: shop("0.925", BEFORE), reloaded: shop("0.975", AFTER) }
 }

@@ -8,17 +8,23 @@ mod frozen;
 mod limits;
 mod moving;
 mod order;
+mod rates;
 mod reborn;
+mod session;
+mod shelves;
 mod taking;
 mod talk;
 mod timely;
+mod together;
 
 pub(super) use moving::left_behind;
 pub(super) use reborn::{taken_up, unfinished};
+pub(super) use shelves::STANDS;
 pub(super) use timely::overdue as timely_overdue;
 
 use crate::event::{Event, EventKind, Intent, Next, Outcome};
 use crate::executor::BROKEN;
+use crate::pinned::Pinned;
 use crate::ports::Call;
 use crate::recover::events_of;
 use crate::segment::Segment;
@@ -67,7 +73,7 @@ pub(super) struct Meant {
 pub(super) struct Judge {
     /// The first plan of the life; its teams, policies and clocks are those of every other.
     pub(super) plan: Arc<Plan>,
-    plans: BTreeMap<Digest, Arc<Plan>>,
+    plans: BTreeMap<Digest, Arc<Pinned>>,
     pub(super) violations: Vec<Violation>,
     pub(super) events: Vec<Event>,
     pub(super) runs: BTreeMap<Arc<str>, Run>,
@@ -80,6 +86,8 @@ pub(super) struct Judge {
     families: family::Families,
     taking: taking::Taking,
     talks: talk::Talks,
+    sessions: session::Sessions,
+    shelves: shelves::Shelves,
     adopted: Option<Digest>,
     frozen: frozen::Held,
     received: BTreeMap<[u8; 16], (u64, i64)>,
@@ -87,10 +95,10 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(plans: &[Arc<Plan>]) -> Self {
+    pub(super) fn new(plans: &[&Arc<Pinned>]) -> Self {
         Self {
-            plan: plans[0].clone(),
-            plans: plans.iter().map(|plan| (plan.digest(), plan.clone())).collect(),
+            plan: plans[0].plan.clone(),
+            plans: plans.iter().map(|pinned| (pinned.digest, Arc::clone(pinned))).collect(),
             violations: Vec::new(),
             events: Vec::new(),
             runs: BTreeMap::new(),
@@ -103,6 +111,8 @@ impl Judge {
             families: family::Families::default(),
             taking: taking::Taking::default(),
             talks: talk::Talks::default(),
+            sessions: session::Sessions::default(),
+            shelves: shelves::Shelves::default(),
             adopted: None,
             frozen: frozen::Held::default(),
             received: BTreeMap::new(),
@@ -126,8 +136,8 @@ impl Judge {
         }
     }
 
-    /// A request reaches a provider.
-    pub(super) fn sent(&mut self, call: &Call) {
+    /// A request reaches a provider, from a process that has the log or has lost it.
+    pub(super) fn sent(&mut self, call: &Call, has_log: bool) {
         if call.key.is_empty() {
             return;
         }
@@ -136,6 +146,13 @@ impl Judge {
             None => self.violated("I1", format!("`{name}` was sent with the key {}, of which no intent is durable", call.key)),
             Some(meant) if meant.intent.request != call.request => {
                 self.violated("I6", format!("`{name}` was sent with a request that its intent does not name"));
+            }
+            // Who lost the log hears of no freeze.
+            Some(meant) if has_log => {
+                let flow = self.runs.get(&meant.run).map(|run| run.flow.clone()).unwrap_or_default();
+                if self.frozen.holds(name, flow) {
+                    self.violated("freeze", format!("`{name}` is sent although it is frozen"));
+                }
             }
             Some(_) => {}
         }
@@ -152,6 +169,10 @@ impl Judge {
         taking::look(self, &event);
         frozen::look(self, &event);
         talk::look(self, &event);
+        session::look(self, &event);
+        shelves::look(self, &event);
+        together::look(self, &event);
+        rates::look(self, &event);
         moving::look(self, &event);
         self.events.push(event);
     }

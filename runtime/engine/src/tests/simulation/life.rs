@@ -7,7 +7,7 @@ use super::super::world::START;
 use super::clock::{OwnClock, SimulatedClock};
 use super::disk::{Disk, Process};
 use super::flows;
-use super::judge::{Judge, left_behind, timely_overdue};
+use super::judge::{Judge, STANDS, left_behind, timely_overdue};
 use super::models::{SimulatedModels, Vendor};
 use super::provider::{Line, Provider};
 use super::quiet::Activity;
@@ -19,6 +19,7 @@ use crate::finding::NoFinder;
 use crate::frozen::Scope;
 use crate::history::Which;
 use crate::key::digest_of;
+use crate::memory::Fact;
 use crate::ports::{Clock, StoreError};
 use crate::summary::{RunFilter, RunStatus, RunSummary};
 use std::sync::{Arc, Mutex};
@@ -55,10 +56,10 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn new(seed: u64, plans: &flows::Plans) -> Self {
-        let (plan, other) = (plans.shop.clone(), plans.reloaded.clone());
+        let (plan, other) = (plans.shop.plan.clone(), plans.reloaded.plan.clone());
         let mut random = Random(seed);
         let activity: Arc<Activity> = Arc::default();
-        let judge = Arc::new(Mutex::new(Judge::new(&[plan.clone(), other.clone()])));
+        let judge = Arc::new(Mutex::new(Judge::new(&[&plans.shop, &plans.reloaded])));
         // Some lives begin hours before the clocks of a zone change.
         let days = [0, 65, 66, 86, 87, 305][random.below(6) as usize];
         let clock = Arc::new(SimulatedClock::at(START + days * 86_400_000_000 + random.below(86_400) as i64 * 1_000_000, activity.clone()));
@@ -206,6 +207,28 @@ impl Life {
         }
     }
 
+    /// What failed for good is done again, by one or by two at once.
+    pub(super) async fn do_again(&mut self, times: u64) {
+        self.note(format!("what failed is done again, {times} times"));
+        for _ in 0..times {
+            let engine = self.engine().await;
+            tokio::spawn(async move {
+                let Ok(letters) = engine.dead_letters(&Which::default()).await else { return };
+                let again: Vec<_> = letters.into_iter().map(|(_, again)| again).take(3).collect();
+                let _ = engine.do_again(&again, "ann@example.com", "a test").await;
+            });
+        }
+    }
+
+    /// Somebody goes back to the plan before, whatever the files say.
+    pub(super) async fn roll_back(&mut self) {
+        self.note("somebody goes back to the plan before");
+        let engine = self.engine().await;
+        tokio::spawn(async move {
+            let _ = engine.roll_back(None, "ann@example.com").await;
+        });
+    }
+
     pub(super) async fn freeze(&mut self, scope: Scope, thaws: bool) {
         self.note(format!("{} {scope}", if thaws { "thaw" } else { "freeze" }));
         let engine = self.engine().await;
@@ -270,11 +293,34 @@ impl Life {
             return;
         }
         let engine = self.engine().await;
+        let Ok(facts) = engine.history_of(STANDS, None).await else { return };
+        let text = |fact: &Fact, field: &str| fact.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let standing = facts.iter().filter(|fact| fact.superseded_by.is_none()).map(|fact| (text(fact, "sku"), text(fact, "shelf")));
+        self.judge.lock().unwrap().stands(standing.collect());
         timely_overdue(&mut self.judge.lock().unwrap(), self.clock.now());
         left_behind(&mut self.judge.lock().unwrap());
+        // To fold a whole log takes a while: in the middle of a life it is done in one of two ways, at its end in both.
+        let draw = self.one_of(2);
+        if self.calm || draw == 0 {
+            self.hold_against_log(&engine).await;
+        }
+        if self.calm || draw == 1 {
+            match engine.rebuild().await {
+                Err(RebuildError::Differs(part)) => {
+                    let what = format!("what the engine holds is not what its log says: {part}");
+                    self.judge.lock().unwrap().violated("recovery", what);
+                }
+                // What was folded is what the engine holds.
+                rebuilt => self.image = rebuilt.ok().and_then(|image| image.write(Vec::new()).ok()),
+            }
+        }
+    }
+
+    /// What the engine knows, the whole log says, and so does an image of earlier with what came after it.
+    async fn hold_against_log(&mut self, engine: &Engine) {
         let Some(up) = &self.up else { return };
         let Ok(folded) = Engine::open(self.config(&up.process, true, 0)).await else { return };
-        let (live, log) = (known(&engine).await, known(&folded).await);
+        let (live, log) = (known(engine).await, known(&folded).await);
         if let (Ok(live), Ok(log)) = (live, log)
             && live != log
         {
@@ -282,17 +328,13 @@ impl Life {
             let what = format!("the engine and its log differ: {differing:?}, {} and {}", live.len(), log.len());
             self.judge.lock().unwrap().violated("recovery", what);
         }
-        if let Err(RebuildError::Differs(part)) = engine.rebuild().await {
-            self.judge.lock().unwrap().violated("recovery", format!("what the engine holds is not what its log says: {part}"));
-        }
-        if let Some(image) = self.image.take() {
+        if let Some(image) = &self.image {
             let Ok(partly) = Engine::open_with(self.config(&up.process, true, 0), Some(&mut &image[..])).await else { return };
             let same = matches!((known(&partly).await, known(&folded).await), (Ok(partly), Ok(folded)) if partly == folded);
             if !same || partly.opened_with() == 0 {
                 self.judge.lock().unwrap().violated("recovery", "a start from an image knows something else than the log says".to_owned());
             }
         }
-        self.image = engine.image().await.ok().and_then(|image| image.write(Vec::new()).ok());
     }
 }
 
@@ -301,7 +343,7 @@ async fn known(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let mut runs = engine.runs(RunFilter { parts: true, ..RunFilter::default() }).await?;
     let mut known: Vec<String> = Vec::new();
     for run in &mut runs {
-        if matches!(run.status, RunStatus::Running | RunStatus::Waiting) {
+        if matches!(run.status, RunStatus::Running | RunStatus::Waiting | RunStatus::Frozen) {
             run.status = RunStatus::Running;
         }
         known.push(format!("{run:?}"));
@@ -310,5 +352,6 @@ async fn known(engine: &Engine) -> Result<Vec<String>, StoreError> {
     for subject in ["c1", "o1", "o2", "o3"] {
         known.push(format!("{:?}", engine.facts("notes", subject).await?));
     }
+    known.push(format!("{:?}", engine.history_of(STANDS, None).await?));
     Ok(known)
 }

@@ -25,6 +25,8 @@ pub(super) struct Done {
     pub(super) key: String,
     pub(super) request: Value,
     pub(super) answer: Value,
+    /// Its provider said that it did not happen.
+    pub(super) denied: bool,
     at: i64,
 }
 
@@ -61,6 +63,46 @@ enum Weather {
     Late(i64),
     Stored500,
     Refused(CallFailure),
+    /// It happens, and is answered with 429: a lie.
+    Denied,
+    /// It is answered with 503, and happened or did not.
+    Fails503(bool),
+    /// Of those that go together the first so many happen, then the connection breaks; the process may end with it.
+    Half(usize, bool),
+    /// Each of those that go together has a fate of its own.
+    Each(Vec<Share>),
+}
+
+/// What becomes of one of those that go together.
+#[derive(Clone, Copy)]
+enum Share {
+    Done,
+    /// The provider says of this one why it did not happen.
+    Refused,
+    /// The same, and that it may be tried again.
+    Busy,
+    /// The answer says nothing of it; it happened, or did not.
+    Unsaid(bool),
+}
+
+impl Inner {
+    /// What becomes of so many that go together, where nothing becomes of all of them.
+    fn among(&mut self, count: usize) -> Weather {
+        match self.random.below(6) {
+            0 => Weather::Half(self.random.below(count as u64 + 1) as usize, self.random.below(3) == 0),
+            1..=3 => Weather::Each((0..count).map(|_| self.share()).collect()),
+            _ => Weather::Fine,
+        }
+    }
+
+    fn share(&mut self) -> Share {
+        match self.random.below(12) {
+            0 => Share::Refused,
+            1 | 2 => Share::Busy,
+            3 => Share::Unsaid(self.random.below(2) == 0),
+            _ => Share::Done,
+        }
+    }
 }
 
 impl Provider {
@@ -87,34 +129,38 @@ impl Provider {
         self.inner.lock().unwrap().ledger.iter().find(|done| done.key == key).map(|done| done.answer.clone())
     }
 
-    fn weather(&self, call: &Call) -> Weather {
+    fn weather(&self, calls: &[Call]) -> Weather {
         let mut inner = self.inner.lock().unwrap();
-        if inner.calm {
-            return Weather::Fine;
-        }
-        let (now, is_write) = (self.clock.now(), !call.key.is_empty());
+        let Some(first) = calls.first().filter(|_| !inner.calm) else { return Weather::Fine };
+        let (now, is_write, has_keys) = (self.clock.now(), !first.key.is_empty(), first.operation.idempotent.is_some());
         if inner.storm_until < now && inner.random.below(60) == 0 {
             inner.storm_until = now + SECOND * (1 + inner.random.below(600) as i64);
         }
-        let bound = if now < inner.storm_until { 4 } else { 40 };
+        let bound = if now < inner.storm_until { 5 } else { 46 };
         let draw = inner.random.below(bound);
+        if draw >= 12 && calls.len() > 1 {
+            return inner.among(calls.len());
+        }
         let mut span = |least: u64, most: u64| least as i64 * SECOND + (inner.random.below((most - least) * 1000) as i64) * 1000;
         match draw {
-            0 => Weather::Refused(failure("http-503", true)),
+            0 => Weather::Refused(failure("busy", true)),
             1 => Weather::Refused(CallFailure { retry_after: Some(span(1, 20)), ..failure("http-429", true) }),
             2 => Weather::Refused(failure("connect", true)),
-            3 => Weather::LostRequest,
-            4 | 5 => Weather::LostAnswer,
-            6 => Weather::Slow(span(0, 9)),
-            7 if is_write => Weather::Late(span(1, 15)),
-            8 if is_write => Weather::Stored500,
-            9 => Weather::Refused(failure("refused", false)),
+            3 => Weather::Fails503(inner.random.below(2) == 0),
+            4 => Weather::LostRequest,
+            5 | 6 => Weather::LostAnswer,
+            7 => Weather::Slow(span(0, 9)),
+            8 if is_write => Weather::Late(span(1, 15)),
+            9 if is_write => Weather::Stored500,
+            10 => Weather::Refused(failure("refused", false)),
+            // Where nothing makes a repetition harmless, nobody is safe from a provider that lies so.
+            11 if is_write && has_keys => Weather::Denied,
             _ => Weather::Fine,
         }
     }
 
-    /// What a write does: once for each key that is kept.
-    fn write(&self, call: &Call, stored_500: bool) -> CallOutcome {
+    /// What a write does: once for each key that is kept. `denied` where it will be said that it did nothing.
+    fn write(&self, call: &Call, stored_500: bool, denied: bool) -> CallOutcome {
         let mut inner = self.inner.lock().unwrap();
         let (now, name) = (self.clock.latest(), call.operation.name.clone());
         let place = (name.clone(), call.key.clone());
@@ -133,11 +179,12 @@ impl Provider {
             inner.stored.insert(place, Stored { request: call.request.clone(), answer: None, at: now });
             return CallOutcome::Unknown("500".to_owned());
         }
-        if inner.ledger.iter().any(|done| done.key == call.key && done.operation == name) {
+        // Who believed a provider that lied may be late with the key.
+        if inner.ledger.iter().any(|done| done.key == call.key && done.operation == name && !done.denied) {
             self.judge.lock().unwrap().violated("I2", format!("`{name}` happened twice under the key {}", call.key));
         }
         let answer = answer_of(call);
-        let done = Done { operation: name, key: call.key.clone(), request: call.request.clone(), answer: answer.clone(), at: now };
+        let done = Done { operation: name, key: call.key.clone(), request: call.request.clone(), answer: answer.clone(), denied, at: now };
         inner.ledger.push(done);
         inner.stored.insert(place, Stored { request: call.request.clone(), answer: Some(answer.clone()), at: now });
         CallOutcome::Answered(answer)
@@ -153,7 +200,20 @@ impl Provider {
             let is_odd = self.clock.latest() / SECOND % 4 == 0;
             return CallOutcome::Answered(Value::record([("id", field("id")), ("count", Value::Int(if is_odd { 200 } else { 7 }))]));
         }
+        if call.operation.name == "depot.get" {
+            return CallOutcome::Answered(Value::record([("sku", field("sku")), ("shelf", field("shelf"))]));
+        }
         let inner = self.inner.lock().unwrap();
+        let tagged = |id: &Value| {
+            let newest = inner.ledger.iter().rev().find(|done| done.operation.starts_with("tags.") && done.request.get("id") == Some(id));
+            let label = newest.and_then(|done| done.request.get("label").cloned()).unwrap_or_else(|| Value::string("none"));
+            Value::record([("id", id.clone()), ("label", label), ("by", Value::string("read"))])
+        };
+        match (call.operation.name.as_str(), field("ids")) {
+            ("tags.get", _) => return CallOutcome::Answered(tagged(&field("id"))),
+            ("tags.many", Value::List(ids)) => return CallOutcome::Answered(Value::list(ids.iter().map(tagged))),
+            _ => {}
+        }
         let (key, now) = (field("key"), self.clock.latest());
         let lag = if inner.calm { 0 } else { LAG };
         let found = inner.ledger.iter().find(|done| Some(&*done.key) == key.as_str() && done.at + lag <= now);
@@ -161,7 +221,42 @@ impl Provider {
     }
 
     fn perform(&self, call: &Call, stored_500: bool) -> CallOutcome {
-        if call.key.is_empty() { self.read(call) } else { self.write(call, stored_500) }
+        if call.key.is_empty() { self.read(call) } else { self.write(call, stored_500, false) }
+    }
+
+    /// What one of those that go together comes to, as its connector tells it: a read of which nothing is said has merely failed.
+    fn share(&self, call: &Call, share: Share) -> CallOutcome {
+        match share {
+            Share::Done => self.perform(call, false),
+            Share::Refused => CallOutcome::Failed(failure("refused", false)),
+            Share::Busy => CallOutcome::Failed(failure("busy", true)),
+            Share::Unsaid(happens) => {
+                if happens {
+                    self.perform(call, false);
+                }
+                unclear(call, "the answer says nothing of this call")
+            }
+        }
+    }
+
+    /// Calls that are sent as one request are such as their operation takes together.
+    fn belong_together(&self, calls: &[Call]) {
+        let Some(first) = calls.first() else { return };
+        let batch = first.operation.terms.batch.as_ref();
+        let group = |call: &Call| if first.operation.name == "tags.set" { call.request.get("label").cloned() } else { None };
+        let is_one = calls.iter().all(|call| call.operation.name == first.operation.name && group(call) == group(first));
+        if calls.len() > batch.map_or(1, |batch| batch.max as usize) || !is_one {
+            let names: Vec<&str> = calls.iter().map(|call| call.operation.name.as_str()).collect();
+            self.judge.lock().unwrap().violated("batch", format!("{names:?} go together, and may not"));
+        }
+    }
+}
+
+/// A write that may have happened, or a read that has failed.
+fn unclear(call: &Call, why: &str) -> CallOutcome {
+    match call.key.is_empty() {
+        true => CallOutcome::Failed(failure(why, true)),
+        false => CallOutcome::Unknown(why.to_owned()),
     }
 }
 
@@ -171,6 +266,7 @@ fn answer_of(call: &Call) -> Value {
     match call.operation.name.as_str() {
         "pay.refund" | "pay.credit" => Value::record([("id", id), ("order_id", field("order_id")), ("amount", field("amount"))]),
         "stock.hold" => Value::record([("id", id), ("order_id", field("order_id"))]),
+        "tags.set" | "tags.put" | "tags.mark" => Value::record([("id", field("id")), ("label", field("label")), ("by", id)]),
         _ => Value::record([("id", id)]),
     }
 }
@@ -180,60 +276,77 @@ pub(super) struct Line(pub(super) Arc<Provider>, pub(super) Arc<Process>);
 
 impl Connectors for Line {
     fn call(&self, call: Call) -> BoxFuture<'_, CallOutcome> {
-        Box::pin(async move {
-            let outcome = self.travel(&call).await;
-            // Whoever stands still hears it later.
-            self.1.awake().await;
-            outcome
-        })
+        Box::pin(async move { self.request(vec![call]).await.pop().unwrap() })
     }
 
-    /// No operation of the simulation's flows has a `batch`; one that had would meet a weather of its own for each of its calls.
     fn call_together(&self, calls: Vec<Call>) -> BoxFuture<'_, Vec<CallOutcome>> {
-        Box::pin(async move {
-            let mut outcomes = Vec::with_capacity(calls.len());
-            for call in calls {
-                outcomes.push(self.call(call).await);
-            }
-            outcomes
-        })
+        Box::pin(self.request(calls))
     }
 }
 
 impl Line {
-    async fn travel(&self, call: &Call) -> CallOutcome {
+    async fn request(&self, calls: Vec<Call>) -> Vec<CallOutcome> {
+        let outcomes = self.travel(&calls).await;
+        // Whoever stands still hears it later.
+        self.1.awake().await;
+        outcomes
+    }
+
+    /// One request, with as many calls in it as go together.
+    async fn travel(&self, calls: &[Call]) -> Vec<CallOutcome> {
         let Self(provider, process) = self;
-        let lost = || CallOutcome::Unknown("no answer came".to_owned());
+        let lost = || vec![CallOutcome::Unknown("no answer came".to_owned()); calls.len()];
+        let perform = |stored_500| calls.iter().map(|call| provider.perform(call, stored_500)).collect::<Vec<_>>();
         provider.activity.note();
+        provider.belong_together(calls);
         if !process.sends() {
             return lost();
         }
-        provider.judge.lock().unwrap().sent(call);
+        let has_log = process.has_the_log();
+        calls.iter().for_each(|call| provider.judge.lock().unwrap().sent(call, has_log));
         let sent = provider.clock.now();
-        let weather = provider.weather(call);
+        let weather = provider.weather(calls);
         tokio::task::yield_now().await;
         provider.activity.note();
         match weather {
-            Weather::Fine => provider.perform(call, false),
+            Weather::Fine => perform(false),
             Weather::LostRequest => lost(),
             Weather::LostAnswer => {
-                provider.perform(call, false);
+                perform(false);
                 lost()
             }
-            Weather::Stored500 => provider.perform(call, true),
-            Weather::Refused(failure) => CallOutcome::Failed(failure),
+            Weather::Stored500 => perform(true),
+            Weather::Refused(failure) => vec![CallOutcome::Failed(failure); calls.len()],
+            Weather::Denied => {
+                calls.iter().for_each(|call| drop(provider.write(call, false, true)));
+                vec![CallOutcome::Failed(failure("http-429", true)); calls.len()]
+            }
+            Weather::Fails503(happens) => {
+                if happens {
+                    perform(false);
+                }
+                calls.iter().map(|call| unclear(call, "http-503")).collect()
+            }
+            Weather::Half(count, dies) => {
+                calls.iter().take(count).for_each(|call| drop(provider.perform(call, false)));
+                if dies {
+                    process.die();
+                }
+                lost()
+            }
+            Weather::Each(shares) => calls.iter().zip(shares).map(|(call, share)| provider.share(call, share)).collect(),
             Weather::Slow(by) => {
                 provider.clock.sleep_until(sent + by).await;
                 if process.is_dead() {
                     return lost();
                 }
-                provider.perform(call, false)
+                perform(false)
             }
             Weather::Late(by) => {
                 provider.clock.sleep_until(sent + by).await;
                 // The connection of a process that ended is broken, and what it sent is given up.
                 if !process.is_dead() && provider.clock.now() < sent + 2 * TIMEOUT {
-                    provider.perform(call, false);
+                    perform(false);
                 }
                 provider.clock.sleep_until(sent + TIMEOUT).await;
                 lost()

@@ -32,7 +32,7 @@ fn claim(life: &mut Life, order: &str) -> Value {
     Value::record([("order", text(order)), ("lines", Value::list(lines))])
 }
 
-fn wish(id: &str, order: &str, amount: &str) -> Value {
+pub(super) fn wish(id: &str, order: &str, amount: &str) -> Value {
     Value::record([("id", text(id)), ("order", text(order)), ("amount", money(amount))])
 }
 
@@ -40,6 +40,17 @@ fn texts(life: &mut Life, id: &str) -> Value {
     let said = ["complaint", "praise", "praise unsure"];
     let mut one = || text(said[life.one_of(3)]);
     Value::record([("id", text(id)), ("one", one()), ("two", one()), ("three", one())])
+}
+
+fn tagging(life: &mut Life, id: &str) -> Value {
+    let (label, count) = (["red", "blue"][life.one_of(2)], 2 + life.one_of(6));
+    let ids = (0..count).map(|number| text(format!("p{number}")));
+    Value::record([("id", text(id)), ("label", text(label)), ("ids", Value::list(ids))])
+}
+
+fn put(life: &mut Life, id: &str) -> Value {
+    let (sku, shelf) = (["lamp", "shoe"][life.one_of(2)], ["left", "right", "cellar"][life.one_of(3)]);
+    Value::record([("id", text(id)), ("sku", text(sku)), ("shelf", text(shelf))])
 }
 
 /// A flow and an input for it, by a number; the same id again is the same run or a conflict.
@@ -82,12 +93,18 @@ pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'s
         }
         21 => ("label", texts(life, id)),
         22 | 23 => ("stored", wish(id, order, amount)),
-        _ => ("rests", wish(id, order, amount)),
+        24 => ("rests", wish(id, order, amount)),
+        25 => ("relabel", tagging(life, id)),
+        26 => ("tag", tagging(life, id)),
+        27 => ("shelve", put(life, id)),
+        28 => ("told", put(life, id)),
+        29 => ("ask", wish(id, order, amount)),
+        _ => ("fee", wish(id, order, amount)),
     }
 }
 
 /// Kinds of [`work`].
-pub(super) const KINDS: usize = 25;
+pub(super) const KINDS: usize = 31;
 
 fn event(life: &mut Life) -> Arrival {
     let (number, order) = (life.one_of(12), ["o1", "o2", "o3"][life.one_of(3)]);
@@ -210,11 +227,15 @@ async fn forks(life: &mut Life) {
     life.fork(run, from, other).await;
 }
 
-/// What a run did is taken back; of two who want that at once, one does it.
+/// What a run did is taken back, or what failed is done again; of two who want that at once, one does it.
 async fn undos(life: &mut Life) {
+    if life.one_of(3) == 0 {
+        let times = 1 + life.random.below(2);
+        return life.do_again(times).await;
+    }
     let runs: Vec<Arc<str>> = {
         let judge = life.judge.lock().unwrap();
-        judge.runs.iter().filter(|(_, run)| &*run.flow == "reserve").map(|(id, _)| id.clone()).collect()
+        judge.runs.iter().filter(|(_, run)| !run.is_part && matches!(&*run.flow, "reserve" | "relabel")).map(|(id, _)| id.clone()).collect()
     };
     if !runs.is_empty() {
         let run = runs[life.one_of(runs.len())].clone();
@@ -224,9 +245,10 @@ async fn undos(life: &mut Life) {
 }
 
 /// Effects are frozen, or thawed again.
-async fn freezes(life: &mut Life) {
-    let scope = match life.one_of(5) {
+pub(super) async fn freezes(life: &mut Life) {
+    let scope = match life.one_of(6) {
         0 => Scope::All,
+        5 => Scope::Connector("tags".into()),
         1 => Scope::Connector("desk".into()),
         2 => Scope::Connector("pay".into()),
         3 => Scope::Flow("queue".into()),
@@ -268,7 +290,7 @@ async fn clocks(life: &mut Life) {
 
 /// One thing that befalls a life.
 pub(super) async fn step(life: &mut Life) {
-    match life.one_of(31) {
+    match life.one_of(36) {
         0..=8 => {
             let (kind, id, amount) = (life.one_of(KINDS), format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
             let (flow, input) = work(life, kind, &id, amount);
@@ -302,11 +324,15 @@ pub(super) async fn step(life: &mut Life) {
         25 | 26 => crowd::talks(life).await,
         27 => crowd::gathers(life).await,
         28 => crowd::moves(life).await,
+        31 | 32 => crowd::batches(life).await,
+        33 | 34 => crowd::queues(life).await,
+        35 => crowd::shelves(life).await,
         29 => forks(life).await,
         22 => match life.one_of(5) {
             0 | 1 => forks(life).await,
             2 => undos(life).await,
             3 => freezes(life).await,
+            _ if life.one_of(3) == 0 => life.roll_back().await,
             _ => life.reload().await,
         },
         _ => life.rest().await,

@@ -27,6 +27,11 @@ pub(super) struct Families {
 }
 
 impl Families {
+    /// Whether a run is a fork, or runs within one.
+    pub(super) fn is_forked(&self, run: &Arc<str>) -> bool {
+        self.places.get(run).is_some_and(|place| place != run)
+    }
+
     /// What a run did in a step is done in another one by now; a fork of its may still know it by the name before.
     pub(super) fn rename(&mut self, run: &Arc<str>, old: &str, new: &str) {
         let Some(at) = self.places.get(run).filter(|_| old != new).cloned() else { return };
@@ -103,7 +108,7 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
 
 /// A fork follows the plan of its day, which may know the steps of its family by other names.
 fn by_the_names_of_now(judge: &mut Judge, run: &Arc<str>, flow: &str) {
-    let Some(plan) = judge.adopted.and_then(|digest| judge.plans.get(&digest)).cloned() else { return };
+    let Some(plan) = judge.adopted.and_then(|digest| judge.plans.get(&digest)).map(|pinned| pinned.plan.clone()) else { return };
     let flows = plan.migrations.values().flat_map(|migration| &migration.flows).filter(|own| own.flow == flow);
     flows.flat_map(|own| &own.moved).for_each(|(before, after)| judge.families.rename(run, before, after));
 }

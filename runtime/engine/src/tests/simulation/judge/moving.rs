@@ -4,7 +4,7 @@ use super::Judge;
 use crate::event::{Event, EventKind, Outcome};
 use crate::migrate::Moved;
 use std::sync::Arc;
-use tradewind_lang::plan::{Plan, Step, StepKind};
+use tradewind_lang::plan::{Digest, Plan, Step, StepKind};
 
 pub(super) fn look(judge: &mut Judge, event: &Event) {
     let (Some(run), EventKind::RunMigrated(moved)) = (&event.header.run, &event.kind) else { return };
@@ -16,7 +16,8 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         judge.violated("I9", format!("run {run} is led over to {}, which is not the active plan", moved.to));
     }
     stands_still(judge, run);
-    let (Some(before), Some(after)) = (judge.plans.get(&moved.from).cloned(), judge.plans.get(&moved.to).cloned()) else { return };
+    let plan = |digest: &Digest| judge.plans.get(digest).map(|pinned| pinned.plan.clone());
+    let (Some(before), Some(after)) = (plan(&moved.from), plan(&moved.to)) else { return };
     waits_alike(judge, run, (&before, &after, &flow), moved);
     carry(judge, run, (&before, &after, &flow), moved);
     if let Some(known) = judge.runs.get_mut(run) {

@@ -22,6 +22,13 @@ pub(super) struct Order {
     aside: BTreeSet<(Arc<str>, u16, u32)>,
 }
 
+impl Order {
+    /// Whether a run waits for its concurrency key.
+    pub(super) fn is_held(&self, run: &Arc<str>) -> bool {
+        self.lane_of.get(run).and_then(|key| self.lanes.get(key)).is_some_and(|lane| lane.held.contains(run))
+    }
+}
+
 pub(super) fn look(judge: &mut Judge, event: &Event) {
     let Some(run) = &event.header.run else { return };
     match &event.kind {

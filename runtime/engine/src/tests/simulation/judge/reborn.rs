@@ -18,17 +18,18 @@ pub(in super::super) fn unfinished(judge: &Judge, now: i64) -> BTreeSet<Arc<str>
     acts.chain(judge.talks.open().map(|(run, _)| run.clone())).collect()
 }
 
-/// What a process must have come to before any clock moved: something for one of those runs, or for each where it may work at so many at once.
+/// What a process must have come to before any clock moved: something for each of those runs that has a place among those in flight. Any
+/// other run may have one before it: what waits for its next attempt, or asks a provider that is slow, keeps its own, and says nothing.
 pub(in super::super) fn taken_up(judge: &mut Judge, wanted: &BTreeSet<Arc<str>>, from: usize, in_flight: usize) {
-    if wanted.is_empty() {
-        return;
-    }
     let heard: BTreeSet<Arc<str>> = judge.events.iter().skip(from).filter_map(|event| event.header.run.clone()).collect();
-    let live = judge.runs.values().filter(|run| run.ended.is_none()).count();
+    let others = judge.runs.iter().filter(|(id, run)| run.ended.is_none() && !wanted.contains(*id) && !judge.order.is_held(id)).count();
+    let least = wanted.len().min(in_flight.saturating_sub(others));
     let missing: Vec<&Arc<str>> = wanted.iter().filter(|run| !heard.contains(*run)).collect();
-    let most = if live < in_flight { 0 } else { wanted.len() - 1 };
-    if missing.len() > most {
-        let what = format!("of {} runs with something under way, {missing:?} were not taken up before the clock moved", wanted.len());
+    if wanted.len() - missing.len() < least {
+        let what = format!(
+            "of {} runs with something under way, {missing:?} were not taken up before the clock moved, beside {others} others with {in_flight} places",
+            wanted.len()
+        );
         judge.violated("I19", what);
     }
 }

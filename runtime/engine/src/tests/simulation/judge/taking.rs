@@ -29,8 +29,15 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         EventKind::PreImageRead { .. } => drop(judge.taking.read.insert(place)),
         EventKind::ApprovalRequested(_) => drop(judge.taking.read.remove(&place)),
         EventKind::IntentRecorded(intent) => {
-            if &*intent.operation == "stock.hold" && !judge.taking.read.contains(&place) {
-                judge.violated("undo", format!("run {run} holds stock, and nobody looked before"));
+            let looks = matches!(&*intent.operation, "stock.hold" | "tags.set");
+            if looks && !judge.taking.read.contains(&place) {
+                judge.violated("undo", format!("run {run} does `{}`, and nobody looked before", intent.operation));
+            }
+            // What was read before several writes at once is told apart again.
+            let of_another =
+                intent.before.as_ref().and_then(|before| before.get("id")).is_some_and(|id| Some(id) != intent.request.get("id"));
+            if &*intent.operation == "tags.set" && of_another {
+                judge.violated("undo", format!("run {run} does `{}`, and what it knows of before is of another one", intent.operation));
             }
             let Some(of) = &intent.undoes else { return };
             let was_done = judge.meant.get(of).is_some_and(|meant| matches!(meant.settled, Some(Outcome::Done(_))));

@@ -58,12 +58,12 @@ pub(super) struct Talks {
 pub(super) fn look(judge: &mut Judge, event: &Event) {
     let (Some(run), Some(step)) = (&event.header.run, &event.header.step) else { return };
     let place = (run.clone(), step.id.0);
-    let Some((plan, flow)) = judge.runs.get(run).and_then(|known| Some((judge.plans.get(&known.plan)?.clone(), known.flow.clone()))) else {
-        return;
-    };
-    let declared = plan.flows.get(&*flow).and_then(|flow| flow.steps.get(usize::from(step.id.0))).cloned();
+    let found = judge.runs.get(run).and_then(|known| Some((judge.plans.get(&known.plan)?.clone(), known.flow.clone())));
+    let Some((pinned, flow)) = found else { return };
+    let plan: &Plan = &pinned.plan;
+    let declared = pinned.flow(&flow).and_then(|graph| graph.step(step.id)).cloned();
     match &event.kind {
-        EventKind::ModelAsked(question) => asked(judge, (run, &place), (&plan, declared.as_ref()), question),
+        EventKind::ModelAsked(question) => asked(judge, (run, &place), (plan, declared.as_ref()), question),
         EventKind::ModelAnswered(answered) => answer(judge, event, &place, answered),
         EventKind::AnswerTaken(Purpose::Judge(_), value) => {
             let score = if let Some(Value::Double(score)) = value.get("score") { *score } else { f64::NAN };
@@ -71,8 +71,8 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         }
         EventKind::AnswerTaken(..) => drop(judge.talks.scores.remove(&place)),
         EventKind::ToolsCalled(calls) => tools(judge, (run, &place), declared.as_ref(), calls),
-        EventKind::StepCompleted { value } => completed(judge, &place, (&plan, declared.as_ref()), value),
-        EventKind::IntentRecorded(intent) if &*flow == "help" => meant(judge, run, intent),
+        EventKind::StepCompleted { value } => completed(judge, &place, (plan, declared.as_ref()), value),
+        EventKind::IntentRecorded(intent) if matches!(&*flow, "help" | "agent:clerk") => meant(judge, run, intent),
         _ => {}
     }
     let wrong = std::mem::take(&mut judge.talks.wrong);
@@ -217,7 +217,7 @@ fn tools(judge: &mut Judge, (run, place): (&Arc<str>, &Place), step: Option<&Ste
     let Some(StepKind::Agent(acting)) = step.map(|step| &step.kind) else {
         return judge.violated("tools", format!("a step of run {run} calls tools, and has none"));
     };
-    let order = judge.runs.get(run).and_then(|run| run.input.get("order").cloned()).unwrap_or(Value::Null);
+    let order = judge.runs.get(run).and_then(|run| run.input.get("order").or(run.input.get("key")).cloned()).unwrap_or(Value::Null);
     for Called { name, call, .. } in calls {
         let Ok((operation, request)) = call else { continue };
         let Some(tool) = acting.tools.iter().find(|tool| *tool.name == **name) else {

@@ -5,6 +5,7 @@ use super::super::judge::{taken_up, unfinished};
 use super::{Life, Up};
 use crate::engine::Engine;
 use crate::ports::Clock;
+use std::io::Read;
 use std::sync::Arc;
 
 impl Life {
@@ -23,7 +24,11 @@ impl Life {
         self.note(format!("a process opens the log; its fate: {fate:?}"));
         let process = Arc::new(Process::new(self.disk.clone(), fate, self.activity.clone()));
         let seed = self.random.next();
-        match Engine::open(self.config(&process, false, seed)).await {
+        // From the log alone, or from an image of an earlier day.
+        let image = self.image.clone().filter(|_| seed.is_multiple_of(2));
+        let mut image = image.as_deref();
+        let image = image.as_mut().map(|image| image as &mut (dyn Read + Send));
+        match Engine::open_with(self.config(&process, false, seed), image).await {
             Ok(engine) => self.up = Some(Up { engine, process }),
             Err(error) => self.judge.lock().unwrap().violated("I7", format!("the log cannot be opened: {error:?}")),
         }
