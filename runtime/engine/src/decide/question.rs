@@ -143,13 +143,15 @@ pub(super) fn heard(round: &mut Round<'_>, id: StepId, number: u32, answer: &Ans
     settle(round, id, &question, answer.clone(), Used::State);
 }
 
-/// The process ended while a model was asked: whether it answered, nobody knows.
+/// The process ended while a model was asked: whether it answered, nobody knows. That it was not due yet proves nothing: the clock may
+/// have been set back since it was asked, and what it then cost would be forgotten.
 pub(super) fn interrupted(round: &mut Round<'_>, id: StepId) {
     let talk = round.state.step(id).filter(|step| matches!(step.phase, Phase::Talking)).and_then(|step| step.talk.clone());
     let Some(question) = talk.and_then(|talk| talk.question.clone()) else { return };
-    let silence = match question.not_before > round.now || planted(Bug::ReservationForgottenAtRestart) {
-        true => Silence::free(RESTART, "the process ended before it was asked", true),
-        false => Silence::doubtful(RESTART, "the process ended before an answer was logged"),
+    let why = "the process ended before an answer was logged";
+    let silence = match planted(Bug::ReservationForgottenAtRestart) {
+        true => Silence::free(RESTART, why, true),
+        false => Silence::doubtful(RESTART, why),
     };
     settle(round, id, &question, Answer::Silent(silence), Used::Restart);
 }

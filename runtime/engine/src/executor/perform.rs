@@ -133,8 +133,8 @@ impl Shard {
             if waits {
                 clock.sleep_until(not_before).await;
             }
-            // Nobody would hear the answer, and it would have to be paid all the same. Whoever took the log meanwhile has written down
-            // that this was not asked yet.
+            // Nobody would hear the answer, and it would have to be paid all the same. Whoever took the log meanwhile has given this up,
+            // and asks anew.
             if ended.load(Ordering::Acquire) || waits && !planted(Bug::ZombieAsks) && !log.holds(shard, epoch).await {
                 return;
             }

@@ -18,6 +18,8 @@ type Place = (Arc<str>, u16);
 
 struct Asked {
     question: Arc<Question>,
+    /// When the log says that it was put.
+    at: i64,
     run: Arc<str>,
     /// The run that is none's part.
     whole: Arc<str>,
@@ -63,7 +65,7 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
     let plan: &Plan = &pinned.plan;
     let declared = pinned.flow(&flow).and_then(|graph| graph.step(step.id)).cloned();
     match &event.kind {
-        EventKind::ModelAsked(question) => asked(judge, (run, &place), (plan, declared.as_ref()), question),
+        EventKind::ModelAsked(question) => asked(judge, (run, &place), (plan, declared.as_ref()), (event.header.at, question)),
         EventKind::ModelAnswered(answered) => answer(judge, event, &place, answered),
         EventKind::AnswerTaken(Purpose::Judge(_), value) => {
             let score = if let Some(Value::Double(score)) = value.get("score") { *score } else { f64::NAN };
@@ -79,7 +81,12 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
     wrong.into_iter().for_each(|(invariant, what)| judge.violated(invariant, what));
 }
 
-fn asked(judge: &mut Judge, (run, place): (&Arc<str>, &Place), (plan, step): (&Plan, Option<&Step>), question: &Arc<Question>) {
+fn asked(
+    judge: &mut Judge,
+    (run, place): (&Arc<str>, &Place),
+    (plan, step): (&Plan, Option<&Step>),
+    (at, question): (i64, &Arc<Question>),
+) {
     let is_paused = judge.runs.get(run).is_some_and(|run| run.paused);
     let whole = judge.whole(run);
     let flow = judge.runs.get(run).map(|run| run.flow.clone()).unwrap_or_default();
@@ -93,7 +100,7 @@ fn asked(judge: &mut Judge, (run, place): (&Arc<str>, &Place), (plan, step): (&P
     }
     talks.climbs(place, (plan, step), question);
     talks.spends(plan, (&flow, &whole), question);
-    let asked = Asked { question: question.clone(), run: run.clone(), whole, answered: None, charged: None, times: 0 };
+    let asked = Asked { question: question.clone(), at, run: run.clone(), whole, answered: None, charged: None, times: 0 };
     talks.asked.insert(key.clone(), asked);
 }
 
@@ -288,12 +295,15 @@ impl Judge {
             return self.violated("I1", format!("{key} is asked, and the question is not durable"));
         };
         asked.times += 1;
-        let (times, is_over, is_same) = (asked.times, asked.answered == Some(Some(zero(prompt))), asked.question == prompt.question);
+        // Who waited before it asks looks at the log again: another process may have taken it, and given this question up.
+        let is_given_up = asked.answered.is_some() && asked.question.not_before > asked.at;
+        let is_over = is_given_up || asked.answered == Some(Some(zero(prompt)));
+        let (times, is_same) = (asked.times, asked.question == prompt.question);
         if times > 1 || !is_same {
             self.violated("I2", format!("{key} is asked {times} times, or with other words than the log has"));
         }
         if is_over {
-            self.violated("I13", format!("{key} is asked, and the log says that it was not and cost nothing"));
+            self.violated("I13", format!("{key} is asked, and the log says that it was given up, or cost nothing"));
         }
     }
 
