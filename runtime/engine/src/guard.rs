@@ -334,6 +334,15 @@ impl Guards {
         self.keep(effect);
     }
 
+    /// The same, ahead of the log, where more was spent than was taken: whatever asks next finds it counted. What is spent of less
+    /// becomes free only when the log says so.
+    pub fn overspend(&mut self, effect: &Arc<str>, spent: Money, now: i64) {
+        let is_less = |claim: &Claim| matches!(claim, Claim::Limit { amount, .. } if !Amount::Money(spent).at_most(*amount));
+        if self.open.get(effect).is_some_and(|claims| claims.iter().any(is_less)) {
+            self.spend(effect, spent, now);
+        }
+    }
+
     /// Nothing is counted any more for what has ended, such as a run with a budget of its own; `of` says of which limits.
     pub fn forget(&mut self, by: &str, of: impl Fn(&str) -> bool) {
         let ledgers = self.ledgers.iter_mut().filter(|(rule, _)| of(rule));

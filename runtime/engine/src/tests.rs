@@ -43,6 +43,7 @@ mod seeds;
 mod series;
 mod simulation;
 mod site;
+mod spent;
 mod splits;
 mod sweeps;
 mod together;

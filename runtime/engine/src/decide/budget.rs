@@ -99,19 +99,26 @@ pub(super) fn spent(model: &Model, question: &Question, answer: &Answer) -> Opti
         // It is free whatever it counts; any currency says nothing.
         return Some(Money::zero(model.price.currency));
     };
-    let (usage, took, certain) = match answer {
+    let (usage, took, is_alone) = match answer {
         Answer::Said(reply) => (reply.usage, reply.took, !reply.hedged),
-        Answer::Silent(silence) => (silence.usage, 0, !silence.doubt),
+        // Whoever would not answer and counts all the same is certain of its own call; whether there was a second one, nobody says.
+        Answer::Silent(silence) => (silence.usage, 0, !silence.doubt || question.calls <= 1),
     };
     match (usage, answer) {
+        // How long it took is part of the price, and nobody says.
+        (Some(_), Answer::Silent(_)) if is_by_time(model) => None,
         (Some(usage), _) => {
             let one = cost(model, usage, (took, question.images)).ok()?.unwrap_or(nothing);
             // Of the call that was given up, nobody knows more than what it may have cost.
-            if certain { Some(one) } else { question.reserved?.part(1, u64::from(question.calls.max(1)))?.plus(one) }
+            if is_alone { Some(one) } else { question.reserved?.part(1, u64::from(question.calls.max(1)))?.plus(one) }
         }
         (None, Answer::Silent(silence)) if !silence.doubt || planted(Bug::LostAnswerFree) => Some(nothing),
         (None, _) => None,
     }
+}
+
+fn is_by_time(model: &Model) -> bool {
+    model.remote.as_ref().and_then(|remote| remote.prices.second).is_some_and(|price| !price.amount.is_zero())
 }
 
 /// Whether the budgets that only this run has leave room for what a call may cost, and what it takes of those that are shared.

@@ -66,6 +66,32 @@ impl Shard {
         if !untold.is_empty() {
             self.log_of_engine(EventKind::SubjectForgotten { keys: untold }, None, None);
         }
+        self.take_up();
+        // Where the process ended before the run around an item heard that it waits.
+        let mut asking: Vec<Arc<str>> = self.books.inbox.values().cloned().collect();
+        asking.sort_unstable();
+        asking.iter().for_each(|run| self.asks_in_batch(run));
+        let undispatched: Vec<Arrived> = self.books.arrivals.undispatched().cloned().collect();
+        undispatched.into_iter().filter(|_| !planted(Bug::DispatchForgottenAtRestart)).for_each(|arrived| self.dispatch(&arrived));
+        self.starts_are_due();
+        // Where the process ended between the end of one run and the beginning of the next.
+        let paused = self.books.runs.iter().filter_map(|(id, entry)| match entry {
+            Entry::Live(live) if live.state.paused && live.state.children > 0 => Some(id.clone()),
+            _ => None,
+        });
+        // In an order of their own: a restart does the same wherever it is repeated.
+        let mut paused: Vec<Arc<str>> = paused.collect();
+        paused.sort_unstable();
+        paused.iter().for_each(|run| self.cascade(run, &EventKind::RunPaused));
+        let mut waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
+        waiting.sort_unstable();
+        waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
+        self.sweep();
+        self.tell_dropped();
+    }
+
+    /// Goes on with every run that has not ended, in the order in which they began.
+    fn take_up(&mut self) {
         let mut unfinished: Vec<(u64, Arc<str>)> = Vec::new();
         for (id, entry) in &self.books.runs {
             if let Entry::Live(live) = entry {
@@ -104,27 +130,6 @@ impl Shard {
                 self.resumes.push_back(id);
             }
         }
-        // Where the process ended before the run around an item heard that it waits.
-        let mut asking: Vec<Arc<str>> = self.books.inbox.values().cloned().collect();
-        asking.sort_unstable();
-        asking.iter().for_each(|run| self.asks_in_batch(run));
-        let undispatched: Vec<Arrived> = self.books.arrivals.undispatched().cloned().collect();
-        undispatched.into_iter().filter(|_| !planted(Bug::DispatchForgottenAtRestart)).for_each(|arrived| self.dispatch(&arrived));
-        self.starts_are_due();
-        // Where the process ended between the end of one run and the beginning of the next.
-        let paused = self.books.runs.iter().filter_map(|(id, entry)| match entry {
-            Entry::Live(live) if live.state.paused && live.state.children > 0 => Some(id.clone()),
-            _ => None,
-        });
-        // In an order of their own: a restart does the same wherever it is repeated.
-        let mut paused: Vec<Arc<str>> = paused.collect();
-        paused.sort_unstable();
-        paused.iter().for_each(|run| self.cascade(run, &EventKind::RunPaused));
-        let mut waiting: Vec<Arc<str>> = self.lanes.values().filter_map(|lane| lane.front().cloned()).collect();
-        waiting.sort_unstable();
-        waiting.iter().for_each(|run| self.push(run, Input::Admit, None));
-        self.sweep();
-        self.tell_dropped();
     }
 
     /// Takes a recovered run into its lane: the one that works first, then the others as they were started.

@@ -181,6 +181,11 @@ impl Shard {
             let (answer, forced) = match &draft.kind {
                 EventKind::IntentRecorded(_) if planted(Bug::GuardsUnasked) => return true,
                 EventKind::IntentRecorded(intent) => (guards.take(&intent.key, &intent.claims, &intent.forced, now), &intent.forced),
+                EventKind::ModelAnswered(answered) => {
+                    // A provider may want more than was reserved, and the next question stands in the same decision.
+                    answered.spent.into_iter().for_each(|spent| guards.overspend(&answered.key, spent, now));
+                    return true;
+                }
                 EventKind::ModelAsked(_) if planted(Bug::QuestionCountedAfter) => return true,
                 EventKind::ModelAsked(question) => (guards.take(&question.key, &question.claims, &[], now), &question.barred),
                 EventKind::ApprovalRequested(approval) => (guards.probe(&approval.claims, &approval.over, now), &approval.over),

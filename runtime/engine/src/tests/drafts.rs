@@ -40,7 +40,7 @@ policy "others" {{ on "desk.reply" "desk.page" "pay.refund" "pay.credit"; limit 
     )
 }
 
-fn world(route: &str, settings: &str, says: impl Fn(&Prompt) -> Option<Answer> + Send + Sync + 'static) -> World {
+pub(super) fn world(route: &str, settings: &str, says: impl Fn(&Prompt) -> Option<Answer> + Send + Sync + 'static) -> World {
     World::new(plan(&[PROJECT, MODELS, &flow(route, settings)]), healthy()).saying(says)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn silent(code: &str, doubt: bool, retry: bool) -> Answer {
     Answer::Silent(Silence { code: code.to_owned(), message: format!("{code} happened"), doubt, retry, retry_after: None, usage: None })
 }
 
-async fn describe(world: &World, product: &str) -> (RunSummary, Vec<Event>) {
+pub(super) async fn describe(world: &World, product: &str) -> (RunSummary, Vec<Event>) {
     let engine = world.open().await;
     let started = engine.start("describe", Value::record([("product", Value::string(product))]), "test").await.unwrap();
     world.settle(&engine).await;

@@ -139,6 +139,26 @@ async fn a_fork_takes_over_what_was_done_and_does_what_was_not_under_the_key_tha
 }
 
 #[tokio::test]
+async fn a_fork_takes_over_what_a_dead_letter_did_again_in_its_place() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let world = shop(&broken);
+    let engine = world.open().await;
+    let first = run(&world, &engine, "credit", wish("w1", "20 USD", "Credited")).await;
+    broken.store(false, Ordering::SeqCst);
+    let dead = engine.dead_letters(&Which::default()).await.unwrap();
+    let again: Vec<_> = dead.into_iter().map(|(_, again)| again).collect();
+    let letter = engine.do_again(&again, BY, "").await.unwrap().run_id;
+    world.settle(&engine).await;
+    let before = sent(&world, "desk.reply");
+    assert_eq!((before.len(), &before[0]), (2, &before[1]), "it failed, and was done again under its key");
+    let forked = fork(&world, &engine, &first, None, None).await.unwrap();
+    assert_eq!(forked.summary.status, RunStatus::Completed, "{forked:#?}");
+    assert_eq!(note(&forked, "tell"), ("done", format!("inherited from {}", &letter[..12])));
+    assert_eq!(sent(&world, "desk.reply"), before, "nobody is told twice");
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
 async fn another_effect_in_the_place_of_one_is_put_to_a_person_although_no_policy_asks() {
     let world = shop(&Arc::default());
     let engine = world.open().await;

@@ -27,8 +27,8 @@ fn rows_are_told_apart_however_they_are_nested() {
         (json!([0, 1]), json!([[[0.9], [0.1]], [[0.2], [0.8]]])),
     ] {
         let found = read_tensors(2, json!([{ "name": "P", "data": scores }, { "name": "L", "data": labels }])).unwrap();
-        let found: Vec<String> = found.into_iter().map(|one| Json::Object(one.unwrap()).to_string()).collect();
-        assert_eq!(found, [r#"{"confidence":0.9,"label":"a"}"#, r#"{"confidence":0.8,"label":"b"}"#]);
+        let found: Vec<Json> = found.into_iter().map(|one| Json::Object(one.unwrap())).collect();
+        assert_eq!(found, [json!({ "confidence": 0.9, "label": "a" }), json!({ "confidence": 0.8, "label": "b" })]);
     }
 }
 

@@ -107,7 +107,7 @@ async fn a_stream_that_dies_stands_still_or_is_no_stream_is_no_answer_and_may_ha
     cut.truncate(7);
     let late = |event: &str| vec![(0, openai(&["{"])[0].1.clone()), (5_000, event.to_owned())];
     let drips = std::iter::repeat_n((60, "d".to_owned()), 60);
-    let cases: Vec<(&str, Vec<(u64, String)>, &str)> = vec![
+    let cases = vec![
         ("openai", begun(""), "connection"),
         ("anthropic", events(&cut), "connection"),
         ("openai", begun("data: {\"error\": {\"message\": \"overloaded, sk-very-secret\"}}\n\n"), "connection"),

@@ -2,6 +2,7 @@
 
 use super::Judge;
 use crate::event::{Event, EventKind, Intent, Outcome};
+use crate::undo::AGAIN;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tradewind_lang::value::Value;
@@ -23,6 +24,8 @@ pub(super) struct Families {
     /// The runs of a family, by the first of them.
     members: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     done: BTreeMap<Place, Done>,
+    /// Places of effects by key: who does one again that had failed does it in the place where it failed.
+    by_key: BTreeMap<Arc<str>, Place>,
     open: BTreeMap<(Arc<str>, u16), (Place, Arc<Intent>)>,
 }
 
@@ -35,6 +38,8 @@ impl Families {
     /// What a run did in a step is done in another one by now; a fork of its may still know it by the name before.
     pub(super) fn rename(&mut self, run: &Arc<str>, old: &str, new: &str) {
         let Some(at) = self.places.get(run).filter(|_| old != new).cloned() else { return };
+        let known = self.by_key.values_mut().filter(|(of, step)| *of == at && **step == *old);
+        known.for_each(|(_, step)| *step = new.into());
         let Some(done) = self.done.get(&(at.clone(), old.into())).cloned() else { return };
         if self.done.get(&(at.clone(), new.into())).is_none_or(|other| other.seq < done.seq) {
             self.done.insert((at, new.into()), done);
@@ -67,6 +72,10 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
     match &event.kind {
         EventKind::IntentRecorded(intent) if intent.undoes.is_none() => {
             meant(judge, run, &place, intent);
+            let is_again = judge.runs.get(run).is_some_and(|run| &*run.flow == AGAIN);
+            let failed_in = judge.families.by_key.get(&intent.key).filter(|_| is_again).cloned();
+            let place = failed_in.unwrap_or(place);
+            judge.families.by_key.insert(intent.key.clone(), place.clone());
             judge.families.open.insert((run.clone(), step.id.0), (place, intent.clone()));
         }
         EventKind::EffectSettled { outcome, .. } => {
