@@ -74,8 +74,6 @@ pub(crate) enum Bug {
     NextTeamForgotten,
     /// What is frozen is begun all the same.
     FreezeIgnored,
-    /// What takes back has another key each time, and nobody keeps it from being done twice.
-    TakenBackTwice,
     /// What was there before is not read again after a person was asked.
     PreImageKept,
     /// A wait ends a microsecond early.

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 400;
 
-const BUGS: [Bug; 78] = [
+const BUGS: [Bug; 77] = [
     Bug::CorrectionLost,
     Bug::CorrectionByWorse,
     Bug::SessionShared,
@@ -43,7 +43,6 @@ const BUGS: [Bug; 78] = [
     Bug::MigratedRewritten,
     Bug::MigrationForgotten,
     Bug::RecoveryWaits,
-    Bug::TakenBackTwice,
     Bug::PreImageKept,
     Bug::ForkRepeats,
     Bug::ForkAsksNobody,
