@@ -145,7 +145,7 @@ mod tests {
 
     fn field(name: &str, ty: Ty, secret: bool) -> Field {
         let marks = Marks { secret, ..Marks::default() };
-        Field { name: name.to_owned(), ty, marks, default: None, min: None, max: None, pattern: None, label: None }
+        Field { marks, ..Field::plain(name.to_owned(), ty) }
     }
 
     /// `login` has a token; `letter` has a list, a map and an optional of them, and points to itself.

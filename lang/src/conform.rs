@@ -310,16 +310,7 @@ impl<'a> Reader<'a> {
 }
 
 fn plain_field(name: &str, ty: &Ty) -> Field {
-    Field {
-        name: name.to_owned(),
-        ty: ty.clone(),
-        marks: crate::ty::Marks::default(),
-        default: None,
-        min: None,
-        max: None,
-        pattern: None,
-        label: None,
-    }
+    Field::plain(name.to_owned(), ty.clone())
 }
 
 /// A whole number of 64 bits; some providers write `3.0`.

@@ -89,16 +89,7 @@ mod tests {
 
     #[test]
     fn a_record_says_its_fields_their_bounds_and_what_may_be_absent() {
-        let field = |name: &str, ty: Ty, max: Option<f64>| Field {
-            name: name.to_owned(),
-            ty,
-            marks: crate::ty::Marks::default(),
-            default: None,
-            min: None,
-            max,
-            pattern: None,
-            label: None,
-        };
+        let field = |name: &str, ty: Ty, max: Option<f64>| Field { max, ..Field::plain(name.to_owned(), ty) };
         let fields = vec![
             field("title", Ty::String, Some(70.0)),
             field("kind", Ty::Enum("kind".to_owned()), None),

@@ -174,6 +174,14 @@ pub struct Field {
     pub label: Option<String>,
 }
 
+impl Field {
+    /// One that must be there, without marks or bounds.
+    #[must_use]
+    pub(crate) fn plain(name: String, ty: Ty) -> Self {
+        Self { name, ty, marks: Marks::default(), default: None, min: None, max: None, pattern: None, label: None }
+    }
+}
+
 /// A `type` node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {

@@ -1,12 +1,12 @@
 //! JSON at the border.
 
 use super::{Problem, base64, fields_from_json, from_answer, from_json, to_json, unbase64};
-use crate::ty::{Field, Marks, Record, Ty, TypeTable};
+use crate::ty::{Field, Record, Ty, TypeTable};
 use crate::value::Value;
 use serde_json::json;
 
 fn field(name: &str, ty: Ty) -> Field {
-    Field { name: name.to_owned(), ty, marks: Marks::default(), default: None, min: None, max: None, pattern: None, label: None }
+    Field::plain(name.to_owned(), ty)
 }
 
 fn types() -> TypeTable {

@@ -59,16 +59,7 @@ impl Context<'_> {
 
     /// The record that stands for a file or an image, declared where something names it.
     pub(crate) fn asset(&mut self) -> String {
-        let field = |name: &str, ty: Ty| Field {
-            name: name.to_owned(),
-            ty,
-            marks: Marks::default(),
-            default: None,
-            min: None,
-            max: None,
-            pattern: None,
-            label: None,
-        };
+        let field = |name: &str, ty: Ty| Field::plain(name.to_owned(), ty);
         let fields = vec![field("digest", Ty::String), field("media_type", Ty::String), field("bytes", Ty::Int)];
         let record = Record { version: 1, subject: None, fields };
         self.plan.types.records.entry(super::talk::ASSET.to_owned()).or_insert(record);

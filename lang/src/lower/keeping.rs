@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
 use crate::plan::{Memory, MemoryTerms};
 use crate::shape::Shaped;
-use crate::ty::{Field, Marks, Ty};
+use crate::ty::{Field, Ty};
 
 /// The field that says of a recalled fact whether it was verified too long ago.
 const STALE: &str = "stale";
@@ -136,16 +136,7 @@ impl Context<'_> {
             self.report(diagnostic.help("rename the field of the type, or write `stale=refuse`"));
             return;
         }
-        record.fields.push(Field {
-            name: STALE.to_owned(),
-            ty: Ty::Bool,
-            marks: Marks::default(),
-            default: None,
-            min: None,
-            max: None,
-            pattern: None,
-            label: None,
-        });
+        record.fields.push(Field::plain(STALE.to_owned(), Ty::Bool));
         self.plan.types.records.insert(memory.recalled(), record);
     }
 

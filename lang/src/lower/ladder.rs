@@ -86,16 +86,7 @@ impl Context<'_> {
             return;
         }
         for labels in self.plan.types.enums.keys().cloned().collect::<Vec<_>>() {
-            let field = Field {
-                name: "label".to_owned(),
-                ty: Ty::Enum(labels.clone()),
-                marks: Marks::default(),
-                default: None,
-                min: None,
-                max: None,
-                pattern: None,
-                label: None,
-            };
+            let field = Field::plain("label".to_owned(), Ty::Enum(labels.clone()));
             self.plan.types.records.insert(labelled(&labels), Record { version: 1, subject: None, fields: vec![field] });
         }
     }

@@ -149,16 +149,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn object_fields(&self, ty: &Ty) -> Vec<Field> {
-        let field = |name: &String, ty: &Ty| Field {
-            name: name.clone(),
-            ty: ty.clone(),
-            marks: Marks::default(),
-            default: None,
-            min: None,
-            max: None,
-            pattern: None,
-            label: None,
-        };
+        let field = |name: &String, ty: &Ty| Field::plain(name.clone(), ty.clone());
         match ty {
             Ty::Object(fields) => fields.iter().map(|(name, ty)| field(name, ty)).collect(),
             Ty::Record(name) => self.plan.types.records.get(name).map(|record| record.fields.clone()).unwrap_or_default(),

@@ -149,9 +149,8 @@ impl Context<'_> {
                     field.marks.untrusted &= need.untrusted;
                 }
                 None => {
-                    let (name, ty, default) = (need.name.clone(), need.ty.clone(), need.default.clone());
                     let marks = Marks { untrusted: need.untrusted, ..Marks::default() };
-                    fields.push(Field { name, ty, marks, default, min: None, max: None, pattern: None, label: None });
+                    fields.push(Field { marks, default: need.default.clone(), ..Field::plain(need.name.clone(), need.ty.clone()) });
                 }
             }
         }

@@ -7,16 +7,7 @@ use crate::source::{SourceId, Span};
 use crate::ty::{Field, Marks, Record, Ty, TypeTable};
 
 fn types() -> TypeTable {
-    let field = |name: &str, ty| Field {
-        name: name.to_owned(),
-        ty,
-        marks: Marks::default(),
-        default: None,
-        min: None,
-        max: None,
-        pattern: None,
-        label: None,
-    };
+    let field = |name: &str, ty| Field::plain(name.to_owned(), ty);
     let mut types = TypeTable::default();
     types.enums.insert("kind".to_owned(), ["a", "b", "c"].map(str::to_owned).to_vec());
     let fields = vec![

@@ -10,7 +10,7 @@ use crate::ty::{Field, Marks, Record, Ty, TypeTable};
 use crate::value::Value;
 
 fn field(name: &str, ty: Ty) -> Field {
-    Field { name: name.to_owned(), ty, marks: Marks::default(), default: None, min: None, max: None, pattern: None, label: None }
+    Field::plain(name.to_owned(), ty)
 }
 
 fn types() -> TypeTable {
