@@ -531,10 +531,10 @@ pub(crate) struct Twin {
     /// Wait so many milliseconds before each answer.
     #[arg(long, value_name = "MS")]
     pub(crate) latency: Option<u64>,
-    /// Work every Nth request and drop the connection without an answer.
+    /// Work every Nth request and drop the connection without an answer; the same request three times in a row at most.
     #[arg(long, value_name = "N")]
     pub(crate) drop_every: Option<u64>,
-    /// Answer every Nth request with 503.
+    /// Answer every Nth request with 503; the same request three times in a row at most.
     #[arg(long, value_name = "N")]
     pub(crate) busy_every: Option<u64>,
 }

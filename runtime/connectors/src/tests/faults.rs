@@ -120,6 +120,19 @@ async fn a_busy_provider_has_done_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_repeats_a_request_reaches_a_busy_provider_in_the_end() {
+    let (plan, folder) = (shipped(), Folder::new());
+    let twin = served(&folder, TwinFaults { busy_every: Some(1), ..TwinFaults::default() }).await;
+    let http = twin.connectors();
+    for round in 0..2 {
+        for _ in 0..3 {
+            assert_eq!(failure(http.call(get(&plan)).await).code, "http-503", "round {round}");
+        }
+        assert!(matches!(http.call(get(&plan)).await, CallOutcome::Answered(_)), "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn ten_calls_at_once_never_refund_more_than_was_paid() {
     let (plan, folder) = (shipped(), Folder::new());
     let twin = served(&folder, TwinFaults { latency: Some(Duration::from_millis(300)), ..TwinFaults::default() }).await;

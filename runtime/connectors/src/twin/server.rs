@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Json as JsonAnswer, Response};
 use axum::routing::get;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,7 +35,8 @@ pub struct TwinOptions {
     pub faults: TwinFaults,
 }
 
-/// What goes wrong on purpose. Requests are counted over the life of the ledger.
+/// What goes wrong on purpose. Requests are counted over the life of the ledger. The same request goes wrong at most [`IN_A_ROW`]
+/// times in a row, so that a caller who repeats it reaches what he would without faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TwinFaults {
     /// Before each answer.
@@ -45,10 +47,15 @@ pub struct TwinFaults {
     pub busy_every: Option<u64>,
 }
 
+/// How often in a row the same request goes wrong: fewer times than the shipped connectors repeat it.
+pub const IN_A_ROW: u32 = 3;
+
 #[derive(Debug)]
 struct Book {
     ledger: Ledger,
     world: TwinWorld,
+    /// How often in a row a request has gone wrong, since the twin was started; without those that went well last.
+    unlucky: BTreeMap<String, u32>,
     /// Something was worked and could not be recorded: the world is not that of the ledger any more.
     broken: bool,
 }
@@ -84,7 +91,7 @@ impl Twin {
         }
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
-        let desk = Arc::new(Desk { book: Mutex::new(Book { ledger, world, broken: false }), faults: options.faults });
+        let desk = Arc::new(Desk { book: Mutex::new(Book { ledger, world, unlucky: BTreeMap::new(), broken: false }), faults: options.faults });
         Ok(Self { listener, address, desk })
     }
 
@@ -166,17 +173,23 @@ impl Desk {
     /// Records, works and records again; tells whether the answer is to be withheld.
     fn work(&self, request: &TwinRequest) -> io::Result<(TwinAnswer, bool)> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let Book { ledger, world, broken } = &mut *book;
+        let Book { ledger, world, unlucky, broken } = &mut *book;
         if *broken {
             return Err(io::Error::other("the ledger could not be written before; start the twin again"));
         }
         let n = ledger.request(now(), request)?;
-        let due = |every: Option<u64>| every.is_some_and(|every| every > 0 && n.is_multiple_of(every));
-        if due(self.faults.busy_every) {
+        let TwinRequest { method, path, query, key, body } = request;
+        let name = format!("{method} {path} {query:?} {key:?} {body}");
+        let so_far = unlucky.remove(&name).unwrap_or(0);
+        let due = |every: Option<u64>| so_far < IN_A_ROW && every.is_some_and(|every| every > 0 && n.is_multiple_of(every));
+        let (busy, dropped) = (due(self.faults.busy_every), due(self.faults.drop_every));
+        if busy || dropped {
+            unlucky.insert(name, so_far + 1);
+        }
+        if busy {
             ledger.outcome(Outcome::injected(n, 503))?;
             return Ok((TwinAnswer::error(503, "busy"), false));
         }
-        let dropped = due(self.faults.drop_every);
         let answer = world.handle(request);
         *broken = true;
         ledger.outcome(Outcome::of(n, &answer, dropped))?;
