@@ -224,3 +224,33 @@ async fn an_agent_that_fails_fails_the_step_that_asked_it() {
     engine.shutdown().await;
     replay(&*world.log, 0).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_session_ends_when_nobody_said_anything_for_as_long_as_it_is_kept() {
+    let expiring =
+        CLERK.replace("    budget \"50 USD\" per=day\n", "    budget \"50 USD\" per=day\n    retention \"2h\" after=last-write\n");
+    assert_ne!(expiring, CLERK);
+    let world = World::new(plan(&[PROJECT, MODELS, &expiring]), healthy()).saying(echoes);
+    let engine = world.open().await;
+    let ask = async |text: &str| {
+        let message = Value::record([("id", Value::string("o1")), ("text", Value::string(text))]);
+        let started = engine.start("ask", message, "test").await.unwrap();
+        world.settle(&engine).await;
+        let run = engine.run(&started.run_id).await.unwrap().unwrap().summary;
+        run.output.get("text").and_then(Value::as_str).map(str::to_owned).unwrap_or_else(|| panic!("{:?}", run.failure))
+    };
+    assert_eq!(ask("one").await, "one after 0");
+    world.clock.advance(HOUR);
+    assert_eq!(ask("two").await, "two after 1", "an hour later it goes on");
+    world.clock.advance(HOUR + HOUR / 2);
+    assert_eq!(ask("three").await, "three after 2", "it counts from what was said last");
+    world.clock.advance(2 * HOUR + 1);
+    assert_eq!(ask("four").await, "four after 0", "nobody said anything for two hours");
+    engine.shutdown().await;
+    // What is no longer told is gone from the books, too, and a restart and a replay come to the same.
+    let engine = world.open().await;
+    world.settle(&engine).await;
+    assert_eq!(engine.history_of("agent:clerk", Some("o1")).await.unwrap().len(), 1, "of four exchanges the newest");
+    engine.shutdown().await;
+    replay(&*world.log, 0).await.unwrap();
+}

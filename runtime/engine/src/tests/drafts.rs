@@ -164,6 +164,19 @@ async fn a_busy_provider_is_asked_again_when_it_wants_and_one_that_hangs_is_give
 }
 
 #[tokio::test]
+async fn a_candidate_that_hangs_is_given_up_after_its_own_time() {
+    let world = world(r#"candidate "small" timeout="2s"; candidate "large"; fail "nobody wrote it""#, "", |prompt| {
+        (prompt.model.name == "large").then(|| said(GOOD))
+    });
+    let (run, events) = describe(&world, "chair").await;
+    let asked = questions(&events);
+    assert_eq!((run.status, asked.len()), (RunStatus::Completed, 2));
+    assert_eq!(asked[0].until - asked[0].not_before, 2 * SECOND);
+    assert!(asked[1].not_before < asked[0].not_before + 3 * SECOND && asked[1].until - asked[1].not_before > 30 * SECOND, "{asked:?}");
+    assert!(asked[1].passed[0].contains("time-out"), "{:?}", asked[1].passed);
+}
+
+#[tokio::test]
 async fn what_refuses_or_fails_for_good_ends_at_the_floor_which_says_why() {
     for (answer, tries) in
         [(silent("refused", false, false), 1), (silent("http-503", false, true), 3), (silent("connection", true, true), 3)]
