@@ -64,13 +64,13 @@ fn numbers_are_judged_and_what_the_rows_do_not_decide_goes_to_a_person() {
     let stage = stage();
     let _ = stage.run(["check"]).exits(0);
     // A hundred orders at noon are usual; a note that looks like numbers stays a note.
-    work(&stage, "noon", ("12", 103), 4.0, "days: 59\ntotal: 399");
+    work(&stage, "noon", ("12", 103), 7.0, "days: 59\ntotal: 399");
     let _ = stage.run(["run", "look", "--input", "work.jsonl"]).exits(0).says("1 completed");
     let noon = stage.run(["runs", "show", "noon"]).exits(0);
-    for said in ["usual", "raise", "by response"] {
+    for said in ["usual", "raise", "\"by\":\"response\""] {
         assert!(noon.out.contains(said), "no `{said}` in\n{noon}");
     }
-    work(&stage, "night", ("03", 103), 4.0, "none");
+    work(&stage, "night", ("03", 103), 7.0, "none");
     let _ = stage.run(["run", "look", "--input", "work.jsonl"]).exits(0);
     let _ = stage.run(["runs", "show", "night"]).exits(0).says("high");
     // Over a cost of 5.5 a raise stops paying at an elasticity of -2.10: the rows say -2.1, more or less.
@@ -90,7 +90,10 @@ fn what_was_learned_is_told_and_judged_where_there_are_labels() {
     assert_eq!(response["evaluations"].as_array().map(Vec::len), Some(0), "{response}");
     let says = response["learned"][0]["says"].as_str().unwrap();
     assert!(says.starts_with("the elasticity of 40 rows is -2.") && says.ends_with("95 %)"), "{says}");
+    // A route is asked as its flows ask it: with the numbers that its models read.
+    let route = ["models", "eval", "--route", "traffic", "--rows", "data/traffic/heldout.jsonl", "--label", "label"];
+    let _ = stage.run(route).exits(0).says("20 labels by traffic");
     // A row that nobody can learn from stops everything before it starts.
     stage.write("data/prices.jsonl", "{\"price\": 9, \"sold\": 0}\n");
-    let _ = stage.run(["check"]).exits(1).says("TW0180").says("line 1 of `data/prices.jsonl` has a `sold` that is not above zero");
+    let _ = stage.run(["check"]).exits(3).says("TW0180").says("line 1 of `data/prices.jsonl` has a `sold` that is not above zero");
 }

@@ -63,7 +63,7 @@ impl Anomaly {
         // Few rows are never sure: of n values drawn from one source, the next is the furthest once in n + 1.
         let most = number(usual.many()) / number(usual.many() + 1);
         let (far, near) = (distance * distance, self.threshold * self.threshold);
-        let odd = (far / (far + near)).min(most);
+        let odd = (far / (far + near)).clamp(1.0 - most, most);
         let other = if distance < 0.0 { "low" } else { "high" };
         let share = |label: &String| match label.as_str() {
             "usual" => 1.0 - odd,

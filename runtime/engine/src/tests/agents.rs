@@ -111,7 +111,12 @@ async fn a_write_waits_for_whom_the_policy_asks_and_is_done_once() {
 
 #[tokio::test]
 async fn what_the_plan_does_not_offer_is_not_called() {
-    let odd: [(&str, &str, &str); 6] = [
+    let deep = format!("{{\"id\": {}{}}}", "[".repeat(2_000), "]".repeat(2_000));
+    let long = format!(r#"{{"id": "{}"}}"#, "o".repeat(1 << 20));
+    let odd: [(&str, &str, &str); 9] = [
+        ("order", r#"{"id": NaN}"#, "no JSON"),
+        ("order", &deep, "no JSON"),
+        ("order", &long, "`id` is none of those that may be chosen"),
         ("refund", "{}", "there is no tool `refund`"),
         ("order", r#"{"id": "o2"}"#, "`id` is none of those that may be chosen: `o2`"),
         ("order", r#"{"id": "o1", "all": true}"#, "`all`: there is no such field"),
@@ -120,10 +125,12 @@ async fn what_the_plan_does_not_offer_is_not_called() {
         ("credit", r#"{"amount": "500 USD"}"#, "`amount`: there is no such field"),
     ];
     for (name, arguments, why) in odd {
+        let (name, arguments, why) = (name.to_owned(), arguments.to_owned(), why.to_owned());
+        let called = (name.clone(), arguments.clone());
         let world = world(move |prompt| match told(prompt).first() {
-            None => reply("", &[(name, arguments)]),
+            None => reply("", &[(&called.0, &called.1)]),
             Some(text) => {
-                assert!(text.contains(why), "{text}");
+                assert!(text.contains(&why) && text.len() < 2_000, "{text}");
                 reply(r#"{"text": "I cannot."}"#, &[])
             }
         });
@@ -131,7 +138,7 @@ async fn what_the_plan_does_not_offer_is_not_called() {
         assert_eq!(
             (run.status, world.connectors.effects().len(), world.connectors.requests().len()),
             (RunStatus::Completed, 0, 0),
-            "{name} {arguments}"
+            "{name}"
         );
     }
 }

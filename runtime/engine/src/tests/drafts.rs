@@ -152,6 +152,13 @@ async fn a_busy_provider_is_asked_again_when_it_wants_and_one_that_hangs_is_give
     assert_eq!((run.status, run.cost, asked.len()), (RunStatus::Completed, usd("0.12 USD"), 2));
     assert!(asked[1].not_before >= asked[0].not_before + 20 * SECOND);
 
+    // One that does not say when it wants to be asked again is asked later all the same, and not without end.
+    let full = world(r#"candidate "small"; fail "nobody wrote it""#, "", |_| Some(silent("http-429", false, true)));
+    let (run, events) = describe(&full, "chair").await;
+    let asked = questions(&events);
+    assert_eq!((run.status, run.cost, asked.len()), (RunStatus::Failed, None, 3));
+    assert!(asked.windows(2).all(|pair| pair[1].not_before > pair[0].not_before), "{asked:?}");
+
     let hangs = world(r#"candidate "small"; candidate "large"; fail "nobody wrote it""#, "", |prompt| {
         (prompt.model.name == "large").then(|| said(GOOD))
     });
