@@ -436,6 +436,7 @@ fn fenced(text: &str) -> &str {
     inner.and_then(|inner| inner.strip_suffix("```")).map_or(text, str::trim)
 }
 
-fn shortened(text: &str) -> String {
+/// A reason, as it is kept and told.
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(LONGEST_REASON).collect()
 }
