@@ -129,6 +129,9 @@ pub struct Marks {
     /// Personal or secret, and not what somebody outside said of himself: it must not be told to others.
     #[serde(default)]
     pub private: bool,
+    /// Written by a model that was told both text from outside and what is private: whoever wrote the text may have asked for the rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mixed: bool,
 }
 
 impl Marks {
@@ -148,6 +151,7 @@ impl Marks {
             model: self.model || other.model,
             steered: self.steered || other.steered,
             private: self.private || other.private,
+            mixed: self.mixed || other.mixed,
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn narrowed(field: &Field) -> Marks {
         ty => matches!(ty, Ty::Int | Ty::Double),
     };
     let held = number && field.min.is_some() && field.max.is_some() && field.marks.untrusted;
-    if held { Marks { untrusted: false, steered: true, ..field.marks } } else { field.marks }
+    if held { Marks { untrusted: false, steered: true, mixed: false, ..field.marks } } else { field.marks }
 }
 
 /// The marks of everything inside a type.

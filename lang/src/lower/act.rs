@@ -1,5 +1,6 @@
 //! The acts beside `call`: running another flow, taking effects back, emitting an event.
 
+use super::carried::Over;
 use super::connector::{object_of, with_fields};
 use super::context::{Context, name_of, suggest};
 use super::control::Steering;
@@ -43,6 +44,7 @@ impl Context<'_> {
         let found = self.plan.flows.get(&flow)?.clone();
         let answer = self.known.outputs.get(&flow).cloned()?;
         let bound = self.labelled_bindings(verb, &found.input, place)?;
+        self.note_carried(Over::Input, &flow, &bound);
         let input = bound.iter().map(|(name, checked)| (name.clone(), checked.expr.clone())).collect();
         // What it reads itself may make it fail, whatever it is given.
         if self.known.failing.contains(&flow) {

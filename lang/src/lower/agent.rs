@@ -1,5 +1,6 @@
 //! `agent`: a model with tools. What it may call, how often, and what it may choose; a document's `agent`, and a step that uses one.
 
+use super::asked::{Asked, SILENCE};
 use super::context::{Context, name_of};
 use super::mixture::Mixture;
 use super::model::WrittenRoute;
@@ -202,16 +203,19 @@ impl Context<'_> {
                     diagnostic.help(format!("write a policy with `on \"{}\"` and a `limit`, `deny` or `escalate`", operation.name)),
                 );
             }
-            let looked_at = self.always_asked(&operation.name, flow);
-            if reads_outside && !looked_at && !self.check_exfiltration(tool, &operation, mixture, span) {
+            let asked = self.always_asked(&operation.name, flow);
+            if reads_outside && asked != Asked::Always && !self.check_exfiltration(tool, &operation, mixture, (span, flow)) {
                 let message = format!("an agent that reads outside text may call `{}`, and nobody looks at it", operation.name);
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("outside text may move it");
                 let diagnostic =
                     mixture.told_outside().into_iter().fold(diagnostic, |diagnostic, span| diagnostic.also(span, "outside text"));
-                self.report(diagnostic.help(format!(
-                    "write a policy with `on \"{}\"` and an `escalate` whose `when` is `true`, or let an `act` do it",
-                    operation.name
-                )));
+                self.report(diagnostic.help(match asked {
+                    Asked::UntilSilence => SILENCE.to_owned(),
+                    _ => format!(
+                        "write a policy with `on \"{}\"` and an `escalate` whose `when` is `true`, or let an `act` do it",
+                        operation.name
+                    ),
+                }));
             }
             self.check_tool_evidence(&covering, &operation.name, span);
         }

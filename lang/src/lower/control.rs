@@ -2,6 +2,7 @@
 //!
 //! Which values outside text may become is checked where a call is lowered; here is only what it may decide.
 
+use super::asked::Asked;
 use super::called::is_grave;
 use super::context::Context;
 use super::failing::{failing, left_out};
@@ -104,15 +105,8 @@ impl Context<'_> {
         if self.plan.policies.values().any(|policy| unread(&policy)) {
             return None;
         }
-        let looked_at = self.always_asked(&operation.name, flow) || stage.is_some_and(Stage::always);
+        let looked_at = self.always_asked(&operation.name, flow).max(Asked::in_stage(stage)) == Asked::Always;
         self.loose_limits(operation, flow, chosen).filter(|_| !looked_at).map(|loose| loose.join("; "))
-    }
-
-    /// Whether a policy has a person look at every one.
-    pub(crate) fn always_asked(&self, operation: &str, flow: &str) -> bool {
-        let always = |tree: &Tree| matches!(tree, Tree::Constant(Value::Bool(true)));
-        let covering = self.plan.policies.values().filter(|policy| policy.covers(operation, flow));
-        covering.flat_map(|policy| &policy.escalates).any(|rule| always(&rule.when.root))
     }
 }
 

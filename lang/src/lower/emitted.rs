@@ -2,6 +2,7 @@
 //! are proved for that once all flows are there. What a connector tells of begins a run from outside, and is not looked at here.
 
 use super::called::Bare;
+use super::carried::Over;
 use super::context::{Context, name_of};
 use super::control::{Steering, cap_it, decides, leading_to};
 use super::flow::FlowDraft;
@@ -49,7 +50,7 @@ impl Emitted {
 }
 
 /// Whether an expression reads a field of the event that begins a run, or may, as it names the event alone.
-fn reads(expr: &Expr, field: &str) -> bool {
+pub(super) fn reads(expr: &Expr, field: &str) -> bool {
     let name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
     let path = format!("event.{field}");
     let of = |word: &str| word == path || word.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.'));
@@ -77,6 +78,7 @@ impl Context<'_> {
             Some((name.clone(), Steering::of(checked, span)?))
         });
         let fields: Vec<(String, Steering)> = fields.collect();
+        self.note_carried(Over::Event, event, bound);
         self.note_told(event, fields.iter().map(|(name, _)| name.clone()));
         // A step that is lowered again says it anew.
         self.known.emitted.retain(|emitted| emitted.by != by);

@@ -48,7 +48,7 @@ pub(crate) struct Lowered {
     pub(crate) chosen: BTreeSet<String>,
     /// What it endorses.
     pub(crate) endorsed: Vec<Endorsement>,
-    /// Where it tells a model both outside text and private data, or the steps that it reads do.
+    /// Where it tells a model both outside text and private data.
     pub(crate) mixture: Mixture,
     /// What it may fail over.
     pub(crate) failing: Failing,
@@ -135,6 +135,7 @@ impl Context<'_> {
     pub(crate) fn lower_flow(&mut self, node: &Node, name: &str, routes: &BTreeMap<String, WrittenRoute>) -> Option<Flow> {
         self.locate(format!("flow:{name}"), node.span);
         let input = self.lower_input(node, name);
+        self.mark_carried(name);
         let base = with_mistyped(self.input_scope(input.as_deref()), &node.children);
         let mut draft = FlowDraft { input, ..FlowDraft::alone(name, base, routes) };
         self.collect(&node.children, None, &mut draft.drafts, &mut BTreeMap::new());

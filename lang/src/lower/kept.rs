@@ -1,6 +1,7 @@
 //! Our own values that outside text chose, and facts that it let be remembered: the next run that recalls them rests on it, too; and so
 //! does one that waits for an event that it let be emitted. Flows that recall or wait are proved once more for that. Words from outside need none of it: the memory's fields say so themselves.
 
+use super::carried::{Carried, Over};
 use super::context::{Context, name_of};
 use super::control::leading_to;
 use super::failing::failing_flow;
@@ -27,6 +28,8 @@ pub(crate) struct Kept {
     acts: BTreeSet<(String, String)>,
     /// What agents of the document were told in their sessions, by their names.
     pub(super) told: BTreeMap<String, Marks>,
+    /// Fields that words come in which a model mixed.
+    pub(super) mixed: Carried,
 }
 
 impl Kept {
@@ -45,6 +48,7 @@ impl Kept {
         self.fields.extend(other.fields);
         self.whole.extend(other.whole);
         self.acts.extend(other.acts);
+        self.mixed.extend(other.mixed);
         other.told.into_iter().for_each(|(agent, marks)| self.tell(agent, marks));
     }
 
@@ -63,6 +67,7 @@ impl Kept {
 impl Context<'_> {
     /// Notes the values of a fact that outside text chose.
     pub(crate) fn note_kept(&mut self, record: &str, fields: &[Field], bound: &[(String, Checked)]) {
+        self.note_carried(Over::Fact, record, bound);
         let marked = |name: &String| fields.iter().any(|field| field.name == *name && field.marks.untrusted);
         let steered = bound.iter().filter(|(name, checked)| !planted(Hole::Kept) && checked.marks.steered && !marked(name));
         self.known.kept.fields.extend(steered.map(|(name, _)| (record.to_owned(), name.clone())));
@@ -117,24 +122,26 @@ impl Context<'_> {
     /// Whether a flow recalls what outside text decided, or starts one that may.
     fn rests_on_kept(&self, flow: &Flow, others: &BTreeSet<String>) -> bool {
         let recalls = |memory: &String| self.plan.memories.get(memory).is_some_and(|memory| self.known.recalled.concerns(&memory.record));
-        flow.steps.iter().chain(&flow.terms.on_failure).any(|step| match &step.kind {
-            StepKind::Recall { memory, .. } => recalls(memory),
-            StepKind::Search(search) => recalls(&search.memory),
-            StepKind::Revise(revise) => {
-                let critics = revise.critics.iter().filter_map(|name| self.plan.critics.get(name));
-                critics.flat_map(|critic| &critic.grounded).any(recalls)
-            }
-            StepKind::Undo(undo) => self.known.recalled.acted(&undo.flow, &undo.step),
-            StepKind::Begin(begin) => others.contains(&begin.flow),
-            StepKind::Agent(acting) => acting.actor.as_ref().is_some_and(|(agent, _)| self.rests_on_heard(agent)),
-            StepKind::Wait(wait) => matches!(&wait.until, Until::Event { event, .. } if self.waits_for_kept(event)),
-            _ => false,
-        })
+        !self.mixed_fields(flow).is_empty()
+            || flow.steps.iter().chain(&flow.terms.on_failure).any(|step| match &step.kind {
+                StepKind::Recall { memory, .. } => recalls(memory),
+                StepKind::Search(search) => recalls(&search.memory),
+                StepKind::Revise(revise) => {
+                    let critics = revise.critics.iter().filter_map(|name| self.plan.critics.get(name));
+                    critics.flat_map(|critic| &critic.grounded).any(recalls)
+                }
+                StepKind::Undo(undo) => self.known.recalled.acted(&undo.flow, &undo.step),
+                StepKind::Begin(begin) => others.contains(&begin.flow),
+                StepKind::Agent(acting) => acting.actor.as_ref().is_some_and(|(agent, _)| self.rests_on_heard(agent)),
+                StepKind::Wait(wait) => matches!(&wait.until, Until::Event { event, .. } if self.waits_for_kept(event)),
+                _ => false,
+            })
     }
 
     /// Proves the flows that recall what outside text decided in other runs, on so many threads.
     pub(crate) fn prove_recalled(&mut self, nodes: &[Node], routes: &BTreeMap<String, WrittenRoute>, threads: usize) {
         // What is proved may be remembered in turn; there are no more fields than there are.
+        self.note_begun();
         while self.known.kept != self.known.recalled {
             self.known.recalled = self.known.kept.clone();
             let mut proved = BTreeSet::new();
@@ -147,10 +154,11 @@ impl Context<'_> {
                 let wave: Vec<&Node> = wave.into_iter().filter(rests).collect();
                 proved.extend(wave.iter().filter_map(|node| name_of(node)).map(|name| name.text));
                 let shared = &*self;
-                let lowered = parallel::each(threads, &wave, || shared.for_recalling(), |worker, node| worker.lower_apart(node, routes));
+                let lowered = parallel::each(threads, &wave, || shared.for_recalling(), |worker, node| worker.lower_carried(node, routes));
                 lowered.into_iter().flatten().for_each(|outcome| self.take_proof(outcome));
             }
             self.prove_emitted(routes);
+            self.note_begun();
         }
         self.note_listeners();
     }

@@ -3,8 +3,8 @@
 //!
 //! Also endorsements, the operator's own way out of the proofs about outside text, as the plan lists them.
 
+use super::asked::{Asked, SILENCE};
 use super::context::Context;
-use super::flow::FlowDraft;
 use super::step::Place;
 use crate::ast::Node;
 use crate::code::meaning;
@@ -15,6 +15,7 @@ use crate::plan::{Endorsement, Operation, Tool};
 use crate::shape::given;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
+use std::collections::BTreeSet;
 
 /// Where a model is told outside text, and where private data; the first place of each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,17 +30,24 @@ impl Mixture {
         if marks.untrusted {
             self.outside.get_or_insert(span);
         }
-        if marks.private {
+        // What another model mixed holds both.
+        if marks.private || marks.mixed {
             self.private.get_or_insert(span);
         }
     }
 
-    /// The places, where both are told.
     /// Where outside text comes in.
     pub(crate) fn told_outside(self) -> Option<Span> {
         self.outside
     }
 
+    /// What is said of a model's answer to it, which has these marks: of a label, which is no longer the text, nothing more.
+    pub(crate) fn of_answer(self, marks: Marks) -> Marks {
+        let mixed = self.both().is_some() && marks.untrusted && marks.private;
+        Marks { mixed: mixed || marks.mixed, ..marks }
+    }
+
+    /// The places, where both are told.
     fn both(self) -> Option<(Span, Span)> {
         self.outside.zip(self.private)
     }
@@ -52,7 +60,7 @@ pub(crate) fn endorsements(at: &str, endorsed: &[Endorsed]) -> Vec<Endorsement> 
 }
 
 /// Whether a parameter of a type can carry what a model was told.
-fn carries(ty: &Ty) -> bool {
+pub(super) fn carries(ty: &Ty) -> bool {
     match ty {
         Ty::String | Ty::Json | Ty::Bytes | Ty::Record(_) | Ty::Object(_) => true,
         Ty::List(item) | Ty::Map(item) | Ty::Optional(item) => carries(item),
@@ -75,26 +83,28 @@ impl Context<'_> {
         }
     }
 
-    /// What the values of a call were mixed of: by a model of the flow that was told both.
-    fn mixed(&self, checked: &Checked, place: &Place<'_, '_>) -> Option<(Span, Span)> {
-        let within = place.draft.drafts.get(place.at)?.within;
-        let read = place.draft.steps_read(&checked.reads, within);
-        read.iter().filter_map(|at| place.draft.lowered.get(at)).find_map(|lowered| lowered.mixture.both())
-    }
-
-    /// A step that only passes on what a model mixed passes on that it did.
-    pub(crate) fn mixture_of(
-        &self,
-        draft: &FlowDraft<'_>,
-        reads: &std::collections::BTreeSet<usize>,
-        own: Mixture,
-        marks: Marks,
-    ) -> Mixture {
-        if own.both().is_some() || !(marks.untrusted && marks.private) {
-            return own;
+    /// What the values of a call were mixed of, where a model of the flow did it: the steps that it reads are gone through, with those in
+    /// their arms and loops.
+    fn mixed_of(&self, checked: &Checked, place: &Place<'_, '_>) -> Option<(Span, Span)> {
+        let draft = place.draft;
+        let within = draft.drafts.get(place.at)?.within;
+        let mut reads = checked.reads.clone();
+        for variables in self.surroundings(draft, within).loops.iter().rev() {
+            if reads.iter().any(|(path, _)| variables.names(path)) {
+                reads.extend(variables.reads.iter().cloned());
+            }
         }
-        let inherited = reads.iter().filter_map(|at| draft.lowered.get(at)).map(|lowered| lowered.mixture);
-        inherited.into_iter().find(|mixture| mixture.both().is_some()).unwrap_or(own)
+        let mut open: Vec<usize> = draft.steps_read(&reads, within).into_iter().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            let Some(lowered) = draft.lowered.get(&at).filter(|_| seen.insert(at)) else { continue };
+            if let Some(both) = lowered.mixture.both().filter(|_| lowered.marks.mixed) {
+                return Some(both);
+            }
+            open.extend(lowered.reads.iter().copied());
+            open.extend(at + 1..draft.end_of(at));
+        }
+        None
     }
 
     /// What a model made of outside text and private data leaves only where a person looks at it.
@@ -104,23 +114,30 @@ impl Context<'_> {
         operation: &Operation,
         bound: &[(String, Checked)],
         place: &Place<'_, '_>,
-        asked: bool,
+        asked: Asked,
     ) {
-        if asked || self.always_asked(&operation.name, &place.draft.name) {
+        let asked = asked.max(self.always_asked(&operation.name, &place.draft.name));
+        if asked == Asked::Always {
             return;
         }
-        for (name, checked) in bound.iter().filter(|(_, checked)| checked.speaks() && checked.marks.private) {
-            let Some((outside, private)) = self.mixed(checked, place) else { continue };
+        for (name, checked) in bound.iter().filter(|(_, checked)| checked.speaks() && checked.marks.mixed) {
             let span = given::place(call, name);
             let message = format!("`{name}` of `{}` was written by a model that was told outside text and private data", operation.name);
             let diagnostic = Diagnostic::new(&meaning::EXFILTRATION, span, message).label("leaves here");
-            let diagnostic = diagnostic.also(outside, "outside text").also(private, "private data");
-            self.report(diagnostic.help("`stage` the act, leave one of the two out of the prompt, or `endorse` what is sent"));
+            let diagnostic = match self.mixed_of(checked, place) {
+                Some((outside, private)) => diagnostic.also(outside, "outside text").also(private, "private data"),
+                // Another flow mixed it.
+                None => self.with_way(diagnostic, checked, place),
+            };
+            self.report(diagnostic.help(match asked {
+                Asked::UntilSilence => SILENCE,
+                _ => "`stage` the act, leave one of the two out of the prompt, or `endorse` what is sent",
+            }));
         }
     }
 
     /// An agent that reads outside text and private data has no words of its own to send. Whether it has.
-    pub(crate) fn check_exfiltration(&mut self, tool: &Tool, operation: &Operation, mixture: Mixture, span: Span) -> bool {
+    pub(crate) fn check_exfiltration(&mut self, tool: &Tool, operation: &Operation, mixture: Mixture, (span, flow): (Span, &str)) -> bool {
         let Some((outside, private)) = mixture.both() else { return false };
         let bound = |name: &str| tool.fixed.iter().chain(&tool.one_of).any(|(of, _)| of == name);
         let Some(free) = operation.request.iter().find(|field| carries(&field.ty) && !bound(&field.name)) else { return false };
@@ -128,7 +145,10 @@ impl Context<'_> {
         let message = format!("an agent that reads outside text and private data may send both as `{name}` of `{of}`");
         let diagnostic = Diagnostic::new(&meaning::EXFILTRATION, span, message).label("could be talked into it");
         let diagnostic = diagnostic.also(outside, "outside text").also(private, "private data");
-        let help = format!("write an `escalate` whose `when` is `true` for `{of}`, or let an `act` do it that is staged");
+        let help = match self.always_asked(of, flow) {
+            Asked::UntilSilence => SILENCE.to_owned(),
+            _ => format!("write an `escalate` whose `when` is `true` for `{of}`, or let an `act` do it that is staged"),
+        };
         self.report(diagnostic.help(help));
         true
     }

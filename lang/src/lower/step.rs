@@ -123,6 +123,7 @@ impl Context<'_> {
         reads.extend(self.lower_after(node, draft, step.within));
         reads.remove(&at);
         let (kind, ty, marks) = verb?;
+        let marks = place.mixture.of_answer(marks);
         if when.as_ref().is_some_and(Option::is_none) {
             return None;
         }
@@ -140,7 +141,7 @@ impl Context<'_> {
         let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
         let parts: Vec<(String, Marks)> = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
-        let mixture = self.mixture_of(draft, &reads, place.mixture, marks);
+        let mixture = place.mixture;
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let origin = Some(Origin { value: marks, told, parts: Vec::clone(&parts), steered: !place.control.is_empty() });
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };

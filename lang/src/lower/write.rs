@@ -1,5 +1,6 @@
 //! The verbs that write, ask or branch: `act`, `ask`, `remember`, `choose`; and what guards an act.
 
+use super::asked::Asked;
 use super::connector::object_of;
 use super::context::{Context, suggest};
 use super::marked::Paths;
@@ -44,8 +45,6 @@ impl Context<'_> {
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound, place);
-        let asked = node.first("stage").is_some_and(|stage| stage.setting("when").is_none());
-        self.check_mixed(call, &operation, &bound, place, asked);
         self.check_personal_call(call, &operation, &bound, &place.scope);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.
@@ -55,11 +54,15 @@ impl Context<'_> {
             let own = bound.iter().find(|(name, _)| *name == field.name).map_or(Marks::default(), |(_, checked)| given(checked));
             place.parts.push((format!("request.{}", field.name), own.with(field.marks)));
         }
+        let said: Vec<(String, Checked)> = bound.iter().filter(|(_, checked)| checked.marks.mixed).cloned().collect();
         let request: Bindings = bound.into_iter().map(|(name, checked)| (name, place.note(checked).expr)).collect();
         let stage = node.first("stage").map(|stage| self.lower_stage(stage, &operation, place));
         let evidence = self.lower_evidence(node, &operation, &place.draft.name, place);
         let guard = node.first("stage").zip(stage.as_ref()).map(|(node, stage)| (node.name.span, stage.as_ref().is_none_or(Stage::always)));
         self.check_guards(&value, &operation, guard, &place.draft.name);
+        // A stage that cannot be read is a mistake of its own.
+        let asked = stage.as_ref().map_or(Asked::No, |stage| stage.as_ref().map_or(Asked::Always, |stage| Asked::in_stage(Some(stage))));
+        self.check_mixed(call, &operation, &said, place, asked);
         let stage = match stage {
             Some(stage) => Some(stage?),
             None => None,

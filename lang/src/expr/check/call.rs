@@ -220,7 +220,8 @@ impl Checker<'_> {
             // One of a list tells what the list tells.
             let listed = held && row.name == "among";
             let (pii, private) = (own.pii && !listed, own.private && !listed);
-            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, pii, private, ..own });
+            let mixed = own.mixed && !held;
+            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, pii, private, mixed, ..own });
             held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),
