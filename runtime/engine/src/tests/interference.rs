@@ -14,6 +14,7 @@ mod program;
 mod shapes;
 mod shop;
 mod steps;
+mod talking;
 
 use super::world::PROJECT;
 use draft::Used;
@@ -39,6 +40,10 @@ const COVERAGE: &[(&str, usize)] = &[
     ("read of outside text", 30),
     ("classify with a ladder", 35),
     ("template", 40),
+    ("draft of a model", 30),
+    ("agent", 25),
+    ("agent with a tool that writes", 5),
+    ("search", 15),
     ("choose", 15),
     ("choose in choose or each", 3),
     ("on-error=skip of a choose", 3),
@@ -77,6 +82,8 @@ const COVERAGE: &[(&str, usize)] = &[
     ("between", 2),
     ("endorse", 4),
     ("pattern", 4),
+    ("model-asked", 300),
+    ("tools-called", 60),
     ("approval-answered", 300),
     ("child-ended", 500),
     ("effect-denied", 40),
