@@ -123,3 +123,30 @@ pub(super) async fn writes(life: &mut Life) {
     life.note(format!("the clock passes to {until}"));
     life.pass(until).await;
 }
+
+/// The next midnight of the project's zone.
+fn midnight(now: i64) -> i64 {
+    let zone = jiff::tz::TimeZone::get("America/Chicago").unwrap();
+    let today = jiff::Timestamp::from_microsecond(now).unwrap().to_zoned(zone);
+    today.tomorrow().unwrap().start_of_day().unwrap().timestamp().as_microsecond()
+}
+
+/// Models are asked just before a day of their budgets ends, and answer, or are lost, in the next one.
+pub(super) async fn over_midnight(life: &mut Life) {
+    let midnight = midnight(life.clock.now());
+    life.note(format!("the clock passes to a little before {midnight}"));
+    let before = midnight - SECOND * (1 + life.one_of(30) as i64);
+    life.pass(before).await;
+    for _ in 0..2 + life.one_of(3) {
+        let (kind, count) = ([18, 20, 21, 29, 34][life.one_of(5)], 1 + life.one_of(3));
+        starts(life, kind, count).await;
+    }
+    match life.one_of(5) {
+        0 => life.crash(),
+        1 => life.take_over().await,
+        _ => {}
+    }
+    let after = midnight + SECOND * (1 + life.one_of(90) as i64);
+    life.pass(after).await;
+    life.compare().await;
+}
