@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 400;
 
-const BUGS: [Bug; 93] = [
+const BUGS: [Bug; 90] = [
     Bug::SettledToday,
     Bug::TaskBudgetIgnored,
     Bug::RunBudgetOfItem,
@@ -20,11 +20,8 @@ const BUGS: [Bug; 93] = [
     Bug::UniqueAcrossAccounts,
     Bug::ArmOfRun,
     Bug::StaleUnseen,
-    Bug::MergedOneTooFew,
     Bug::SearchOfEverybody,
     Bug::ForgottenKept,
-    Bug::FoundBeforeForgotten,
-    Bug::ForgottenGoesOn,
     Bug::CorrectionLost,
     Bug::CorrectionByWorse,
     Bug::SessionShared,
@@ -150,7 +147,9 @@ fn first_seeds(bugs: &[Bug], assured: bool) -> Vec<(Bug, Option<(u64, Violation)
 fn every_planted_bug_is_caught_by_a_checker_of_the_simulation() {
     let mut missed = Vec::new();
     println!("| bug | seeds | caught by | what it says |\n|---|---|---|---|");
-    missed.extend(first_seeds(&BUGS, false).into_iter().filter(|(_, caught)| caught.is_none()).map(|(bug, _)| bug));
+    let only = std::env::var("TRADEWIND_BUG").ok();
+    let bugs: Vec<Bug> = BUGS.into_iter().filter(|bug| only.as_ref().is_none_or(|only| only.contains(&format!("{bug:?}")))).collect();
+    missed.extend(first_seeds(&bugs, false).into_iter().filter(|(_, caught)| caught.is_none()).map(|(bug, _)| bug));
     assert!(missed.is_empty(), "no checker sees these: {missed:?}");
 }
 

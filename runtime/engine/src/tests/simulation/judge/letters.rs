@@ -174,8 +174,8 @@ impl Judge {
 
     /// Whether a run met somebody who was forgotten.
     pub(in super::super) fn is_erased(&self, run: &Arc<str>) -> bool {
-        let met = self.letters.met.get(run).into_iter().flatten();
-        met.into_iter().any(|key| self.letters.gone.contains_key(key))
+        let mut met = self.letters.met.get(run).into_iter().flatten();
+        met.any(|key| self.letters.gone.contains_key(key))
     }
 
     /// Whether it is in the log that keys are gone.
