@@ -88,8 +88,6 @@ pub(crate) enum Bug {
     StaleUnseen,
     /// What is known of everybody is shown to who looks for one.
     SearchOfEverybody,
-    /// What was remembered of somebody who was forgotten stays in memory.
-    ForgottenKept,
     /// What was there before is not read again after a person was asked.
     PreImageKept,
     /// A wait ends a microsecond early.
