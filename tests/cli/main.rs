@@ -28,6 +28,7 @@ mod run;
 mod scenarios;
 mod secrets;
 mod serve;
+mod simulate;
 mod socket;
 mod source;
 mod store;
