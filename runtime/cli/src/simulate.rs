@@ -118,7 +118,8 @@ pub(crate) async fn play(
     let models: Arc<dyn Models> = Arc::new(Inert(LocalModels::new(root, scratch.0.clone())));
     let finder = Arc::new(Ranker::new(models.clone()));
     let (connectors, models) = (Seen::by(&clock, twins), Seen::by(&clock, models));
-    let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), connectors, models, clock.clone());
+    let log = Arc::new(MemoryLog::new());
+    let config = Config::new(plan.clone(), log.clone(), connectors, models, clock.clone());
     let engine = Engine::open(Config { finder, ..config }).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
     let stage = Stage { engine, clock };
     let (mut told, mut open) = (Told::new(flow, &terms), BTreeSet::new());
@@ -136,7 +137,7 @@ pub(crate) async fn play(
             Err(error) => return Err(format!("line {}: {error}", line.number)),
         }
     }
-    told.read(&stage.engine, plan).await?;
+    told.read((&stage.engine, &*log), plan).await?;
     stage.engine.shutdown().await;
     Ok(told)
 }

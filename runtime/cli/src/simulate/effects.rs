@@ -36,7 +36,7 @@ pub(super) struct Effect {
     /// What went wrong on the way.
     attempts: Vec<String>,
     outcome: Option<(Outcome, &'static str)>,
-    pub(super) back: Option<Arc<Reversal>>,
+    pub(super) back: Option<Reversal>,
 }
 
 impl Effect {

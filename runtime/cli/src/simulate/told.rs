@@ -11,8 +11,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use tradewind_engine::engine::Engine;
 use tradewind_engine::event::{Event, EventKind, Used};
-use tradewind_engine::history::Which;
+use tradewind_engine::history::{self, Which};
 use tradewind_engine::summary::{RunStatus, RunSummary};
+use tradewind_engine::twin::MemoryLog;
+use tradewind_engine::undo::{Reversal, reversal};
 use tradewind_lang::conform::to_json;
 use tradewind_lang::literal::{duration_text, timestamp_text};
 use tradewind_lang::money::Money;
@@ -70,7 +72,7 @@ impl Told {
     }
 
     /// Reads what happened.
-    pub(super) async fn read(&mut self, engine: &Engine, plan: &Arc<Plan>) -> Result<(), String> {
+    pub(super) async fn read(&mut self, (engine, log): (&Engine, &MemoryLog), plan: &Arc<Plan>) -> Result<(), String> {
         let stopped = |error| format!("the engine stopped: {error:?}");
         self.plan = Some(plan.clone());
         let places: BTreeMap<Arc<str>, usize> = self.runs.iter().enumerate().map(|(at, run)| (run.id.clone(), at)).collect();
@@ -90,12 +92,13 @@ impl Told {
                 own.hear(&event, (&run, flow), plan);
             }
         }
+        let done = history::effects(log, 0, 1, &Which::default(), false).await.map_err(stopped)?;
+        let active = engine.active();
+        let mut back: BTreeMap<Arc<str>, Reversal> = done.iter().map(|done| (done.intent.key.clone(), reversal(&active, done))).collect();
         for run in &mut self.runs {
             run.summary = engine.shown_run(&run.id).await.map_err(stopped)?.map(|details| details.summary);
-            let which = Which { run: Some(run.id.clone()), ..Which::default() };
-            for reversal in engine.plan_undo(&which).await.map_err(stopped)? {
-                let of = run.effects.iter_mut().find(|effect| effect.key() == Some(&*reversal.of));
-                of.into_iter().for_each(|effect| effect.back = Some(reversal.clone()));
+            for effect in &mut run.effects {
+                effect.back = effect.key().and_then(|key| back.remove(key));
             }
         }
         Ok(())
