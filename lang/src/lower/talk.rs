@@ -8,6 +8,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Generate, Look, Route, Rung, StepKind, Talk};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
@@ -205,6 +206,7 @@ impl Context<'_> {
         let terms = written.terms.clone();
         self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: written.needs.clone(), rungs, terms }));
         let ty = Ty::Record(record.clone());
+        let marks = if planted(Hole::Draft) { Marks::default() } else { marks };
         Some((Generate { record, route, talk }, ty, Marks { model: true, secret: false, ..marks }))
     }
 
