@@ -3,6 +3,7 @@
 use crate::counted::counted;
 use tradewind_engine::event::{EventKind, Outcome, SkipReason};
 use tradewind_engine::question::Answer;
+use tradewind_engine::state::LEAVES;
 use tradewind_lang::conform::to_json;
 use tradewind_lang::literal::timestamp_text;
 
@@ -51,6 +52,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
             let undoes = intent.undoes.as_ref().map(|of| format!(", takes back {}", of.chars().take(12).collect::<String>()));
             format!("{} {} key {key}{}", intent.operation, shortened(&to_json(&intent.request)), undoes.unwrap_or_default())
         }
+        EventKind::EffectAttempted { attempt, code, message, .. } if code == LEAVES => format!("attempt {attempt} {code}: {message}"),
         EventKind::EffectAttempted { attempt, doubt, code, message, .. } => {
             format!("attempt {attempt} {}: {code}: {message}", if *doubt { "in doubt" } else { "failed" })
         }
