@@ -22,7 +22,8 @@ pub struct Driven {
     pub latencies: Latencies,
 }
 
-type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
+/// Who waits for the end of a run, by its key.
+pub type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<Arc<tradewind_engine::summary::RunSummary>>>>>;
 
 /// Drives the runs of a range of numbers through an engine with so many callers.
 ///
@@ -64,13 +65,13 @@ async fn call(engine: Engine, work: Work, next: Arc<AtomicUsize>, end: usize, wa
 }
 
 /// One listener for all callers: each of them listening itself would wake all of them for every run.
-async fn route(mut news: tokio::sync::broadcast::Receiver<Arc<tradewind_engine::summary::RunSummary>>, waiting: Waiting) {
+pub async fn route(mut news: tokio::sync::broadcast::Receiver<Arc<tradewind_engine::summary::RunSummary>>, waiting: Waiting) {
     loop {
         match news.recv().await {
             Ok(summary) => {
                 let caller = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&*summary.key);
                 if let Some(caller) = caller {
-                    let _ = caller.send(());
+                    let _ = caller.send(summary);
                 }
             }
             Err(RecvError::Lagged(_) | RecvError::Closed) => {

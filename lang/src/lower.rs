@@ -32,6 +32,7 @@ pub(crate) mod failing;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod found;
+pub(crate) mod gate;
 pub(crate) mod given;
 pub(crate) mod hollow;
 pub(crate) mod index;

@@ -9,6 +9,7 @@ mod batch;
 mod contract;
 mod document;
 mod flow;
+mod gate;
 mod model;
 mod policy;
 mod predict;
@@ -22,6 +23,7 @@ pub use batch::*;
 pub use contract::*;
 pub use document::*;
 pub use flow::*;
+pub use gate::*;
 pub use model::*;
 pub use policy::*;
 pub use predict::*;
@@ -236,9 +238,9 @@ pub struct Team {
 pub struct Model {
     /// Name.
     pub name: String,
-    /// `linear` learns from rows of the repository; every other provider is [`Model::remote`].
+    /// `linear`, `anomaly` and `elasticity` learn from rows of the repository; every other provider is [`Model::remote`].
     pub provider: String,
-    /// Labelled rows, a file of the repository, for `linear`.
+    /// Rows, a file of the repository, for those that learn.
     pub rows: String,
     /// Which label of the rows it learns.
     pub label: String,
@@ -247,6 +249,9 @@ pub struct Model {
     /// How it is reached over a network.
     #[serde(default)]
     pub remote: Option<Remote>,
+    /// What it reads and learns beside labelled text; nothing where it learns from text alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
 }
 
 /// A `route` node.

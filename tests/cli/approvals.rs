@@ -170,8 +170,17 @@ fn an_edit_that_can_only_be_denied_is_refused_and_the_item_still_waits() {
     let _ = edit("-60 USD").exits(5).says("TW0532").says("denied by money").says("less than nothing");
     let _ = edit("999999 USD").exits(5).says("denied by refunds.over-order");
     let _ = stage.run(["approvals"]).exits(0).says("1 waiting");
+    let _ = stage.run(["memory", "corrections"]).exits(0).says("0 corrections");
     let _ = edit("60 USD").exits(0).says("refund done").says("60.00 USD");
     assert_eq!(refunds(&stage), 1);
+    // What was changed of it stands among the corrections: what was proposed, and what came in its place, and nothing that stayed.
+    let row = stage.run(["memory", "corrections", "--flow", "returns-triage"]).exits(0).json();
+    assert_eq!((&row["step"], &row["by"], &row["run"].is_string()), (&"refund".into(), &LEAD.into(), &true), "{row}");
+    assert_eq!(
+        (&row["proposed"], &row["corrected"]),
+        (&serde_json::json!({ "amount": "1649.95 USD" }), &serde_json::json!({ "amount": "60.00 USD" })),
+        "{row}"
+    );
 }
 
 #[test]

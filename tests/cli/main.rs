@@ -10,6 +10,7 @@ mod evaluate;
 mod events;
 mod fixes;
 mod forks;
+mod gates;
 mod graphs;
 mod interrupt;
 mod layout;

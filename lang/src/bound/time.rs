@@ -226,23 +226,25 @@ impl Clock<'_> {
         let rungs = found.rungs.iter().zip(0_u8..);
         let sum = rungs.fold(0, |sum: Micros, (rung, place)| {
             let Rung::Candidate { model } = rung else { return sum };
-            let hedged = found.terms.candidates.get(&place).is_some_and(|terms| terms.hedge.is_some());
+            let terms = found.terms.candidates.get(&place);
+            let hedged = terms.is_some_and(|terms| terms.hedge.is_some());
             // The second call begins while the first still runs, and may take as long.
             let calls = found.terms.repairs.unwrap_or(DEFAULT_REPAIRS).saturating_add(1).saturating_mul(if hedged { 2 } else { 1 });
-            sum.saturating_add(self.model(model).saturating_mul(Micros::from(calls)))
+            let most = self.model(model, terms.and_then(|terms| terms.timeout).unwrap_or(MODEL_TIMEOUT));
+            sum.saturating_add(most.saturating_mul(Micros::from(calls)))
         });
         let own = found.terms.deadline.map_or(sum, |deadline| sum.min(deadline));
         Took::own(own).people(people::of_route(self.plan, route))
     }
 
     /// One call of a model: none that runs in this process is waited for.
-    fn model(&self, model: &str) -> Micros {
+    fn model(&self, model: &str, most: Micros) -> Micros {
         let remote = self.plan.models.get(model).and_then(|model| model.remote.as_ref());
-        remote.map_or(0, |remote| MODEL_TIMEOUT.saturating_add(remote.batch.map_or(0, |(_, wait)| wait)))
+        remote.map_or(0, |remote| most.saturating_add(remote.batch.map_or(0, |(_, wait)| wait)))
     }
 
     fn embedding(&self, model: Option<&str>) -> Took {
-        model.map_or_else(Took::default, |model| Took::own(self.model(model)))
+        model.map_or_else(Took::default, |model| Took::own(self.model(model, MODEL_TIMEOUT)))
     }
 
     fn decision(&self, decision: &Decision) -> Took {

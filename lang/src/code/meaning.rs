@@ -51,7 +51,7 @@ codes! {
     ONE_RUN = "TW0174", Error, "a key that makes all runs one";
     LOCK_BROKEN = "TW0175", Error, "a lock file that cannot be read";
     UNUSABLE_SEED = "TW0163", Error, "a seed that is no record of its type";
-    UNUSABLE_ROWS = "TW0180", Error, "labelled rows that a model cannot learn from";
+    UNUSABLE_ROWS = "TW0180", Error, "rows that a model cannot learn from";
     NO_BOUND = "TW0150", Error, "something that could go on for ever";
     NOT_UNDOABLE = "TW0151", Error, "an effect that cannot be taken back";
     NOT_CLEARED = "TW0152", Error, "personal text for a model that is not cleared";

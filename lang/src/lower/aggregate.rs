@@ -7,7 +7,7 @@ use crate::code::{expression, meaning};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{self, Expr, Scope, Tree};
 use crate::literal::duration_text;
-use crate::plan::{Aggregate, AggregateFunction, Figure, Measured, StepKind};
+use crate::plan::{Aggregate, AggregateFunction, Figure, Measured, Season, Seasonal, StepKind};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Marks, Ty};
@@ -22,6 +22,7 @@ const FUNCTIONS: &[(&str, AggregateFunction)] = &[
     ("max", AggregateFunction::Greatest),
     ("last", AggregateFunction::Last),
     ("quantile", AggregateFunction::Quantile),
+    ("oddity", AggregateFunction::Oddity),
 ];
 
 /// What the aggregates of a figure look at.
@@ -148,15 +149,8 @@ impl Context<'_> {
     ) -> Option<(Aggregate, Ty, Marks)> {
         let span = value.locate(call.start + 1, call.end + 1);
         let mut arguments = call.arguments.clone();
-        let share = if call.function == AggregateFunction::Quantile && !arguments.is_empty() {
-            let (from, to) = arguments.remove(0);
-            match text.get(from..to).and_then(|share| share.trim().parse::<f64>().ok()).filter(|share| (0.0..=1.0).contains(share)) {
-                Some(share) => Some(share),
-                None => return self.misused(span, "a quantile begins with a share from 0 to 1, such as `quantile(0.95, cost)`"),
-            }
-        } else {
-            None
-        };
+        let share = self.share_of(call, text, &mut arguments, span)?;
+        let season = self.season_of(call, text, &mut arguments, (source.of_series, span))?;
         let counts = call.function == AggregateFunction::Count;
         let window = match arguments.len() {
             2 if source.of_series => {
@@ -171,12 +165,15 @@ impl Context<'_> {
             0 if counts && !source.of_series => None,
             1 if !counts => None,
             _ => {
-                return self
-                    .misused(span, "write `count()`, `sum(field)`, `mean`, `min`, `max` or `last(field)`, or `quantile(0.95, field)`");
+                return self.misused(
+                    span,
+                    "write `count()`, `sum(field)`, `mean`, `min`, `max`, `last` or `oddity(field)`, or `quantile(0.95, field)`",
+                );
             }
         };
         let Some((from, to)) = arguments.first().copied() else {
-            let aggregate = Aggregate { variable: variable.to_owned(), function: call.function, share, value: None, series: None, window };
+            let aggregate =
+                Aggregate { variable: variable.to_owned(), function: call.function, share, value: None, series: None, window, season };
             return Some((aggregate, Ty::Int, Marks::default()));
         };
         let part = text.get(from..to)?;
@@ -202,8 +199,45 @@ impl Context<'_> {
             value: (!counts).then_some(checked.expr),
             series,
             window,
+            season,
         };
         Some((aggregate, ty, checked.marks))
+    }
+
+    /// The share of a `quantile`, its first argument.
+    #[expect(clippy::option_option, reason = "a mistake is not the same as no share")]
+    fn share_of(&mut self, call: &Written, text: &str, arguments: &mut Vec<(usize, usize)>, span: Span) -> Option<Option<f64>> {
+        if call.function != AggregateFunction::Quantile || arguments.is_empty() {
+            return Some(None);
+        }
+        let (from, to) = arguments.remove(0);
+        match text.get(from..to).and_then(|share| share.trim().parse::<f64>().ok()).filter(|share| (0.0..=1.0).contains(share)) {
+            Some(share) => Some(Some(share)),
+            None => self.misused(span, "a quantile begins with a share from 0 to 1, such as `quantile(0.95, cost)`"),
+        }
+    }
+
+    /// The season of an `oddity`, its last argument.
+    #[expect(clippy::option_option, reason = "a mistake is not the same as no season")]
+    fn season_of(
+        &mut self,
+        call: &Written,
+        text: &str,
+        arguments: &mut Vec<(usize, usize)>,
+        (of_series, span): (bool, Span),
+    ) -> Option<Option<Seasonal>> {
+        if call.function != AggregateFunction::Oddity {
+            return Some(None);
+        }
+        if !of_series {
+            return self.misused(span, "`oddity` looks at the newest point of a series: `oddity(sales.units, '28d')` in a `measure`");
+        }
+        let last = if arguments.len() == 3 { arguments.pop() } else { None };
+        let Some(word) = last.and_then(|(from, to)| text.get(from..to)) else { return Some(None) };
+        match Season::named(word.trim().trim_matches(['\'', '"'])) {
+            Some(season) => Some(Some(Seasonal { season, time_zone: self.plan.project.time_zone.clone() })),
+            None => self.misused(span, "a season is 'hour' or 'weekday', such as `oddity(sales.units, '28d', 'weekday')`"),
+        }
     }
 
     /// Since when the points of a series are kept apart; none where all of them are, or a window lies within.
@@ -216,10 +250,14 @@ impl Context<'_> {
     fn check_merged(&mut self, function: AggregateFunction, of: &Expr, (series, window): (&str, i64), span: Span) {
         let Some(after) = self.merged_behind(series, window).filter(|_| function != AggregateFunction::Count) else { return };
         let is_field = matches!(&of.root, Tree::Select { of, .. } if matches!(**of, Tree::Variable { .. }));
-        if is_field && function != AggregateFunction::Quantile {
+        if is_field && !matches!(function, AggregateFunction::Quantile | AggregateFunction::Oddity) {
             return;
         }
-        let what = if is_field { "a quantile" } else { "an expression" };
+        let what = match function {
+            AggregateFunction::Oddity => "an oddity",
+            _ if is_field => "a quantile",
+            _ => "an expression",
+        };
         let after = duration_text(after);
         let message = format!("{what} needs every point, and those of `{series}` are merged after {after}");
         let diagnostic = Diagnostic::new(&meaning::MERGED, span, message).label("looks behind that");
@@ -241,6 +279,7 @@ impl Context<'_> {
             AggregateFunction::Sum => number.then_some(inner.clone()),
             AggregateFunction::Mean => number.then(|| if inner == Ty::Int { Ty::Double } else { inner.clone() }.optional()),
             AggregateFunction::Last => Some(inner.clone().optional()),
+            AggregateFunction::Oddity => number.then(|| Ty::Double.optional()),
             _ => ordered.then(|| inner.clone().optional()),
         };
         if ty.is_none() {

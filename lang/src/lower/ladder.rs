@@ -7,7 +7,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
-use crate::plan::{Breaker, CandidateTerms, OnTimeout, RouteTerms, labelled};
+use crate::plan::{Breaker, CandidateTerms, MODEL_TIMEOUT, OnTimeout, RouteTerms, labelled};
 use crate::shape::Shaped;
 use crate::ty::{Field, Marks, Record, Ty};
 
@@ -31,8 +31,9 @@ impl Context<'_> {
                 self.prove_possible_alone(&task_scope(), &Written { name, span: value.span, when });
             }
             let hedge = child.setting("hedge").cloned().and_then(|hedge| self.hedge(&hedge));
-            if when.is_some() || hedge.is_some() {
-                terms.candidates.insert(u8::try_from(place).unwrap_or(u8::MAX), CandidateTerms { when, hedge });
+            let timeout = child.setting("timeout").is_some().then(|| self.call_timeout(child)).flatten();
+            if when.is_some() || hedge.is_some() || timeout.is_some() {
+                terms.candidates.insert(u8::try_from(place).unwrap_or(u8::MAX), CandidateTerms { when, hedge, timeout });
             }
         }
         for budget in node.all("budget").collect::<Vec<_>>() {
@@ -53,6 +54,24 @@ impl Context<'_> {
             }
         }
         terms
+    }
+
+    /// How long one call of a candidate may take: less than any call may. What runs in this process is not waited for.
+    fn call_timeout(&mut self, candidate: &Node) -> Option<i64> {
+        let span = candidate.setting("timeout").map(|value| value.span)?;
+        let model = candidate.argument(0).and_then(Literal::text).unwrap_or_default().to_owned();
+        let refuse = |context: &mut Self, message: String, help: &str| {
+            context.report(Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("not used").help(help));
+            None
+        };
+        if self.plan.models.get(&model).is_some_and(|model| model.remote.is_none()) {
+            return refuse(self, format!("`{model}` is part of this process, and nobody waits for it"), "leave it out");
+        }
+        let timeout = self.span_of_time(candidate, "timeout")?;
+        if timeout > MODEL_TIMEOUT {
+            return refuse(self, "a call of a model takes a minute at most".to_owned(), "write a shorter span, or leave it out");
+        }
+        Some(timeout)
     }
 
     /// `p95`: the share of calls that are faster.

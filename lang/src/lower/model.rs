@@ -56,7 +56,7 @@ impl Context<'_> {
             return None;
         };
         let provider = self.word(&provider, "`provider`", super::provider::PROVIDERS)?;
-        if provider != "linear" {
+        if !super::gate::LEARNERS.contains(&provider.as_str()) {
             return self.lower_remote(node, name, provider);
         }
         for unused in [
@@ -97,7 +97,8 @@ impl Context<'_> {
         for can in node.list("can") {
             self.word(&can.clone(), "`can`", &["classify"]);
         }
-        Some(Model { name: name.to_owned(), provider, rows: path, label, price, remote: None })
+        let gate = self.gate(node, &provider)?;
+        Some(Model { name: name.to_owned(), provider, rows: path, label, price, remote: None, gate })
     }
 
     pub(crate) fn lower_routes(&mut self, nodes: &[Node]) -> std::collections::BTreeMap<String, WrittenRoute> {
@@ -185,7 +186,16 @@ impl Context<'_> {
             Some(_) => {}
             // A model that could not be read was reported; one that learns from rows classifies.
             None if model.is_some_and(|model| !self.plan.models.contains_key(model)) => {}
-            None => self.check_needs(needs, "classify", rung, "a `linear` model classifies"),
+            None => {
+                let provider =
+                    model.and_then(|model| self.plan.models.get(model)).map_or("linear", |model| model.provider.as_str()).to_owned();
+                self.check_needs(
+                    needs,
+                    "classify",
+                    rung,
+                    &format!("{} `{provider}` model classifies", if provider == "linear" { "a" } else { "an" }),
+                );
+            }
         }
     }
 

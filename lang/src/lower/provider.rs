@@ -11,7 +11,8 @@ use crate::ty::Ty;
 use crate::value::Value;
 
 /// Providers that this language knows.
-pub(crate) const PROVIDERS: &[&str] = &["linear", "embedding", "anomaly", "openai", "anthropic", "google", "mistral", "predict"];
+pub(crate) const PROVIDERS: &[&str] =
+    &["linear", "anomaly", "elasticity", "embedding", "openai", "anthropic", "google", "mistral", "predict"];
 
 /// What a model can do.
 const ABILITIES: &[&str] = &["text", "classify", "vision", "tools", "image", "embed"];
@@ -22,7 +23,9 @@ impl Context<'_> {
         if !own {
             self.missing(node, "name", "write `name=\"…\"`: what the provider calls it");
         }
-        for unused in ["rows", "label"].into_iter().filter(|unused| node.setting(unused).is_some()) {
+        for unused in
+            ["rows", "label", "numbers", "season", "threshold", "level"].into_iter().filter(|unused| node.setting(unused).is_some())
+        {
             let span = node.setting(unused).map_or(node.name.span, |value| value.span);
             let message = format!("`{unused}` says nothing of a model that its provider trained");
             self.report(Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("not used").help("leave it out"));
@@ -79,7 +82,7 @@ impl Context<'_> {
             stream,
             predict,
         };
-        Some(Model { name: name.to_owned(), provider, rows: String::new(), label: String::new(), price, remote: Some(remote) })
+        Some(Model { name: name.to_owned(), provider, rows: String::new(), label: String::new(), price, remote: Some(remote), gate: None })
     }
 
     /// Whether answers come as a stream; only what talks has one.

@@ -337,14 +337,12 @@ impl Context<'_> {
     fn lower_classify(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let value = node.argument(0)?.clone();
         let labels = self.reference(&value, "enum")?;
-        let Some(text) = node.setting("text").cloned() else {
-            self.missing(node, "text", "write `text=\"=input.text\"`: what is classified");
-            return None;
-        };
-        let text = self.value(&text, &place.scope, Some(&Ty::String));
+        let question = self.question(node, place);
         let (route, written) = self.route(node, "classify", place)?;
         self.classifying_route(&route, &written, &labels)?;
-        let text = place.note(text?);
+        let question = question?;
+        self.check_gates(node, &written, &labels, &question);
+        let text = question.said;
         self.check_clearance(node, &route, &written, text.marks, place.paths());
         let ty = verdict(&labels);
         // A label says something of its text: it is as untrusted and as personal as a class can be, but it is no longer the text.

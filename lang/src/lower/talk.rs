@@ -226,6 +226,7 @@ impl Context<'_> {
     pub(crate) fn lower_look(&mut self, node: &Node, place: &mut Place<'_, '_>) -> Option<Verb> {
         let labels = self.reference(&node.argument(0)?.clone(), "enum")?;
         let image = node.setting("image")?.clone();
+        self.refuse_numbers(node);
         let checked = self.value(&image, &place.scope, None)?;
         self.check_image(&checked.expr.ty, &image);
         let mut marks = checked.marks;

@@ -118,6 +118,9 @@ pub struct CandidateTerms {
     pub when: Option<Expr>,
     /// A second call is sent when the first takes longer than this share of calls, 0 to 1.
     pub hedge: Option<f64>,
+    /// A call is given up after so long; after [`MODEL_TIMEOUT`] where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Micros>,
 }
 
 /// When a model is left alone.

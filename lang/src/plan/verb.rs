@@ -294,6 +294,9 @@ pub struct Aggregate {
     pub series: Option<String>,
     /// Over the last so long; the place's own window where absent.
     pub window: Option<Micros>,
+    /// The season whose parts are held against their own points alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub season: Option<super::Seasonal>,
 }
 
 /// What an aggregate computes.
@@ -313,6 +316,8 @@ pub enum AggregateFunction {
     Last,
     /// The value below which a share of all lies; absent for none.
     Quantile,
+    /// How far the newest lies from the median of the others, in robust standard deviations; absent where too few say what is usual.
+    Oddity,
 }
 
 /// `observe { recall }` that looks for facts by meaning, by condition or as they were.

@@ -4,6 +4,7 @@
 //! look that far back.
 
 use crate::key::text_of;
+use crate::robust::{Usual, part as part_of};
 use crate::rollup::{Merged, Number, plain};
 use crate::scope::{Beside, Names};
 use crate::series::Sample;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tradewind_lang::expr::{Expr, Resolve, Tree};
 use tradewind_lang::money::{Currency, Money};
-use tradewind_lang::plan::{Aggregate, AggregateFunction, Measured};
+use tradewind_lang::plan::{Aggregate, AggregateFunction, Measured, Seasonal};
 use tradewind_lang::ty::Ty;
 use tradewind_lang::value::{Record, Value};
 
@@ -71,7 +72,11 @@ fn aggregate(part: &Aggregate, look: &Look<'_>) -> Result<Value, String> {
     let series = part.series.as_deref().unwrap_or_default();
     let line = look.lines.get(series).map_or(&[][..], Vec::as_slice);
     let after = part.window.map_or(i64::MIN, |window| look.now.saturating_sub(window));
-    let within = line.iter().filter(|(at, _)| *at > after && *at <= look.now).map(|(_, sample)| sample);
+    let within = line.iter().filter(|(at, _)| *at > after && *at <= look.now);
+    if let Some(expr) = part.value.as_ref().filter(|_| part.function == AggregateFunction::Oddity) {
+        return oddity(expr, part.season.as_ref(), series, within);
+    }
+    let within = within.map(|(_, sample)| sample);
     let Some(expr) = &part.value else {
         let many = within.map(|sample| sample.merged.as_ref().map_or(1, |merged| merged.points)).sum::<u64>();
         return Ok(Value::Int(i64::try_from(many).unwrap_or(i64::MAX)));
@@ -96,11 +101,53 @@ fn aggregate(part: &Aggregate, look: &Look<'_>) -> Result<Value, String> {
         AggregateFunction::Last => Ok(numbers.pop().map_or(Value::Null, |number| number.last)),
         AggregateFunction::Least => Ok(sorted(picked(|number| &number.least))?.into_iter().next().unwrap_or(Value::Null)),
         AggregateFunction::Greatest => Ok(sorted(picked(|number| &number.greatest))?.pop().unwrap_or(Value::Null)),
+        // Told apart above.
+        AggregateFunction::Oddity => Ok(Value::Null),
         AggregateFunction::Quantile if numbers.iter().any(|number| number.many > 1) => {
             Err("these were merged: what each was is gone".to_owned())
         }
         AggregateFunction::Quantile => Ok(quantile(sorted(picked(|number| &number.last))?, part.share.unwrap_or(0.5))),
     }
+}
+
+/// How far the newest point lies from what the others say is usual; of a season, those of the same part of it.
+fn oddity<'a>(
+    expr: &Expr,
+    season: Option<&Seasonal>,
+    series: &str,
+    within: impl Iterator<Item = &'a (i64, Sample)>,
+) -> Result<Value, String> {
+    let mut numbers: Vec<(Option<u8>, f64)> = Vec::new();
+    let mut currency = None;
+    for (at, sample) in within {
+        if sample.merged.is_some() {
+            return Err("these were merged: what each was is gone".to_owned());
+        }
+        let value = expr.evaluate(&Names(&[(series, Value::clone(&sample.fields))])).map_err(|error| error.0)?;
+        let number = match &value {
+            Value::Null | Value::Erased => continue,
+            Value::Money(money) if *currency.get_or_insert(money.currency) != money.currency => {
+                return Err("these are of several currencies".to_owned());
+            }
+            value => double(value).ok_or_else(|| "these are no numbers".to_owned())?,
+        };
+        numbers.push((season.and_then(|season| part_of(season, *at)), number));
+    }
+    let Some((part, newest)) = numbers.pop() else { return Ok(Value::Null) };
+    let others: Vec<f64> = numbers.iter().filter(|(other, _)| *other == part).map(|(_, number)| *number).collect();
+    Ok(Usual::of(&others).map_or(Value::Null, |usual| Value::Double(usual.distance(newest))))
+}
+
+/// A number, an amount, or the seconds of a span, as a double.
+fn double(value: &Value) -> Option<f64> {
+    let number = match value {
+        #[expect(clippy::cast_precision_loss, reason = "a distance is a double, whatever it is of")]
+        Value::Int(number) | Value::Duration(number) => *number as f64,
+        Value::Double(number) => *number,
+        Value::Money(money) => money.amount.to_string().parse().ok()?,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
 }
 
 /// What is known of a field of merged points.

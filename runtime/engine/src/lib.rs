@@ -48,6 +48,7 @@ pub mod question;
 pub mod recover;
 pub mod replay;
 pub mod reuse;
+pub mod robust;
 mod rollup;
 pub mod schedule;
 mod schedules;

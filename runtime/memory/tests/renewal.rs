@@ -72,7 +72,7 @@ impl Models for Two {
 fn model(name: &str) -> Arc<Model> {
     let price = Money::zero(Currency::parse("USD").unwrap());
     let (provider, rows, label) = ("embedding".to_owned(), String::new(), String::new());
-    Arc::new(Model { name: name.to_owned(), provider, rows, label, price, remote: None })
+    Arc::new(Model { name: name.to_owned(), provider, rows, label, price, remote: None, gate: None })
 }
 
 fn memory(model: &str) -> Arc<Memory> {

@@ -13,7 +13,7 @@ fn main() -> Result<(), String> {
             continue;
         }
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
-        let rows = read_rows(Path::new("flows/returns-triage/data/training.jsonl"), label, &labels)?;
+        let rows = read_rows(Path::new("flows/returns-triage/data/training.jsonl"), label, &labels, &[])?;
         for (name, settings) in candidates(&standard) {
             let start = Instant::now();
             let judged: Vec<Judged> =

@@ -7,13 +7,20 @@ use crate::settings::{Settings, TRAINER_VERSION};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use tradewind_lang::plan::Gate;
 
 /// First bytes of every artifact; the last is the version of the format.
 const MAGIC: &[u8; 8] = b"TWLINEA\x01";
 const DIGEST_LENGTH: usize = 32;
 
+/// What names a model that keeps no artifact, as its rows say it again at once: the digest of what it learns, its labels and its rows.
+pub(crate) fn of_rows(gate: &Gate, labels: &[String], rows: &str) -> Result<String, String> {
+    let parts = rmp_serde::to_vec(&(TRAINER_VERSION, gate, labels, rows)).map_err(|problem| problem.to_string())?;
+    Ok(blake3::hash(&parts).to_hex().to_string())
+}
+
 /// The digest of rows, labels, trainer and settings: it names the artifact.
-pub(crate) fn name(rows: &[LabelledRow], labels: &[String], settings: &Settings) -> Result<String, String> {
+pub(crate) fn name(rows: &[LabelledRow], labels: &[String], numbers: &[String], settings: &Settings) -> Result<String, String> {
     let mut digest = blake3::Hasher::new();
     let mut add = |part: &[u8]| {
         digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
@@ -23,7 +30,13 @@ pub(crate) fn name(rows: &[LabelledRow], labels: &[String], settings: &Settings)
     add(&Embedder::shared()?.digest);
     add(&rmp_serde::to_vec(settings).map_err(|problem| problem.to_string())?);
     add(&rmp_serde::to_vec(labels).map_err(|problem| problem.to_string())?);
+    if !numbers.is_empty() {
+        add(&rmp_serde::to_vec(numbers).map_err(|problem| problem.to_string())?);
+    }
     for row in rows {
+        for number in &row.numbers {
+            add(&number.to_le_bytes());
+        }
         add(row.text.as_bytes());
         add(row.group.as_bytes());
         add(&u64::try_from(row.truth).unwrap_or(u64::MAX).to_le_bytes());

@@ -1,4 +1,4 @@
-//! From a text to numbers that need no training: embeddings, hashed words and characters, cues. It knows no labels.
+//! From a text, and what stands beside it, to numbers that need no training: embeddings, hashed words and characters, cues. It knows no labels.
 
 use crate::embedding::Embedder;
 use std::collections::BTreeMap;
@@ -23,7 +23,9 @@ pub(crate) struct TextFeatures {
     pub(crate) cues: [f64; CUES],
     /// Bucket to number of occurrences.
     pub(crate) hashed: BTreeMap<u32, f64>,
-    /// Whether there was a word at all.
+    /// The numbers beside the text, as they were given.
+    pub(crate) numbers: Vec<f64>,
+    /// Whether there was neither a word nor a number.
     pub(crate) empty: bool,
 }
 
@@ -34,8 +36,8 @@ struct Word {
 }
 
 impl TextFeatures {
-    /// Reads a text.
-    pub(crate) fn of(text: &str, embedder: &Embedder) -> Self {
+    /// Reads a text, and the numbers beside it.
+    pub(crate) fn of(text: &str, numbers: &[f64], embedder: &Embedder) -> Self {
         let lower = text.to_lowercase();
         let words = words(&lower);
         let negated: Vec<&str> = words.iter().filter(|word| word.negated).map(|word| word.text.as_str()).collect();
@@ -45,7 +47,8 @@ impl TextFeatures {
             negated: embedder.embed(&negated),
             cues: cues(&lower, words.len()),
             hashed: hashed(&words),
-            empty: words.is_empty(),
+            numbers: numbers.to_vec(),
+            empty: words.is_empty() && numbers.is_empty(),
         }
     }
 }

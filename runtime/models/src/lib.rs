@@ -1,17 +1,20 @@
-//! Models: `linear`, a text classifier of this process that is trained from labelled rows when it is first needed, and models behind a
-//! network, in the dialects of `OpenAI` and Anthropic, by plain JSON and by the tensors of the Open Inference Protocol.
+//! Models: those of this process, which learn from rows when they are first needed (`linear`, of text and numbers; `anomaly`, of what is
+//! usual; `elasticity`, of how sales answer to a price), and models behind a network, in the dialects of `OpenAI` and Anthropic, by plain JSON and by the tensors of the Open Inference Protocol.
 //!
 //! The same rows and settings give the same bytes, so an artifact is named by the digest of what made it. This crate decides
 //! nothing about a message: it says what it believes and how sure it is. It refuses rows it cannot read rather than skip them.
 
+mod anomaly;
 mod anthropic;
 mod arithmetic;
 mod artifact;
+mod asked;
 mod assets;
 mod breaker;
 pub mod carried;
 mod drawing;
 mod egress;
+mod elasticity;
 mod embedding;
 mod evaluation;
 mod exchange;
@@ -30,6 +33,7 @@ mod rows;
 mod settings;
 mod sketch;
 mod stream;
+mod student;
 mod vectorizer;
 mod warmth;
 mod wire;

@@ -1,4 +1,4 @@
-//! The `linear` classifier: trained from labelled rows, with a confidence calibrated by cross-fitting over groups of rows.
+//! The `linear` classifier: trained from labelled rows of text and numbers, with a confidence calibrated by cross-fitting over groups of rows.
 //!
 //! It answers with one of its labels and the probability that this is right. It refuses to learn from too few rows.
 
@@ -52,7 +52,7 @@ impl Linear {
     pub fn train(rows: &[LabelledRow], labels: &[String], settings: &Settings) -> Result<Self, String> {
         check(rows, labels)?;
         let embedder = Embedder::shared()?;
-        let texts: Vec<TextFeatures> = rows.iter().map(|row| TextFeatures::of(&row.text, embedder)).collect();
+        let texts: Vec<TextFeatures> = rows.iter().map(|row| TextFeatures::of(&row.text, &row.numbers, embedder)).collect();
         let temperature = temperature(&unseen_scores(rows, &texts, labels.len(), settings));
         let all: Vec<usize> = (0..rows.len()).collect();
         let (vectorizer, weights) = fit(rows, &texts, &all, labels.len(), settings);
@@ -65,9 +65,9 @@ impl Linear {
         &self.labels
     }
 
-    /// What it believes of a text. A text without a word says nothing: every label is equally likely.
-    pub fn predict(&self, text: &str) -> Result<Prediction, String> {
-        let text = TextFeatures::of(text, Embedder::shared()?);
+    /// What it believes of a text and the numbers beside it. A text without a word says nothing: every label is equally likely.
+    pub fn predict(&self, text: &str, numbers: &[f64]) -> Result<Prediction, String> {
+        let text = TextFeatures::of(text, numbers, Embedder::shared()?);
         if text.empty {
             return Ok(Prediction::of(vec![1.0 / number(self.labels.len()); self.labels.len()]));
         }
@@ -85,7 +85,7 @@ impl Linear {
 pub fn cross_fit(rows: &[LabelledRow], labels: &[String], settings: &Settings) -> Result<Vec<(usize, Prediction)>, String> {
     check(rows, labels)?;
     let embedder = Embedder::shared()?;
-    let texts: Vec<TextFeatures> = rows.iter().map(|row| TextFeatures::of(&row.text, embedder)).collect();
+    let texts: Vec<TextFeatures> = rows.iter().map(|row| TextFeatures::of(&row.text, &row.numbers, embedder)).collect();
     let unseen = unseen_scores(rows, &texts, labels.len(), settings);
     let temperature = temperature(&unseen);
     Ok(unseen.into_iter().map(|(truth, scores)| (truth, Prediction::of(cooled(scores, temperature)))).collect())

@@ -1,4 +1,4 @@
-//! Which hashed features a model keeps and how rare each is; turns text features into one sparse vector. It learns no weights.
+//! Which hashed features a model keeps and how rare each is, and where numbers lie; turns features into one sparse vector. It learns no weights.
 
 use crate::arithmetic::ln;
 use crate::embedding::DIMENSIONS;
@@ -22,7 +22,13 @@ const HASHED: usize = CUE + CUES;
 pub(crate) struct Vectorizer {
     buckets: Vec<u32>,
     rarity: Vec<f64>,
+    /// Mean and standard deviation of each number that stands beside the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    numbers: Vec<(f64, f64)>,
 }
+
+/// A number further from its mean than so many standard deviations is taken for as far: one wild value does not decide by itself.
+const FURTHEST: f64 = 4.0;
 
 impl Vectorizer {
     /// Keeps what occurs often enough in these rows.
@@ -36,17 +42,19 @@ impl Vectorizer {
         let all = number(rows.len());
         let kept = occurrences.into_iter().filter(|(_, count)| *count >= settings.occurrences);
         let (buckets, rarity) = kept.map(|(bucket, count)| (bucket, 1.0 + ln((1.0 + all) / (1.0 + number(count))))).unzip();
-        Self { buckets, rarity }
+        let width = rows.iter().map(|row| row.numbers.len()).min().unwrap_or_default();
+        let numbers = (0..width).map(|at| spread(rows.iter().filter_map(|row| row.numbers.get(at).copied()).collect())).collect();
+        Self { buckets, rarity, numbers }
     }
 
     /// Length of its vectors.
     pub(crate) fn width(&self) -> usize {
-        HASHED + self.buckets.len()
+        HASHED + self.buckets.len() + self.numbers.len()
     }
 
     /// Whether what was read from a file can be used.
     pub(crate) fn is_sound(&self) -> bool {
-        self.buckets.len() == self.rarity.len() && self.buckets.is_sorted()
+        self.buckets.len() == self.rarity.len() && self.buckets.is_sorted() && self.numbers.iter().all(|(_, deviation)| *deviation > 0.0)
     }
 
     /// One vector: each block has the length that the settings give it.
@@ -65,8 +73,20 @@ impl Vectorizer {
         };
         block(&mut vector, settings.words, known(0..BUCKETS / 2));
         block(&mut vector, settings.characters, known(BUCKETS / 2..BUCKETS));
+        let first = HASHED + self.buckets.len();
+        for (at, (value, (mean, deviation))) in text.numbers.iter().zip(&self.numbers).enumerate() {
+            vector.push((first + at, ((value - mean) / deviation).clamp(-FURTHEST, FURTHEST)));
+        }
         vector
     }
+}
+
+/// Mean and standard deviation; a number that is always the same has 1, so that it says nothing.
+fn spread(values: Vec<f64>) -> (f64, f64) {
+    let many = number(values.len().max(1));
+    let mean = values.iter().map(|value| value / many).sum::<f64>();
+    let deviation = values.iter().map(|value| (value - mean) * (value - mean) / many).sum::<f64>().sqrt();
+    (mean, if deviation.is_normal() { deviation } else { 1.0 })
 }
 
 /// Appends the entries, scaled to the wanted length.

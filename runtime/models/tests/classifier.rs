@@ -20,7 +20,15 @@ fn labels() -> Vec<String> {
 
 fn model(rows: &str) -> Arc<Model> {
     let price = Money::parse("0 USD").unwrap();
-    Arc::new(Model { name: "tone".into(), provider: "linear".into(), rows: rows.into(), label: "kind".into(), price, remote: None })
+    Arc::new(Model {
+        name: "tone".into(),
+        provider: "linear".into(),
+        rows: rows.into(),
+        label: "kind".into(),
+        price,
+        remote: None,
+        gate: None,
+    })
 }
 
 /// A repository folder with these rows.
@@ -106,18 +114,24 @@ async fn a_stored_artifact_is_used_without_training() {
 
 #[test]
 fn probabilities_sum_to_one_and_no_word_means_no_opinion() {
-    let row = |truth: usize, text: &str, author: usize| LabelledRow { text: text.to_owned(), truth, group: author.to_string() };
+    let row = |truth: usize, text: &str, author: usize| LabelledRow {
+        text: text.to_owned(),
+        truth,
+        group: author.to_string(),
+        numbers: Vec::new(),
+        at: None,
+    };
     let rows: Vec<LabelledRow> = (0..6)
         .flat_map(|author| BAD.iter().map(move |text| row(0, text, author)).chain(GOOD.iter().map(move |text| row(1, text, author))))
         .collect();
     let trained = Linear::train(&rows, &labels(), &Settings::default()).unwrap();
     let long = "money ".repeat(5_000);
     for text in ["i love it", "", "  ...!?", "ßøü 漢字 \u{0}", &long] {
-        let found = trained.predict(text).unwrap();
+        let found = trained.predict(text, &[]).unwrap();
         assert!((found.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{text}: {found:?}");
         assert_eq!(found.confidence, found.probabilities[found.label]);
     }
-    assert_eq!(trained.predict(" ?! ").unwrap().confidence, 0.5);
+    assert_eq!(trained.predict(" ?! ", &[]).unwrap().confidence, 0.5);
 }
 
 #[tokio::test]

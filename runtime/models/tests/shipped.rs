@@ -23,7 +23,15 @@ fn labels(names: &[&str]) -> Vec<String> {
 
 fn model(label: &str) -> Model {
     let rows = "flows/returns-triage/data/training.jsonl".to_owned();
-    Model { name: label.into(), provider: "linear".into(), rows, label: label.into(), price: Money::parse("0 USD").unwrap(), remote: None }
+    Model {
+        name: label.into(),
+        provider: "linear".into(),
+        rows,
+        label: label.into(),
+        price: Money::parse("0 USD").unwrap(),
+        remote: None,
+        gate: None,
+    }
 }
 
 async fn ask(models: &LocalModels, label: &str, names: &[&str], text: &str) -> Classification {
@@ -49,7 +57,7 @@ async fn the_settings_are_what_the_rule_chooses_and_most_messages_need_no_person
         assert!(found.calibration_error < 0.06, "{found}");
     }
     let (mut handled, mut right) = (0, 0);
-    let heldout = read_rows(&repository().join("flows/returns-triage/data/heldout.jsonl"), "kind", &labels(&KINDS)).unwrap();
+    let heldout = read_rows(&repository().join("flows/returns-triage/data/heldout.jsonl"), "kind", &labels(&KINDS), &[]).unwrap();
     for row in &heldout {
         let kind = ask(&models, "kind", &KINDS, &row.text).await;
         let severity = ask(&models, "severity", &SEVERITIES, &row.text).await;

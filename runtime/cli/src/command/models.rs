@@ -9,9 +9,11 @@ use crate::output::say;
 use crate::repository::Repository;
 use crate::session::state_folder;
 use asked::Wanted;
+use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 use tradewind_lang::code::run as code;
-use tradewind_lang::plan::{Plan, Rung};
+use tradewind_lang::plan::{Model, Plan, Rung};
 use tradewind_models::{Evaluation, LocalModels};
 
 pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
@@ -22,13 +24,14 @@ pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
     let (repository, plan) = super::plan_of(place)?;
     let is_asked = |name: &String| plan.models.get(name).is_some_and(|model| model.remote.is_some());
     let name = route.as_ref().or(model.as_ref().filter(|name| is_asked(name)));
+    let mut learned = Vec::new();
     let evaluations = match name {
         Some(name) => {
             let (rows, label) = (rows.clone(), label.as_deref());
             let wanted = Wanted { name, is_route: route.is_some(), rows, label, first: *first, precision: *precision };
             vec![super::block_on(asked::evaluate(&repository, &plan, place.environment.as_deref(), &wanted))??]
         }
-        None => super::block_on(evaluate(&repository, &plan, model.as_deref(), *precision))??,
+        None => super::block_on(evaluate(&repository, &plan, (model.as_deref(), *precision), &mut learned))??,
     };
     if let Some((path, last)) = svg.as_ref().zip(evaluations.last()) {
         let written = std::fs::write(path, last.svg());
@@ -36,8 +39,11 @@ pub(crate) fn run(place: &Place, options: &Models) -> Outcome {
             .map_err(|error| Failure::new(Exit::Tool, &code::CANNOT_WRITE, format!("`{}` cannot be written: {error}", path.display())))?;
     }
     match format {
-        Format::Json => say!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations })),
-        Format::Human => evaluations.iter().for_each(|evaluation| say!("{evaluation}")),
+        Format::Json => say!("{}", serde_json::json!({ "version": 1, "evaluations": evaluations, "learned": learned })),
+        Format::Human => {
+            learned.iter().for_each(|Learned { model, says }| say!("model {model}: {says}\n"));
+            evaluations.iter().for_each(|evaluation| say!("{evaluation}"));
+        }
     }
     Ok(Exit::Fine)
 }
@@ -59,7 +65,19 @@ fn labels(plan: &Plan) -> BTreeMap<String, Vec<String>> {
     asked
 }
 
-async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, precision: f64) -> Result<Vec<Evaluation>, Failure> {
+/// What a model says that it has learned.
+#[derive(Serialize)]
+struct Learned {
+    model: String,
+    says: String,
+}
+
+async fn evaluate(
+    repository: &Repository,
+    plan: &Plan,
+    (only, precision): (Option<&str>, f64),
+    learned: &mut Vec<Learned>,
+) -> Result<Vec<Evaluation>, Failure> {
     let asked = labels(plan);
     if let Some(name) = only.filter(|name| !asked.contains_key(*name)) {
         let known = asked.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -71,8 +89,22 @@ async fn evaluate(repository: &Repository, plan: &Plan, only: Option<&str>, prec
     let mut evaluations = Vec::new();
     for (name, labels) in asked.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         let Some(model) = plan.models.get(name) else { continue };
-        let evaluation = models.evaluate(model, labels, precision).await;
-        evaluations.push(evaluation.map_err(|error| Failure::new(Exit::Tool, &code::MODEL_FAILED, error))?);
+        let failed = |error| Failure::new(Exit::Tool, &code::MODEL_FAILED, error);
+        if let Some(says) = models.learned(model, labels).await.map_err(failed)? {
+            learned.push(Learned { model: name.clone(), says });
+            // What learns from numbers needs no labels, and is judged only where there are some.
+            if !is_labelled(repository, model) {
+                continue;
+            }
+        }
+        evaluations.push(models.evaluate(model, labels, precision).await.map_err(failed)?);
     }
     Ok(evaluations)
+}
+
+/// Whether there are rows beside a model's own by which it can be judged.
+fn is_labelled(repository: &Repository, model: &Model) -> bool {
+    let rows = repository.root.join(&model.rows);
+    let folder = rows.parent().unwrap_or(Path::new("."));
+    ["threshold.jsonl", "heldout.jsonl"].iter().all(|name| folder.join(name).exists())
 }

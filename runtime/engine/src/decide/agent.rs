@@ -4,7 +4,7 @@
 use super::Round;
 use super::children::begin_with;
 use super::draft::{conclude, told};
-use super::question::{Barred, Came, Task, pursue};
+use super::question::{Barred, Came, Task, pursue, shortened};
 use crate::actor::{MEMORY, SESSION, agent_of};
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
@@ -199,7 +199,8 @@ fn call(round: &mut Round<'_>, id: StepId, acting: &Acting, talk: &Talk, calls: 
     let mut called: Vec<Called> = Vec::new();
     for call in calls {
         let before = talk.called.iter().chain(called.iter().map(|call| &call.name)).filter(|name| **name == call.name).count();
-        let let_through = request(round, acting, talk, call, before);
+        // A model may name anything, of any length; it is told why, and so is the log, and neither is told all of it again.
+        let let_through = request(round, acting, talk, call, before).map_err(|why| shortened(&why));
         called.push(Called { id: call.id.clone(), name: call.name.clone(), call: let_through });
     }
     round.emit(Some(id), EventKind::ToolsCalled(called.into()), Used::State, None);

@@ -344,7 +344,7 @@ fn candidate(
     let plan = round.state.pinned.plan.clone();
     let model = plan.models.get(name).ok_or_else(|| format!("the plan has no model `{name}`"))?;
     let (not_before, since) = (attempt.not_before.max(round.now), attempt.since);
-    let until = until(round, id, route, since, not_before);
+    let until = until(round, id, (route, attempt.rung), since, not_before);
     if until <= not_before {
         return Err(format!("`{name}`: no time is left"));
     }
@@ -406,11 +406,13 @@ fn images_of(turns: &[Turn], route: &Route) -> Images {
     Images { shown: u32::try_from(shown).unwrap_or(u32::MAX), made: u32::from(route.needs == "image") }
 }
 
-/// When a call is given up: in the time of the route, of the step and of the run, and no later than any call is.
-fn until(round: &Round<'_>, id: StepId, route: &Route, since: i64, not_before: i64) -> i64 {
+/// When a call is given up: in the time of the candidate, of the route, of the step and of the run, and no later than any call is.
+fn until(round: &Round<'_>, id: StepId, (route, rung): (&Route, u16), since: i64, not_before: i64) -> i64 {
+    let terms = route.terms.candidates.get(&u8::try_from(rung).unwrap_or(u8::MAX));
+    let most = terms.and_then(|terms| terms.timeout).unwrap_or(MODEL_TIMEOUT);
     let route = route.terms.deadline.map(|deadline: Micros| since.saturating_add(deadline));
     let step = round.state.graph.step(id).and_then(|step| step.bounds.deadline).map(|deadline| since.saturating_add(deadline));
-    let all = [route, step, round.state.due(), Some(not_before.saturating_add(MODEL_TIMEOUT))];
+    let all = [route, step, round.state.due(), Some(not_before.saturating_add(most))];
     all.into_iter().flatten().min().unwrap_or(not_before)
 }
 
@@ -434,6 +436,7 @@ fn fenced(text: &str) -> &str {
     inner.and_then(|inner| inner.strip_suffix("```")).map_or(text, str::trim)
 }
 
-fn shortened(text: &str) -> String {
+/// A reason, as it is kept and told.
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(LONGEST_REASON).collect()
 }

@@ -25,7 +25,10 @@ impl Shard {
         let mut lines: BTreeMap<String, Line> = BTreeMap::new();
         for aggregate in measured.figures.iter().flat_map(|(_, figure)| &figure.aggregates) {
             let Some(series) = &aggregate.series else { continue };
-            let after = aggregate.window.map_or(i64::MIN, |window| now.saturating_sub(window));
+            // What is kept for a legal hold alone, or is dropped with the next event, is in no figure.
+            let retention = self.active.plan.series.get(series).and_then(|series| series.retention);
+            let longest = [aggregate.window, retention].into_iter().flatten().min();
+            let after = longest.map_or(i64::MIN, |span| now.saturating_sub(span));
             let line = self.books.points.between(series, after, now);
             let longest = lines.entry(series.clone()).or_default();
             if line.len() > longest.len() {

@@ -111,7 +111,12 @@ async fn a_write_waits_for_whom_the_policy_asks_and_is_done_once() {
 
 #[tokio::test]
 async fn what_the_plan_does_not_offer_is_not_called() {
-    let odd: [(&str, &str, &str); 6] = [
+    let deep = format!("{{\"id\": {}{}}}", "[".repeat(2_000), "]".repeat(2_000));
+    let long = format!(r#"{{"id": "{}"}}"#, "o".repeat(1 << 20));
+    let odd: [(&str, &str, &str); 9] = [
+        ("order", r#"{"id": NaN}"#, "no JSON"),
+        ("order", &deep, "no JSON"),
+        ("order", &long, "`id` is none of those that may be chosen"),
         ("refund", "{}", "there is no tool `refund`"),
         ("order", r#"{"id": "o2"}"#, "`id` is none of those that may be chosen: `o2`"),
         ("order", r#"{"id": "o1", "all": true}"#, "`all`: there is no such field"),
@@ -120,10 +125,12 @@ async fn what_the_plan_does_not_offer_is_not_called() {
         ("credit", r#"{"amount": "500 USD"}"#, "`amount`: there is no such field"),
     ];
     for (name, arguments, why) in odd {
+        let (name, arguments, why) = (name.to_owned(), arguments.to_owned(), why.to_owned());
+        let called = (name.clone(), arguments.clone());
         let world = world(move |prompt| match told(prompt).first() {
-            None => reply("", &[(name, arguments)]),
+            None => reply("", &[(&called.0, &called.1)]),
             Some(text) => {
-                assert!(text.contains(why), "{text}");
+                assert!(text.contains(&why) && text.len() < 2_000, "{text}");
                 reply(r#"{"text": "I cannot."}"#, &[])
             }
         });
@@ -131,7 +138,7 @@ async fn what_the_plan_does_not_offer_is_not_called() {
         assert_eq!(
             (run.status, world.connectors.effects().len(), world.connectors.requests().len()),
             (RunStatus::Completed, 0, 0),
-            "{name} {arguments}"
+            "{name}"
         );
     }
 }
@@ -221,6 +228,36 @@ async fn an_agent_that_fails_fails_the_step_that_asked_it() {
     world.settle(&engine).await;
     let failure = engine.run(&started.run_id).await.unwrap().unwrap().summary.failure.unwrap();
     assert!(failure.message.starts_with("nobody answered (`small`: empty: "), "{failure}");
+    engine.shutdown().await;
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_ends_when_nobody_said_anything_for_as_long_as_it_is_kept() {
+    let expiring =
+        CLERK.replace("    budget \"50 USD\" per=day\n", "    budget \"50 USD\" per=day\n    retention \"2h\" after=last-write\n");
+    assert_ne!(expiring, CLERK);
+    let world = World::new(plan(&[PROJECT, MODELS, &expiring]), healthy()).saying(echoes);
+    let engine = world.open().await;
+    let ask = async |text: &str| {
+        let message = Value::record([("id", Value::string("o1")), ("text", Value::string(text))]);
+        let started = engine.start("ask", message, "test").await.unwrap();
+        world.settle(&engine).await;
+        let run = engine.run(&started.run_id).await.unwrap().unwrap().summary;
+        run.output.get("text").and_then(Value::as_str).map(str::to_owned).unwrap_or_else(|| panic!("{:?}", run.failure))
+    };
+    assert_eq!(ask("one").await, "one after 0");
+    world.clock.advance(HOUR);
+    assert_eq!(ask("two").await, "two after 1", "an hour later it goes on");
+    world.clock.advance(HOUR + HOUR / 2);
+    assert_eq!(ask("three").await, "three after 2", "it counts from what was said last");
+    world.clock.advance(2 * HOUR + 1);
+    assert_eq!(ask("four").await, "four after 0", "nobody said anything for two hours");
+    engine.shutdown().await;
+    // What is no longer told is gone from the books, too, and a restart and a replay come to the same.
+    let engine = world.open().await;
+    world.settle(&engine).await;
+    assert_eq!(engine.history_of("agent:clerk", Some("o1")).await.unwrap().len(), 1, "of four exchanges the newest");
     engine.shutdown().await;
     replay(&*world.log, 0).await.unwrap();
 }

@@ -152,6 +152,13 @@ async fn a_busy_provider_is_asked_again_when_it_wants_and_one_that_hangs_is_give
     assert_eq!((run.status, run.cost, asked.len()), (RunStatus::Completed, usd("0.12 USD"), 2));
     assert!(asked[1].not_before >= asked[0].not_before + 20 * SECOND);
 
+    // One that does not say when it wants to be asked again is asked later all the same, and not without end.
+    let full = world(r#"candidate "small"; fail "nobody wrote it""#, "", |_| Some(silent("http-429", false, true)));
+    let (run, events) = describe(&full, "chair").await;
+    let asked = questions(&events);
+    assert_eq!((run.status, run.cost, asked.len()), (RunStatus::Failed, None, 3));
+    assert!(asked.windows(2).all(|pair| pair[1].not_before > pair[0].not_before), "{asked:?}");
+
     let hangs = world(r#"candidate "small"; candidate "large"; fail "nobody wrote it""#, "", |prompt| {
         (prompt.model.name == "large").then(|| said(GOOD))
     });
@@ -161,6 +168,19 @@ async fn a_busy_provider_is_asked_again_when_it_wants_and_one_that_hangs_is_give
     assert!(asked[1].passed[0].contains("time-out"), "{:?}", asked[1].passed);
     // It may have worked all the while: what it may have cost counts.
     assert_eq!(run.cost, asked[0].reserved);
+}
+
+#[tokio::test]
+async fn a_candidate_that_hangs_is_given_up_after_its_own_time() {
+    let world = world(r#"candidate "small" timeout="2s"; candidate "large"; fail "nobody wrote it""#, "", |prompt| {
+        (prompt.model.name == "large").then(|| said(GOOD))
+    });
+    let (run, events) = describe(&world, "chair").await;
+    let asked = questions(&events);
+    assert_eq!((run.status, asked.len()), (RunStatus::Completed, 2));
+    assert_eq!(asked[0].until - asked[0].not_before, 2 * SECOND);
+    assert!(asked[1].not_before < asked[0].not_before + 3 * SECOND && asked[1].until - asked[1].not_before > 30 * SECOND, "{asked:?}");
+    assert!(asked[1].passed[0].contains("time-out"), "{:?}", asked[1].passed);
 }
 
 #[tokio::test]

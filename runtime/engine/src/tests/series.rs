@@ -161,3 +161,50 @@ async fn points_of_somebody_who_is_forgotten_are_measured_no_more() {
     assert_eq!(look(&world, &again, 3).await[6], list(&["shoe"]));
     again.rebuild().await.unwrap();
 }
+
+const ODD: &str = r#"
+type "sold" { field "sku" string; field "units" int; field "at" timestamp }
+series "sales" point="sold" subject="sku" at="at" retention="90d" { from event="sold" }
+flow "look" {
+    input { field "n" int; field "least" int }
+    observe "all" {
+        measure {
+            plain "=oddity(sales.units, '60d')"
+            weekly "=oddity(sales.units, '60d', 'weekday')"
+            odd "=abs(oddity(sales.units, '60d').or(0.0)) > 3.5"
+        }
+    }
+    output { plain "=all.plain.or(-1.0)"; weekly "=all.weekly.or(-1.0)"; odd "=all.odd" }
+}
+"#;
+
+#[tokio::test]
+async fn the_newest_point_is_held_against_what_is_usual_and_against_its_own_weekday() {
+    let world = World::new(plan(&[PROJECT, ODD]), healthy());
+    let engine = world.open().await;
+    let look = async |n: i64| {
+        let started = engine.start("look", Value::record([("n", Value::Int(n)), ("least", Value::Int(0))]), "test").await.unwrap();
+        world.settle(&engine).await;
+        let output = engine.run(&started.run_id).await.unwrap().unwrap().summary.output;
+        ["plain", "weekly", "odd"].map(|name| output.get(name).cloned().unwrap())
+    };
+    let sell = async |id: String, units: i64, at: i64| {
+        let sold = [("sku", Value::string("lamp")), ("units", Value::Int(units)), ("at", Value::Timestamp(at))];
+        tell(&engine, "sold", &id, Value::record(sold)).await;
+    };
+    // Of nothing, and of too few, nothing is said.
+    assert_eq!(look(0).await, [Value::Double(-1.0), Value::Double(-1.0), Value::Bool(false)]);
+    sell("first".to_owned(), 10, START - 59 * DAY).await;
+    assert_eq!(look(1).await, [Value::Double(-1.0), Value::Double(-1.0), Value::Bool(false)]);
+    // Eight weeks and a day: every seventh day a hundred are sold, and ten or eleven on the others. The last is such a seventh day.
+    for day in 0..57 {
+        let units = if day % 7 == 0 { 100 + day % 2 } else { 10 + day % 3 };
+        sell(format!("d{day}"), units, START - (57 - day) * DAY).await;
+    }
+    let [plain, weekly, odd] = look(2).await;
+    let (Value::Double(plain), Value::Double(weekly)) = (plain, weekly) else { panic!("no figures") };
+    assert!(plain > 3.5, "{plain}");
+    assert!(weekly.abs() < 3.5, "{weekly}");
+    assert_eq!(odd, Value::Bool(true));
+    replay(&*world.log, 0).await.unwrap();
+}

@@ -1,11 +1,12 @@
 //! What is gone from memory, and what stays: the log tells of every fact that a rule dropped, and a legal hold is stronger than all of them.
 
 use super::world::*;
+use crate::arrival::Arrival;
 use crate::engine::{Engine, ForgetError, HoldError, SteerError, SteerRefusal};
 use crate::event::EventKind;
 use crate::finding::{Finder, Ranked, Sought};
 use crate::memory::{FactId, Why};
-use crate::ports::{BoxFuture, LogStore};
+use crate::ports::{BoxFuture, Clock, LogStore};
 use crate::replay::replay;
 use crate::summary::RunStatus;
 use crate::twin::{MemoryLog, WordFinder};
@@ -249,4 +250,58 @@ async fn a_run_that_reads_while_its_subject_is_forgotten_is_given_nothing_of_him
     let told = format!("{:?}", world.events(&engine).await);
     assert!(!told.contains("my parcel is late"), "{told}");
     comes_to_the_same(&world, &engine).await;
+}
+
+const VISITS: &str = r#"
+type "visit" subject="customer_id" { field "customer_id" string; field "pages" int; field "note" string pii untrusted; field "at" timestamp }
+series "visits" point="visit" subject="customer_id" at="at" retention="10d" { from event="visit"; rollup "1d" after="5d" }
+flow "look" {
+    input { field "n" int }
+    observe "each" { measure by="customer_id" { points "=count(visits.pages, '90d')" } }
+    output { held "='c1' in each ? each['c1'].points : 0"; other "='c2' in each ? each['c2'].points : 0" }
+}
+"#;
+
+#[tokio::test]
+async fn points_of_somebody_who_is_held_are_kept_for_the_case_and_given_to_no_run_until_he_is_released() {
+    let project = PROJECT.replacen("time-zone", "legal-hold \"leads\"\n    time-zone", 1);
+    let world = World::new(plan(&[&project, VISITS]), healthy());
+    let longer = plan(&[
+        &project,
+        &VISITS
+            .replace("retention=\"10d\" { from event=\"visit\"; rollup \"1d\" after=\"5d\" }", "retention=\"1y\" { from event=\"visit\" }"),
+    ]);
+    let engine = world.open().await;
+    let visit = async |engine: &Engine, id: &str, customer: &str| {
+        let at = ("at", Value::Timestamp(world.clock.now()));
+        let note = ("note", Value::string("looked at lamps"));
+        let payload = Value::record([("customer_id", Value::string(customer)), ("pages", Value::Int(3)), note, at]);
+        let (name, source, account) = ("visit".into(), "command-line".into(), "".into());
+        engine.receive(Arrival { name, source, account, id: id.into(), payload }).await.unwrap();
+    };
+    let look = async |engine: &Engine, n: i64| {
+        let started = engine.start("look", Value::record([("n", Value::Int(n))]), "test").await.unwrap();
+        world.settle(engine).await;
+        let output = engine.run(&started.run_id).await.unwrap().unwrap().summary.output;
+        ["held", "other"].map(|name| output.get(name).cloned().unwrap())
+    };
+    for (id, customer) in [("a", "c1"), ("b", "c1"), ("c", "c2"), ("d", "c2")] {
+        visit(&engine, id, customer).await;
+    }
+    assert_eq!(engine.hold("c1", ANN, "case 117").await, Ok(true));
+    assert_eq!(look(&engine, 1).await, [Value::Int(2), Value::Int(2)]);
+    // After their retention no run hears of them, whoever is held.
+    pass(&world, &engine, 11 * DAY).await;
+    visit(&engine, "e", "c3").await;
+    assert_eq!(look(&engine, 2).await, [Value::Int(0), Value::Int(0)]);
+    // A longer retention shows what is still there: his, as they were.
+    engine.adopt(longer.clone()).await.unwrap();
+    assert_eq!(look(&engine, 3).await, [Value::Int(2), Value::Int(0)]);
+    replay(&*world.log, 0).await.unwrap();
+    let engine = world.open().await;
+    engine.release("c1", ANN, "the case is closed").await.unwrap();
+    visit(&engine, "f", "c3").await;
+    engine.adopt(longer).await.unwrap();
+    assert_eq!(look(&engine, 4).await, [Value::Int(0), Value::Int(0)], "nothing keeps them any longer");
+    replay(&*world.log, 0).await.unwrap();
 }

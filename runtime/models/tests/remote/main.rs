@@ -140,7 +140,7 @@ fn prompt(provider: &str, url: &str) -> Prompt {
     };
     let (name, provider) = ("large".to_owned(), provider.to_owned());
     let price = Money::zero(usd);
-    let model = Arc::new(Model { name, provider, rows: String::new(), label: String::new(), price, remote: Some(remote) });
+    let model = Arc::new(Model { name, provider, rows: String::new(), label: String::new(), price, remote: Some(remote), gate: None });
     let question = Question {
         key: "k".into(),
         number: 1,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tradewind_engine::summary::{RunStatus, RunSummary};
 use tradewind_lang::code::run as code;
-use tradewind_lang::plan::{Plan, Rung};
+use tradewind_lang::plan::{Gate, INSTANT, Model, Plan, Rung};
 use tradewind_lang::value::Value;
 use tradewind_models::{Answered, Evaluation, Judged, LabelledRow, Prediction, evaluate_asked, read_rows};
 
@@ -50,10 +50,13 @@ pub(super) async fn evaluate(
     let (path, label) = rows_of(repository, plan, wanted, &route).ok_or_else(|| {
         refused(format!("nothing says which rows `{}` is measured by", wanted.name)).help("write `--rows FILE --label NAME`")
     })?;
-    let mut rows = read_rows(&path, &label, &labels).map_err(refused)?;
+    let gate = local(plan, &route).and_then(|model| model.gate.clone());
+    let numbers = gate.as_ref().map_or(&[][..], |gate| &gate.asked);
+    let mut rows = read_rows(&path, &label, &labels, numbers).map_err(refused)?;
     rows.truncate(wanted.first.unwrap_or(usize::MAX));
-    let plan = with_flow(repository, environment, wanted, &values)?;
-    let (judged, answered) = ask(repository, plan, &labels, &rows).await?;
+    let plan = with_flow(repository, environment, wanted, (&values, gate.as_ref()))?;
+    let inputs: Vec<Value> = rows.iter().zip(0..).map(|(row, number)| input(row, number, numbers)).collect();
+    let (judged, answered) = ask(repository, plan, &labels, (&rows, inputs)).await?;
     evaluate_asked(wanted.name, &labels, &judged, answered, wanted.precision).map_err(refused)
 }
 
@@ -72,16 +75,53 @@ fn candidates<'a>(plan: &'a Plan, route: &str) -> impl Iterator<Item = &'a Strin
     rungs.iter().filter_map(|rung| if let Rung::Candidate { model } = rung { Some(model) } else { None })
 }
 
+/// The first model of this process on a route; all of them read the same numbers.
+fn local<'a>(plan: &'a Plan, route: &str) -> Option<&'a Model> {
+    candidates(plan, route).filter_map(|model| plan.models.get(model)).find(|model| model.remote.is_none()).map(|model| &**model)
+}
+
+/// What a row asks: its text, its number among the rows, and the numbers that are read.
+fn input(row: &LabelledRow, number: i64, numbers: &[String]) -> Value {
+    let mut input = vec![("text".to_owned(), Value::string(row.text.as_str())), ("row".to_owned(), Value::Int(number))];
+    let names = numbers.iter().filter(|name| *name != INSTANT);
+    input.extend(names.zip(&row.numbers).map(|(name, value)| (field_of(name), Value::Double(*value))));
+    input.extend(row.at.map(|at| (field_of(INSTANT), Value::Timestamp(at))));
+    Value::record(input.iter().map(|(name, value)| (name.as_str(), value.clone())))
+}
+
+/// The field of the input that holds a number.
+fn field_of(name: &str) -> String {
+    format!("number_{name}")
+}
+
+/// What is asked for a label: the text unless nothing reads it, and the numbers that are read. With the fields of the input for them.
+fn question(gate: Option<&Gate>) -> (String, String) {
+    let names = gate.map_or(&[][..], |gate| &gate.asked);
+    let ty = |name: &str| if name == INSTANT { "timestamp?" } else { "double" };
+    let fields = names.iter().map(|name| format!("; field \"{}\" {}", field_of(name), ty(name))).collect();
+    let value = |name: &str| if name == INSTANT { ".or(run.now)" } else { "" };
+    let given: String = names.iter().map(|name| format!(" {name}=\"=input.{}{}\"", field_of(name), value(name))).collect();
+    let text = if gate.is_some_and(|gate| gate.learns.reads_no_text()) { "" } else { " text=\"=input.text\"" };
+    let numbers = if names.is_empty() { String::new() } else { format!(" {{ numbers{given} }}") };
+    (fields, format!("{text}{numbers}"))
+}
+
 /// The rows that were named; else those that were held out beside the rows of a model of this process on the same route.
 fn rows_of(repository: &Repository, plan: &Plan, wanted: &Wanted<'_>, route: &str) -> Option<(PathBuf, String)> {
-    let local = candidates(plan, route).filter_map(|model| plan.models.get(model)).find(|model| model.remote.is_none());
+    let local = local(plan, route);
     let label = wanted.label.map(str::to_owned).or_else(|| local.map(|model| model.label.clone()))?;
     let beside = || Some(repository.root.join(&local?.rows).parent()?.join("heldout.jsonl"));
     Some((wanted.rows.clone().or_else(beside)?, label))
 }
 
 /// The repository's plan with a flow that asks for the label of a text, and nothing else.
-fn with_flow(repository: &Repository, environment: Option<&str>, wanted: &Wanted<'_>, values: &str) -> Result<Plan, Failure> {
+fn with_flow(
+    repository: &Repository,
+    environment: Option<&str>,
+    wanted: &Wanted<'_>,
+    (values, gate): (&str, Option<&Gate>),
+) -> Result<Plan, Failure> {
+    let (fields, question) = question(gate);
     let (own, route) = match wanted.is_route {
         true => (String::new(), wanted.name.to_owned()),
         false => {
@@ -89,7 +129,7 @@ fn with_flow(repository: &Repository, environment: Option<&str>, wanted: &Wanted
         }
     };
     let text = format!(
-        "{own}flow \"{FLOW}\" {{\n    summary \"Ask for a label\"\n    input {{ field \"text\" string; field \"row\" int }}\n    key \"=string(input.row)\"\n    decide \"said\" {{ classify \"{values}\" route=\"{route}\" text=\"=input.text\" }}\n    output {{ label \"=said.label\"; confidence \"=said.confidence\"; by \"=said.by\" }}\n}}\n"
+        "{own}flow \"{FLOW}\" {{\n    summary \"Ask for a label\"\n    input {{ field \"text\" string; field \"row\" int{fields} }}\n    key \"=string(input.row)\"\n    decide \"said\" {{ classify \"{values}\" route=\"{route}\"{question} }}\n    output {{ label \"=said.label\"; confidence \"=said.confidence\"; by \"=said.by\" }}\n}}\n"
     );
     let mut repository = repository.clone();
     repository.configuration.push((FILE.to_owned(), text));
@@ -101,7 +141,10 @@ fn with_flow(repository: &Repository, environment: Option<&str>, wanted: &Wanted
     })
 }
 
-async fn ask(repository: &Repository, plan: Plan, labels: &[String], rows: &[LabelledRow]) -> Result<(Vec<Judged>, Answered), Failure> {
+/// Rows, and what each asks.
+type Asking<'a> = (&'a [LabelledRow], Vec<Value>);
+
+async fn ask(repository: &Repository, plan: Plan, labels: &[String], rows: Asking<'_>) -> Result<(Vec<Judged>, Answered), Failure> {
     let session = Session::open(repository, plan, Options::work(true, AT_ONCE)).await?;
     let asked = ask_all(&session, labels, rows).await;
     session.close().await?;
@@ -109,16 +152,14 @@ async fn ask(repository: &Repository, plan: Plan, labels: &[String], rows: &[Lab
 }
 
 /// A few rows at a time: the time that a run waits for others is none of what it asked.
-async fn ask_all(session: &Session, labels: &[String], rows: &[LabelledRow]) -> Result<(Vec<Judged>, Answered), Failure> {
+async fn ask_all(session: &Session, labels: &[String], (rows, mut inputs): Asking<'_>) -> Result<(Vec<Judged>, Answered), Failure> {
     let failed = |error: String| Failure::new(Exit::Tool, &code::MODEL_FAILED, error);
     let (mut judged, mut answered) = (Vec::new(), Answered::default());
     for (begin, some) in rows.chunks(AT_ONCE).enumerate() {
         let mut started = Vec::new();
-        for (place, row) in some.iter().enumerate() {
-            let number = i64::try_from(begin * AT_ONCE + place).unwrap_or(i64::MAX);
-            let input = Value::record([("text", Value::string(row.text.as_str())), ("row", Value::Int(number))]);
+        for (place, input) in inputs.drain(..some.len()).enumerate() {
             let submitted = session.engine.submit(FLOW, input, "models-eval").await;
-            started.push(submitted.map_err(|error| failed(format!("row {}: {error}", number + 1)))?);
+            started.push(submitted.map_err(|error| failed(format!("row {}: {error}", begin * AT_ONCE + place + 1)))?);
         }
         let mut runs = Vec::new();
         for submitted in started {
