@@ -14,7 +14,6 @@ mod counted;
 mod crash;
 mod doubt;
 mod drafts;
-mod ends;
 mod events;
 mod exactly;
 mod exports;
