@@ -138,7 +138,6 @@ impl Host {
             "source": self.source.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             "not_archived": self.archiving.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             "not_runnable": lacking.collect::<Vec<_>>(),
-            "rollouts": crate::lacking::unwatched(active),
         })
     }
 }
