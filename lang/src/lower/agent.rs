@@ -10,6 +10,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::{Acting, Bindings, EffectKind, MoneyDirection, Operation, Require, Route, StepKind, Talk, Tool};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
@@ -93,6 +94,7 @@ impl Context<'_> {
         let route = self.agent_route(route, &written, place, &mut marks)?;
         let ty = Ty::Record(record.clone());
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
+        let marks = if planted(Hole::Agent) { Marks::default() } else { marks };
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 
@@ -203,7 +205,7 @@ impl Context<'_> {
                 );
             }
             let looked_at = self.always_asked(&operation.name, flow);
-            if reads_outside && !looked_at && !self.check_exfiltration(tool, &operation, mixture, span) {
+            if reads_outside && !planted(Hole::Tool) && !looked_at && !self.check_exfiltration(tool, &operation, mixture, span) {
                 let message = format!("an agent that reads outside text may call `{}`, and nobody looks at it", operation.name);
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("outside text may move it");
                 let diagnostic =

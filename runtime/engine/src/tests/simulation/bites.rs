@@ -8,7 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 400;
 
-const BUGS: [Bug; 92] = [
+const BUGS: [Bug; 93] = [
+    Bug::SettledToday,
     Bug::TaskBudgetIgnored,
     Bug::RunBudgetOfItem,
     Bug::DayOfUtc,
