@@ -29,9 +29,7 @@ impl Context<'_> {
     pub(crate) fn told(&mut self, value: &Literal, place: &mut Place<'_, '_>, marks: &mut Marks) -> Option<Template> {
         let (text, file) = self.file_or_text(value)?;
         let literal = Literal { offsets: if file.is_some() { Vec::new() } else { value.offsets.clone() }, ..value.clone() };
-        let (checked, found) = template::check(&text, &literal, &place.scope, &self.plan.types);
-        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
-        let checked = checked?;
+        let checked = self.worded(&text, &literal, &place.scope)?;
         place.reads.extend(checked.reads);
         place.mixture.add(checked.marks, value.span);
         place.failing.tell(checked.marks, value.span);

@@ -5,6 +5,7 @@ mod agents;
 mod answers;
 mod asked_ahead;
 mod assured;
+mod backdated;
 mod batches;
 mod before;
 mod bounds;
