@@ -4,7 +4,6 @@
 //! whom to ask instead is the policy's business.
 
 use crate::key::short_digest;
-use crate::planted::{Bug, planted};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -181,11 +180,6 @@ impl Ledger {
         }
     }
 
-    /// Whether a span is a day before the one that it sums by now.
-    fn is_past(&self, span: Span) -> bool {
-        matches!(span, Span::Day(day) if day < self.day)
-    }
-
     fn turn(&mut self, span: Span, now: i64) {
         match span {
             Span::Always => {}
@@ -271,10 +265,7 @@ impl Guards {
                     if let Span::Day(day) = span {
                         self.day = self.day.max(*day);
                     }
-                    // What is settled on a later day than it was reserved in is of that day, whose sum is gone.
-                    if !ledger.is_past(*span) || planted(Bug::SettledToday) {
-                        ledger.add(*amount);
-                    }
+                    ledger.add(*amount);
                     if matches!(span, Span::Rolling(_)) {
                         ledger.entries.push_back(Entry { at, amount: *amount, key: effect.clone() });
                     }

@@ -120,8 +120,6 @@ pub(crate) enum Bug {
     RunBudgetOfItem,
     /// The day of a budget is that of UTC.
     DayOfUtc,
-    /// What is settled after midnight is taken of the new day.
-    SettledToday,
     /// The last hours of a budget are half as many.
     RollingHalf,
     /// What a question costs is taken of no shared budget.

@@ -72,15 +72,15 @@ fn what_is_settled_after_midnight_is_of_the_day_in_which_it_was_reserved() {
     let mut guards = Guards::default();
     assert!(guards.take(&"yesterday".into(), &of_day(1), &[], 10).is_yes());
     assert!(guards.take(&"today".into(), &of_day(2), &[], 20).is_yes());
-    guards.spend(&"yesterday".into(), usd("1"), 30);
+    guards.spend(&"yesterday".into(), usd("1"));
     let taken = |guards: &mut Guards| guards.taken("budget of route `copy` per day", Span::Day(2), 30);
     assert_eq!(taken(&mut guards), [("".into(), Amount::Money(usd("3")))], "nothing of yesterday is in the sum of today");
     // What is settled on its own day frees what it did not spend.
-    guards.spend(&"today".into(), usd("2"), 40);
+    guards.spend(&"today".into(), usd("2"));
     assert_eq!(taken(&mut guards), [("".into(), Amount::Money(usd("2")))]);
     // Nobody who asks for more than was reserved, after midnight, takes of today either.
     assert!(guards.take(&"late".into(), &of_day(2), &[], 50).is_yes());
     assert!(guards.take(&"tomorrow".into(), &of_day(3), &[], 60).is_yes());
-    guards.overspend(&"late".into(), usd("9"), 70);
+    guards.overspend(&"late".into(), usd("9"));
     assert_eq!(guards.taken("budget of route `copy` per day", Span::Day(3), 70), [("".into(), Amount::Money(usd("3")))]);
 }
