@@ -52,8 +52,6 @@ pub(crate) enum Bug {
     KeyWindowIgnored,
     /// After a restart an open effect is sent as if it never was.
     RestartForgetsDoubt,
-    /// What is sent again after a pause is sent without a word in the log.
-    WaitedUnwritten,
     /// What is done again has a key of its own, so that it may happen twice.
     LetterUnderNewKey,
     /// A refusal is believed although an earlier attempt may have happened.

@@ -14,6 +14,7 @@ mod counted;
 mod crash;
 mod doubt;
 mod drafts;
+mod ends;
 mod events;
 mod exactly;
 mod exports;

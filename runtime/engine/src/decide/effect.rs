@@ -55,7 +55,7 @@ fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool
 pub(super) fn follow(round: &mut Round<'_>, id: StepId) {
     let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
     match effect.next {
-        Some(Next::Send(at)) if effect.waits && !planted(Bug::WaitedUnwritten) => {
+        Some(Next::Send(at)) if effect.waits => {
             round.perform(Effect::Timer { timer: Timer::Repetition(id), at });
         }
         Some(Next::Send(at)) => send(round, id, &effect, at),
@@ -80,7 +80,7 @@ fn send(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, at: i64) {
 pub(super) fn leaves(round: &mut Round<'_>, id: StepId) {
     let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
     let is_due = effect.waits && matches!(effect.next, Some(Next::Send(at)) if at <= round.now);
-    if !is_due || planted(Bug::WaitedUnwritten) {
+    if !is_due {
         return;
     }
     // Its run ends, and it is certain that it did not happen: then it does not happen any more.

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 400;
 
-const BUGS: [Bug; 88] = [
+const BUGS: [Bug; 89] = [
     Bug::TaskBudgetIgnored,
     Bug::RunBudgetOfItem,
     Bug::DayOfUtc,
@@ -68,6 +68,7 @@ const BUGS: [Bug; 88] = [
     Bug::KeyWindowIgnored,
     Bug::RestartForgetsDoubt,
     Bug::RefusalAfterDoubtBelieved,
+    Bug::LetterUnderNewKey,
     Bug::EditKeepsAgreement,
     Bug::EditsForgotten,
     Bug::QuorumOffByOne,
