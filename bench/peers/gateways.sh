@@ -63,9 +63,9 @@ gateway() {
     TensorZero*)
         : >tensorzero.txt
         start python/bin/python tensorzero_gateway.py "$(base "$primary")/" "$(base "$fallback")/" >tensorzero.txt 2>>peers.log
-        for _ in $(seq 100); do [ -s tensorzero.txt ] && break; sleep 0.1; done
+        for _ in $(seq 300); do grep -q '^http:' tensorzero.txt && break; sleep 0.1; done
         local port
-        port="$(sed -E 's#^http://[^:]+:([0-9]+).*#\1#' tensorzero.txt)"
+        port="$(sed -nE 's#^http://[^:]+:([0-9]+).*#\1#p' tensorzero.txt)"
         asked=(--address "127.0.0.1:$port" --path /openai/v1/chat/completions --model tensorzero::model_name::answer)
         ;;
     Portkey*)

@@ -28,7 +28,7 @@ where
         tokio::spawn(async move {
             let mut connection = Connection { stream, read: Vec::new() };
             while let Ok((_, body)) = connection.message().await {
-                let Some((status, body)) = answer(body).await else { std::future::pending().await };
+                let Some((status, body)) = answer(body).await else { return std::future::pending().await };
                 let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
                 if connection.stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await.is_err() {
                     return;

@@ -22,6 +22,7 @@ mod operate;
 mod outline;
 mod parse;
 mod pattern;
+mod reason;
 pub(crate) mod select;
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,14 @@ pub(crate) enum Hole {
     Taken,
     /// The key of a run, and of its concurrency.
     Key,
+    /// What a model wrote that was told of it.
+    Draft,
+    /// What an agent answered that was told of it.
+    Agent,
+    /// What an agent may do that was told of it.
+    Tool,
+    /// Which facts are found.
+    Search,
 }
 
 /// Whether a hole is planted on this thread.
@@ -118,6 +126,10 @@ const HOLES: &[Hole] = &[
     Hole::Bound,
     Hole::Taken,
     Hole::Key,
+    Hole::Draft,
+    Hole::Agent,
+    Hole::Tool,
+    Hole::Search,
 ];
 
 /// The names of all holes.

@@ -141,6 +141,13 @@ impl Marks {
         Self { steered: self.untrusted || self.steered, ..Self::default() }
     }
 
+    /// What is said where something with these marks picks one of several values, or is one of what the operator listed itself: no words of
+    /// outside text are left, and which one it is was decided by them. What else is said of it stays.
+    #[must_use]
+    pub(crate) fn picking(self) -> Self {
+        Self { untrusted: false, steered: self.untrusted || self.steered, ..self }
+    }
+
     /// Both together.
     #[must_use]
     pub fn with(self, other: Self) -> Self {

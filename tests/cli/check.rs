@@ -158,15 +158,27 @@ fn a_repository_is_found_from_a_folder_below_it() {
     let _ = tradewind_tests::process::Running::start(command).end().exits(0).says("no mistake");
 }
 
+const SPLIT: &str =
+    "    decide \"to\" { split \"prices\" by=\"=input.id\" { arm \"old\" { otherwise value=1 }; arm \"new\" { otherwise value=2 } } }";
+const ROLLOUT: &str = "metric \"orders\" from=\"runs\" window=\"1d\" value=\"=count()\" better=higher\n\
+    rollout \"prices\" { unit \"sku\"; control \"old\"; treatment \"new\"; share \"5%\" hold=\"3d\" min-sample=400; share \"100%\"; guard \"orders\" worse-by=\"3%\"; on-breach revert }\n";
+const UNWATCHED: &str = "the rollout `prices` stays at its first stage, 5 %: this version watches no guard and moves no rollout on";
+
 #[test]
 fn that_nobody_watches_a_rollout_is_said_of_each_that_a_flow_divides_by() {
-    let rollout = "metric \"orders\" from=\"runs\" window=\"1d\" value=\"=count()\" better=higher\n\
-        rollout \"prices\" { unit \"sku\"; control \"old\"; treatment \"new\"; share \"5%\" hold=\"3d\" min-sample=400; share \"100%\"; guard \"orders\" worse-by=\"3%\"; on-breach revert }\n";
-    let split =
-        "    decide \"to\" { split \"prices\" by=\"=input.id\" { arm \"old\" { otherwise value=1 }; arm \"new\" { otherwise value=2 } } }";
-    let said = "the rollout `prices` stays at its first stage, 5 %: this version watches no guard and moves no rollout on";
-    let used = format!("{}{rollout}", flow(split));
-    let _ = check(&used).exits(0).says(said);
-    let unused = check(&format!("{}{rollout}", flow("    let \"to\" \"=1\""))).exits(0);
+    let used = format!("{}{ROLLOUT}", flow(SPLIT));
+    let _ = check(&used).exits(0).says(UNWATCHED);
+    let unused = check(&format!("{}{ROLLOUT}", flow("    let \"to\" \"=1\""))).exits(0);
     assert!(!unused.err.contains("rollout"), "{}", unused.err);
+}
+
+#[test]
+fn plan_and_status_say_of_a_rollout_that_nobody_watches_it() {
+    let environment = "environment \"dev\" { store \"surrealkv://.tradewind/store\" } }\n";
+    let stage = of_text(&format!("{}{ROLLOUT}", flow(SPLIT)).replacen(" }\n", &format!("; {environment}"), 1));
+    let _ = stage.run(["plan"]).exits(2).says(UNWATCHED);
+    stage.write("one.jsonl", "{\"id\":\"1\"}\n");
+    let _ = stage.run(["run", "f", "--input", "one.jsonl"]).exits(0);
+    let _ = stage.run(["plan"]).exits(0).says("would change nothing").says(UNWATCHED);
+    let _ = stage.run(["status"]).exits(0).says(UNWATCHED);
 }

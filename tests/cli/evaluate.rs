@@ -19,6 +19,12 @@ fn without_values_there_is_a_type_and_with_them_a_value() {
     let input = ["eval", "=input.message_id", "--in", "returns-triage", "--input", "flows/returns-triage/data/messages.jsonl"];
     assert!(stage.run(input).exits(0).out.starts_with("string = \""));
     assert_eq!(stage.run(["eval", "settings.min_confidence * 2.0"]).exits(0).out, "double = 1.22\n");
+    // The rates are the project's, wherever the expression stands.
+    stage.replace("tradewind.kdl", "currency \"USD\"", "currency \"USD\"\n    exchange \"1 USD\" \"0.9 EUR\"");
+    for place in [&[][..], &["--in", "returns-triage"]] {
+        let all: Vec<&str> = ["eval", "exchange(money('10 USD'), 'EUR')"].iter().chain(place).copied().collect();
+        assert_eq!(stage.run(all).exits(0).out, "money = \"9.00 EUR\"\n");
+    }
     // What begins with a minus is no option.
     assert_eq!(stage.run(["eval", "-5 % 3"]).exits(0).out, "int = -2\n");
     assert_eq!(stage.run(["eval", "-5", "--explain"]).exits(0).out, "-5: int = -5\n");

@@ -40,15 +40,15 @@ fn a_broken_file_is_reported_and_left_alone() {
 
 #[test]
 fn expressions_are_laid_out_and_the_difference_is_shown() {
-    let text = "project \"example\" { currency \"USD\" }\npolicy \"p\" {\n    on \"payments.refund.create\"\n    deny \"d\" when=\"effect.amount>'5 USD'&&true\" message=\"=a-b\"\n}\n";
+    let text = "project \"example\" { currency \"USD\" }\npolicy \"p\" {\n    on \"payments.refund.create\"\n    deny \"d\" when=\"effect.amount>'5 USD'&&true\" message=(str)\"=a-b\"\n}\n";
     let stage = of_text(text);
     let told = stage.run(["fmt", "--check"]).exits(2);
     assert_eq!(told.out, "tradewind.kdl\n");
     for line in [
         "--- tradewind.kdl",
         "@@ -2,4 +2,4 @@",
-        "-    deny \"d\" when=\"effect.amount>'5 USD'&&true\" message=\"=a-b\"",
-        "+    deny \"d\" when=\"effect.amount > '5 USD' && true\" message=\"=a-b\"",
+        "-    deny \"d\" when=\"effect.amount>'5 USD'&&true\" message=(str)\"=a-b\"",
+        "+    deny \"d\" when=\"effect.amount > '5 USD' && true\" message=(str)\"=a-b\"",
     ] {
         assert!(told.err.lines().any(|own| own == line), "no `{line}` in\n{told}");
     }

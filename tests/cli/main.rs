@@ -29,6 +29,7 @@ mod run;
 mod scenarios;
 mod secrets;
 mod serve;
+mod simulate;
 mod socket;
 mod source;
 mod store;

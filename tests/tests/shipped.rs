@@ -79,6 +79,8 @@ fn every_drawing_of_the_shipped_flow_says_its_bounds() {
         ] {
             assert!(text.contains(said), "`{said}` is not in {text}");
         }
+        let key = "one run for each input.message_id";
+        assert_eq!(text.matches(key).count(), 1, "`{key}` is not said once in {text}");
     }
     let json = graph::json(&plan, flow);
     assert_eq!((&json["time"]["own_micros"], &json["time"]["own_path"][1]["step"]), (&(read + 2 * sent).into(), &"refund".into()));

@@ -201,10 +201,12 @@ fn the_words_are_blamed_and_not_the_list_that_they_pick_from() {
             "flow \"f\" {{\n    input \"mail\"\n    act \"pay\" {{ call \"bank.{operation}\" order_id=\"={order}\" amount=\"5 USD\" }}\n}}\n"
         )
     };
-    let (found, _) = only(&pay("credit", "input.own[size(input.words)]"));
+    let (found, _) = only(&pay("credit", "input.own.map(own, own + input.words)[0]"));
     assert_eq!(found.message, "text from outside (`input.words`) chooses `order_id` of `bank.credit`");
-    let (found, _) = only(&pay("credit", "{'a': input.id}[input.words]"));
-    assert_eq!(found.message, "text from outside (`input.words`) chooses `order_id` of `bank.credit`");
+    for picked in ["input.own[size(input.words)]", "{'a': input.id}[input.words]"] {
+        let (found, shown) = only(&pay("refund", picked));
+        assert_eq!((found.code.id, shown), ("TW0194", vec![(3, "`input.words` decides here".to_owned())]));
+    }
     let (found, shown) = only(&pay("refund", "input.own[input.words == 'x' ? 0 : 1]"));
     assert_eq!((found.code.id, shown), ("TW0194", vec![(3, "`input.words` decides here".to_owned())]));
 }

@@ -40,7 +40,7 @@ pub(super) fn call(name: &str, member: bool, arguments: &[Value]) -> Result<Valu
     }
     match program.execute(&context) {
         Ok(value) => taken(&value),
-        Err(error) => failure(format!("`{name}`: {}", crate::literal::shortened(&error.to_string()))),
+        Err(error) => failure(super::reason::of(name, arguments, &error.to_string())),
     }
 }
 

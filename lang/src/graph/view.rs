@@ -291,8 +291,7 @@ pub(crate) fn branches(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
 
 /// What starts the whole flow, and its bounds.
 fn facts(plan: &Plan, flow: &Flow, bound: &Bound) -> Vec<String> {
-    let key = flow.key.as_ref().map(|key| format!("one run for each {}", source(key)));
-    terms(flow).into_iter().chain(key).chain(bound.words(flow, plan.project.currency)).collect()
+    terms(flow).into_iter().chain(bound.words(flow, plan.project.currency)).collect()
 }
 
 fn outputs(flow: &Flow) -> Vec<(Note, String)> {

@@ -11,6 +11,7 @@ use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Scope;
 use crate::plan::{Acting, Bindings, EffectKind, MoneyDirection, Operation, Require, Route, StepKind, Talk, Tool};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::{Field, Marks, Ty};
@@ -94,6 +95,7 @@ impl Context<'_> {
         let route = self.agent_route(route, &written, place, &mut marks)?;
         let ty = Ty::Record(record.clone());
         let acting = Acting { actor: None, record, route, max_steps: max_steps?, talk, tools, requires, reads_outside };
+        let marks = if planted(Hole::Agent) { Marks::default() } else { marks };
         Some((StepKind::Agent(Box::new(acting)), ty, Marks { model: true, secret: false, ..marks }))
     }
 
@@ -204,7 +206,8 @@ impl Context<'_> {
                 );
             }
             let asked = self.always_asked(&operation.name, flow);
-            if reads_outside && asked != Asked::Always && !self.check_exfiltration(tool, &operation, mixture, (span, flow)) {
+            let unseen = reads_outside && !planted(Hole::Tool) && asked != Asked::Always;
+            if unseen && !self.check_exfiltration(tool, &operation, mixture, (span, flow)) {
                 let message = format!("an agent that reads outside text may call `{}`, and nobody looks at it", operation.name);
                 let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("outside text may move it");
                 let diagnostic =

@@ -1,5 +1,6 @@
 //! Connectors and their operations: contracts with shops, payment providers and help desks.
 
+use super::choosing::is_grave;
 use super::context::{Context, name_of};
 use super::payment::WrittenKey;
 use crate::ast::Node;
@@ -210,6 +211,7 @@ impl Context<'_> {
         let target = node.setting("target").cloned().and_then(|value| self.value(&value, &scope, Some(&Ty::String)));
         if let Some(target) = &target {
             self.check_personal_request(&request, target, "what an effect acts on");
+            self.check_target(node, &request, target, &name);
         }
         let target = target.map(|checked| note_fields(checked, &mut choosing));
         let money = node.first("money").and_then(|money| self.lower_money(money, &scope, &mut choosing));
@@ -218,12 +220,7 @@ impl Context<'_> {
         unique.iter().for_each(|(key, _)| self.check_personal_request(&request, key, "a business key"));
         self.check_business_key(&unique, &name);
         let unique = unique.into_iter().map(|(checked, _)| note_fields(checked, &mut choosing)).collect();
-        // The address says what is written to; and where no target is declared, any field may.
-        choosing.extend(request.iter().map(|field| field.name.clone()).filter(|name| path.contains(&format!("{{{name}}}"))));
-        let moves = money.as_ref().is_some_and(|money| money.direction != MoneyDirection::Price);
-        if target.is_none() && (moves || effect == EffectKind::Irreversible) {
-            choosing.extend(request.iter().filter(|field| !field.marks.untrusted).map(|field| field.name.clone()));
-        }
+        let choosing = self.choosing_fields(&request, choosing, &path, is_grave(effect, money.as_ref()));
         self.choosing.insert(name.clone(), choosing);
         let idempotent = node.first("idempotent").and_then(|idempotent| self.lower_idempotent(idempotent));
         let failures = self.lower_failures(node);

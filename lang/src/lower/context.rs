@@ -318,6 +318,9 @@ impl Context<'_> {
 
     /// Words that are said as they stand: a person would read the braces.
     pub(crate) fn refuse_holes(&mut self, value: &Literal, what: &str) {
+        if self.refuse_expression(value, None) {
+            return;
+        }
         let Some((start, end)) = value.text().and_then(hole) else { return };
         let message = format!("a hole in {what} is not filled");
         let diagnostic = Diagnostic::new(&meaning::UNFILLED, value.locate(start, end), message).label("stays as it is");

@@ -5,6 +5,7 @@ use super::declare::confidence;
 use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
+use crate::expr::Scope;
 use crate::plan::{Memory, Model};
 use crate::shape::Shaped;
 use crate::source::Span;
@@ -133,7 +134,10 @@ impl Context<'_> {
                 }
                 "template" => {
                     self.check_needs(&needs, "text", child, "a template writes text");
-                    if let Some((text, file)) = self.file_or_text(&value) {
+                    // What its holes may name is known where a step uses the route.
+                    if !self.refuse_expression(&value, Some(&Scope::default()))
+                        && let Some((text, file)) = self.file_or_text(&value)
+                    {
                         let literal = Literal { offsets: if file.is_some() { Vec::new() } else { value.offsets.clone() }, ..value };
                         rungs.push(WrittenRung::Template { text, literal });
                     }

@@ -25,7 +25,7 @@ fn carries_key(value: &Expr) -> bool {
 }
 
 /// Whether something is read of a variable.
-fn reads(checked: &Checked, root: &str) -> bool {
+pub(crate) fn reads(checked: &Checked, root: &str) -> bool {
     checked.reads.iter().any(|(path, _)| path.split('.').next() == Some(root))
 }
 
@@ -105,14 +105,51 @@ impl Context<'_> {
         self.report(diagnostic.help("write how long the provider documents it, and shorten `timeout` and `retry` to fit"));
     }
 
-    /// An amount that is the same whatever is asked for, beside a parameter that is one.
+    /// An amount that is the same whatever is asked for, beside a parameter that is one; and amounts of a payment that no guard is told of.
     fn check_amount(&mut self, node: &Node, operation: &Operation) {
-        let amount = operation.request.iter().find(|field| field.ty == Ty::Money);
-        let constant = operation.money.as_ref().is_some_and(|money| matches!(money.value.root, Tree::Constant(_)));
-        let Some(amount) = amount.filter(|_| constant) else { return };
-        let message = format!("`{}` moves the same amount, whatever `{}` is", operation.name, amount.name);
+        let Some(money) = &operation.money else { return };
         let span = node.first("money").and_then(|money| money.argument(0)).map_or(node.name.span, |value| value.span);
-        let diagnostic = Diagnostic::new(&meaning::MONEY_UNSAID, span, message).label("no guard sees the amount");
-        self.report(diagnostic.help(format!("write `money \"=request.{}\"` here", amount.name)));
+        if let (Tree::Constant(_), Some(amount)) = (&money.value.root, operation.request.iter().find(|field| field.ty == Ty::Money)) {
+            let message = format!("`{}` moves the same amount, whatever `{}` is", operation.name, amount.name);
+            let diagnostic = Diagnostic::new(&meaning::MONEY_UNSAID, span, message).label("no guard sees the amount");
+            self.report(diagnostic.help(format!("write `money \"=request.{}\"` here", amount.name)));
+            return;
+        }
+        if money.direction == MoneyDirection::Price {
+            return;
+        }
+        let paths = money.value.root.paths();
+        let read = |name: &str| {
+            let begins =
+                |path: &String| path == "request" || path.strip_prefix("request.").is_some_and(|rest| rest.split('.').next() == Some(name));
+            paths.iter().any(begins)
+        };
+        let source = money.value.source.clone();
+        for field in operation.request.iter().filter(|field| is_amount(&field.ty) && !read(&field.name)) {
+            let message = format!("`{}` takes the amount `{}`, and `money` does not read it", operation.name, field.name);
+            let diagnostic = Diagnostic::new(&meaning::MONEY_UNSAID, span, message).label(format!("no guard sees `{}`", field.name));
+            let more = if field.ty == Ty::Money { format!("{source} + request.{}", field.name) } else { "…".to_owned() };
+            let help = format!("write `money \"={more}\"` if it moves, too; if the provider is only told, make it `{}`", told(&field.ty));
+            self.report(diagnostic.help(help));
+        }
+    }
+}
+
+/// Whether a type is an amount, or several of them.
+fn is_amount(ty: &Ty) -> bool {
+    match ty {
+        Ty::Money => true,
+        Ty::List(inner) | Ty::Map(inner) | Ty::Optional(inner) => is_amount(inner),
+        _ => false,
+    }
+}
+
+/// A type of amounts as one of plain numbers, which move nothing.
+fn told(ty: &Ty) -> Ty {
+    match ty {
+        Ty::List(inner) => Ty::List(Box::new(told(inner))),
+        Ty::Map(inner) => Ty::Map(Box::new(told(inner))),
+        Ty::Optional(inner) => Ty::Optional(Box::new(told(inner))),
+        _ => Ty::Decimal,
     }
 }

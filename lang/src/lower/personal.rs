@@ -13,7 +13,6 @@ use crate::plan::Operation;
 use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
-use crate::template;
 use crate::ty::{Field, Marks, Ty};
 
 /// What a value stands in that names a person in a memory.
@@ -141,11 +140,9 @@ impl Context<'_> {
     }
 
     /// The message of a `deny`.
-    pub(crate) fn deny_message(&mut self, value: &Literal, scope: &Scope, on: &[String]) -> Option<template::Template> {
+    pub(crate) fn deny_message(&mut self, value: &Literal, scope: &Scope, on: &[String]) -> Option<crate::template::Template> {
         let text = self.text(value, "a text")?;
-        let (checked, found) = template::check(&text, value, scope, &self.plan.types);
-        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
-        let checked = checked?;
+        let checked = self.worded(&text, value, scope)?;
         self.check_personal_rule(on, &checked.reads, "the message of a `deny`");
         Some(checked.template)
     }

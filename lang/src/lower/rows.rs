@@ -133,7 +133,7 @@ fn judge_numbers(text: &str, rows: &str, gate: &Gate) -> Result<(), Fault> {
         };
         let row = object(line).map_err(|problem| fault(problem.to_owned(), each_row(&names)))?;
         number_of(&row, &names).map_err(|name| fault(format!("has no number `{name}`"), each_row(&names)))?;
-        if dated && !row.get(INSTANT).and_then(serde_json::Value::as_str).is_some_and(|text| crate::literal::timestamp(text).is_some()) {
+        if dated && row.get(INSTANT).and_then(serde_json::Value::as_str).is_none_or(|text| crate::literal::timestamp(text).is_none()) {
             let help = format!("a season wants to know when each row was: `\"{INSTANT}\": \"2026-01-05T09:00:00Z\"`");
             return Err(fault(format!("has no instant `{INSTANT}`"), help));
         }

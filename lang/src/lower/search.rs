@@ -6,6 +6,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Search, StepKind};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::ty::{Marks, Ty};
 use crate::value::Value;
@@ -63,6 +64,7 @@ impl Context<'_> {
         };
         let most = self.most(node, all)?;
         let fresh = if node.setting("fresh").is_some() { Some(self.span_of_time(node, "fresh")?) } else { None };
+        let marks = if planted(Hole::Search) { Marks::default() } else { marks };
         let marks = self.recalled(marks, &memory.record, subject.is_some());
         if marks.steered {
             place.came.take((name.clone(), value.span), false);

@@ -94,6 +94,20 @@ impl Context<'_> {
 
     fn secret_source(&mut self, node: &Node) -> Option<SecretSource> {
         let given: Vec<&str> = ["env", "file", "command"].into_iter().filter(|name| node.setting(name).is_some()).collect();
+        if let [first, second, ..] = given.as_slice() {
+            let span = node.setting(second).map_or(node.name.span, |value| value.span);
+            let name = name_of(node).map_or_else(String::new, |name| name.text);
+            let named: Vec<String> = given.iter().map(|of| format!("`{of}`")).collect();
+            let (last, before) = (named.last().cloned().unwrap_or_default(), named.get(..named.len() - 1).unwrap_or_default().join(", "));
+            let message =
+                format!("the secret `{name}` has {} sources, {before} and {last}", if named.len() == 2 { "two" } else { "three" });
+            let mut diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("which one is not said");
+            if let Some(one) = node.setting(first) {
+                diagnostic = diagnostic.also(one.span, "and this one");
+            }
+            self.report(diagnostic.help("keep one of them"));
+            return None;
+        }
         let [only] = given.as_slice() else {
             self.missing(node, "source", "write one of `env=\"VARIABLE\"`, `file=\"PATH\"` and `command=\"…\"`");
             return None;

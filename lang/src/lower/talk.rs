@@ -8,6 +8,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Generate, Look, Route, Rung, StepKind, Talk};
+use crate::planted::{Hole, planted};
 use crate::shape::Shaped;
 use crate::template::{self, Template};
 use crate::ty::{Marks, Ty};
@@ -28,9 +29,7 @@ impl Context<'_> {
     pub(crate) fn told(&mut self, value: &Literal, place: &mut Place<'_, '_>, marks: &mut Marks) -> Option<Template> {
         let (text, file) = self.file_or_text(value)?;
         let literal = Literal { offsets: if file.is_some() { Vec::new() } else { value.offsets.clone() }, ..value.clone() };
-        let (checked, found) = template::check(&text, &literal, &place.scope, &self.plan.types);
-        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
-        let checked = checked?;
+        let checked = self.worded(&text, &literal, &place.scope)?;
         place.reads.extend(checked.reads);
         place.mixture.add(checked.marks, value.span);
         place.failing.tell(checked.marks, value.span);
@@ -207,6 +206,7 @@ impl Context<'_> {
         let terms = written.terms.clone();
         self.plan.routes.insert(route.clone(), Arc::new(Route { name: route.clone(), needs: written.needs.clone(), rungs, terms }));
         let ty = Ty::Record(record.clone());
+        let marks = if planted(Hole::Draft) { Marks::default() } else { marks };
         Some((Generate { record, route, talk }, ty, Marks { model: true, secret: false, ..marks }))
     }
 

@@ -276,9 +276,7 @@ impl Context<'_> {
 
     fn noted_template(&mut self, value: &Literal, place: &mut Place<'_, '_>) -> Option<crate::template::Template> {
         let (text, _) = self.file_or_text(value)?;
-        let (checked, found) = crate::template::check(&text, value, &place.scope, &self.plan.types);
-        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
-        let checked = checked?;
+        let checked = self.worded(&text, value, &place.scope)?;
         self.check_secret_told(checked.marks, value.span, "what a person is asked", Paths { scope: &place.scope, reads: &checked.reads });
         place.reads.extend(checked.reads);
         Some(checked.template)

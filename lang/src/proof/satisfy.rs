@@ -96,7 +96,43 @@ pub(super) fn within(way: &Way, formula: &Formula, work: &mut u32) -> Option<Way
     certain.then(|| search.way(&numbers)).flatten()
 }
 
+/// Formulas that are read once, to be asked of which of them exclude each other.
+pub(super) struct Numbered<'f> {
+    search: Search<'f>,
+    /// Each with the facts that it holds.
+    parts: Vec<(Part<'f>, usize)>,
+}
+
+impl<'f> Numbered<'f> {
+    pub(super) fn of(formulas: &[&'f Formula]) -> Self {
+        let (mut search, mut numbers) = (Search::with(0), BTreeMap::new());
+        let parts = formulas.iter().map(|formula| (search.number(formula, &mut numbers), formula.size())).collect();
+        Self { search, parts }
+    }
+
+    /// Whether it is certain that those at these places exclude each other. The last narrow first.
+    pub(super) fn exclude(&mut self, places: &[usize], work: &mut u32) -> bool {
+        let Self { search, parts } = self;
+        let chosen = || places.iter().filter_map(|place| parts.get(*place));
+        if chosen().map(|(_, size)| size).sum::<usize>() > MOST_FACTS {
+            return false;
+        }
+        let granted = (*work).min(MOST_WORK);
+        search.begin(granted);
+        let may = search.may_hold(chosen().map(|(part, _)| part).collect());
+        *work = work.saturating_sub(granted.saturating_sub(search.work));
+        !may
+    }
+}
+
 impl<'f> Search<'f> {
+    /// Forgets what another question narrowed.
+    fn begin(&mut self, work: u32) {
+        self.known.iter_mut().for_each(|known| *known = None);
+        self.trail.clear();
+        (self.work, self.about, self.mixed) = (work, None, false);
+    }
+
     fn with(work: u32) -> Self {
         Self { paths: Vec::new(), known: Vec::new(), trail: Vec::new(), work, about: None, mixed: false }
     }
@@ -201,7 +237,7 @@ impl<'f> Search<'f> {
                 let left = match self.known.get(*subject).and_then(Option::as_ref) {
                     Some(before) => {
                         self.work = self.work.saturating_sub(1);
-                        before.with(set).is_none_or(|both| !both.is_empty())
+                        before.leaves(set) != Some(false)
                     }
                     None => !set.is_empty(),
                 };

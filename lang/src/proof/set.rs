@@ -171,7 +171,10 @@ impl Set {
         match (self, other) {
             (Self::Line(one, apart), Self::Line(two, also)) => {
                 let both = one.0.iter().flat_map(|one| two.0.iter().map(|two| one.with(*two))).filter(|range| !range.is_empty());
-                Some(Self::Line(Ranges(both.collect()), *apart && *also))
+                // As long as it has to be: there are many of them, and most hold one range.
+                let mut ranges = Vec::with_capacity(both.clone().count());
+                ranges.extend(both);
+                Some(Self::Line(Ranges(ranges), *apart && *also))
             }
             (Self::Names { names, inverted: false, of }, Self::Names { names: other, inverted, .. })
             | (Self::Names { names: other, inverted, .. }, Self::Names { names, inverted: false, of }) => {
@@ -190,14 +193,22 @@ impl Set {
         }
     }
 
-    /// Whether it is certain that both allow something.
-    pub(super) fn meets(&self, other: &Self) -> bool {
+    /// Whether both allow something, without building what; `None` where they are of different kinds, of which nothing is known.
+    pub(super) fn leaves(&self, other: &Self) -> Option<bool> {
         match (self, other) {
             (Self::Line(one, apart), Self::Line(two, also)) => {
-                *apart && *also || one.0.iter().any(|one| two.0.iter().any(|two| !one.with(*two).is_empty()))
+                Some(*apart && *also || one.0.iter().any(|one| two.0.iter().any(|two| !one.with(*two).is_empty())))
             }
-            (Self::Names { inverted: true, of: None, .. }, Self::Names { inverted: true, of: None, .. }) => true,
-            _ => self.with(other).is_some_and(|both| !both.is_empty()),
+            (Self::Names { names, inverted: false, .. }, Self::Names { names: other, inverted, .. })
+            | (Self::Names { names: other, inverted, .. }, Self::Names { names, inverted: false, .. }) => {
+                Some(names.iter().any(|name| other.contains(name) != *inverted))
+            }
+            (Self::Names { names, inverted: true, of }, Self::Names { names: other, inverted: true, of: also }) => {
+                let excluded = || names.len() + other.iter().filter(|name| !names.contains(*name)).count();
+                Some(of.or(*also).is_none_or(|count| excluded() < count))
+            }
+            (Self::Relation(_), Self::Relation(_)) => self.with(other).map(|both| !both.is_empty()),
+            _ => None,
         }
     }
 

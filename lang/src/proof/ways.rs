@@ -3,7 +3,7 @@
 //! the search finds is kept. It claims nothing itself: without a way that fits, the search alone decides.
 
 use super::formula::Formula;
-use super::satisfy::{Answer, MOST_WORK, ask, ask_how, within};
+use super::satisfy::{Answer, MOST_WORK, Numbered, ask_how, within};
 use super::set::Set;
 use super::{Covered, Reading};
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ fn suits(way: &Way, part: &Formula, work: &mut u32) -> bool {
         Formula::Fact(subject, set) => match way.get(&subject.key) {
             Some(known) => {
                 spend(work, known);
-                known.meets(set)
+                known.leaves(set) == Some(true)
             }
             None => !set.is_empty(),
         },
@@ -164,16 +164,24 @@ impl Reading {
     fn fewest_of(&self, earlier: &[&Self], mut places: Vec<usize>, work: &mut u32) -> Vec<usize> {
         let granted = MOST_WORK.min(*work);
         let mut left = granted;
+        let fail = places.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
+        let mut asked = Numbered::of(&fail.chain([&self.holds]).collect::<Vec<_>>());
+        // From here on, places among those that were read; what holds is the last.
+        let (known, holds) = (places.clone(), places.len());
+        places = (0..known.len()).collect();
         let mut size = places.len().next_power_of_two() / 2;
+        let mut fewer: Vec<usize> = Vec::with_capacity(places.len() + 1);
         while size > 0 {
             let mut at = 0;
             while at < places.len() {
                 let end = at.saturating_add(size).min(places.len());
-                let fewer: Vec<usize> = places.iter().take(at).chain(places.iter().skip(end)).copied().collect();
-                let fail = fewer.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
-                let formulas: Vec<&Formula> = fail.chain([&self.holds]).collect();
-                if !fewer.is_empty() && matches!(ask(&formulas, &mut left), Answer::Conflict(_)) {
-                    places = fewer;
+                fewer.clear();
+                fewer.extend(places.iter().take(at).chain(places.iter().skip(end)));
+                let is_any = !fewer.is_empty();
+                fewer.push(holds);
+                if is_any && asked.exclude(&fewer, &mut left) {
+                    fewer.pop();
+                    places.clone_from(&fewer);
                 } else {
                     at = end;
                 }
@@ -181,6 +189,6 @@ impl Reading {
             size /= 2;
         }
         *work = work.saturating_sub(granted.saturating_sub(left));
-        places
+        places.into_iter().filter_map(|place| known.get(place).copied()).collect()
     }
 }

@@ -216,8 +216,9 @@ impl Checker<'_> {
             }
             Expr::UnaryOp(not) if matches!(not.op, UnaryOpKind::Not) => self.tested(&not.expr),
             _ => {
+                // It decides which of the texts that stand here is written, and is not written itself.
                 let shown = self.value(expr);
-                self.marks = self.marks.with(shown.marks);
+                self.marks = self.marks.with(shown.marks.picking());
             }
         }
     }

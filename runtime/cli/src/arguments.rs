@@ -7,6 +7,7 @@ mod forget;
 pub(crate) mod log;
 pub(crate) mod memory;
 mod serving;
+pub(crate) mod simulating;
 
 pub(crate) use deciding::{Fork, Which};
 pub(crate) use forget::Forget;
@@ -90,6 +91,11 @@ pub(crate) enum Command {
     /// Say what a reload of these files would change, also for runs that are not finished; exit with 2 where anything would.
     #[command(after_help = "Example:\n  tradewind plan")]
     Plan(PlanOf),
+    /// Say what a flow would do with the inputs of a file: effects, policies, approvals, models, memory. Nothing leaves.
+    #[command(
+        after_help = "Example:\n  tradewind simulate returns-triage --input messages.jsonl --until approved\n  tradewind simulate returns-triage --input messages.jsonl --fault payments.refund.create=lost-answer --format json"
+    )]
+    Simulate(simulating::Simulate),
     /// Run the scenarios of the repository on the real engine with twins.
     #[command(after_help = "Example:\n  tradewind test refund\n  tradewind test --format junit > scenarios.xml")]
     Test(Test),

@@ -44,6 +44,7 @@ pub(crate) async fn of(engine: &Engine, active: Option<Arc<Plan>>, next: Arc<Pla
         "same": is_same,
         "changes": changes,
         "runs": runs,
+        "rollouts": crate::lacking::unwatched(&next),
     }))
 }
 

@@ -27,6 +27,7 @@ pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod serve;
+pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod undo;
@@ -47,6 +48,14 @@ use tradewind_lang::plan::Plan;
 /// Runs asynchronous work to its end.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::new(Exit::Tool, &code::run::STORE_FAILED, format!("no threads can be started: {error}")))?;
+    Ok(runtime.block_on(work))
+}
+
+/// Runs what happens on a stage: on one thread, with one more for what takes long, so that it takes the same course each time.
+pub(crate) fn block_on_stage<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::new(Exit::Tool, &code::run::STORE_FAILED, format!("no threads can be started: {error}")))?;
     Ok(runtime.block_on(work))

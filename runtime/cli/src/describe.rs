@@ -3,6 +3,7 @@
 use crate::counted::counted;
 use tradewind_engine::event::{EventKind, Outcome, SkipReason};
 use tradewind_engine::question::Answer;
+use tradewind_engine::state::LEAVES;
 use tradewind_lang::conform::to_json;
 use tradewind_lang::literal::timestamp_text;
 
@@ -51,9 +52,7 @@ pub(crate) fn event(kind: &EventKind) -> String {
             let undoes = intent.undoes.as_ref().map(|of| format!(", takes back {}", of.chars().take(12).collect::<String>()));
             format!("{} {} key {key}{}", intent.operation, shortened(&to_json(&intent.request)), undoes.unwrap_or_default())
         }
-        EventKind::EffectAttempted { attempt, doubt, code, message, .. } => {
-            format!("attempt {attempt} {}: {code}: {message}", if *doubt { "in doubt" } else { "failed" })
-        }
+        EventKind::EffectAttempted { attempt, doubt, code, message, .. } => attempted(*attempt, *doubt, (code, message)),
         EventKind::EffectSettled { outcome, by, attempt, .. } => match outcome {
             Outcome::Done(value) => format!("done, by {}, attempt {attempt}: {}", by.as_str(), shortened(&to_json(value))),
             Outcome::Failed(failure) => format!("failed, by {}, attempt {attempt}: {failure}", by.as_str()),
@@ -78,6 +77,14 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::EventsGathered { .. }
         | EventKind::EventDispatched { .. }
         | EventKind::ScheduleFired { .. } => arrival(kind),
+    }
+}
+
+fn attempted(attempt: u32, doubt: bool, (code, message): (&str, &str)) -> String {
+    match (code, doubt) {
+        (LEAVES, _) => format!("attempt {attempt} {code}: {message}"),
+        (_, true) => format!("attempt {attempt} in doubt: {code}: {message}"),
+        (_, false) => format!("attempt {attempt} failed: {code}: {message}"),
     }
 }
 

@@ -1,11 +1,9 @@
 //! What memories and series held before a scenario: facts are remembered by runs and points made of events of their own, on the clock
 //! of then, so that they are in the log as any others are. It expects nothing.
 
+use crate::stage::Stage;
 use std::sync::Arc;
 use tradewind_engine::arrival::Arrival;
-use tradewind_engine::engine::Engine;
-use tradewind_engine::ports::Clock;
-use tradewind_engine::twin::ManualClock;
 use tradewind_lang::expr::{Expr, Tree};
 use tradewind_lang::plan::{Bounds, Facts, Flow, Memory, OnError, Plan, SeriesSource, Step, StepKind, Terms};
 use tradewind_lang::scenario::{Before, Scenario};
@@ -65,9 +63,10 @@ impl Given {
     }
 
     /// Makes it so; the clock stands at the beginning of the scenario then.
-    pub(crate) async fn make(&self, engine: &Engine, clock: &ManualClock, begins: i64) -> Result<(), String> {
+    pub(crate) async fn make(&self, stage: &Stage, begins: i64) -> Result<(), String> {
+        let Stage { engine, clock } = stage;
         for (number, item) in self.0.iter().enumerate() {
-            clock.set(begins.saturating_sub(item.age).max(clock.now()));
+            clock.set(begins.saturating_sub(item.age));
             if item.is_fact {
                 let started = engine.start(&item.name, item.value.clone(), "scenario").await;
                 started.map_err(|error| format!("what the scenario gives was not remembered: {error:?}"))?;
@@ -82,9 +81,9 @@ impl Given {
                 };
                 engine.receive(arrival).await.map_err(|error| format!("what the scenario gives made no point: {error}"))?;
             }
-            engine.wait_idle().await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+            stage.settle().await?;
         }
-        clock.set(begins.max(clock.now()));
+        clock.set(begins);
         Ok(())
     }
 }

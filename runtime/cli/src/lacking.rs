@@ -3,10 +3,11 @@
 use crate::exit::{Exit, Failure};
 use crate::render;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tradewind_lang::code::run as code;
 use tradewind_lang::compile::Compiled;
 use tradewind_lang::diagnostic::Diagnostic;
-use tradewind_lang::plan::{Flow, Lacking, Plan, StepKind};
+use tradewind_lang::plan::{Flow, Lacking, Plan, Rollout, StepKind};
 use tradewind_lang::scenario::Scenario;
 use tradewind_lang::source::{SourceId, Span};
 
@@ -46,8 +47,8 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Rollouts that flows divide by: that they have guards is not that somebody watches them.
-fn unwatched(plan: &Plan) -> impl Iterator<Item = String> {
+/// Rollouts that flows divide by, a line each: that they have guards is not that somebody watches them.
+pub(crate) fn unwatched(plan: &Plan) -> Vec<String> {
     let steps = plan.flows.values().flat_map(|flow| flow.steps.iter().chain(&flow.terms.on_failure));
     let used: BTreeSet<&String> = steps
         .filter_map(|step| match &step.kind {
@@ -55,11 +56,12 @@ fn unwatched(plan: &Plan) -> impl Iterator<Item = String> {
             _ => None,
         })
         .collect();
-    let found: Vec<_> = used.into_iter().filter_map(|name| plan.rollouts.get(name)).cloned().collect();
-    found.into_iter().map(|rollout| {
+    let found = used.into_iter().filter_map(|name| plan.rollouts.get(name));
+    let line = |rollout: &Arc<Rollout>| {
         let share = rollout.stages.first().map_or(0.0, |stage| stage.share) * 100.0;
         format!("the rollout `{}` stays at its first stage, {share} %: this version watches no guard and moves no rollout on", rollout.name)
-    })
+    };
+    found.map(line).collect()
 }
 
 fn sentence(what: &str) -> String {

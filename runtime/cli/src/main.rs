@@ -35,8 +35,10 @@ mod repository;
 mod scenario;
 mod secrets;
 mod session;
+mod simulate;
 mod snapshot;
 mod socket;
+mod stage;
 mod summary;
 mod twin_process;
 mod watch;
@@ -58,6 +60,7 @@ fn main() -> std::process::ExitCode {
         Command::Eval(options) => command::eval::run(place, options),
         Command::Graph(options) => command::graph::run(place, options),
         Command::Run(options) => command::run::run(place, options),
+        Command::Simulate(options) => command::simulate::run(place, options),
         Command::Serve(options) => command::serve::run(place, options),
         Command::Status(options) => command::status::run(place, options),
         Command::Freeze(options) => command::freeze::freeze(place, options),

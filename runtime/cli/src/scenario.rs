@@ -1,18 +1,18 @@
 //! Runs one scenario on the real engine: log in memory, twins for connectors, a clock moved by hand.
 
 use crate::given::Given;
+use crate::stage::{Seen, Stage, VirtualClock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tradewind_connectors::twin::{Fault, FaultKind, TwinConnectors, TwinWorld};
 use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
 use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
-use tradewind_engine::ports::{BoxFuture, Classification, Clock, Embedded, Models};
+use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
 use tradewind_engine::question::{Answer, Prompt, Reply, Usage};
 use tradewind_engine::summary::{RunFilter, RunStatus};
-use tradewind_engine::twin::{ManualClock, MemoryLog};
+use tradewind_engine::twin::MemoryLog;
 use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
@@ -21,15 +21,6 @@ use tradewind_lang::scenario::{self, Action, Before, Beyond, Expectation, Scenar
 use tradewind_lang::value::{Record, Value};
 use tradewind_memory::Ranker;
 use tradewind_models::OfflineModels;
-
-/// Virtual time that passes for each look at an engine that waits for its clock.
-const LOOK: i64 = 1_000_000;
-/// The same once it has waited for long, as runs do whose provider cannot be reached.
-const LONG_LOOK: i64 = 30_000_000;
-/// How many looks are short.
-const SHORT_LOOKS: u32 = 60;
-/// How often it is looked at before the scenario is given up.
-const LOOKS: u32 = 2_000;
 
 /// Models of a scenario: mocked answers first, the real ones for the rest.
 struct MockedModels {
@@ -106,10 +97,9 @@ fn mocks(plan: &Plan, scenario: &Scenario) -> Result<BTreeMap<String, Classifica
     Ok(found)
 }
 
-struct Stage<'a> {
+struct Play<'a> {
     scenario: &'a Scenario,
-    engine: Engine,
-    clock: Arc<ManualClock>,
+    stage: Stage,
     twins: Arc<TwinConnectors>,
     run: Option<Arc<str>>,
     /// How many events came.
@@ -118,20 +108,20 @@ struct Stage<'a> {
 
 /// Runs a scenario; each entry of the result is an expectation that did not hold, with its line.
 pub(crate) async fn run(plan: &Arc<Plan>, scenario: &Scenario, models: Arc<dyn Models>) -> Vec<String> {
-    match stage(plan, scenario, models).await {
-        Ok(mut stage) => {
+    match prepared(plan, scenario, models).await {
+        Ok(mut play) => {
             let mut missed = Vec::new();
-            if let Err(error) = stage.play(&mut missed).await {
+            if let Err(error) = play.play(&mut missed).await {
                 missed.push(error);
             }
-            stage.engine.shutdown().await;
+            play.stage.engine.shutdown().await;
             missed
         }
         Err(error) => vec![error],
     }
 }
 
-async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Models>) -> Result<Stage<'a>, String> {
+async fn prepared<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Models>) -> Result<Play<'a>, String> {
     let mut world = TwinWorld::default();
     for (record, value) in &scenario.twins {
         if record == "shop.order" {
@@ -153,14 +143,16 @@ async fn stage<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn Mod
     let mut plan = Plan::clone(&standing(plan, scenario));
     let given = Given::of(&mut plan, scenario);
     let plan = &Arc::new(plan);
-    let clock = Arc::new(ManualClock::at(scenario.at.saturating_sub(given.oldest())));
+    let clock = Arc::new(VirtualClock::at(scenario.at.saturating_sub(given.oldest())));
     let finder = Arc::new(Ranker::new(models.clone()));
     let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, said: said(plan, scenario), real: models });
-    let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), twins.clone(), models, clock.clone());
+    let (connectors, models) = (Seen::by(&clock, twins.clone()), Seen::by(&clock, models));
+    let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), connectors, models, clock.clone());
     let config = Config { finder, ..config };
     let engine = Engine::open(config).await.map_err(|error| format!("the engine did not open: {error:?}"))?;
-    given.make(&engine, &clock, scenario.at).await?;
-    Ok(Stage { scenario, engine, clock, twins, run: None, told: 0 })
+    let stage = Stage { engine, clock };
+    given.make(&stage, scenario.at).await?;
+    Ok(Play { scenario, stage, twins, run: None, told: 0 })
 }
 
 /// The plan with its rollouts at the stages, and with the units in the arms, that the scenario gives.
@@ -179,7 +171,7 @@ fn standing(plan: &Arc<Plan>, scenario: &Scenario) -> Arc<Plan> {
     plan
 }
 
-impl Stage<'_> {
+impl Play<'_> {
     async fn play(&mut self, missed: &mut Vec<String>) -> Result<(), String> {
         if !self.scenario.actions.contains(&Action::Start) && self.scenario.input != Value::Null {
             self.start().await?;
@@ -187,10 +179,10 @@ impl Stage<'_> {
         for action in &self.scenario.actions {
             match action {
                 Action::Start => self.start().await?,
-                Action::Advance(micros) => self.pass(*micros).await?,
+                Action::Advance(micros) => self.stage.pass(*micros).await?,
                 Action::Approve { what, by, edits, after } => {
                     if *after > 0 {
-                        self.pass(*after).await?;
+                        self.stage.pass(*after).await?;
                     }
                     let edits = if edits.is_empty() { Value::Null } else { Value::Record(Arc::new(edits.iter().cloned().collect())) };
                     self.decide(what, by, Verdict::Approve { edits }).await?;
@@ -212,63 +204,32 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Lets time pass from one clock that runs out to the next, so that what follows from one begins at its instant.
-    async fn pass(&self, micros: i64) -> Result<(), String> {
-        let until = self.clock.now().saturating_add(micros);
-        for _ in 0..LOOKS {
-            let next = self.engine.next_alarm().await.map_err(|error| format!("the engine stopped: {error:?}"))?;
-            let Some(at) = next.filter(|at| *at < until) else { break };
-            self.clock.set(at.max(self.clock.now()));
-            self.hear().await?;
-        }
-        self.clock.set(until.max(self.clock.now()));
-        self.hear().await
-    }
-
-    async fn hear(&self) -> Result<(), String> {
-        // Timers fire on threads of their own; give them a moment to be heard.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        self.settle().await
-    }
-
     /// An event comes. Where the scenario has no input, it is what starts the run.
     async fn tell(&mut self, event: &str, payload: &Value, after: i64) -> Result<(), String> {
         if after > 0 {
-            self.pass(after).await?;
+            self.stage.pass(after).await?;
         }
         self.told += 1;
         let id = format!("scenario-{}", self.told).into();
         let arrival = Arrival { name: event.into(), source: "scenario".into(), account: "".into(), id, payload: payload.clone() };
-        self.engine.receive(arrival).await.map_err(|error| format!("the event `{event}` was not taken: {error}"))?;
-        self.settle().await?;
+        self.stage.engine.receive(arrival).await.map_err(|error| format!("the event `{event}` was not taken: {error}"))?;
+        self.stage.settle().await?;
         if self.run.is_none() {
             let of_flow = RunFilter { flow: Some(self.scenario.flow.clone()), limit: Some(1), ..RunFilter::default() };
-            let runs = self.engine.runs(of_flow).await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+            let runs = self.stage.engine.runs(of_flow).await.map_err(|error| format!("the engine stopped: {error:?}"))?;
             self.run = runs.first().map(|run| run.id.clone());
         }
         Ok(())
     }
 
     async fn start(&mut self) -> Result<(), String> {
-        let started = self.engine.start(&self.scenario.flow, self.scenario.input.clone(), "scenario").await;
+        let started = self.stage.engine.start(&self.scenario.flow, self.scenario.input.clone(), "scenario").await;
         self.run = Some(started.map_err(|error| format!("the run did not start: {error:?}"))?.run_id);
-        self.settle().await
-    }
-
-    /// Waits until nothing goes on by itself. While retries wait for the clock, virtual time passes.
-    async fn settle(&self) -> Result<(), String> {
-        for look in 0..LOOKS {
-            let passes = if look < SHORT_LOOKS { LOOK } else { LONG_LOOK };
-            tokio::select! {
-                idle = self.engine.wait_idle() => return idle.map_err(|error| format!("the engine stopped: {error:?}")),
-                () = tokio::time::sleep(Duration::from_millis(50)) => self.clock.advance(passes),
-            }
-        }
-        Err("the run neither ended nor waited for a person".to_owned())
+        self.stage.settle().await
     }
 
     async fn waiting(&self) -> Result<Vec<PendingApproval>, String> {
-        self.engine.approvals().await.map_err(|error| format!("the engine stopped: {error:?}"))
+        self.stage.engine.approvals().await.map_err(|error| format!("the engine stopped: {error:?}"))
     }
 
     async fn decide(&self, what: &str, by: &str, verdict: Verdict) -> Result<(), String> {
@@ -276,8 +237,12 @@ impl Stage<'_> {
         let Some(item) = waiting.iter().find(|item| is_about(item, what)) else {
             return Err(format!("nothing waits because of `{what}`; {}", told(&waiting)));
         };
-        self.engine.answer(&item.approval.id, by, verdict).await.map_err(|error| format!("{by} could not decide `{what}`: {error:?}"))?;
-        self.settle().await
+        self.stage
+            .engine
+            .answer(&item.approval.id, by, verdict)
+            .await
+            .map_err(|error| format!("{by} could not decide `{what}`: {error:?}"))?;
+        self.stage.settle().await
     }
 
     async fn check(&self, expectation: &Expectation) -> Result<(), String> {
@@ -308,7 +273,7 @@ impl Stage<'_> {
     }
 
     async fn events<T>(&self, pick: impl Fn(&EventKind) -> Option<T>) -> Result<Vec<T>, String> {
-        let events = self.engine.events(1, usize::MAX, None).await.map_err(|error| format!("the log cannot be read: {error:?}"))?;
+        let events = self.stage.engine.events(1, usize::MAX, None).await.map_err(|error| format!("the log cannot be read: {error:?}"))?;
         Ok(events.iter().filter_map(|event| pick(&event.kind)).collect())
     }
 
@@ -334,7 +299,7 @@ impl Stage<'_> {
     /// A parameter of an operation for people, without the secrets in it; none where it is one.
     fn told(&self, operation: &str, name: &str, value: Value) -> Option<String> {
         let mut request = Value::record([(name, value)]);
-        self.engine.shown_now().request(operation, &mut request);
+        self.stage.engine.shown_now().request(operation, &mut request);
         let value = request.get(name).filter(|value| value.as_str() != Some(SECRET))?;
         Some(conform::to_json(value).to_string())
     }
@@ -356,7 +321,7 @@ impl Stage<'_> {
 
     async fn details(&self) -> Result<tradewind_engine::summary::RunDetails, String> {
         let Some(run) = &self.run else { return Err("the run was not started".to_owned()) };
-        let details = self.engine.run(run).await.map_err(|error| format!("the engine stopped: {error:?}"))?;
+        let details = self.stage.engine.run(run).await.map_err(|error| format!("the engine stopped: {error:?}"))?;
         details.ok_or_else(|| "the run is not known".to_owned())
     }
 

@@ -456,7 +456,7 @@ impl<L: Holds> Books<L> {
             EventKind::ModelAsked(question) => self.guards.hold(&question.key, &question.claims, at),
             EventKind::ModelAnswered(answered) => {
                 match answered.spent {
-                    Some(spent) => self.guards.spend(&answered.key, spent, at),
+                    Some(spent) => self.guards.spend(&answered.key, spent),
                     // What nobody knows stays reserved.
                     None => self.guards.keep(&answered.key),
                 }

@@ -75,6 +75,8 @@ pub enum Timer {
     Step(StepId),
     /// The time of a step that waits.
     Wait(StepId),
+    /// The time of an effect that is sent again.
+    Repetition(StepId),
 }
 
 /// What becomes of a run that is started.

@@ -311,7 +311,7 @@ pub enum EventKind {
     },
     /// An effect may be sent from now on.
     IntentRecorded(Arc<Intent>),
-    /// An attempt that settled nothing.
+    /// An attempt that settled nothing; with the code [`crate::state::LEAVES`], one that is about to be sent, as its pause is over.
     EffectAttempted {
         /// Which attempt it was, from 1.
         attempt: u32,

@@ -318,28 +318,25 @@ impl Guards {
         self.open.remove(effect);
     }
 
-    /// It is certain what was spent of what was taken: of each sum of money the rest is free again.
-    pub fn spend(&mut self, effect: &Arc<str>, spent: Money, now: i64) {
-        let Some(claims) = self.open.get(effect).cloned() else { return };
-        self.release(effect);
-        let of = |claim: &Claim| match claim {
-            Claim::Limit { rule, by, max, span, escalates, .. } if !spent.amount.is_zero() => {
-                let (rule, by, amount) = (rule.clone(), by.clone(), Amount::Money(spent));
-                Some(Claim::Limit { rule, by, amount, max: *max, span: *span, escalates: *escalates })
+    /// It is certain what was spent of what was taken: of each sum of money the rest is free again. It counts in the time in which it was
+    /// taken: what a day or an hour that is over has cost is no business of the next one.
+    pub fn spend(&mut self, effect: &Arc<str>, spent: Money) {
+        let Some(claims) = self.open.remove(effect) else { return };
+        for claim in claims.iter() {
+            if let Claim::Limit { rule, by, amount, span, .. } = claim
+                && let Some(ledger) = self.ledgers.get_mut(rule).and_then(|ledgers| ledgers.get_mut(by))
+            {
+                settle(ledger, effect, *amount, (Amount::Money(spent), spent.amount.is_zero()), *span);
             }
-            _ => None,
-        };
-        let claims: Vec<Claim> = claims.iter().filter_map(of).collect();
-        self.hold(effect, &claims, now);
-        self.keep(effect);
+        }
     }
 
     /// The same, ahead of the log, where more was spent than was taken: whatever asks next finds it counted. What is spent of less
     /// becomes free only when the log says so.
-    pub fn overspend(&mut self, effect: &Arc<str>, spent: Money, now: i64) {
+    pub fn overspend(&mut self, effect: &Arc<str>, spent: Money) {
         let is_less = |claim: &Claim| matches!(claim, Claim::Limit { amount, .. } if !Amount::Money(spent).at_most(*amount));
         if self.open.get(effect).is_some_and(|claims| claims.iter().any(is_less)) {
-            self.spend(effect, spent, now);
+            self.spend(effect, spent);
         }
     }
 
@@ -403,6 +400,23 @@ impl Guards {
             None => Some(format!("with {amount} more, the sum is too large to be counted")),
         }
     }
+}
+
+/// What was taken of a ledger came to this much, where the time over which it counts is not over.
+fn settle(ledger: &mut Ledger, effect: &str, taken: Amount, (spent, is_nothing): (Amount, bool), span: Span) {
+    if is_nothing {
+        return give_back(ledger, effect, taken, span);
+    }
+    match span {
+        Span::Rolling(_) => {
+            let Some(entry) = ledger.entries.iter_mut().rfind(|entry| &*entry.key == effect) else { return };
+            entry.amount = spent;
+        }
+        Span::Day(day) if day != ledger.day => return,
+        Span::Day(_) | Span::Always => {}
+    }
+    ledger.take_away(taken);
+    ledger.add(spent);
 }
 
 fn give_back(ledger: &mut Ledger, effect: &str, amount: Amount, span: Span) {

@@ -52,6 +52,8 @@ pub(crate) enum Bug {
     KeyWindowIgnored,
     /// After a restart an open effect is sent as if it never was.
     RestartForgetsDoubt,
+    /// What is done again has a key of its own, so that it may happen twice.
+    LetterUnderNewKey,
     /// A refusal is believed although an earlier attempt may have happened.
     RefusalAfterDoubtBelieved,
     /// An edit keeps the agreement of those who saw something else.
@@ -86,16 +88,8 @@ pub(crate) enum Bug {
     ArmOfRun,
     /// A series whose newest point is too old is measured all the same.
     StaleUnseen,
-    /// Of points that are merged one is not counted.
-    MergedOneTooFew,
     /// What is known of everybody is shown to who looks for one.
     SearchOfEverybody,
-    /// What was remembered of somebody who was forgotten stays in memory.
-    ForgottenKept,
-    /// What was looked for before somebody was forgotten is given after it.
-    FoundBeforeForgotten,
-    /// Runs that met somebody who is forgotten go on.
-    ForgottenGoesOn,
     /// What was there before is not read again after a person was asked.
     PreImageKept,
     /// A wait ends a microsecond early.

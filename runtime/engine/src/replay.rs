@@ -224,6 +224,7 @@ fn input_of(state: &RunState, event: &Event) -> Input {
         }
         (EventKind::ApprovalRaised(raised), _) => Input::Due { timer: Timer::Approval(raised.approval.clone()) },
         (EventKind::ApprovalExpired { approval, .. }, _) => Input::Due { timer: Timer::Approval(approval.clone()) },
+        (EventKind::EffectAttempted { .. } | EventKind::EffectSettled { .. }, Used::Clock) => Input::Due { timer: Timer::Repetition(step) },
         (EventKind::EffectAttempted { code, .. }, _) if code == RESTART => Input::Resume,
         (EventKind::EffectAttempted { attempt, .. } | EventKind::EffectSettled { attempt, .. }, Used::Lookup { found }) => {
             Input::LookedUp {

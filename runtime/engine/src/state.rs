@@ -473,3 +473,5 @@ impl RunState {
 pub(crate) const RESTART: &str = "restart";
 /// Code of an attempt that a lookup says did not happen.
 pub(crate) const NOT_DONE: &str = "not-done";
+/// Code of an attempt at an effect that had waited, and leaves: it is in the log before it is sent.
+pub const LEAVES: &str = "leaves";

@@ -85,6 +85,22 @@ fn a_forgotten_key_is_gone_from_the_file_and_the_next_one_is_another() {
 }
 
 #[test]
+fn a_key_that_is_laid_aside_is_gone_at_once_and_from_the_file_when_it_is_destroyed() {
+    let (_folder, paths) = place();
+    let keys = filled(&paths, 2);
+    let vault = open(&paths);
+    let (name, _) = &keys[1];
+    vault.lay_aside(&[*name]);
+    assert_eq!((vault.key(*name), vault.known("c1")), (Kept::Erased, None));
+    let new = vault.of_subject("c1").unwrap();
+    assert_eq!((new.of, new.generation), (name.of, name.generation + 1));
+    assert_eq!(open(&paths).key(*name), keys[1].1, "a process that is opened before it is destroyed has it still");
+    vault.destroy(&[*name]).unwrap();
+    let vault = open(&paths);
+    assert_eq!((vault.key(*name), vault.known("c1")), (Kept::Erased, Some(new)));
+}
+
+#[test]
 fn a_process_that_dies_anywhere_leaves_every_key_that_was_used() {
     let (_folder, paths) = place();
     let keys = filled(&paths, 2);

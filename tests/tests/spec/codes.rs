@@ -95,7 +95,7 @@ const PATHS: &[&str] = &[
 /// Proofs of one place, which say at it what is wrong.
 const PLACES: &[&str] = &[
     "TW0122", "TW0123", "TW0124", "TW0126", "TW0127", "TW0129", "TW0130", "TW0131", "TW0135", "TW0136", "TW0137", "TW0150", "TW0151",
-    "TW0154", "TW0158", "TW0164", "TW0165", "TW0168", "TW0169", "TW0171", "TW0191", "TW0193", "TW0199", "TW0218", "TW0219",
+    "TW0154", "TW0158", "TW0164", "TW0165", "TW0168", "TW0169", "TW0170", "TW0171", "TW0191", "TW0193", "TW0199", "TW0218", "TW0219",
 ];
 
 #[test]

@@ -13,7 +13,7 @@ use tradewind_tests::random::Random;
 const SAFE: &[&str] = &[
     "TW0003", "TW0004", "TW0005", "TW0006", "TW0007", "TW0008", "TW0009", "TW0010", "TW0011", "TW0012", "TW0013", "TW0015", "TW0016",
     "TW0018", "TW0019", "TW0021", "TW0101", "TW0102", "TW0107", "TW0110", "TW0111", "TW0120", "TW0201", "TW0202", "TW0203", "TW0204",
-    "TW0173", "TW0208", "TW0209", "TW0216", "TW0232",
+    "TW0173", "TW0176", "TW0208", "TW0209", "TW0216", "TW0232",
 ];
 
 /// Codes whose wrong example is mended when proposals are asked for, too.
@@ -54,6 +54,7 @@ const HOPELESS: &[(&str, &str)] = &[
     ("TW0167", "which field may have it"),
     ("TW0168", "the business key"),
     ("TW0169", "where the provider wants the key"),
+    ("TW0170", "which parameter says whom it reaches"),
     ("TW0172", "where the provider wants the key"),
     ("TW0174", "what makes two starts the same"),
     ("TW0197", "what it may cost"),

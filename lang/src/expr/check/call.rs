@@ -215,7 +215,7 @@ impl Checker<'_> {
         let endorsed = arguments.first().filter(|_| row.name == "endorse").cloned();
         let mut refused = false;
         for (shape, argument) in row.takes.iter().zip(arguments) {
-            let own = if *shape == Shape::Sized { argument.marks } else { self.whole(&argument) };
+            let own = self.given(row.name, *shape, &argument);
             let steered = own.steered || own.untrusted && held && !planted(Hole::Among);
             // One of a list tells what the list tells.
             let listed = held && row.name == "among";
@@ -265,6 +265,13 @@ impl Checker<'_> {
         // What stands for an argument that was refused has no value of its own to be wrong.
         let tree = if refused { tree } else { self.folded(tree, row.name, range) };
         Typed::new(tree, ty, range, marks)
+    }
+
+    /// The marks of an argument, as far as a function hands them on.
+    fn given(&self, name: &str, shape: Shape, argument: &Typed) -> Marks {
+        let own = if shape == Shape::Sized { argument.marks } else { self.whole(argument) };
+        // The text of a label, or of a truth, is one of those that the operator listed.
+        if name == "string" && matches!(argument.ty, Ty::Enum(_) | Ty::Bool) { own.picking() } else { own }
     }
 
     /// A currency that is written out beside a number.

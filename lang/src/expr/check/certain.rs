@@ -51,6 +51,8 @@ impl Checker<'_> {
 /// The key that a part selects from a map which is written out and does not have it, and the keys that it has.
 fn lacks_its_key(tree: &Tree) -> Option<(String, Vec<&str>)> {
     let (of, key) = match tree {
+        // Whether it is there is what `.?` asks.
+        Tree::Select { optional: true, .. } => return None,
         Tree::Select { of, field, .. } => (of, &**field),
         Tree::Index(of, key) => match key.as_ref() {
             Tree::Constant(Value::String(key)) => (of, &**key),

@@ -161,6 +161,8 @@ impl Checker<'_> {
         });
         let made = (over == Over::Map).then(|| self.knowing(facts, |checker| checker.part(body)));
         let marks = condition.as_ref().map_or(Marks::default(), |condition| condition.marks);
+        // Which items are left is a choice among those of the list; whether there is one is the value itself.
+        let marks = if matches!(over, Over::Filter | Over::Map) { marks.picking() } else { marks };
         let marks = made.as_ref().map_or(marks, |made| marks.with(self.whole(made)));
         (over, condition.map(|condition| condition.tree), made, marks)
     }

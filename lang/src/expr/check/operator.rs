@@ -128,7 +128,8 @@ impl Checker<'_> {
         }
         // CEL takes a whole double as an index, and leaves it to the run whether it is one.
         let index = if self.cel() && matches!((&index.ty, &wanted), (Ty::Double, Ty::Int)) { index } else { self.fit(index, &wanted) };
-        let marks = of.marks.with(index.marks);
+        // The index only picks one of the items.
+        let marks = of.marks.with(index.marks.picking());
         Typed::new(Tree::Index(Box::new(of.tree), Box::new(index.tree)), ty, range, marks)
     }
 

@@ -20,7 +20,8 @@ impl Checker<'_> {
     /// `of.?field`
     pub(super) fn optional_select(&mut self, node: &IdedExpr, field: &IdedExpr, token: Range) -> Typed {
         let Node::Literal(LiteralValue::String(name)) = &field.expr else { return Typed::unknown(token) };
-        let (name, at) = (name.inner().to_owned(), self.token(field));
+        let name = name.inner().to_owned();
+        let at = self.field_asked(&name, field, token);
         let of = self.part(node);
         let range = over(over(of.range, token), at);
         if self.cel() {
@@ -45,6 +46,15 @@ impl Checker<'_> {
         Typed { tree: lenient(typed.tree), ty, range, ..typed }
     }
 
+    /// Where the name in `.?name` stands; the parser records no place of its own for it.
+    fn field_asked(&self, name: &str, field: &IdedExpr, token: Range) -> Range {
+        let after = self.text.get(token.0..).unwrap_or("");
+        let start =
+            token.0 + (after.len() - after.trim_start_matches(|letter: char| matches!(letter, '.' | '?') || letter.is_whitespace()).len());
+        let end = (start + name.len()).min(self.text.len());
+        if self.text.get(start..end) == Some(name) { (start, end) } else { self.token(field) }
+    }
+
     /// `of[?index]`
     pub(super) fn optional_index(&mut self, of: &IdedExpr, index: &IdedExpr, token: Range) -> Typed {
         let (of, index) = (self.part(of), self.part(index));
@@ -58,7 +68,8 @@ impl Checker<'_> {
         let tree = if self.cel() { of.tree } else { lenient(of.tree) };
         let tree = self.optional_form(Tree::Call(Function::OptionalIndex, vec![tree, index.tree]));
         let ty = if self.cel() { wrapped(ty) } else { ty.optional() };
-        Typed::new(tree, ty, range, of.marks.with(index.marks))
+        // The index only picks one of the items, or none.
+        Typed::new(tree, ty, range, of.marks.with(index.marks.picking()))
     }
 
     /// An index as `of[index]` takes it, which must be there itself.

@@ -30,7 +30,9 @@ pub(crate) fn run(place: &Place, options: &Eval) -> Outcome {
     let text = options.expression.strip_prefix('=').unwrap_or(&options.expression);
     let mut sources = SourceMap::default();
     let source = sources.add("expression", text);
-    match explain::explain(text, source, &scope, &plan.types, &known, options.explain) {
+    // A plan keeps the rates of exchange beside its types: an expression takes in those that it needs.
+    let types = TypeTable { exchanges: plan.project.exchanges.clone(), ..plan.types.clone() };
+    match explain::explain(text, source, &scope, &types, &known, options.explain) {
         Ok((parts, warnings)) => {
             render::list(&warnings, &sources, false);
             Ok(print(text, &parts, options))

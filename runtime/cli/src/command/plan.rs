@@ -27,8 +27,13 @@ pub(crate) fn run(place: &Place, options: &PlanOf) -> Outcome {
 
 fn print(answer: &Json, same: bool) {
     let short = |name: &str| text(answer, name).chars().take(12).collect::<String>();
+    let rollouts = || {
+        let lines = answer.get("rollouts").and_then(Json::as_array);
+        lines.into_iter().flatten().filter_map(Json::as_str).for_each(|line| say!("  {}", crate::output::printable(line)));
+    };
     if same {
-        return say!("plan {} is at work: a reload would change nothing", short("next"));
+        say!("plan {} is at work: a reload would change nothing", short("next"));
+        return rollouts();
     }
     match text(answer, "active").is_empty() {
         true => say!("plan {} would be the first", short("next")),
@@ -58,4 +63,5 @@ fn print(answer: &Json, same: bool) {
             say!("    {}", crate::output::printable(verdict));
         }
     }
+    rollouts();
 }

@@ -70,6 +70,7 @@ fn print(status: &Json) {
     for lacking in items(status, "not_runnable") {
         say!("  flow {} is checked, and cannot be run by this version: it needs {}", text(lacking, "flow"), text(lacking, "lacks"));
     }
+    items(status, "rollouts").iter().filter_map(Json::as_str).for_each(|line| say!("  {line}"));
     for frozen in items(status, "frozen") {
         say!("  frozen: {} by {} at {}  {}", text(frozen, "scope"), text(frozen, "by"), text(frozen, "at"), text(frozen, "reason"));
     }

@@ -40,7 +40,7 @@ pub(crate) fn run(place: &Place, options: &Test) -> Outcome {
     let models: Arc<dyn Models> = Arc::new(LocalModels::new(&repository.root, state_folder(&repository, &plan).join("models")));
     let plan = Arc::new(plan);
     let mut results = Vec::new();
-    super::block_on(async {
+    super::block_on_stage(async {
         for scenario in &scenarios {
             let began = Instant::now();
             let missed = scenario::run(&plan, scenario, models.clone()).await;

@@ -106,6 +106,7 @@ impl Desk {
             },
             "frozen": self.frozen().await?,
             "renewing": self.renewing(),
+            "rollouts": crate::lacking::unwatched(&plan),
             "kept_back": kept_back,
             "runs": runs,
             "queues": { "waiting_for_their_turn": progress.queued, "in_flight": progress.running, "parked": progress.waiting },

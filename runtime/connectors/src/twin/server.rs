@@ -35,7 +35,7 @@ pub struct TwinOptions {
     pub faults: TwinFaults,
 }
 
-/// What goes wrong on purpose. Requests are counted over the life of the ledger. The same request goes wrong at most [`IN_A_ROW`]
+/// What goes wrong on purpose. Requests are counted over the life of the ledger. The same request goes wrong at most three
 /// times in a row, so that a caller who repeats it reaches what he would without faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TwinFaults {
@@ -48,7 +48,7 @@ pub struct TwinFaults {
 }
 
 /// How often in a row the same request goes wrong: fewer times than the shipped connectors repeat it.
-pub const IN_A_ROW: u32 = 3;
+const IN_A_ROW: u32 = 3;
 
 #[derive(Debug)]
 struct Book {

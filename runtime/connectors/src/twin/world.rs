@@ -89,6 +89,12 @@ impl TwinWorld {
         Ok(true)
     }
 
+    /// Whether it plays the provider of an operation, by the operation's full name.
+    #[must_use]
+    pub fn plays(operation: &str) -> bool {
+        matches!(operation.split('.').next(), Some("shop" | "payments" | "helpdesk"))
+    }
+
     /// How many orders it holds.
     #[must_use]
     pub fn order_count(&self) -> usize {

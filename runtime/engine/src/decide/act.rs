@@ -256,7 +256,7 @@ fn kept_apart(round: &Round<'_>, step: &Node) -> Option<Claim> {
 fn key_of(round: &Round<'_>, step: &Node, place: &Place) -> Arc<str> {
     let (state, tenant) = (&round.state, &round.state.pinned.tenant);
     match (&step.reverses, &place.key) {
-        (Some(reversal), _) if is_again(round) => reversal.of.clone(),
+        (Some(reversal), _) if is_again(round) && !planted(Bug::LetterUnderNewKey) => reversal.of.clone(),
         (Some(_), _) if planted(Bug::TakenBackTwice) => effect_key(tenant, &state.id, &step.name),
         (Some(reversal), _) => undo_key(&reversal.of),
         (None, Some(key)) => key.clone(),

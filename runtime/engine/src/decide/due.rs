@@ -16,6 +16,7 @@ pub(super) fn ran_out(round: &mut Round<'_>, timer: &Timer) {
         Timer::Approval(approval) => expire(round, approval),
         Timer::Step(step) => overdue(round, *step),
         Timer::Wait(step) => super::wait::ran_out(round, *step),
+        Timer::Repetition(step) => super::effect::leaves(round, *step),
     }
 }
 

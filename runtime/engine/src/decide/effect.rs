@@ -1,14 +1,14 @@
 //! Effects under way: answers, failures, doubt. A doubtful outcome is settled by the declared lookup,
 //! by a harmless repetition, or by a person; never by a blind repeat.
 
-use super::{Cause, Effect, Round, act, bind, call, person};
+use super::{Cause, Effect, Round, Timer, act, bind, call, person};
 use crate::backoff::{Unreached, asked_for, retry_at};
 use crate::event::{EventKind, Next, Outcome, SettledBy, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::planted::{Bug, planted};
-use crate::ports::{CallFailure, CallOutcome, UNREACHABLE};
+use crate::ports::{CallFailure, CallOutcome};
 use crate::scope::{Names, run_value};
-use crate::state::{NOT_DONE, OpenEffect, Phase};
+use crate::state::{LEAVES, NOT_DONE, OpenEffect, Phase};
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
 use tradewind_lang::plan::{Idempotent, Lookup, Micros, Retry, StepId};
@@ -48,26 +48,54 @@ fn settle(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, outcome: Outco
 fn attempted(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, doubt: bool, why: (&str, &str), next: Next, used: Used) {
     let kind = EventKind::EffectAttempted { attempt: effect.attempt, doubt, code: why.0.to_owned(), message: why.1.to_owned(), next };
     emit(round, id, effect, kind, used);
-    // "Not found" is no proof either: such a repetition relies on its key as one in doubt does.
-    // Whoever waits for a provider may wait longer than a key lives, whatever came before.
-    follow(round, id, doubt || why.0 == NOT_DONE || why.0 == UNREACHABLE);
+    follow(round, id);
 }
 
-/// Issues what an open effect's state says comes next; `relies` on its key where an earlier attempt may have happened.
-pub(super) fn follow(round: &mut Round<'_>, id: StepId, relies: bool) {
+/// Issues what an open effect's state says comes next.
+pub(super) fn follow(round: &mut Round<'_>, id: StepId) {
     let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
-    let (issued, why) = match effect.next {
-        Some(Next::Send(at)) => {
-            let until = if relies { too_late(round, &effect) } else { i64::MAX };
-            (act::perform(round, id, &effect.intent, effect.attempt, (at, until)), "it cannot be sent again")
+    match effect.next {
+        Some(Next::Send(at)) if effect.waits => {
+            round.perform(Effect::Timer { timer: Timer::Repetition(id), at });
         }
-        Some(Next::Lookup(at)) => (lookup(round, id, &effect, (1, Unreached::default()), at), NO_REQUEST),
-        Some(Next::Person) | None => return,
-    };
-    match issued {
-        Some(issued) => round.decision.effects.push(issued),
-        None => give_up(round, id, &effect, why, Used::State),
+        Some(Next::Send(at)) => send(round, id, &effect, at),
+        Some(Next::Lookup(at)) => match lookup(round, id, &effect, (1, Unreached::default()), at) {
+            Some(issued) => round.decision.effects.push(issued),
+            None => give_up(round, id, &effect, NO_REQUEST, Used::State),
+        },
+        Some(Next::Person) | None => {}
     }
+}
+
+fn send(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, at: i64) {
+    let until = if effect.relies { too_late(round, effect) } else { i64::MAX };
+    match act::perform(round, id, &effect.intent, effect.attempt, (at, until)) {
+        Some(issued) => round.decision.effects.push(issued),
+        None => give_up(round, id, effect, "it cannot be sent again", Used::State),
+    }
+}
+
+/// The time of a repetition has come. That it leaves is written down before it does: by the clock alone, nobody who finds it in the log
+/// could tell whether it was sent, as a clock may be set back.
+pub(super) fn leaves(round: &mut Round<'_>, id: StepId) {
+    let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { return };
+    let is_due = effect.waits && matches!(effect.next, Some(Next::Send(at)) if at <= round.now);
+    if !is_due {
+        return;
+    }
+    // Its run ends, and it is certain that it did not happen: then it does not happen any more.
+    if !round.is_working() && !effect.relies {
+        let failure = Failure::new(FailureKind::Api, "it did not happen, and its run ended before it was sent again");
+        return settle(round, id, &effect, Outcome::Failed(failure), SettledBy::Answer, Used::Clock);
+    }
+    // While it is frozen nothing leaves: its clock is set again by the thaw.
+    if round.state.is_frozen(id) {
+        return;
+    }
+    let (attempt, doubt, next) = (effect.attempt, effect.doubt, Next::Send(round.now));
+    let kind = EventKind::EffectAttempted { attempt, doubt, code: LEAVES.to_owned(), message: "its pause is over".to_owned(), next };
+    emit(round, id, &effect, kind, Used::Clock);
+    send(round, id, &effect, round.now);
 }
 
 pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome: &CallOutcome) {
@@ -165,10 +193,7 @@ fn latest(round: &Round<'_>, effect: &OpenEffect) -> Option<i64> {
 /// it gets as long again as it had. A process that ended broke its connections, at the latest before it was started again; what was
 /// to go out with others may have left as much later as it waited for them.
 fn settles_at(effect: &OpenEffect, restarted: bool, (timeout, gathering): (Micros, Micros), now: i64) -> i64 {
-    let sent = match effect.next {
-        Some(Next::Send(at)) => at,
-        _ => effect.sent_at,
-    };
+    let sent = effect.left_at;
     if restarted {
         sent.saturating_add(gathering).saturating_add(BROKEN.min(timeout))
     } else if now.saturating_sub(sent) >= timeout {

@@ -27,13 +27,14 @@ pub(super) fn take_up(round: &mut Round<'_>) {
         question::interrupted(round, id);
         let Some(Phase::Effect(open)) = round.state.step(id).map(|step| step.phase.clone()) else { continue };
         match open.next {
-            // Its first attempt, or a repetition that is due: it may have been sent before the log ended.
+            // Its first attempt, or a repetition that leaves: it may have been sent before the log ended.
             None if planted(Bug::RestartForgetsDoubt) => {
                 round.decision.effects.extend(act::perform(round, id, &open.intent, open.attempt, (round.now, i64::MAX)));
             }
             None => interrupted(round, id, &open),
+            // What waits for its time was not sent, as the log would say that it leaves. A process of former versions wrote no such word.
             Some(Next::Send(at)) if at <= round.now => interrupted(round, id, &open),
-            Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id, open.doubt),
+            Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id),
             Some(Next::Person) if open.asked.is_none() => person::settle(round, id, &open, "the log does not say"),
             Some(Next::Person) => {}
         }

@@ -9,7 +9,6 @@ use crate::books::{Books, Entry};
 use crate::decide::Wish;
 use crate::executor::{Live, Message, Shard, Steer};
 use crate::memory::Hold;
-use crate::planted::{Bug, planted};
 use crate::ports::StoreError;
 use crate::seal::{FORGOTTEN, KeyName, Keyring, image_key, keys_with};
 use std::collections::BTreeSet;
@@ -136,7 +135,7 @@ impl Engine {
         let gone = self.ask(|shard| shard.books.forgotten.len()).await?;
         affected.keys.push(image_key(gone));
         self.want_gone(&ring, &affected.keys, by).await?;
-        for run in affected.open.iter().filter(|_| !planted(Bug::ForgottenGoesOn)) {
+        for run in &affected.open {
             // One that ended meanwhile, or ends with the run around it, is what was wanted.
             let _ = self.control(run, by, Wish::Cancel(FORGOTTEN.into())).await;
         }

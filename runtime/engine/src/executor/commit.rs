@@ -183,7 +183,7 @@ impl Shard {
                 EventKind::IntentRecorded(intent) => (guards.take(&intent.key, &intent.claims, &intent.forced, now), &intent.forced),
                 EventKind::ModelAnswered(answered) => {
                     // A provider may want more than was reserved, and the next question stands in the same decision.
-                    answered.spent.into_iter().for_each(|spent| guards.overspend(&answered.key, spent, now));
+                    answered.spent.into_iter().for_each(|spent| guards.overspend(&answered.key, spent));
                     return true;
                 }
                 EventKind::ModelAsked(_) if planted(Bug::QuestionCountedAfter) => return true,

@@ -45,7 +45,7 @@ impl Shard {
         effects.retain(|effect| match effect {
             Effect::Timer { timer: Timer::Approval(id), .. } => !approvals.contains(id),
             // A clock and an ear of a step that does not wait after all change nothing.
-            Effect::Timer { timer: Timer::Deadline | Timer::Step(_) | Timer::Wait(_), .. }
+            Effect::Timer { timer: Timer::Deadline | Timer::Step(_) | Timer::Wait(_) | Timer::Repetition(_), .. }
             | Effect::Listen { .. }
             | Effect::Lookup { .. }
             | Effect::EndChildren { .. } => true,

@@ -47,11 +47,13 @@ impl Shard {
         for waiting in self.listeners.values_mut() {
             waiting.remove(run);
         }
-        let of_step = |key: &TimerKey| matches!(key, TimerKey::Step(_) | TimerKey::Wait(_));
+        let of_step = |key: &TimerKey| matches!(key, TimerKey::Step(_) | TimerKey::Wait(_) | TimerKey::Repetition(_));
         self.timers.retain(|Reverse((_, _, of, key))| of != run || !of_step(key));
         if let Some(live) = self.books.live(run) {
             // An event is looked for again, and a clock is set again.
-            let of_step = |input: &Input| matches!(input, Input::Arrived { .. } | Input::Due { timer: Timer::Step(_) | Timer::Wait(_) });
+            let of_step = |input: &Input| {
+                matches!(input, Input::Arrived { .. } | Input::Due { timer: Timer::Step(_) | Timer::Wait(_) | Timer::Repetition(_) })
+            };
             live.mailbox.retain(|(input, _)| !of_step(input));
             live.mailbox.push_front((Input::Resume, None));
         }

@@ -88,18 +88,28 @@ impl Shard {
             Effect::FindDone { step, flow, act, since } => self.find_done(run, step, (flow, act, since)),
             Effect::Read { step, attempt, not_before, failures, unreached, call } => {
                 let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), unreached, outcome };
-                self.call(run, call, (not_before, i64::MAX), answer);
+                self.call(run, call, (not_before, i64::MAX), false, answer);
             }
             Effect::Perform { step, attempt, not_before, not_after, call } => {
-                self.call(run, call, (not_before, not_after), move |outcome| Input::Performed { step, attempt, outcome });
+                // A repetition has waited, or was asked for by a process that took the log: whose it is now, it makes sure of once more.
+                let is_again = attempt > 1;
+                self.call(run, call, (not_before, not_after), is_again, move |outcome| Input::Performed { step, attempt, outcome });
             }
             Effect::Lookup { step, attempt, tries, not_before, unreached, call } => {
-                self.call(run, call, (not_before, i64::MAX), move |outcome| Input::LookedUp { step, attempt, tries, unreached, outcome });
+                let answer = move |outcome| Input::LookedUp { step, attempt, tries, unreached, outcome };
+                self.call(run, call, (not_before, i64::MAX), false, answer);
             }
         }
     }
 
-    fn call(&mut self, run: &Arc<str>, call: Call, between: (i64, i64), answer: impl Fn(CallOutcome) -> Input + Send + 'static) {
+    fn call(
+        &mut self,
+        run: &Arc<str>,
+        call: Call,
+        between: (i64, i64),
+        is_again: bool,
+        answer: impl Fn(CallOutcome) -> Input + Send + 'static,
+    ) {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
         if has_hole(&call.request) {
             // Nobody is sent a word that stands for what was erased.
@@ -108,7 +118,7 @@ impl Shard {
             return promise.keep(answer(CallOutcome::Failed(failure)));
         }
         let (not_before, not_after) = between;
-        let waited = not_before > self.last_now;
+        let waited = is_again || not_before > self.last_now;
         let sending = Sending { gate: self.gate_of(run, &call), call, not_after, waited, promise, answer: Box::new(answer) };
         tokio::spawn(self.road().go(sending, not_before, self.last_now));
     }

@@ -2,6 +2,7 @@
 //! decided after it is queued comes after it in the log: a replay then knows which plan and which freeze a decision was made under.
 
 use super::{Entry, Reply, Shard, StartRequest};
+use crate::decide::Timer;
 use crate::engine::StartError;
 use crate::engine::prepare::prepare;
 use crate::event::{Blob, EventKind};
@@ -199,7 +200,7 @@ impl Shard {
     fn set_frozen(&mut self, frozen: Frozen) {
         self.frozen = Arc::new(frozen);
         self.set_gate();
-        let mut looks = Vec::new();
+        let (mut looks, mut again) = (Vec::new(), Vec::new());
         for (run, entry) in &mut self.books.runs {
             let Entry::Live(live) = entry else { continue };
             live.state.frozen = self.frozen.clone();
@@ -207,10 +208,16 @@ impl Shard {
             if live.standing.is_at_work() && live.state.standing == Standing::Running {
                 looks.push(run.clone());
             }
+            if live.standing.is_at_work() && live.state.open > 0 {
+                again.extend(live.state.repetitions().map(|(step, at)| (run.clone(), step, at)));
+            }
         }
         // In an order of their own: the same happens again where everything is repeated.
         looks.sort_unstable();
         self.runnable.extend(looks);
+        // What was to be sent again meanwhile leaves now.
+        again.sort_unstable();
+        again.into_iter().for_each(|(run, step, at)| self.set_timer(&run, Timer::Repetition(step), at));
     }
 
     /// Lets leave what neither the next decision nor the log holds: a thaw opens when it is durable, a freeze closes at once.

@@ -11,7 +11,6 @@ use crate::event::{Event, EventKind};
 use crate::finding::Wanted;
 use crate::memory::past::Snapshots;
 use crate::memory::{Gone, Hold, Holds, declared};
-use crate::planted::{Bug, planted};
 use crate::seal::{FORGOTTEN, KeyName};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -141,7 +140,7 @@ impl Shard {
             }
         }
         met.sort_unstable();
-        for (_, run) in met.into_iter().filter(|_| !planted(Bug::ForgottenGoesOn)) {
+        for (_, run) in met {
             let wish = Wish::Cancel(FORGOTTEN.into());
             self.push(&run, Input::Control { by: self.engine_actor.clone(), wish }, None);
         }

@@ -16,6 +16,7 @@ pub(super) enum TimerKey {
     Deadline,
     Step(u16),
     Wait(u16),
+    Repetition(u16),
     /// Of no run: the shard's own clocks for starts.
     Starts,
     /// Of no run: facts have been kept long enough.
@@ -34,6 +35,7 @@ impl Shard {
                 TimerKey::Deadline => Timer::Deadline,
                 TimerKey::Step(step) => Timer::Step(StepId(step)),
                 TimerKey::Wait(step) => Timer::Wait(StepId(step)),
+                TimerKey::Repetition(step) => Timer::Repetition(StepId(step)),
                 TimerKey::Starts => {
                     self.starts_are_due();
                     continue;
@@ -53,6 +55,7 @@ impl Shard {
             Timer::Deadline => TimerKey::Deadline,
             Timer::Step(step) => TimerKey::Step(step.0),
             Timer::Wait(step) => TimerKey::Wait(step.0),
+            Timer::Repetition(step) => TimerKey::Repetition(step.0),
         };
         self.timer_count += 1;
         // Clocks of runs that ended are dropped now and then, so that they cost no more than those that still run.

@@ -1,6 +1,6 @@
 //! Folding what happens to effects and to questions put to people.
 
-use super::{Asked, DoneEffect, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, RunState};
+use super::{Asked, DoneEffect, LEAVES, NOT_DONE, OpenEffect, Phase, PreImage, RESTART, RunState};
 use crate::approval::{Approval, Raised, Verdict};
 use crate::backoff::Unreached;
 use crate::event::{Intent, Next, Outcome, SettledBy};
@@ -33,6 +33,9 @@ impl RunState {
             doubt: false,
             taken_up: None,
             unreached: Unreached::default(),
+            left_at: at,
+            waits: false,
+            relies: false,
             next: None,
             asked: None,
         };
@@ -47,6 +50,10 @@ impl RunState {
         let (attempt, doubt) = attempt;
         let Some(Phase::Effect(effect)) = self.step(id).map(|step| &step.phase) else { return };
         let mut effect = OpenEffect::clone(effect);
+        if code == LEAVES {
+            (effect.next, effect.waits, effect.left_at) = (None, false, at);
+            return self.set_phase(id, Phase::Effect(Arc::new(effect))).map_or((), drop);
+        }
         let was_moving = effect.next != Some(Next::Person);
         effect.doubt = doubt;
         if code == RESTART {
@@ -55,7 +62,15 @@ impl RunState {
         effect.next = Some(next);
         effect.tries += u32::from(code != RESTART && code != NOT_DONE && code != UNREACHABLE);
         effect.unreached = if code == UNREACHABLE { effect.unreached.again(at) } else { Unreached::default() };
-        effect.attempt = if matches!(next, Next::Send(_)) { attempt + 1 } else { attempt };
+        // "Not found" is no proof either: such a repetition relies on its key as one in doubt does.
+        // Whoever waits for a provider may wait longer than a key lives, whatever came before.
+        effect.relies = doubt || code == NOT_DONE || code == UNREACHABLE;
+        effect.waits = matches!(next, Next::Send(again) if again > at);
+        if let Next::Send(again) = next {
+            (effect.attempt, effect.left_at) = (attempt + 1, again);
+        } else {
+            effect.attempt = attempt;
+        }
         if was_moving && next == Next::Person {
             self.moving = self.moving.saturating_sub(1);
         }

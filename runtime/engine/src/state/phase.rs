@@ -67,6 +67,12 @@ pub struct OpenEffect {
     pub taken_up: Option<i64>,
     /// Its last attempts, where they did not reach the provider.
     pub unreached: Unreached,
+    /// When the attempt under way, or the last one, left at the earliest.
+    pub left_at: i64,
+    /// Whether the next attempt waits for its time: until the log says that it leaves, it was not sent.
+    pub waits: bool,
+    /// Whether the next attempt may be a second one of what happened, so that it relies on its key.
+    pub relies: bool,
     /// What follows; none while an attempt is under way.
     pub next: Option<Next>,
     /// The person who is asked what became of it.

@@ -47,6 +47,17 @@ impl RunState {
         !self.frozen.is_empty() && !self.has_ended() && steps.any(|(id, step)| held(&step.phase) && self.is_frozen(id))
     }
 
+    /// Effects that wait for their time to be sent again, and when that is.
+    pub(crate) fn repetitions(&self) -> impl Iterator<Item = (StepId, i64)> {
+        (0..).map(StepId).zip(&self.steps).filter_map(|(id, step)| match &step.phase {
+            Phase::Effect(effect) if effect.waits => match effect.next {
+                Some(Next::Send(at)) => Some((id, at)),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// How many open effects wait to be sent again until they are thawed.
     pub(super) fn held_back(&self) -> u32 {
         if self.frozen.is_empty() {

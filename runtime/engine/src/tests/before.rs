@@ -85,6 +85,45 @@ async fn it_is_read_again_when_a_person_was_asked_and_judged_with_what_is_there_
     replay(&*world.log, 0).await.unwrap();
 }
 
+/// Who approves another page than was asked for has that one read, also where the first read of it fails.
+#[tokio::test]
+async fn what_was_edited_is_what_is_read_before_it_is_written() {
+    const STAGED: &str = r#"
+flow "staged" {
+    summary "Set a price when somebody agrees"
+    input "change"
+    key "=input.id"
+    act "set" { call "site.page.set" id="=input.id" price="=input.price"; stage to="leads" within="6h" on-timeout=deny { editable "id" } }
+    output { done "=steps.set.ran" }
+}
+"#;
+    let pages = pages(&[("a", "10 USD"), ("b", "20 USD")]);
+    let busy = |request: &Request| {
+        let is_of_b = request.request.get("id") == Some(&Value::string("b"));
+        (request.operation == "site.page.get" && is_of_b && request.earlier == 0).then(|| Reply::Refused(failure("http-503", true)))
+    };
+    let world = World::new(plan(&[SITE, CHANGE, STAGED]), site(&pages, busy));
+    let engine = world.open().await;
+    engine.start("staged", change("a", "12 USD"), "test").await.unwrap();
+    world.settle(&engine).await;
+    let item = engine.approvals().await.unwrap().remove(0).approval;
+    let edits = Value::record([("id", Value::string("b"))]);
+    engine.answer(&item.id, "ann@example.com", Verdict::Approve { edits }).await.unwrap();
+    world.settle(&engine).await;
+    let read: Vec<Option<Value>> = world
+        .connectors
+        .requests()
+        .iter()
+        .filter(|request| request.operation == "site.page.get")
+        .map(|request| request.request.get("id").cloned())
+        .collect();
+    let named = |id: &str| Some(Value::string(id));
+    assert_eq!(read, [named("a"), named("b"), named("b")], "busy at first, and read again");
+    assert_eq!(befores(&world, &engine).await, [Some(money("20 USD"))]);
+    assert_eq!((price(&pages, "a").unwrap(), price(&pages, "b").unwrap()), ("10 USD".to_owned(), "12.00 USD".to_owned()));
+    replay(&*world.log, 0).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_cannot_be_read_denies_in_deny_and_asks_in_escalate_and_keeps_nothing_else_back() {
     let lost = |request: &Request| (request.operation == "site.page.get").then(|| Reply::Refused(failure("busy", true)));

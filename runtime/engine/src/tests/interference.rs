@@ -14,6 +14,7 @@ mod program;
 mod shapes;
 mod shop;
 mod steps;
+mod talking;
 
 use super::world::PROJECT;
 use draft::Used;
@@ -39,13 +40,17 @@ const COVERAGE: &[(&str, usize)] = &[
     ("read of outside text", 30),
     ("classify with a ladder", 35),
     ("template", 40),
+    ("draft of a model", 70),
+    ("agent", 40),
+    ("agent with a tool that writes", 9),
+    ("search", 25),
     ("choose", 15),
     ("choose in choose or each", 3),
-    ("on-error=skip of a choose", 3),
+    ("on-error=skip of a choose", 2),
     ("each", 30),
     ("each with where", 4),
     ("each with on-error=skip", 8),
-    ("key of an item by outside text", 3),
+    ("key of an item by outside text", 2),
     ("wait for a span", 6),
     ("wait for an instant", 10),
     ("wait for an event", 12),
@@ -76,13 +81,15 @@ const COVERAGE: &[(&str, usize)] = &[
     ("among", 4),
     ("between", 2),
     ("endorse", 4),
-    ("pattern", 4),
+    ("pattern", 2),
+    ("model-asked", 300),
+    ("tools-called", 60),
     ("approval-answered", 300),
     ("child-ended", 500),
     ("effect-denied", 40),
     ("event-emitted", 90),
     ("event-taken", 90),
-    ("fact-remembered", 150),
+    ("fact-remembered", 120),
     ("failure-handled", 25),
     ("flow-begun", 120),
     ("items-completed", 150),

@@ -250,6 +250,8 @@ async fn facts_are_found_by_words_condition_and_time_and_the_log_says_which_and_
     let engine = world.open().await;
     say(&world, &engine, "c1", "my parcel is late", "late").await;
     let then = world.clock.now() + 1;
+    let exactly = run(&world, &engine, "at-most", &[("n", Value::Int(0))]).await;
+    assert_eq!(field(&exactly, "many"), Value::Int(1), "as many as may be found are no failure");
     world.clock.advance(HOUR);
     say(&world, &engine, "c1", "the lamp is broken", "broken").await;
     say(&world, &engine, "c2", "late, late, late: my parcel", "late").await;
@@ -257,7 +259,7 @@ async fn facts_are_found_by_words_condition_and_time_and_the_log_says_which_and_
     assert_eq!(field(&found, "like"), list(&["late"]), "nobody is told of another one's parcel");
     assert_eq!((field(&found, "kinds"), field(&found, "then")), (Value::Int(2), list(&["late"])));
     let findings = findings(&world.events(&engine).await);
-    let wanted = [(1, 2, "words", false), (2, 2, "", false), (1, 1, "", true)];
+    let wanted = [(1, 1, "", false), (1, 2, "words", false), (2, 2, "", false), (1, 1, "", true)];
     assert_eq!(findings, wanted.map(|(found, among, by, past)| (found, among, by.to_owned(), past)));
 
     // More than may be found is a failure, and says so.

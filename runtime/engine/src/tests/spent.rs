@@ -2,6 +2,7 @@
 
 use super::drafts::{describe, said, silent, world};
 use crate::event::{Event, EventKind};
+use crate::guard::{Amount, Claim, Guards, Span};
 use crate::question::{Answer, Question, Silence, Usage};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -58,4 +59,28 @@ async fn an_answer_that_cost_more_than_was_reserved_counts_before_the_next_quest
     // Where the budget has room for what the second one may cost, it is asked.
     let (run, events) = describe(&world(&route.replace("10 USD", "20 USD"), "", dear), "chair").await;
     assert_eq!((run.cost, asked(&events).len()), (Some(usd("18.04")), 2));
+}
+
+/// A day's share of three dollars.
+fn of_day(day: i64) -> [Claim; 1] {
+    let (rule, by) = ("budget of route `copy` per day".into(), "".into());
+    [Claim::Limit { rule, by, amount: Amount::Money(usd("3")), max: Amount::Money(usd("10")), span: Span::Day(day), escalates: false }]
+}
+
+#[test]
+fn what_is_settled_after_midnight_is_of_the_day_in_which_it_was_reserved() {
+    let mut guards = Guards::default();
+    assert!(guards.take(&"yesterday".into(), &of_day(1), &[], 10).is_yes());
+    assert!(guards.take(&"today".into(), &of_day(2), &[], 20).is_yes());
+    guards.spend(&"yesterday".into(), usd("1"));
+    let taken = |guards: &mut Guards| guards.taken("budget of route `copy` per day", Span::Day(2), 30);
+    assert_eq!(taken(&mut guards), [("".into(), Amount::Money(usd("3")))], "nothing of yesterday is in the sum of today");
+    // What is settled on its own day frees what it did not spend.
+    guards.spend(&"today".into(), usd("2"));
+    assert_eq!(taken(&mut guards), [("".into(), Amount::Money(usd("2")))]);
+    // Nobody who asks for more than was reserved, after midnight, takes of today either.
+    assert!(guards.take(&"late".into(), &of_day(2), &[], 50).is_yes());
+    assert!(guards.take(&"tomorrow".into(), &of_day(3), &[], 60).is_yes());
+    guards.overspend(&"late".into(), usd("9"));
+    assert_eq!(guards.taken("budget of route `copy` per day", Span::Day(3), 70), [("".into(), Amount::Money(usd("3")))]);
 }

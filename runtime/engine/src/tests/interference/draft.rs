@@ -324,9 +324,14 @@ fn chosen_by(words: &str) -> Pool {
             "(OUT.contains('x') ? 'o1' : 'o2')",
             "among(OUT, ['o1', 'o2'])",
             "{'a': 'o1', 'b': 'o2'}[?OUT].or('o1')",
+            "['o1', 'o2'][size(OUT) % 2]",
             "['o1', 'o2'].filter(k, k == OUT).first().or('o2')",
         ]),
-        amounts: fill(&["(OUT == 'o1' ? money('5 USD') : money('4 USD'))", "between(money(OUT), money('1 USD'), money('9 USD'))"]),
+        amounts: fill(&[
+            "(OUT == 'o1' ? money('5 USD') : money('4 USD'))",
+            "between(money(OUT), money('1 USD'), money('9 USD'))",
+            "{'o1': money('5 USD'), 'o2': money('6 USD')}[?OUT].or(money('3 USD'))",
+        ]),
     }
 }
 

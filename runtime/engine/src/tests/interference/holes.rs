@@ -45,7 +45,8 @@ async fn found(hole: &str) -> (Option<u64>, Tried) {
         let text = shaped(hole, seed).text;
         let parts = [PROJECT, FRAME, UNCAPPED, &text];
         // What stands before it may be wrong in a way of its own; and what it took for outside text may be none.
-        if !try_plan(&parts).is_err_and(|codes| codes.iter().all(|code| *code == "TW0194")) {
+        let is_meant = |code: &&str| *code == "TW0194" || hole == "Tool" && *code == "TW0154";
+        if !try_plan(&parts).is_err_and(|codes| codes.iter().all(is_meant)) {
             continue;
         }
         tried.refused += 1;

@@ -146,7 +146,8 @@ fn refused(message: &str) -> Reply {
 pub(super) async fn side(plan: &Arc<Plan>, outside: Outside) -> Side {
     let outside = Arc::new(outside);
     let told = outside.clone();
-    let world = World::new(plan.clone(), connectors(Arc::new(move |request: &Request| provider(&told, request))));
+    let connectors = connectors(Arc::new(move |request: &Request| provider(&told, request)));
+    let world = World::new(plan.clone(), connectors).saying(super::talking::model);
     let engine = world.open().await;
     let mut side = Side::default();
     let (mut known, mut runs_before) = (BTreeMap::new(), BTreeSet::new());

@@ -51,6 +51,10 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("Bound", bound),
     ("Taken", taken),
     ("Key", key),
+    ("Draft", drafted),
+    ("Agent", agent),
+    ("Tool", tool),
+    ("Search", search),
     ("Reflect", reflect),
     ("GivenUp", given_up),
     ("Alike", alike),
@@ -341,6 +345,55 @@ fn key(draft: &mut Draft<'_>) -> Parts {
     let words = draft.outside();
     let terms = "key \"=(input.words.contains('x') ? 'a' : 'b')\"\ntrigger event=\"told\"".to_owned();
     Parts { told: Some((terms, page(""))), ..main(&[emits("", "input.amount", &words)]) }
+}
+
+/// What follows what a model wrote.
+fn by_model(draft: &mut Draft<'_>, name: &str) -> String {
+    match draft.below(3) {
+        0 => page(&format!(" when=\"{name}.loud\"")),
+        1 => credit(&format!("{name}.order"), "input.amount"),
+        _ => credit("input.order_id", &format!("{name}.amount")),
+    }
+}
+
+fn drafted(draft: &mut Draft<'_>) -> Parts {
+    let prompt = draft.filled();
+    let follows = by_model(draft, "zm");
+    main(&[format!("decide \"zm\" {{ draft \"drafted\" route=\"far\" prompt=\"{prompt}\" }}"), follows])
+}
+
+fn agent(draft: &mut Draft<'_>) -> Parts {
+    let prompt = draft.filled();
+    let follows = by_model(draft, "zh");
+    main(&[format!("agent \"zh\" type=\"drafted\" route=\"far\" max-steps=2 {{ user \"{prompt}\" }}"), follows])
+}
+
+/// An agent that heard outside text, and may do what nobody looks at.
+fn tool(draft: &mut Draft<'_>) -> Parts {
+    let prompt = draft.filled();
+    let fixed = "fixed order_id=\"=input.order_id\" amount=\"=input.amount\" line=\"='xz-' + input.id\"";
+    let tool = format!("tool \"pay.credit\" as=\"credit\" max-calls=1 {{ {fixed} }}");
+    main(&[format!("agent \"zh\" type=\"drafted\" route=\"far\" max-steps=2 {{ user \"{prompt}\"; {tool} }}")])
+}
+
+/// Outside text says which of two facts is found.
+fn search(draft: &mut Draft<'_>) -> Parts {
+    let which = if draft.one_in(2) {
+        format!("subject=\"='c1'\" query=\"={}\" top=1", draft.outside())
+    } else {
+        format!("subject=\"='c1'\" where=\"fact.order_id == {}\" last=1", which(draft))
+    };
+    let fact = |name: &str, after: &str, order: &str, amount: &str, words: &str| {
+        format!(
+            "remember \"{name}\" after=\"{after}\" in=\"facts\" subject=\"='c1'\" {{ customer_id \"='c1'\"; order_id \"='{order}'\"; amount \"=money('{amount}')\"; words \"='{words}'\" }}"
+        )
+    };
+    main(&[
+        format!("observe \"zb\" {{ recall \"facts\" {which} }}"),
+        credit("input.order_id", "zb.map(n, n.amount).first().or(money('2 USD'))"),
+        fact("zr", "zb", "o1", "3 USD", "complaint o1 12 a one long"),
+        fact("zs", "zr", "o2", "7 USD", "praise o2 x b two five"),
+    ])
 }
 
 /// An item that fails over outside text, so that its other steps are not done.

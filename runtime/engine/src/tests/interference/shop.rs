@@ -25,7 +25,10 @@ type "fact" subject="customer_id" {
     field "amount" money
     field "words" string untrusted
 }
-memory "facts" tier=long-term record="fact" subject="customer_id" retention="30d" cap=2
+memory "facts" tier=long-term record="fact" subject="customer_id" retention="30d" cap=2 { fulltext "words" }
+model "far" provider=openai name="f" base-url="http://127.0.0.1:1/v1" { price "0 USD"; context 200000; can text tools; cleared pii }
+route "far" needs=text { candidate "far"; fail "nobody wrote it" }
+type "drafted" { field "words" string; field "order" string; field "amount" money; field "loud" bool }
 type "review" { field "id" string; field "order_id" string; field "text" string untrusted }
 connector "talk" version="1" {
     base-url "http://127.0.0.1:1/talk"

@@ -7,7 +7,7 @@ impl Draft<'_> {
         for _ in 0..count {
             let deep = self.depth >= 2;
             let loops = deep || self.item.is_some() || self.lists.is_empty();
-            match self.below(21) {
+            match self.below(25) {
                 0 => self.value(out),
                 1 => self.rules(out),
                 2 => self.reflection(out),
@@ -22,6 +22,9 @@ impl Draft<'_> {
                 12 | 13 if self.remembers() => self.memory(out),
                 14 if self.flow == Flow::Main || self.flow == Flow::After => self.begin(out),
                 15 if self.flow == Flow::Main && self.depth == 0 => self.back(out),
+                21 | 22 => self.drafted(out),
+                23 => self.agent(out),
+                24 if self.remembers() => self.search(out),
                 16 if self.depth == 0 && self.flow == Flow::Main => self.question(out),
                 _ => self.act(out),
             }

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 400;
 
-const BUGS: [Bug; 92] = [
+const BUGS: [Bug; 89] = [
     Bug::TaskBudgetIgnored,
     Bug::RunBudgetOfItem,
     Bug::DayOfUtc,
@@ -19,11 +19,7 @@ const BUGS: [Bug; 92] = [
     Bug::UniqueAcrossAccounts,
     Bug::ArmOfRun,
     Bug::StaleUnseen,
-    Bug::MergedOneTooFew,
     Bug::SearchOfEverybody,
-    Bug::ForgottenKept,
-    Bug::FoundBeforeForgotten,
-    Bug::ForgottenGoesOn,
     Bug::CorrectionLost,
     Bug::CorrectionByWorse,
     Bug::SessionShared,
@@ -72,6 +68,7 @@ const BUGS: [Bug; 92] = [
     Bug::KeyWindowIgnored,
     Bug::RestartForgetsDoubt,
     Bug::RefusalAfterDoubtBelieved,
+    Bug::LetterUnderNewKey,
     Bug::EditKeepsAgreement,
     Bug::EditsForgotten,
     Bug::QuorumOffByOne,
@@ -148,8 +145,12 @@ fn first_seeds(bugs: &[Bug], assured: bool) -> Vec<(Bug, Option<(u64, Violation)
 #[test]
 fn every_planted_bug_is_caught_by_a_checker_of_the_simulation() {
     let mut missed = Vec::new();
+    // One alone, by its name: all of them take minutes.
+    let only = std::env::var("TRADEWIND_BUG").ok();
+    let bugs: Vec<Bug> = BUGS.into_iter().filter(|bug| only.as_ref().is_none_or(|only| format!("{bug:?}") == *only)).collect();
+    assert!(!bugs.is_empty(), "no bug is named {only:?}");
     println!("| bug | seeds | caught by | what it says |\n|---|---|---|---|");
-    missed.extend(first_seeds(&BUGS, false).into_iter().filter(|(_, caught)| caught.is_none()).map(|(bug, _)| bug));
+    missed.extend(first_seeds(&bugs, false).into_iter().filter(|(_, caught)| caught.is_none()).map(|(bug, _)| bug));
     assert!(missed.is_empty(), "no checker sees these: {missed:?}");
 }
 

@@ -3,6 +3,7 @@
 //! It folds nothing with the engine's own code; what it knows it has from the events alone.
 
 mod accounts;
+mod again;
 mod arms;
 mod asked;
 mod budgets;
@@ -90,6 +91,7 @@ pub(super) struct Judge {
     limits: limits::Limits,
     families: family::Families,
     taking: taking::Taking,
+    again: again::Again,
     talks: talk::Talks,
     sessions: session::Sessions,
     shelves: shelves::Shelves,
@@ -118,6 +120,7 @@ impl Judge {
             limits: limits::Limits::default(),
             families: family::Families::default(),
             taking: taking::Taking::default(),
+            again: again::Again::default(),
             talks: talk::Talks::default(),
             sessions: session::Sessions::default(),
             shelves: shelves::Shelves::default(),
@@ -175,6 +178,7 @@ impl Judge {
 
     fn event(&mut self, event: Event) {
         self.of_run(&event);
+        again::look(self, &event);
         self.of_effect(&event);
         self.of_arrival(&event);
         asked::look(self, &event);

@@ -320,11 +320,12 @@ async fn clocks(life: &mut Life) {
 
 /// One thing that befalls a life.
 pub(super) async fn step(life: &mut Life) {
-    match life.one_of(42) {
+    match life.one_of(43) {
         36 | 37 => parties::takes_back(life).await,
         38 => parties::branches(life).await,
         39 => parties::sells(life).await,
         40 | 41 => parties::writes(life).await,
+        42 => parties::over_midnight(life).await,
         0..=8 => {
             let (kind, id, amount) = (life.one_of(KINDS), format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
             let (flow, input) = work(life, kind, &id, amount);

@@ -22,8 +22,8 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         (asked, told, "current") => asked == told,
         _ => false,
     };
-    let of_order = judge.arms.0.iter().filter(|((of, _), _)| *of == order);
-    let against = of_order.clone().find(|((_, other), theirs)| match share.cmp(other) {
+    let mut of_order = judge.arms.0.iter().filter(|((of, _), _)| *of == order);
+    let against = of_order.find(|((_, other), theirs)| match share.cmp(other) {
         std::cmp::Ordering::Equal => **theirs != arm,
         std::cmp::Ordering::Greater => *theirs == "lower" && arm == "current",
         std::cmp::Ordering::Less => *theirs == "current" && arm == "lower",

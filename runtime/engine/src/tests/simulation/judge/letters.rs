@@ -100,7 +100,7 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
             }
         }
         EventKind::StepFailed { .. } if event.header.step.as_ref().is_some_and(|step| &*step.name == "like") => {
-            if judge.letters.silences == 0 {
+            if judge.letters.silences == 0 && !judge.is_erased(run) {
                 judge.violated("search", format!("run {run} finds nothing out, and every index answered"));
             }
         }
@@ -174,8 +174,8 @@ impl Judge {
 
     /// Whether a run met somebody who was forgotten.
     pub(in super::super) fn is_erased(&self, run: &Arc<str>) -> bool {
-        let met = self.letters.met.get(run).into_iter().flatten();
-        met.into_iter().any(|key| self.letters.gone.contains_key(key))
+        let mut met = self.letters.met.get(run).into_iter().flatten();
+        met.any(|key| self.letters.gone.contains_key(key))
     }
 
     /// Whether it is in the log that keys are gone.
