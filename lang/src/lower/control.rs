@@ -11,12 +11,11 @@ use super::step::Place;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Checked, Tree};
+use crate::expr::Checked;
 use crate::plan::{OnError, OnTimeout, Operation, Policy, Stage, StepKind, Unaccepted};
 use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
-use crate::value::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
