@@ -89,10 +89,10 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
                 judge.violated("series", format!("run {run} says {own:?} of `{}`, and of {count} sales {may:?} may be said", step.name));
             }
         }
-        EventKind::StepFailed { failure, .. } if failure.code == "stale" => {
-            if judge.figures.may_say(run, event.header.at).iter().all(is_fresh) {
-                judge.violated("series", format!("run {run} says that `{}` is too old, and it is not", step.name));
-            }
+        EventKind::StepFailed { failure, .. }
+            if failure.code == "stale" && judge.figures.may_say(run, event.header.at).iter().all(is_fresh) =>
+        {
+            judge.violated("series", format!("run {run} says that `{}` is too old, and it is not", step.name));
         }
         _ => {}
     }

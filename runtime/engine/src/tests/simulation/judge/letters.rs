@@ -99,10 +99,12 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
                 found(judge, (run, &step.name, seq), finding, value);
             }
         }
-        EventKind::StepFailed { .. } if event.header.step.as_ref().is_some_and(|step| &*step.name == "like") => {
-            if judge.letters.silences == 0 && !judge.is_erased(run) {
-                judge.violated("search", format!("run {run} finds nothing out, and every index answered"));
-            }
+        EventKind::StepFailed { .. }
+            if event.header.step.as_ref().is_some_and(|step| &*step.name == "like")
+                && judge.letters.silences == 0
+                && !judge.is_erased(run) =>
+        {
+            judge.violated("search", format!("run {run} finds nothing out, and every index answered"));
         }
         _ => {}
     }
