@@ -141,7 +141,6 @@ impl Context<'_> {
         let (told, marks) = (place.told.unwrap_or(marks).with(tried), marks.with(tried));
         let parts: Vec<(String, Marks)> = place.parts.into_iter().map(|(path, marks)| (path, marks.with(tried))).collect();
         let within = step.within.and_then(|(choose, arm)| Some((crate::plan::StepId(u16::try_from(choose).ok()?), arm)));
-        let mixture = place.mixture;
         let endorsed = super::mixture::endorsements(&step.name, &place.endorsed);
         let origin = Some(Origin { value: marks, told, parts: Vec::clone(&parts), steered: !place.control.is_empty() });
         let step = Step { name: step.name.clone(), within, when, depends: Vec::new(), on_error, skip_denied, bounds, kind, ty, origin };
@@ -149,7 +148,7 @@ impl Context<'_> {
         self.know_way(&step.name, std::mem::take(&mut place.came), marks);
         self.know_marked(&step, marks, Paths { scope: &place.scope, reads: &place.reads });
         let (control, chosen, held) = (place.control, place.chosen, place.held);
-        Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture, failing, held })
+        Some(Lowered { step, marks, told, parts, seen, reads, control, chosen, endorsed, mixture: place.mixture, failing, held })
     }
 
     /// What is done where a step fails; `None` where that cannot be read.

@@ -220,8 +220,7 @@ impl Checker<'_> {
             // One of a list tells what the list tells.
             let listed = held && row.name == "among";
             let (pii, private) = (own.pii && !listed, own.private && !listed);
-            let mixed = own.mixed && !held;
-            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, pii, private, mixed, ..own });
+            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, pii, private, mixed: own.mixed && !held, ..own });
             held = false;
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),

@@ -17,17 +17,25 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What a process leaves that dies now: its files as they are.
+/// What a process leaves that dies now: its files as they are. Where one goes while they are copied, all are copied again.
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
+    while let Err(error) = copied(from, to) {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        fs::remove_dir_all(to).unwrap();
+    }
+}
+
+fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
     for path in files(from) {
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
-            copy(&path, &target);
+            copied(&path, &target)?;
         } else if path.file_name().unwrap() != "LOCK" {
-            fs::copy(&path, &target).unwrap();
+            fs::copy(&path, &target)?;
         }
     }
+    Ok(())
 }
 
 /// Waits until full tables are on disk and the files that held them are gone.
