@@ -29,6 +29,7 @@ mod limits;
 mod longest;
 mod memory;
 mod migrate;
+mod noticed;
 mod outages;
 mod parts;
 mod pictures;
