@@ -6,6 +6,7 @@ use crate::approval::Verdict;
 use crate::decide::{Wish, cap_of, is_budget};
 use crate::engine::{AnswerError, Engine};
 use crate::event::{Event, EventKind, Used};
+use crate::memory::Source;
 use crate::ports::{CallFailure, Clock, UNREACHABLE};
 use crate::replay::replay;
 use crate::summary::{RunStatus, RunSummary};
@@ -36,6 +37,16 @@ flow "ask" {
     ask "person" to="leads" within="9h" on-timeout=stop { question "What now?"; answer "said" }
     observe "order" after="person" { call "shop.order.get" id="=input.id" }
     output { words "=person.words" }
+}
+memory "seen" tier=working record="which" retention=forever
+flow "note" {
+    summary "Note each of several"
+    input { field "ids" list<string> }
+    each "all" in="=input.ids" as="one" max=5 {
+        remember "kept" in="seen" { id "=one" }
+        output { id "=one" }
+    }
+    output { count "=size(all)" }
 }
 policy "all" owner="leads" { on "desk.page" "desk.reply" "pay.refund" "pay.credit"; limit "flood" count=100 per="24h" }
 "#;
@@ -239,5 +250,17 @@ async fn silence_about_a_version_accepts_nothing() {
     assert_eq!(silent.failure.unwrap().message, "nobody of leads answered in time");
     let expired = |event: &Event| matches!(&event.kind, EventKind::ApprovalExpired { approval, .. } if *approval == item);
     assert_eq!(world.events(&engine).await.into_iter().filter(expired).count(), 1);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_an_item_rests_on_where_its_list_came_from() {
+    let world = world(|_| None);
+    let engine = world.open().await;
+    let ids = Value::record([("ids", Value::list([Value::string("a"), Value::string("b")]))]);
+    engine.start("note", ids, "test").await.unwrap();
+    world.settle(&engine).await;
+    let origins: Vec<Vec<Source>> = engine.history_of("seen", None).await.unwrap().iter().map(|fact| fact.origin.sources.clone()).collect();
+    assert_eq!(origins, [vec![Source::Input], vec![Source::Input]]);
     replay(&*world.log, 0).await.unwrap();
 }
