@@ -3,6 +3,7 @@
 use super::{Checker, Local, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::expr::closed;
 use crate::expr::convert::TYPE_NAMES;
 use crate::expr::select::{Selected, inner_marks, select};
 use crate::expr::tree::Tree;
@@ -49,8 +50,12 @@ impl Checker<'_> {
             typed = self.field(typed, field, range);
             path = path.map(|path| format!("{path}.{field}"));
             let own = path.as_ref().filter(|_| read).and_then(|path| self.scope.parts.iter().find(|(of, _)| of == path));
-            if let Some((_, marks)) = own {
+            if let Some((of, marks)) = own {
                 typed.marks = *marks;
+                // What an act was sent has no type of its own that says it.
+                if of.contains(".request.") && closed(&typed.ty) {
+                    self.told = self.told.with(marks.kept());
+                }
             }
             if let (Some(path), Ty::Optional(inner)) = (&path, &typed.ty)
                 && self.present.contains(path)
@@ -162,6 +167,9 @@ impl Checker<'_> {
                 return Typed::unknown(whole);
             }
         };
+        if closed(&ty) {
+            self.told = self.told.with(marks.kept());
+        }
         let optional = matches!(ty, Ty::Optional(_));
         let tree = Tree::Select { of: Box::new(of.tree), field: field.into(), optional };
         Typed::new(tree, ty, whole, of.marks.with(marks))
