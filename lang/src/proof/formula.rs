@@ -134,7 +134,7 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
             Formula::Fact(Subject { key: key.into(), path: one.describe() }, set)
         }
     }
-    .and_whole_truth(whole, holds)
+    .or_whole_truth(whole, holds)
 }
 
 /// What a comparison of two constants comes to.
@@ -148,7 +148,8 @@ fn constant(tree: &Tree) -> Option<bool> {
 
 fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: bool, scope: &Scope, types: &TypeTable) -> Formula {
     if let Some((point, currency)) = Point::of(constant) {
-        let line = currency.map_or_else(String::new, |currency| format!("{} ", currency.as_str()));
+        // What is compared with numbers here and with texts there is two subjects, as nothing follows from the one for the other.
+        let line = currency.map_or_else(|| "number ".to_owned(), |currency| format!("{} ", currency.as_str()));
         let ty = type_of(of, scope, types);
         let whole = matches!(ty, Some(Ty::Int | Ty::Timestamp | Ty::Duration)) || matches!(of, Tree::Call(Function::Size, _));
         // Only a double, or what is absent, is neither below nor at nor above a point; amounts of two currencies are an error.
@@ -193,9 +194,10 @@ impl Formula {
         }
     }
 
-    /// The same comparison written twice is true twice or false twice, whatever it compares.
-    fn and_whole_truth(self, whole: &Tree, holds: bool) -> Self {
-        Self::All(vec![self, truth(whole, holds)])
+    /// The same comparison written twice is true twice or false twice, whatever it compares: a fact says that by itself, as what holds and what
+    /// fails leave each other nothing.
+    fn or_whole_truth(self, whole: &Tree, holds: bool) -> Self {
+        if matches!(&self, Self::All(parts) if parts.is_empty()) { truth(whole, holds) } else { self }
     }
 }
 
