@@ -55,6 +55,7 @@ const HOPELESS: &[(&str, &str)] = &[
     ("TW0168", "the business key"),
     ("TW0169", "where the provider wants the key"),
     ("TW0170", "which parameter says whom it reaches"),
+    ("TW0177", "whether the sign or the operation is wrong"),
     ("TW0172", "where the provider wants the key"),
     ("TW0174", "what makes two starts the same"),
     ("TW0197", "what it may cost"),
