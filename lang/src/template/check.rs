@@ -75,7 +75,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
                 format!("the template cannot be read: {}", detail.replace("end of variable block", "`}}`").replace("end of block", "`%}`")),
             );
             let place = checker.line(range.start);
-            let help = "holes are `{{ path }}`, blocks `{% if path %}…{% endif %}` and `{% for item in path %}…{% endfor %}`";
+            let help = "holes are `{{ path }}`, blocks `{% if path %}…{% endif %}` and `{% for item in path %}…{% endfor %}`; `(str)` before a text keeps its letters";
             let diagnostic = diagnostic.label(place).help(help);
             let open = text.rfind("{{").is_some_and(|at| !text.get(at..).unwrap_or("").contains("}}"));
             // In a file of its own there is no place to edit.
@@ -422,7 +422,7 @@ impl Checker<'_> {
         *diagnostic = match near {
             // In a file of its own there is no place to edit.
             Some(near) if whole => diagnostic.clone().help(format!("did you mean `{near}`?")),
-            Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+            Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).meant(name, &near, span, near.as_str()),
             None => diagnostic.clone().help(format!("{all}: {}", listed(names))),
         };
     }

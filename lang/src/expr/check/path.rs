@@ -134,9 +134,7 @@ impl Checker<'_> {
             Some(here) if elsewhere.is_some() => {
                 *diagnostic = diagnostic.clone().help(format!("it is written `{here}` here")).fix(format!("write `{here}`"), span, here)
             }
-            Some(near) => {
-                *diagnostic = diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near)
-            }
+            Some(near) => *diagnostic = diagnostic.clone().help(format!("did you mean `{near}`?")).meant(name, &near, span, near.as_str()),
             None if all.is_empty() => diagnostic.help = Some("nothing is in scope here: write a literal".to_owned()),
             None => diagnostic.help = Some(format!("in scope: {all}")),
         }
@@ -152,7 +150,7 @@ impl Checker<'_> {
                 let diagnostic = self.report(&codes::UNKNOWN_FIELD, range, format!("{quoted} has no field `{field}`"));
                 diagnostic.label = "no such field".to_owned();
                 *diagnostic = match nearest(field, names.iter().copied()) {
-                    Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+                    Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).meant(field, near, span, near),
                     None if names.is_empty() => diagnostic.clone().help("it has no fields"),
                     None => diagnostic.clone().help(format!("its fields: {}", listed(&names))),
                 };
