@@ -70,7 +70,11 @@ const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("contains(name, 'a')", &[("TW0212", "contains")]),
     ("duration('soon') > '1h'", &[("TW0208", "'soon'")]),
     ("timestamp('soon') > order.shipped_at", &[("TW0208", "'soon'")]),
-    ("name.matches('a(')", &[("TW0215", "name.matches('a(')")]),
+    ("name.matches('a(')", &[("TW0215", "'a('")]),
+    ("name.matches('[a' + 'b')", &[("TW0215", "'[a' + 'b'")]),
+    ("name.matches(true ? '*' : 'a')", &[("TW0215", "true ? '*' : 'a'")]),
+    ("name.matches(['(', 'b'].join('|'))", &[("TW0215", "['(', 'b'].join('|')")]),
+    ("name.matches('^' + 'a+' + '$') && name.matches(order.id)", &[]),
     ("order.paid * order.paid", &[("TW0206", "order.paid * order.paid")]),
     ("order.shipped_at + order.shipped_at", &[("TW0206", "order.shipped_at + order.shipped_at")]),
     ("found < found", &[("TW0206", "found")]),
@@ -119,6 +123,24 @@ fn each_mistake_underlines_its_own_words() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_pattern_that_cannot_be_read_says_why() {
+    for (pattern, reason, help) in [
+        ("[a", "`[a` is no regular expression: unclosed character class", "close the choice of characters with `]`"),
+        ("a(", "`a(` is no regular expression: unclosed group", "close the group with `)`"),
+        ("*a", "`*a` is no regular expression: repetition operator missing expression", "say before it what is repeated"),
+        ("(?=a)", "look-around", "looks neither ahead nor back"),
+        ("((a{1000}){1000}){1000}", "is too large a regular expression", "repeat less often"),
+    ] {
+        let text = format!("name.matches('{pattern}')");
+        let (_, literal) = written(&text);
+        let (_, diagnostics) = check(&text, &literal, 1, &scope(), &types(), None);
+        let [one] = diagnostics.as_slice() else { panic!("{text}: {diagnostics:?}") };
+        assert!(one.message.contains(reason), "{text}: {}", one.message);
+        assert!(one.help.as_deref().is_some_and(|told| told.contains(help)), "{text}: {:?}", one.help);
+    }
 }
 
 #[test]
