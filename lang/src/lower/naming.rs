@@ -27,8 +27,7 @@ impl Context<'_> {
         }
         let why = if reserved { "it is a word of the expression language" } else { "it must be a name in expressions" };
         let diagnostic = Diagnostic::new(&meaning::BAD_NAME, span, format!("`{text}` cannot name {what}: {why}"));
-        let fixed: String =
-            text.to_ascii_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+        let fixed = in_snake_case(text);
         self.report(match reserved {
             true => diagnostic.label("reserved").help("choose another name"),
             false => {
@@ -41,6 +40,27 @@ impl Context<'_> {
         });
         false
     }
+}
+
+/// A name in small letters, its words set apart: `orderId` and `order-id` are `order_id`.
+fn in_snake_case(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let mut fixed = String::with_capacity(text.len() + 4);
+    for (at, letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| letters.get(before));
+        let after = letters.get(at + 1);
+        // A word begins behind a small letter, and with the last capital of several: `HTTPServer`.
+        let begins = letter.is_ascii_uppercase()
+            && before.is_some_and(|before| {
+                !before.is_ascii_uppercase() && before.is_ascii_alphanumeric()
+                    || before.is_ascii_uppercase() && after.is_some_and(char::is_ascii_lowercase)
+            });
+        if begins {
+            fixed.push('_');
+        }
+        fixed.push(if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' });
+    }
+    fixed
 }
 
 /// Words of the expression language.
@@ -70,3 +90,23 @@ const RESERVED: &[&str] = &[
 
 /// Values that every expression of a flow has.
 const GIVEN: &[&str] = &["input", "run", "settings", "steps", "failure"];
+
+#[cfg(test)]
+mod tests {
+    use super::in_snake_case;
+
+    #[test]
+    fn words_are_set_apart() {
+        for (name, fixed) in [
+            ("CamelCase", "camel_case"),
+            ("orderId", "order_id"),
+            ("order-id", "order_id"),
+            ("HTTPServer2", "http_server2"),
+            ("ID", "id"),
+            ("a1B", "a1_b"),
+            ("Größe", "gr__e"),
+        ] {
+            assert_eq!(in_snake_case(name), fixed);
+        }
+    }
+}

@@ -143,7 +143,8 @@ impl Checker<'_> {
             self.diagnostics.push(foreign);
             return;
         }
-        let near = nearest(name, names()).map(str::to_owned);
+        let same = names().find(|known| known.eq_ignore_ascii_case(name));
+        let near = same.or_else(|| nearest(name, names())).map(str::to_owned);
         let diagnostic = self.report(&codes::UNKNOWN_FUNCTION, range, format!("there is no function `{name}`"));
         diagnostic.label = "no such function".to_owned();
         *diagnostic = match near {
@@ -207,8 +208,7 @@ impl Checker<'_> {
         if matches!(row.name, "sort" | "least" | "greatest" | "min" | "max" | "between") && !self.cel() {
             self.need_order(same.as_ref(), &arguments);
         }
-        let nested = flattened(arguments.first());
-        let second = arguments.get(1).map_or(range, |argument| argument.range);
+        let (nested, second) = (flattened(arguments.first()), arguments.get(1).map_or(range, |argument| argument.range));
         let mut trees = Vec::new();
         let mut marks = Marks::default();
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.

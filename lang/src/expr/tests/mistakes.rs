@@ -168,6 +168,9 @@ fn near_misses_come_with_a_fix() {
         ("true && not true", "not ", "!"),
         ("settings.return_window > '30 days'", "'30 days'", "'30d'"),
         ("'100% of %s'.format([name]) == ''", "%", "%%"),
+        ("name.upperASCII() == 'A'", "upperASCII", "upperAscii"),
+        ("tru || status > 1", "tru", "true"),
+        ("size({ab: 1, 'c': 2}) > 0", "ab", "'ab'"),
     ] {
         let (sources, literal) = written(text);
         let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
@@ -232,6 +235,11 @@ fn what_no_expression_has_is_said_to_be_elsewhere() {
         ("if(status > 1, 1, 2)", "condition ? one : other"),
         ("order.note ?? 'x'", "path.or(value)"),
         ("order.id == null", "has(path)"),
+        ("now() > order.shipped_at", "`run.now`, which the expressions of a flow have"),
+        ("order.id.orValue('x') == 'y'", "leave out the `.orValue(…)`"),
+        ("size({staus: 1}) > 0", "did you mean `status`, or the text `'staus'`?"),
+        ("size(lists.range(2000000)) > 0", "do it with less"),
+        ("lists.range(2000).map(a, lists.range(2000).map(b, a + b)).size() > 1", "make the inner list shorter"),
         ("found[-1].id == 'a'", "found.last()"),
     ] {
         let (_, literal) = written(text);
