@@ -60,6 +60,7 @@ pub mod summary;
 mod trigger;
 pub mod twin;
 pub mod undo;
+pub mod vectors;
 
 #[cfg(test)]
 mod tests;

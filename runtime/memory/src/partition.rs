@@ -48,6 +48,11 @@ impl Partition {
         Self { by: digest.to_owned(), model, ..Self::default() }
     }
 
+    /// Of how many numbers its vectors are; none where it has none.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.slots.iter().find_map(|slot| slot.vector.as_ref()).map(|vector| vector.width())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }

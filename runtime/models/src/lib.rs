@@ -31,6 +31,7 @@ mod settings;
 mod sketch;
 mod stream;
 mod vectorizer;
+mod vectors;
 mod warmth;
 mod wire;
 

@@ -11,6 +11,7 @@ use tradewind_engine::finding::Renewing;
 use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
 use tradewind_engine::reuse::{Reused, Side};
+use tradewind_engine::vectors::{UNFIT, UNPAID};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
 use tradewind_lang::literal::timestamp_text;
@@ -131,7 +132,14 @@ fn of_search(error: SearchError, memory: &str) -> Problem {
         SearchError::Store(error) => Problem::from(error),
         SearchError::NoIndex => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` has no index to search by"))
             .help("write `embed=\"text\"` or `fulltext \"text\"` in the memory, or read `tradewind memory history`"),
-        SearchError::Finder(why) => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` cannot be searched: {why}")),
+        SearchError::Finder(why) => {
+            let code = match why.code.as_str() {
+                UNFIT => &run::UNFIT_VECTORS,
+                UNPAID => &run::VECTORS_UNPAID,
+                _ => &run::UNSEARCHABLE,
+            };
+            Problem::new(code, format!("`{memory}` cannot be searched: {why}"))
+        }
     }
 }
 

@@ -91,7 +91,8 @@ impl Twin {
         }
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
-        let desk = Arc::new(Desk { book: Mutex::new(Book { ledger, world, unlucky: BTreeMap::new(), broken: false }), faults: options.faults });
+        let desk =
+            Arc::new(Desk { book: Mutex::new(Book { ledger, world, unlucky: BTreeMap::new(), broken: false }), faults: options.faults });
         Ok(Self { listener, address, desk })
     }
 

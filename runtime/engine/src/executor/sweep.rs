@@ -33,13 +33,24 @@ pub(crate) struct Sweeping {
     forgets: u64,
     /// What is being looked for, and how often somebody had been forgotten when that began.
     looking: HashMap<(Arc<str>, StepId), (u64, Arc<Wanted>)>,
+    /// How many questions for vectors this process asked.
+    pub(super) asked: u64,
     /// What was known at some places of the log.
     pub(crate) snapshots: Arc<Snapshots>,
 }
 
 impl Sweeping {
     pub(super) fn of(holds: Holds) -> Self {
-        Self { open: 0, next: None, holds, forgetting: BTreeSet::new(), forgets: 0, looking: HashMap::new(), snapshots: Arc::default() }
+        Self {
+            open: 0,
+            next: None,
+            holds,
+            forgetting: BTreeSet::new(),
+            forgets: 0,
+            looking: HashMap::new(),
+            asked: 0,
+            snapshots: Arc::default(),
+        }
     }
 
     /// A run looks for facts.
