@@ -13,6 +13,7 @@ use tradewind_bench::table::{Table, thousands};
 use tradewind_engine::finding::{Finder, Sought};
 use tradewind_engine::memory::Fact;
 use tradewind_engine::ports::Models;
+use tradewind_engine::vectors::Vectors;
 use tradewind_lang::plan::{Memory, MemoryTerms};
 use tradewind_lang::value::Value;
 use tradewind_memory::Ranker;
@@ -84,9 +85,15 @@ fn facts_of(texts: &[String]) -> Vec<Arc<Fact>> {
     texts.iter().zip(1..).map(|(text, seq)| fact(seq, text)).collect()
 }
 
-async fn find(ranker: &Ranker, memory: &Arc<Memory>, facts: &[Arc<Fact>], passes: &[bool], query: &str) -> Result<Vec<usize>, String> {
+async fn find(
+    (ranker, vectors): (&Ranker, &Vectors),
+    memory: &Arc<Memory>,
+    facts: &[Arc<Fact>],
+    passes: &[bool],
+    query: &str,
+) -> Result<Vec<usize>, String> {
     let (facts, passes, memory, query) = (facts.to_vec(), passes.to_vec(), memory.clone(), query.into());
-    let sought = Sought { memory, model: None, subject: None, query, most: 10, facts, passes, is_present: true };
+    let sought = Sought { memory, model: None, subject: None, query, most: 10, facts, passes, is_present: true, vectors: vectors.clone() };
     Ok(ranker.find(sought).await?.hits.into_iter().map(|(place, _)| place).collect())
 }
 
@@ -107,16 +114,16 @@ async fn speed(many: usize, searches: usize, sentences: &Path) -> Result<(), Str
     println!("{}\n", machine::described());
     let mut table = Table::new(&["index", "may be found", "first search, s", "p50, ms", "p95, ms", "p99, ms", "recall@10"]);
     for (index, words, vectors) in [("vectors", false, true), ("words", true, false), ("words and vectors", true, true)] {
-        let (ranker, memory) = (Ranker::new(models.clone()), memory(words, vectors));
+        let (ranker, asked, memory) = (Ranker::default(), Vectors::of_process(models.clone()), memory(words, vectors));
         let begun = Instant::now();
-        find(&ranker, &memory, &facts, &vec![true; facts.len()], "anything").await?;
+        find((&ranker, &asked), &memory, &facts, &vec![true; facts.len()], "anything").await?;
         let first = begun.elapsed().as_secs_f64();
         for (share, every) in [("all", 1), ("1 of 10", 10), ("1 of 100", 100)] {
             let passes: Vec<bool> = (0..facts.len()).map(|place| place % every == 0).collect();
             let (mut took, mut found) = (Vec::new(), Vec::new());
             for question in &questions {
                 let begun = Instant::now();
-                found.push(find(&ranker, &memory, &facts, &passes, question).await?);
+                found.push(find((&ranker, &asked), &memory, &facts, &passes, question).await?);
                 took.push(begun.elapsed());
             }
             let recall = match (words, vectors) {
@@ -203,10 +210,10 @@ async fn quality(book_list: &Path, other: &Path, order_lines: &Path) -> Result<(
         let facts = facts_of(&task.texts);
         let passes = vec![true; facts.len()];
         for (index, words, vectors) in [("words", true, false), ("vectors", false, true), ("words and vectors", true, true)] {
-            let (ranker, memory) = (Ranker::new(models.clone()), memory(words, vectors));
+            let (ranker, asked, memory) = (Ranker::default(), Vectors::of_process(models.clone()), memory(words, vectors));
             let (mut first, mut ten, mut reciprocal) = (0_usize, 0_usize, 0.0);
             for (question, places) in &task.questions {
-                let found = find(&ranker, &memory, &facts, &passes, question).await?;
+                let found = find((&ranker, &asked), &memory, &facts, &passes, question).await?;
                 let rank = found.iter().position(|place| places.contains(place));
                 first += usize::from(rank == Some(0));
                 ten += usize::from(rank.is_some());

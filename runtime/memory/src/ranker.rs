@@ -115,9 +115,10 @@ impl Ranker {
         drop(missing);
         let is_renewed = before.is_some();
         drop(before);
+        let is_same = due.is_nothing();
         let work = move || {
             partition.update(&sought.memory, &sought.facts, &due, vectors);
-            let hits = best(&partition, &sought, wanted.and_then(|(_, vector)| vector));
+            let hits = best(&partition, (&sought, is_same), wanted.and_then(|(_, vector)| vector));
             (hits, partition, sought)
         };
         let (hits, mut partition, sought): (_, OwnedMutexGuard<Partition>, Sought) = match many <= FEW {
@@ -218,8 +219,9 @@ impl Ranker {
                 }
             }
         }
-        let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?).unwrap_or_default().into();
-        let open: Vec<(Arc<str>, ([u8; 32], Vec<usize>))> = open.into_iter().map(|entry| (of(&entry), entry)).collect();
+        let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?);
+        let open: Vec<(Arc<str>, ([u8; 32], Vec<usize>))> =
+            open.into_iter().map(|entry| (of(&entry).unwrap_or_default().into(), entry)).collect();
         for batch in batches(&open, |(text, _)| text.len(), batch(model.as_deref())) {
             let texts: Vec<Arc<str>> = batch.iter().map(|(text, _)| text.clone()).collect();
             let embedded = embed((&sought.vectors, &sought.memory, model.clone()), texts, (by, width)).await?;
@@ -353,9 +355,9 @@ async fn embed(
     Ok(embedded.vectors)
 }
 
-fn best(partition: &Partition, sought: &Sought, vector: Option<Quantized>) -> Vec<(usize, f64)> {
+fn best(partition: &Partition, (sought, is_same): (&Sought, bool), vector: Option<Quantized>) -> Vec<(usize, f64)> {
     let query = (!sought.memory.terms.fulltext.is_empty()).then_some(&*sought.query);
-    partition.find_best(&sought.facts, &sought.passes, (query, vector.as_ref()), sought.most)
+    partition.find_best((&sought.facts, &sought.passes, is_same), (query, vector.as_ref()), sought.most)
 }
 
 fn key_of(sought: &Sought) -> Key {

@@ -98,6 +98,7 @@ async fn texts_go_out_in_batches_each_once_and_each_question_is_in_the_log() {
     assert_eq!(stage.nearest("number 3").await.unwrap().0, "note 3");
     assert_eq!(*stage.provider.sizes.lock().unwrap(), [1, 4, 4, 2, 1]);
     assert!(stage.provider.texts.lock().unwrap().values().all(|times| *times == 1));
+    stage.engine.wait_idle().await.unwrap();
     let events = stage.engine.events(1, usize::MAX, None).await.unwrap();
     let asked = events.iter().filter(|event| matches!(event.kind, EventKind::VectorsAsked(_))).count();
     let paid =

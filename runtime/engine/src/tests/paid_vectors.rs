@@ -198,7 +198,7 @@ async fn what_nobody_knows_stays_reserved_and_what_did_nothing_is_sent_again_and
             "1 texts of 4 bytes: 0.012 USD",
             "spent nobody knows",
             "1 texts of 4 bytes: 0.012 USD",
-            "spent 0 USD"
+            "spent 0.00 USD"
         ]
     );
     assert_eq!(taken(&engine).await, "0.013 USD");
