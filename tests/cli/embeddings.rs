@@ -62,7 +62,7 @@ fn what_vectors_cost_is_in_the_log_and_in_the_budget_of_the_memory() {
     let (stage, _) = stage(r#"input="1 USD" per="1k tokens""#);
     let _ = stage.run(["run", "note", "--input", "work.jsonl", "--in-flight", "1"]).exits(0).says("3 completed");
     let _ = stage.run(["runs", "show", "bulb"]).exits(0).says("\"lamp\"").says("\"bulb\"");
-    let log = stage.run(["log", "--format", "jsonl"]).exits(0).out;
+    let log = stage.run(["log", "--format", "json"]).exits(0).out;
     assert!(log.contains("vectors-asked") && log.contains("vectors-answered"), "{log}");
     assert!(log.lines().filter(|line| line.contains("vectors-a")).all(|line| !line.contains("cracked")), "no text is in them");
     let _ = stage.run(["budget"]).exits(0).says("memory `notes`").says("0.006 USD").says("reads");
@@ -91,6 +91,6 @@ fn nothing_is_sent_that_no_budget_has_room_for() {
     let shown = stage.run(["runs", "show", "lamp"]).exits(0);
     assert!(shown.out.contains("budget of memory `notes` per day"), "{shown}");
     let _ = stage.run(["budget"]).exits(0).says("memory `notes`");
-    let log = stage.run(["log", "--format", "jsonl"]).exits(0).out;
+    let log = stage.run(["log", "--format", "json"]).exits(0).out;
     assert!(!log.contains("vectors-asked"), "{log}");
 }

@@ -141,6 +141,20 @@ pub struct Renewing {
     pub failed: Option<Arc<str>>,
 }
 
+/// How what is fast compared with what is plain, since the process began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The memory.
+    pub memory: Arc<str>,
+    /// Searches by vectors that were made again by looking at each vector, on a sample of the facts.
+    pub compared: u64,
+    /// Of those, how many found something else.
+    pub differed: u64,
+    /// The share of the ten nearest, by the numbers that a model gave, that are among the ten nearest by the bytes that are kept; on
+    /// samples of what was indexed, none where too little was.
+    pub kept: Option<f64>,
+}
+
 /// Ranks facts.
 pub trait Finder: Send + Sync + 'static {
     /// The best of the facts that may be found; equal ones newest first. The same facts and the same query give the same answer, whatever
@@ -149,6 +163,11 @@ pub trait Finder: Send + Sync + 'static {
 
     /// Indexes that are being made anew, as the model of their vectors is another one.
     fn renewing(&self) -> Vec<Renewing> {
+        Vec::new()
+    }
+
+    /// How it compared with brute force, memory by memory; nothing where nobody searched by vectors.
+    fn checked(&self) -> Vec<Checked> {
         Vec::new()
     }
 

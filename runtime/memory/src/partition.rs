@@ -1,5 +1,6 @@
 //! The index of the facts of one memory, or of one subject in it: words, vectors, and which fact is where. It holds no text.
 
+use crate::check::{NEAREST, SAMPLE};
 use crate::fusion::{Rank, fuse};
 use crate::vector::{Matrix, Quantized};
 use crate::words::Words;
@@ -162,6 +163,18 @@ impl Partition {
             false => (by_words(), by_vectors()),
         };
         words.into_iter().chain(vectors).collect()
+    }
+
+    /// Whether a search by vectors finds what brute force does, on a sample of the facts; `number` says where that begins.
+    pub(crate) fn agrees(&self, wanted: &Quantized, number: u64) -> bool {
+        let step = (self.slots.len() / SAMPLE).max(1);
+        let first = usize::try_from(number).unwrap_or_default() % step;
+        let among: Vec<bool> = (0..self.slots.len()).map(|place| place % step == first).collect();
+        let each = self.slots.iter().enumerate().zip(&among).filter(|(_, among)| **among);
+        let mut plain: Rank = each.filter_map(|((at, slot), _)| Some((at, slot.vector.as_ref()?.times(wanted)))).collect();
+        plain.sort_by(|(one, of_one), (other, of_other)| of_other.total_cmp(of_one).then(other.cmp(one)));
+        plain.truncate(NEAREST);
+        self.matrix.nearest(wanted, &among, NEAREST) == plain
     }
 
     /// For each place of the index, which of the facts that may be found is there.

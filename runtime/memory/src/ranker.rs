@@ -1,6 +1,7 @@
 //! The finder: an index for each memory and subject that somebody looked in, made up to date before each answer. Where a memory names
 //! another model, or its model has become another one, the old index answers until all vectors of the new one are there.
 
+use crate::check::{Checks, compare_bytes};
 use crate::partition::Partition;
 use crate::renewal::Renewal;
 use crate::vector::Quantized;
@@ -8,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
-use tradewind_engine::finding::{Finder, Ranked, Renewing, Sought, Unfound, meaning_of};
+use tradewind_engine::finding::{Checked, Finder, Ranked, Renewing, Sought, Unfound, meaning_of};
 use tradewind_engine::memory::{Fact, FactId};
 use tradewind_engine::ports::{BoxFuture, Embedded};
 use tradewind_engine::vectors::{For, UNFIT, Vectors, batch_of};
@@ -37,6 +38,8 @@ struct Kept {
     /// Vectors of another model that are being made.
     renewals: HashMap<Key, Renewal>,
     uses: u64,
+    /// How it compared with brute force.
+    checks: Checks,
     /// Facts of people who were forgotten a moment ago: who looks just now may still have them before him.
     recent: Vec<(Instant, Arc<str>, FactId)>,
 }
@@ -116,18 +119,33 @@ impl Ranker {
         let is_renewed = before.is_some();
         drop(before);
         let is_same = due.is_nothing();
+        let compares = match &wanted {
+            Some((_, Some(_))) => self.kept.lock().unwrap_or_else(PoisonError::into_inner).checks.is_due(&sought.memory.name),
+            _ => None,
+        };
         let work = move || {
             partition.update(&sought.memory, &sought.facts, &due, vectors);
-            let hits = best(&partition, (&sought, is_same), wanted.and_then(|(_, vector)| vector));
-            (hits, partition, sought)
+            let vector = wanted.and_then(|(_, vector)| vector);
+            let hits = best(&partition, (&sought, is_same), vector.as_ref());
+            let agrees = compares.zip(vector).map(|(number, vector)| partition.agrees(&vector, number));
+            (hits, agrees, partition, sought)
         };
-        let (hits, mut partition, sought): (_, OwnedMutexGuard<Partition>, Sought) = match many <= FEW {
+        let (hits, agrees, mut partition, sought): (_, _, OwnedMutexGuard<Partition>, Sought) = match many <= FEW {
             true => work(),
             false => tokio::task::spawn_blocking(work).await.map_err(|error| Unfound::from(format!("nothing was ranked: {error}")))?,
         };
+        self.done((&key, &by), (agrees, is_renewed), &sought, &mut partition);
+        drop(partition);
+        let named = if by.is_empty() { "words".to_owned() } else { format!("words and vectors of {}", by.get(..12).unwrap_or(&by)) };
+        Ok(Ranked { hits, by: named.into() })
+    }
+
+    /// An index was looked in: a renewal may be over, somebody may have been forgotten meanwhile.
+    fn done(&self, (key, by): (&Key, &str), (agrees, is_renewed): (Option<bool>, bool), sought: &Sought, partition: &mut Partition) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.renewals.get(&key).is_some_and(|renewal| renewal.by == by) {
-            kept.renewals.remove(&key);
+        agrees.into_iter().for_each(|agrees| kept.checks.note(&sought.memory.name, agrees));
+        if kept.renewals.get(key).is_some_and(|renewal| renewal.by == by) {
+            kept.renewals.remove(key);
         }
         let recent: HashSet<FactId> =
             kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
@@ -135,15 +153,11 @@ impl Ranker {
             // Vectors of the model before.
             kept.drop_unused();
         } else if recent.is_empty() {
-            kept.drop_unused_if_many(many);
+            kept.drop_unused_if_many(sought.facts.len());
         } else {
             partition.forget(&recent);
             kept.drop_unused();
         }
-        drop(kept);
-        drop(partition);
-        let named = if by.is_empty() { "words".to_owned() } else { format!("words and vectors of {}", by.get(..12).unwrap_or(&by)) };
-        Ok(Ranked { hits, by: named.into() })
     }
 
     /// The vector of what is looked for, by the model that answers: that of the memory or, while most vectors of that one are still
@@ -226,7 +240,9 @@ impl Ranker {
             let texts: Vec<Arc<str>> = batch.iter().map(|(text, _)| text.clone()).collect();
             let embedded = embed((&sought.vectors, &sought.memory, model.clone()), texts, (by, width)).await?;
             width = width.or(embedded.first().map(Vec::len));
+            let sample = compare_bytes(&embedded);
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.checks.note_bytes(&sought.memory.name, sample);
             for ((_, (digest, places)), vector) in batch.iter().zip(embedded) {
                 let Some(vector) = Quantized::of(&vector).map(Arc::new) else { continue };
                 if sought.is_present {
@@ -275,7 +291,9 @@ async fn make(
             }
         };
         width = width.or(made.first().map(Vec::len));
+        let sample = compare_bytes(&made);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.checks.note_bytes(&memory.name, sample);
         let made: HashMap<[u8; 32], Arc<Quantized>> =
             open.iter().zip(made).filter_map(|((digest, _), vector)| Some((*digest, Arc::new(Quantized::of(&vector)?)))).collect();
         let of = |digest: [u8; 32]| made.get(&digest).or_else(|| kept.vectors.get(&digest)).cloned();
@@ -355,9 +373,9 @@ async fn embed(
     Ok(embedded.vectors)
 }
 
-fn best(partition: &Partition, (sought, is_same): (&Sought, bool), vector: Option<Quantized>) -> Vec<(usize, f64)> {
+fn best(partition: &Partition, (sought, is_same): (&Sought, bool), vector: Option<&Quantized>) -> Vec<(usize, f64)> {
     let query = (!sought.memory.terms.fulltext.is_empty()).then_some(&*sought.query);
-    partition.find_best((&sought.facts, &sought.passes, is_same), (query, vector.as_ref()), sought.most)
+    partition.find_best((&sought.facts, &sought.passes, is_same), (query, vector), sought.most)
 }
 
 fn key_of(sought: &Sought) -> Key {
@@ -378,6 +396,10 @@ fn digest(by: &str, text: &str) -> [u8; 32] {
 impl Finder for Ranker {
     fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>> {
         Box::pin(self.rank(sought))
+    }
+
+    fn checked(&self) -> Vec<Checked> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).checks.told()
     }
 
     fn renewing(&self) -> Vec<Renewing> {

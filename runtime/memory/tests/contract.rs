@@ -124,3 +124,18 @@ async fn many_facts_are_ranked_as_few_are() {
     assert_eq!(places(&ranker, sought(&models, &memory, &facts, "broken handle")).await[..2], [4_001, 4_000]);
     assert_eq!(ranker.size().await.1, 4_002);
 }
+
+#[tokio::test]
+async fn what_is_fast_says_how_it_compares_with_brute_force() {
+    let (models, ranker) = (Arc::new(Kinds::default()), Ranker::default());
+    assert_eq!(ranker.checked(), []);
+    let memory = memory(true);
+    let facts: Vec<Arc<Fact>> =
+        (1..=9_000).map(|seq| fact(seq, &format!("order {seq} is {}", ["late", "broken"][seq as usize % 2]))).collect();
+    for number in 0..65 {
+        places(&ranker, sought(&models, &memory, &facts, &format!("broken order {number}"))).await;
+    }
+    let told = ranker.checked();
+    assert_eq!((&*told[0].memory, told[0].compared, told[0].differed), ("notes", 2, 0));
+    assert!(told[0].kept.is_some_and(|kept| kept > 0.0), "{told:?}");
+}

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::SearchError;
-use tradewind_engine::finding::Renewing;
+use tradewind_engine::finding::{Checked, Renewing};
 use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
 use tradewind_engine::reuse::{Reused, Side};
@@ -87,6 +87,12 @@ impl Desk {
         let reused = self.engine.reuse(event).await?;
         let each: Vec<Json> = reused.iter().map(reused_as_json).collect();
         Ok(json!({ "version": 1, "event": event, "reused": each }))
+    }
+
+    /// How searches by vectors compared with brute force. There is no index that could miss one: this would tell of a fault.
+    pub(super) fn recalls(&self) -> Vec<Json> {
+        let each = |of: &Checked| json!({ "memory": &*of.memory, "looks_at": "every vector", "compared": of.compared, "differed": of.differed, "kept": of.kept });
+        self.engine.checked().iter().map(each).collect()
     }
 
     /// Indexes that are being made anew.

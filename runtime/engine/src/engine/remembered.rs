@@ -1,7 +1,7 @@
 //! The handle's look at memories: what is kept, whose it is, where it comes from. It changes nothing.
 
 use super::Engine;
-use crate::finding::{Renewing, Sought, Unfound};
+use crate::finding::{Checked, Renewing, Sought, Unfound};
 use crate::memory::{Fact, Sweeps, past};
 use crate::ports::StoreError;
 use crate::reuse::{self, Reused};
@@ -46,6 +46,12 @@ impl Engine {
     /// The log cannot be read.
     pub async fn reuse(&self, success: Option<&str>) -> Result<Vec<Reused>, StoreError> {
         reuse::measure(&*self.shared.log, self.shared.shard, success).await
+    }
+
+    /// How searches by vectors compared with brute force.
+    #[must_use]
+    pub fn checked(&self) -> Vec<Checked> {
+        self.shared.finder.checked()
     }
 
     /// Indexes of memories that are being made anew, as the model of their vectors is another one.
