@@ -14,6 +14,27 @@ fn flow(name: &str, expression: &str) -> String {
     )
 }
 
+/// A flow in which outside text chooses an account: what is said names the field.
+fn chosen(name: &str) -> String {
+    format!(
+        "flow \"{name}\" {{\n    input {{ field \"said\" string untrusted }}\n    \
+         observe \"page\" account=\"=input.said\" {{ call \"stock.page.get\" id=\"x\" }}\n    output {{ title \"=page.title\" }}\n}}\n"
+    )
+}
+
+const STOCK: &str = r#"type "page" { field "title" string }
+connector "stock" version="1" {
+    account "shop" { field "token" string secret }
+    base-url "http://127.0.0.1:7411/stock"
+    header "X-Token" "=account.token"
+    operation "page.get" effect=read {
+        request { field "id" string }
+        http GET "/pages/{id}"
+        response "page" at="=body"
+    }
+}
+"#;
+
 fn files(changed: &[(&str, String)]) -> Vec<(String, String)> {
     let mut files = vec![("tradewind.kdl".to_owned(), PROJECT.to_owned())];
     files.extend((0..12).map(|number| (format!("flows/f{number:02}.kdl"), flow(&format!("f{number:02}"), "input.id"))));
@@ -59,6 +80,7 @@ fn every_generation_ends_in_what_a_compilation_anew_ends_in() {
         vec![("a.kdl", "teem \"x\"\n".to_owned()), ("b.kdl", flow("b", "input.id"))],
         // The same text twice: two flows of one name.
         vec![("flows/again.kdl", flow("f05", "input.id"))],
+        vec![("flows/again.kdl", chosen("f05")), ("flows/f05.kdl", chosen("f05")), ("stock.kdl", STOCK.to_owned())],
         vec![("flows/f00.kdl", String::new()), ("flows/f05.kdl", String::new())],
         vec![],
     ];

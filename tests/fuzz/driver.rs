@@ -79,7 +79,9 @@ fn resident() -> u64 {
 
 fn kept(target: &str, input: &[u8]) -> PathBuf {
     let sum = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    let path = corpus(target).join(format!("found-{sum:016x}"));
+    let folder = corpus(target);
+    std::fs::create_dir_all(&folder).expect("the corpus can be written");
+    let path = folder.join(format!("found-{sum:016x}"));
     std::fs::write(&path, input).expect("the corpus can be written");
     path
 }
@@ -92,8 +94,12 @@ pub(crate) fn run(name: &'static str, seeds: Vec<Vec<u8>>, target: Target) {
     let _alone = measure::alone();
     let current: Current = Arc::default();
     watch(name, current.clone());
-    let mut most = (0, 0);
-    let mut note = |cost: usize, input: &[u8]| most = most.max((cost, input.len()));
+    let mut most = (0, Vec::new());
+    let mut note = |cost: usize, input: &[u8]| {
+        if cost > most.0 {
+            most = (cost, input.to_vec());
+        }
+    };
     own.iter().for_each(|input| note(tried(name, &current, target, input), input));
     let mut random = Random::of(seed);
     let seeds: Vec<Vec<u8>> = seeds.into_iter().chain(own).collect();
@@ -104,11 +110,15 @@ pub(crate) fn run(name: &'static str, seeds: Vec<Vec<u8>>, target: Target) {
         note(tried(name, &current, target, &input), &input);
         inputs += 1;
     }
-    let (bytes, length) = most;
+    let (bytes, dearest) = most;
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dearest-{name}"));
+    std::fs::write(&path, &dearest).expect("the folder of the build can be written");
     println!(
-        "{name}: {inputs} inputs from {} seeds in {:?}; the dearest has {length} bytes and asked for {bytes}",
+        "{name}: {inputs} inputs from {} seeds in {:?}; the dearest has {} bytes and asked for {bytes} ({})",
         seeds.len(),
-        began.elapsed()
+        began.elapsed(),
+        dearest.len(),
+        path.display()
     );
 }
 

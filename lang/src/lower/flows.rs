@@ -102,18 +102,21 @@ impl Context<'_> {
     pub(super) fn lower_apart(&mut self, node: &Node, routes: &BTreeMap<String, WrittenRoute>) -> Option<Outcome> {
         let name = name_of(node)?.text;
         // A declared type may have that name; the flow of the next thread must find it unchanged.
-        let declared = self.plan.types.records.get(&own_record(&name)).cloned();
+        let own = own_record(&name);
+        let declared = self.plan.types.records.get(&own).cloned();
+        let declared_at = self.exchange_fields(&own, Vec::new());
         let knew_files = self.plan.types.records.contains_key(ASSET);
         let flow = self.lower_flow(node, &name, routes);
         // What stands for a file is declared where something names it: for this flow alone, where no type does.
         let files = if knew_files { None } else { self.plan.types.records.remove_entry(ASSET) };
-        let own = self.plan.types.records.remove_entry(&own_record(&name));
-        self.plan.types.records.extend(declared.map(|record| (own_record(&name), record)));
+        self.exchange_fields(&own, declared_at);
+        let own_record = self.plan.types.records.remove_entry(&own);
+        self.plan.types.records.extend(declared.map(|record| (own, record)));
         Some(Outcome {
             flow: flow.map(Arc::new),
             output: self.known.outputs.get(&name).cloned(),
             fails: self.known.failing.contains(&name),
-            records: own.into_iter().chain(files).chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
+            records: own_record.into_iter().chain(files).chain(self.plan.types.records.remove_entry(super::failing::FAILURE)).collect(),
             routes: std::mem::take(&mut self.plan.routes),
             locations: std::mem::take(&mut self.locations),
             found: std::mem::take(&mut self.diagnostics).into_list(),

@@ -99,6 +99,21 @@ impl Context<'_> {
         }
     }
 
+    /// Sets where the marked fields of a record are declared, and says where they were before.
+    pub(crate) fn exchange_fields(&mut self, record: &str, by: Vec<(String, Span)>) -> Vec<(String, Span)> {
+        let from = (record.to_owned(), String::new());
+        let of_record = self.known.fields.range(from..).take_while(|((of, _), _)| of == record);
+        let before: Vec<(String, Span)> = of_record.map(|((_, field), span)| (field.clone(), *span)).collect();
+        if !(before.is_empty() && by.is_empty()) {
+            let fields = Arc::make_mut(&mut self.known.fields);
+            for (field, _) in &before {
+                fields.remove(&(record.to_owned(), field.clone()));
+            }
+            fields.extend(by.into_iter().map(|(field, span)| ((record.to_owned(), field), span)));
+        }
+        before
+    }
+
     /// Where a field is declared.
     pub(crate) fn field_of(&self, record: &str, field: &str) -> Option<Span> {
         self.known.fields.get(&(record.to_owned(), field.to_owned())).copied()

@@ -1,6 +1,9 @@
 //! What the `kdl` crate said before: a value by its text, a node by its form. The crate decides on both, once each; a file repeats
 //! the same few thousands of times, and asking again would take most of the time of a check.
 //!
+//! A quoted text of characters that the crate reads as themselves, each alone among others, is read as it stands: without a backslash or a
+//! quotation mark, no character of such a text changes what another one means.
+//!
 //! A node's *form* is its text with a stand-in for every name and value, and one child for all: `field "id" string pii` has the form
 //! `a "a" a a`. A value's end does not depend on what surrounds it, so the crate reads a text exactly as it reads the forms of its
 //! nodes with their values put in. Whatever is not plainly so, the loader gives to the crate whole.
@@ -12,10 +15,19 @@ use kdl::{KdlDocument, KdlNode, KdlValue};
 use std::collections::BTreeMap;
 
 /// What the crate said, as long as one thread reads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Known {
     values: BTreeMap<Box<str>, Option<Scalar>>,
     forms: BTreeMap<Box<str>, Option<Form>>,
+    /// Whether a character in a quoted text stands for itself: of those of ASCII by their number, of others by name.
+    plain: [Option<bool>; 128],
+    plain_beyond: BTreeMap<char, bool>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { values: BTreeMap::new(), forms: BTreeMap::new(), plain: [None; 128], plain_beyond: BTreeMap::new() }
+    }
 }
 
 /// How the crate reads a node whose values stand for others.
@@ -29,11 +41,25 @@ pub(super) struct Form {
 
 impl Known {
     /// The value that the crate reads in the text of one token; none where it refuses.
-    pub(super) fn value(&mut self, written: &str) -> Option<&Scalar> {
+    pub(super) fn value(&mut self, written: &str) -> Option<Scalar> {
+        if let Some(inside) = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+            && inside.chars().all(|character| self.is_plain(character))
+        {
+            return Some(Scalar::String(inside.to_owned()));
+        }
         if !self.values.contains_key(written) {
             self.values.insert(written.into(), read_value(written));
         }
-        self.values.get(written)?.as_ref()
+        self.values.get(written)?.clone()
+    }
+
+    fn is_plain(&mut self, character: char) -> bool {
+        let slot = match self.plain.get_mut(character as usize) {
+            Some(Some(known)) => return *known,
+            Some(slot) => slot,
+            None => return *self.plain_beyond.entry(character).or_insert_with(|| reads_as_itself(character)),
+        };
+        *slot.insert(reads_as_itself(character))
     }
 
     /// Whether the crate reads a node as our tree does.
@@ -76,6 +102,12 @@ fn read_value(written: &str) -> Option<Scalar> {
         [entry] if entry.name().is_none() && entry.ty().is_none() => Some(scalar(entry.value())),
         _ => None,
     }
+}
+
+/// Whether the crate reads a character in the middle of a quoted text as itself.
+fn reads_as_itself(character: char) -> bool {
+    let text = format!("a{character}a");
+    character != '"' && character != '\\' && read_value(&format!("\"{text}\"")) == Some(Scalar::String(text))
 }
 
 fn read_form(written: &str) -> Option<Form> {

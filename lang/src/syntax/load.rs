@@ -187,7 +187,7 @@ impl Reading<'_> {
                 Some(token) => Some(self.known_name(token, known)?),
                 None => None,
             };
-            let value = known.value(self.written(entry.value)?)?.clone();
+            let value = known.value(self.written(entry.value)?)?;
             let value = self.literal(entry.value, annotation, value)?;
             match entry.key {
                 Some(token) => properties.push(Property { name: self.known_name(token, known)?, value }),
@@ -205,7 +205,7 @@ impl Reading<'_> {
     }
 
     fn known_name(&self, token: usize, known: &mut Known) -> Option<Name> {
-        let Scalar::String(text) = known.value(self.written(token)?)?.clone() else { return None };
+        let Scalar::String(text) = known.value(self.written(token)?)? else { return None };
         let token = self.token(token)?;
         Some(Name { text, span: self.span(token.start, token.end) })
     }

@@ -4,6 +4,7 @@
 //! The share is that of the rollout's first stage. Nothing here moves a rollout on to its next one, and nothing watches its guards.
 
 use crate::key::{short_digest, text_of};
+use crate::planted::{Bug, planted};
 use crate::scope::StepScope;
 use crate::state::RunState;
 use std::borrow::Cow;
@@ -58,7 +59,8 @@ fn chosen<'a>(state: &'a RunState, split: &'a Split) -> Result<&'a (String, Deci
     if unit == Value::Null {
         return Err(format!("`{}` has no value", split.by.source));
     }
-    let arm = arm(rollout, &text_of(&unit));
+    let unit = if planted(Bug::ArmOfRun) { state.id.clone() } else { text_of(&unit) };
+    let arm = arm(rollout, &unit);
     split.arms.iter().find(|(name, _)| name == arm).ok_or_else(|| format!("there is no arm `{arm}`"))
 }
 

@@ -74,6 +74,28 @@ pub(crate) enum Bug {
     NextTeamForgotten,
     /// What is frozen is begun all the same.
     FreezeIgnored,
+    /// What takes back has another key each time, and nobody keeps it from being done twice.
+    TakenBackTwice,
+    /// Who agreed to take back what is older does not wait for what is newer.
+    OlderBackFirst,
+    /// What is taken back is taken back in the name of the first account of its connector.
+    AccountOfAnother,
+    /// A business key counts for all accounts together.
+    UniqueAcrossAccounts,
+    /// The arm of a rollout is that of the run, and not of its unit.
+    ArmOfRun,
+    /// A series whose newest point is too old is measured all the same.
+    StaleUnseen,
+    /// Of points that are merged one is not counted.
+    MergedOneTooFew,
+    /// What is known of everybody is shown to who looks for one.
+    SearchOfEverybody,
+    /// What was remembered of somebody who was forgotten stays in memory.
+    ForgottenKept,
+    /// What was looked for before somebody was forgotten is given after it.
+    FoundBeforeForgotten,
+    /// Runs that met somebody who is forgotten go on.
+    ForgottenGoesOn,
     /// What was there before is not read again after a person was asked.
     PreImageKept,
     /// A wait ends a microsecond early.
@@ -96,6 +118,14 @@ pub(crate) enum Bug {
     BudgetOfParentForgotten,
     /// The price of a question is held against shared budgets only when it is asked.
     QuestionCountedAfter,
+    /// What a task may cost is not asked for.
+    TaskBudgetIgnored,
+    /// Each item of a loop has the budget of its run to itself.
+    RunBudgetOfItem,
+    /// The day of a budget is that of UTC.
+    DayOfUtc,
+    /// The last hours of a budget are half as many.
+    RollingHalf,
     /// What a question costs is taken of no shared budget.
     QuestionUncounted,
     /// What a model was asked when the process ended is taken for free.

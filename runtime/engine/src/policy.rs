@@ -7,6 +7,7 @@ use crate::approval::Later;
 use crate::guard::{Amount, Claim, Span};
 use crate::key::text_of;
 use crate::pinned::Pinned;
+use crate::planted::{Bug, planted};
 use crate::scope::Names;
 use std::sync::Arc;
 use tradewind_lang::expr::Expr;
@@ -227,7 +228,8 @@ fn business_key(action: &Action<'_>, scope: &[(&str, Value)]) -> Result<Claim, D
         many => many.join(", "),
     };
     // The same order of another account is another order.
-    let key = action.account.map_or_else(|| key.clone(), |account| format!("{account}: {key}"));
+    let own = action.account.filter(|_| !planted(Bug::UniqueAcrossAccounts));
+    let key = own.map_or_else(|| key.clone(), |account| format!("{account}: {key}"));
     Ok(Claim::Unique { operation: action.operation.name.as_str().into(), key: key.into() })
 }
 

@@ -4,6 +4,7 @@
 //! What cannot be added up stays as it is.
 
 use crate::figure::{compare, plus};
+use crate::planted::{Bug, planted};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ impl Number {
         let least = if compare(&one.least, &other.least)? == Ordering::Greater { &other.least } else { &one.least };
         let greatest = if compare(&one.greatest, &other.greatest)? == Ordering::Less { &other.greatest } else { &one.greatest };
         Some(Self {
-            many: one.many.checked_add(other.many)?,
+            many: one.many.checked_add(other.many)? - u64::from(planted(Bug::MergedOneTooFew)),
             sum: plus(&one.sum, &other.sum).ok()?,
             least: least.clone(),
             greatest: greatest.clone(),

@@ -55,6 +55,8 @@ struct Inner {
     /// The newest generation of each subject, here or gone.
     newest: BTreeMap<[u8; 16], u32>,
     unsettled: Vec<Entry>,
+    /// Whether keys are gone of which the file says nothing yet.
+    unwritten: bool,
 }
 
 impl Inner {
@@ -254,26 +256,32 @@ impl Keyring for Vault {
         }
     }
 
+    fn lay_aside(&self, names: &[KeyName]) {
+        let mut inner = guarded(&self.inner);
+        for name in names.iter().filter(|name| !inner.is_gone(**name) || inner.keys.contains_key(*name)).collect::<Vec<_>>() {
+            inner.keys.remove(name);
+            inner.take(Entry::Gone(*name));
+            inner.unwritten = true;
+        }
+    }
+
     fn destroy(&self, names: &[KeyName]) -> Result<(), StoreError> {
         self.usable()?;
         let mut files = self.files.as_ref().map(guarded);
+        self.lay_aside(names);
         let entries = {
             let mut inner = guarded(&self.inner);
-            let unknown = names.iter().any(|name| !inner.is_gone(*name) || inner.keys.contains_key(name));
-            if !unknown {
+            if !std::mem::take(&mut inner.unwritten) {
                 return Ok(());
-            }
-            for name in names {
-                inner.keys.remove(name);
-                inner.take(Entry::Gone(*name));
             }
             inner.unsettled.clear();
             inner.entries()
         };
-        match &mut files {
-            Some(files) => files.vault.rewrite(&entries),
-            None => Ok(()),
+        let written = files.as_mut().map_or(Ok(()), |files| files.vault.rewrite(&entries));
+        if written.is_err() {
+            guarded(&self.inner).unwritten = true;
         }
+        written
     }
 
     fn gone(&self) -> Vec<KeyName> {

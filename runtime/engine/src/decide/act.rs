@@ -247,7 +247,8 @@ fn record(round: &mut Round<'_>, id: StepId, intent: Arc<Intent>, over: &[String
 fn kept_apart(round: &Round<'_>, step: &Node) -> Option<Claim> {
     let reversal = step.reverses.as_ref()?;
     let what = if is_again(round) { DONE_AGAIN } else { TAKEN_BACK };
-    Some(Claim::Unique { operation: what.into(), key: reversal.of.clone() })
+    let key = if planted(Bug::TakenBackTwice) { round.state.id.clone() } else { reversal.of.clone() };
+    Some(Claim::Unique { operation: what.into(), key })
 }
 
 /// The key of a step's effect. What takes another effect back has one that follows from that one's; what is done again keeps its own.
@@ -256,6 +257,7 @@ fn key_of(round: &Round<'_>, step: &Node, place: &Place) -> Arc<str> {
     let (state, tenant) = (&round.state, &round.state.pinned.tenant);
     match (&step.reverses, &place.key) {
         (Some(reversal), _) if is_again(round) => reversal.of.clone(),
+        (Some(_), _) if planted(Bug::TakenBackTwice) => effect_key(tenant, &state.id, &step.name),
         (Some(reversal), _) => undo_key(&reversal.of),
         (None, Some(key)) => key.clone(),
         (None, None) if place.is_apart => effect_key(tenant, &state.id, &step.name),

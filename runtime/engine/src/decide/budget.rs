@@ -148,7 +148,7 @@ fn is_by_time(model: &Model) -> bool {
 /// Which budget leaves no room, in words for people.
 pub(super) fn claims(round: &Round<'_>, id: StepId, route: &str, model: &str, worst: Option<Money>) -> Result<Vec<Claim>, String> {
     let Some(worst) = worst.filter(|_| !planted(Bug::QuestionUncounted)) else { return Ok(Vec::new()) };
-    let run = whole(&round.state).id.clone();
+    let run = if planted(Bug::RunBudgetOfItem) { round.state.id.clone() } else { whole(&round.state).id.clone() };
     let mut claims = Vec::new();
     if let Some(cap) = round.state.graph.flow.cost_cap {
         let known = [round.state.spent(), round.state.outstanding(), Some(worst)];
@@ -167,14 +167,18 @@ pub(super) fn claims(round: &Round<'_>, id: StepId, route: &str, model: &str, wo
         let (by, span) = match budget.per {
             BudgetPer::Task => {
                 let task = task(round, id);
+                if planted(Bug::TaskBudgetIgnored) {
+                    continue;
+                }
                 if !add(&[task, Some(worst)]).and_then(|sum| sum.compare(budget.most)).is_some_and(Ordering::is_le) {
                     return Err(format!("budget: `{model}` may cost {worst}, and a task of the {of} may cost {}", budget.most));
                 }
                 continue;
             }
             BudgetPer::Run => (run.clone(), Span::Always),
+            BudgetPer::Day if planted(Bug::DayOfUtc) => ("".into(), Span::Day(round.now.div_euclid(86_400_000_000))),
             BudgetPer::Day => ("".into(), Span::Day(round.state.pinned.zone.day(round.now)?)),
-            BudgetPer::Rolling(length) => ("".into(), Span::Rolling(length)),
+            BudgetPer::Rolling(length) => ("".into(), Span::Rolling(if planted(Bug::RollingHalf) { length / 2 } else { length })),
         };
         claims.push(claim(&rule_of(&of, budget), by, worst, budget.most, span));
     }

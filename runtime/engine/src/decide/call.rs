@@ -1,6 +1,7 @@
 //! A call of an operation, in the name of the account that its step names, or of the only one that the plan of its run has.
 
 use super::Round;
+use crate::planted::{Bug, planted};
 use crate::ports::{Call, Whose};
 use std::sync::Arc;
 use tradewind_lang::plan::{Connector, Operation, StepId};
@@ -52,6 +53,10 @@ pub(super) fn whose(round: &Round<'_>, connector: &Connector, named: Option<&str
 pub(super) fn named(round: &Round<'_>, id: StepId) -> Result<Option<Arc<str>>, String> {
     let graph = &round.state.graph;
     if let Some(reverses) = graph.node(id).and_then(|node| node.reverses.as_ref()) {
+        if planted(Bug::AccountOfAnother) && reverses.account.is_some() {
+            let first = round.state.pinned.plan.project.accounts.keys().next();
+            return Ok(first.and_then(|name| name.split_once('.')).map(|(_, name)| name.into()));
+        }
         return Ok(reverses.account.clone());
     }
     let Some(account) = graph.step(id).and_then(|step| step.bounds.account.as_ref()) else { return Ok(None) };

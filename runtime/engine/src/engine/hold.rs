@@ -29,7 +29,7 @@ impl Engine {
         let key = ring.of_subject(subject).map_err(HoldError::Store)?;
         // A key that is new is durable before anything names it.
         let settling = ring.clone();
-        super::forget::on_disk(move || settling.settle()).await.map_err(HoldError::Store)?;
+        super::forget::on_disk(&ring, move || settling.settle()).await.map_err(HoldError::Store)?;
         let (by, reason) = (by.into(), reason.into());
         let done = self.steer(|reply| Steer::Hold { key, by, reason, reply }).await.map_err(HoldError::Steer)?;
         Ok(done != Steered::Already)

@@ -64,7 +64,7 @@ impl Shard {
         let gone = self.ports.log.keys().map(|keys| keys.gone()).unwrap_or_default();
         let untold: Vec<KeyName> = gone.into_iter().filter(|name| !self.books.forgotten.contains(name)).collect();
         if !untold.is_empty() {
-            self.log_of_engine(EventKind::SubjectForgotten { keys: untold }, None, None);
+            self.erase(untold, None, None);
         }
         self.take_up();
         // Where the process ended before the run around an item heard that it waits.

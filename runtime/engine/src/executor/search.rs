@@ -5,6 +5,7 @@ use crate::decide::Input;
 use crate::failure::{Failure, FailureKind};
 use crate::finding::{Finder, Finding, Sought, Unfound, Wanted};
 use crate::memory::{Fact, past};
+use crate::planted::{Bug, planted};
 use crate::scope::{Over, StepScope, whole};
 use crate::state::RunState;
 use crate::vectors::{Payer, Vectors};
@@ -40,7 +41,7 @@ impl Shard {
         let looking = Looking { wanted: wanted.clone(), search: *search, state, now, memory, vectors };
         let plan = self.active.plan.clone();
         let finder = self.ports.finder.clone();
-        let subject = wanted.subject.as_deref();
+        let subject = wanted.subject.as_deref().filter(|_| !planted(Bug::SearchOfEverybody));
         // What will be known tomorrow is not known yet.
         let Some(at) = wanted.as_of.filter(|at| *at < now) else {
             let facts = self.books.memories.standing(&plan, &wanted.memory, subject, now);
@@ -71,8 +72,9 @@ impl Shard {
     pub(super) fn answered(&mut self, run: &Arc<str>, input: Input) {
         if let Input::Found { step, .. } = &input
             && let Some(wanted) = self.sweeping.overtaken(run, *step)
+            && !planted(Bug::FoundBeforeForgotten)
         {
-            return self.search(run, *step, wanted);
+            return self.look_anew(run, *step, wanted);
         }
         self.push(run, input, None);
     }

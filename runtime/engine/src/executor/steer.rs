@@ -115,7 +115,7 @@ impl Shard {
                 self.set_frozen(frozen);
             }
             Steer::Forget { keys, by, reply } => {
-                self.log_of_engine(EventKind::SubjectForgotten { keys }, Some(by), Some(Reply::Steer(reply, Steered::Forgotten)));
+                self.erase(keys, Some(by), Some(Reply::Steer(reply, Steered::Forgotten)));
             }
             Steer::Hold { key, by, reason, reply } => self.hold(key, (by, reason), reply),
             Steer::Release { subject, by, reason, reply } => self.unhold(&subject, (by, reason), reply),

@@ -5,12 +5,14 @@
 //! next commit; what only time drops is looked for within the hour in which it is due, and where the process starts.
 
 use super::timers::TimerKey;
-use super::{Reply, Shard, SteerRefusal, SteerReply, Steered};
+use super::{Entry, Reply, Shard, SteerRefusal, SteerReply, Steered};
+use crate::decide::{Input, Wish};
 use crate::event::{Event, EventKind};
 use crate::finding::Wanted;
 use crate::memory::past::Snapshots;
 use crate::memory::{Gone, Hold, Holds, declared};
-use crate::seal::KeyName;
+use crate::planted::{Bug, planted};
+use crate::seal::{FORGOTTEN, KeyName};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tradewind_lang::plan::StepId;
@@ -31,10 +33,14 @@ pub(crate) struct Sweeping {
     forgetting: BTreeSet<KeyName>,
     /// How often somebody was forgotten.
     forgets: u64,
+    /// Events on their way into the log that tell of somebody who is forgotten.
+    erasing: usize,
     /// What is being looked for, and how often somebody had been forgotten when that began.
     looking: HashMap<(Arc<str>, StepId), (u64, Arc<Wanted>)>,
     /// How many questions for vectors this process asked.
     pub(super) asked: u64,
+    /// What was found while somebody was being forgotten: it is looked for again when he is.
+    overtaken: Vec<(Arc<str>, StepId, Arc<Wanted>)>,
     /// What was known at some places of the log.
     pub(crate) snapshots: Arc<Snapshots>,
 }
@@ -47,8 +53,10 @@ impl Sweeping {
             holds,
             forgetting: BTreeSet::new(),
             forgets: 0,
-            looking: HashMap::new(),
             asked: 0,
+            erasing: 0,
+            looking: HashMap::new(),
+            overtaken: Vec::new(),
             snapshots: Arc::default(),
         }
     }
@@ -58,10 +66,10 @@ impl Sweeping {
         self.looking.insert((run.clone(), step), (self.forgets, wanted.clone()));
     }
 
-    /// What was looked for, where somebody was forgotten before it was found.
+    /// What was looked for, where somebody was forgotten before it was found, or is just being forgotten.
     pub(super) fn overtaken(&mut self, run: &Arc<str>, step: StepId) -> Option<Arc<Wanted>> {
         let (forgets, wanted) = self.looking.remove(&(run.clone(), step))?;
-        (forgets != self.forgets).then_some(wanted)
+        (forgets != self.forgets || self.erasing > 0).then_some(wanted)
     }
 }
 
@@ -107,15 +115,51 @@ impl Shard {
                 }
             }
             EventKind::PlanAdopted { .. } | EventKind::SubjectReleased { .. } => self.look_again(),
-            EventKind::SubjectForgotten { keys } => {
-                self.sweeping.forgets += 1;
-                self.sweeping.snapshots.forget();
-                for key in keys {
-                    self.sweeping.forgetting.remove(key);
-                    self.sweeping.holds.lift(*key);
-                }
-            }
+            EventKind::SubjectForgotten { keys } => self.erased(keys),
             _ => {}
+        }
+    }
+
+    /// Tells the log that somebody is forgotten.
+    pub(super) fn erase(&mut self, keys: Vec<KeyName>, by: Option<Arc<str>>, reply: Option<Reply>) {
+        self.sweeping.erasing += 1;
+        self.log_of_engine(EventKind::SubjectForgotten { keys }, by, reply);
+    }
+
+    /// It is in the log. Runs that met him behind the back of whoever wanted that end like those that were ended before it.
+    fn erased(&mut self, keys: &[KeyName]) {
+        self.sweeping.forgets += 1;
+        self.sweeping.erasing = self.sweeping.erasing.saturating_sub(1);
+        self.sweeping.snapshots.forget();
+        for key in keys {
+            self.sweeping.forgetting.remove(key);
+            self.sweeping.holds.lift(*key);
+        }
+        let mut met: Vec<(u64, Arc<str>)> = Vec::new();
+        for (id, entry) in &self.books.runs {
+            if let Entry::Live(live) = entry
+                && live.state.subjects.iter().any(|name| keys.contains(name))
+            {
+                met.push((live.state.first, id.clone()));
+            }
+        }
+        met.sort_unstable();
+        for (_, run) in met.into_iter().filter(|_| !planted(Bug::ForgottenGoesOn)) {
+            let wish = Wish::Cancel(FORGOTTEN.into());
+            self.push(&run, Input::Control { by: self.engine_actor.clone(), wish }, None);
+        }
+        if self.sweeping.erasing == 0 {
+            for (run, step, wanted) in std::mem::take(&mut self.sweeping.overtaken) {
+                self.search(&run, step, wanted);
+            }
+        }
+    }
+
+    /// What a run looked for is looked for again: at once, or when somebody is forgotten who is just being forgotten.
+    pub(super) fn look_anew(&mut self, run: &Arc<str>, step: StepId, wanted: Arc<Wanted>) {
+        match self.sweeping.erasing {
+            0 => self.search(run, step, wanted),
+            _ => self.sweeping.overtaken.push((run.clone(), step, wanted)),
         }
     }
 

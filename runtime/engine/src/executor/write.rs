@@ -59,6 +59,10 @@ impl Shard {
         });
         let plan = live.map_or(&active.plan, |live| &live.state.pinned.plan);
         let scope = Scope { plan, graph: live.map(|live| &*live.state.graph), subjects };
+        if let (EventKind::SubjectForgotten { keys: gone }, Some(ring)) = (&event.kind, &keys) {
+            // Whoever comes back behind this event is somebody new, however long the vault takes to destroy what is gone.
+            ring.lay_aside(gone);
+        }
         let written = seal::close(event, &scope, keys.as_deref()).and_then(|closed| writer.push(event, closed).map_err(StoreError::Other));
         for name in event.header.subjects.iter() {
             if !subjects.contains(name) {

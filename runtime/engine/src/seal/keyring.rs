@@ -100,6 +100,9 @@ pub trait Keyring: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// The list cannot be written.
     fn want_gone(&self, names: &[KeyName], by: &str, at: i64) -> Result<(), StoreError>;
+    /// From now on keys are gone to this process: nothing more is sealed with them or opened by them, and whoever comes back is somebody
+    /// new. Nothing is written yet; [`Keyring::destroy`] does that.
+    fn lay_aside(&self, names: &[KeyName]);
     /// Destroys keys, durably.
     ///
     /// # Errors
@@ -107,4 +110,8 @@ pub trait Keyring: Send + Sync + fmt::Debug + 'static {
     fn destroy(&self, names: &[KeyName]) -> Result<(), StoreError>;
     /// Every key that is to be gone, by the list.
     fn gone(&self) -> Vec<KeyName>;
+    /// Whether what it writes waits for a disk, so that it is done on a thread that may wait.
+    fn waits_for_disk(&self) -> bool {
+        true
+    }
 }

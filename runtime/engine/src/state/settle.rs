@@ -19,7 +19,8 @@ impl RunState {
     /// Whether somebody agreed to a reversal whose turn has not come: what was done later goes back first.
     fn awaits_newer(&self, id: StepId) -> bool {
         let is_reversal = |id: &StepId| self.graph.node(*id).is_some_and(|node| node.reverses.is_some());
-        if !is_reversal(&id) || !self.step(id).is_some_and(|step| matches!(step.phase, Phase::Approved(_))) {
+        if planted(Bug::OlderBackFirst) || !is_reversal(&id) || !self.step(id).is_some_and(|step| matches!(step.phase, Phase::Approved(_)))
+        {
             return false;
         }
         let around = |id: StepId| self.graph.step(id).map(|step| step.within);

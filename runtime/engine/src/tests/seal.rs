@@ -208,6 +208,35 @@ async fn runs_under_way_end_when_their_subject_is_forgotten_and_say_why() {
 }
 
 #[tokio::test]
+async fn whoever_writes_again_before_the_vault_has_destroyed_his_keys_is_somebody_new() {
+    let world = world();
+    let engine = world.open().await;
+    engine.start("answer", letter("c1", "l1"), "test").await.unwrap();
+    world.settle(&engine).await;
+    // It is in the log that he is forgotten, and the one who wanted it has not gone on to the vault yet.
+    let mut forgetting = Box::pin(engine.forget("c1", "ann@example.com"));
+    let mut is_logged = false;
+    while !is_logged {
+        let turn = std::future::poll_fn(|context| std::task::Poll::Ready(forgetting.as_mut().poll(context))).await;
+        assert!(turn.is_pending(), "{turn:?}");
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        is_logged = world.events(&engine).await.iter().any(|event| matches!(event.kind, EventKind::SubjectForgotten { .. }));
+    }
+    engine.start("answer", letter("c1", "l2"), "test").await.unwrap();
+    forgetting.await.unwrap();
+    world.settle(&engine).await;
+    // Another process reads his letter.
+    let engine = world.open().await;
+    world.settle(&engine).await;
+    let ended = runs(&engine, "answer").await;
+    let status: Vec<RunStatus> = ended.iter().map(|run| run.status).collect();
+    assert_eq!(status, [RunStatus::Cancelled, RunStatus::Waiting], "{ended:#?}");
+    assert_eq!(engine.facts("profiles", "c1").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_process_that_dies_while_it_forgets_forgets_when_it_is_opened_again() {
     let world = world();
     let engine = world.open().await;

@@ -3,19 +3,24 @@
 //! A seed gives the same bytes in the log on every machine. `TRADEWIND_SEED=7` repeats one, `TRADEWIND_SEEDS=1000` lives through so many.
 
 mod bites;
+mod branches;
 mod clock;
 mod crowd;
 mod disk;
 mod ending;
 mod flows;
+mod index;
 mod judge;
+mod letters;
 mod life;
 mod models;
 mod moving;
+mod parties;
 mod provider;
 mod quiet;
 mod script;
 mod shelves;
+mod sold;
 mod talking;
 mod together;
 
@@ -30,10 +35,11 @@ use std::sync::{Arc, Mutex};
 /// So many seeds where nobody asks for more.
 const SEEDS: u64 = 60;
 /// So many things befall a life.
-const STEPS: u64 = 38;
+const STEPS: u64 = 44;
 
 /// Kinds of events that some of the seeds must come by, so that the simulation never narrows unseen.
-const HAPPENS: [&str; 49] = [
+const HAPPENS: [&str; 50] = [
+    "subject-forgotten",
     "run-migrated",
     "model-asked",
     "model-answered",

@@ -100,7 +100,7 @@ impl Keyring for MemoryKeys {
         Ok(())
     }
 
-    fn destroy(&self, names: &[KeyName]) -> Result<(), StoreError> {
+    fn lay_aside(&self, names: &[KeyName]) {
         let mut inner = self.lock();
         for name in names {
             inner.gone.insert(*name);
@@ -110,10 +110,18 @@ impl Keyring for MemoryKeys {
                 *generation = (*generation).max(name.generation + 1);
             }
         }
+    }
+
+    fn destroy(&self, names: &[KeyName]) -> Result<(), StoreError> {
+        self.lay_aside(names);
         Ok(())
     }
 
     fn gone(&self) -> Vec<KeyName> {
         self.lock().wanted.clone()
+    }
+
+    fn waits_for_disk(&self) -> bool {
+        false
     }
 }

@@ -8,7 +8,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// So many seeds at most until a bug is caught.
 const MOST: u64 = 400;
 
-const BUGS: [Bug; 77] = [
+const BUGS: [Bug; 92] = [
+    Bug::TaskBudgetIgnored,
+    Bug::RunBudgetOfItem,
+    Bug::DayOfUtc,
+    Bug::RollingHalf,
+    Bug::TakenBackTwice,
+    Bug::OlderBackFirst,
+    Bug::AccountOfAnother,
+    Bug::UniqueAcrossAccounts,
+    Bug::ArmOfRun,
+    Bug::StaleUnseen,
+    Bug::MergedOneTooFew,
+    Bug::SearchOfEverybody,
+    Bug::ForgottenKept,
+    Bug::FoundBeforeForgotten,
+    Bug::ForgottenGoesOn,
     Bug::CorrectionLost,
     Bug::CorrectionByWorse,
     Bug::SessionShared,

@@ -6,7 +6,7 @@ use super::script::{AMOUNTS, freezes, people, wish, wishes, work};
 use crate::ports::Clock;
 
 /// Starts so many runs of a kind, with hardly a moment between them.
-async fn starts(life: &mut Life, kind: usize, count: usize) {
+pub(super) async fn starts(life: &mut Life, kind: usize, count: usize) {
     for _ in 0..count {
         let (id, amount) = (format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
         let (flow, input) = work(life, kind, &id, amount);
@@ -24,7 +24,7 @@ pub(super) async fn usurps(life: &mut Life) {
         life.note("the providers are overrun");
         life.provider.storm(now + 30 * SECOND);
     }
-    let kinds = [5, 5, 4, 14, 9, 18, 19, 25, 26, 29];
+    let kinds = [5, 5, 4, 14, 9, 18, 19, 25, 26, 29, 31, 36];
     for _ in 0..1 + life.one_of(3) {
         let kind = kinds[life.one_of(kinds.len())];
         let id = format!("z{}", life.one_of(40));
@@ -60,7 +60,7 @@ pub(super) async fn usurps(life: &mut Life) {
 /// Two or three callers want of one budget at once; one of the processes may die while the models work.
 pub(super) async fn talks(life: &mut Life) {
     for _ in 0..1 + life.one_of(3) {
-        let (kind, count) = ([18, 19, 20, 21, 29][life.one_of(5)], 1 + life.one_of(3));
+        let (kind, count) = ([18, 19, 20, 21, 29, 34][life.one_of(6)], 1 + life.one_of(3));
         starts(life, kind, count).await;
     }
     let turns = life.random.below(25);

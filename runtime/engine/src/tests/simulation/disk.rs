@@ -4,7 +4,7 @@ use super::judge::Judge;
 use super::quiet::Activity;
 use crate::planted::{Bug, planted};
 use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
-use crate::seal::Keyring;
+use crate::seal::{KeyName, Keyring};
 use crate::segment::Segment;
 use crate::twin::MemoryKeys;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,6 +32,16 @@ impl Disk {
 
     pub(super) fn segments(&self) -> Vec<Segment> {
         self.inner.lock().unwrap().segments.clone()
+    }
+
+    /// Keys that are to be gone.
+    pub(super) fn gone(&self) -> Vec<KeyName> {
+        self.keys.gone()
+    }
+
+    /// Destroys them.
+    pub(super) fn destroy_wanted(&self) {
+        let _ = self.keys.destroy(&self.keys.gone());
     }
 
     fn sync(&self, inner: &mut Inner, segment: Segment) {

@@ -11,10 +11,12 @@ use crate::ports::Clock;
 use crate::ports::LogStore;
 use crate::recover::verify;
 use crate::replay::replay;
+use crate::seal::Keyring;
 use crate::summary::RunStatus;
 use crate::twin::MemoryLog;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tradewind_lang::value::Value;
 
 /// How many runs were open when the faults stopped or were begun after, and how many of them completed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,6 +104,8 @@ fn happened_as_logged(life: &Life) {
             (Some(Outcome::Done(_)), Some(done)) if done.request != meant.intent.request => {
                 wrong.push(("I6", format!("`{name}` under {key} happened otherwise than it was meant")));
             }
+            // What came of it is not kept of somebody who was forgotten.
+            (Some(Outcome::Done(Value::Erased)), Some(_)) if judge.is_bereft(&meant.run) => {}
             (Some(Outcome::Done(answer)), Some(done)) if done.answer != *answer => {
                 wrong.push(("answers", format!("`{name}` under {key} is told {answer:?}, and {:?} came of it", done.answer)));
             }
@@ -119,6 +123,8 @@ fn happened_as_logged(life: &Life) {
 async fn chain_and_replay(life: &mut Life) {
     let segments = life.disk.segments();
     let log = MemoryLog::new();
+    // Whoever reads it has the keys that are left.
+    let _ = log.vault().destroy(&life.disk.gone());
     let epoch = log.take(0).await.unwrap().epoch;
     for segment in &segments {
         let _ = log.append(epoch, segment.clone()).await;

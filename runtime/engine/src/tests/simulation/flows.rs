@@ -1,8 +1,11 @@
 //! The shop of the simulation: flows that use every kind of step that the engine runs.
 
 use super::super::world::{PROJECT, TRIAGE, plan};
+use super::branches::{BRANCHES, PLACES, rollout};
+use super::letters::LETTERS;
 use super::moving::{AFTER, BEFORE};
 use super::shelves::SHELVES;
+use super::sold::SOLD;
 use super::talking::TALKING;
 use super::together::TOGETHER;
 use crate::pinned::Pinned;
@@ -269,17 +272,20 @@ policy "pages" owner="leads" {
 pub(super) struct Plans {
     /// Every flow of it.
     pub(super) shop: Arc<Pinned>,
-    /// What a reload brings: the same but for `moving`, and for what an amount is in euros.
+    /// What a reload brings: the same but for `moving`, for what an amount is in euros, and for the share of a rollout.
     pub(super) reloaded: Arc<Pinned>,
 }
 
 /// Every flow of the simulation, compiled; twice, as a reload brings another plan.
 pub(super) fn plans() -> Plans {
-    let project = |rate: &str| PROJECT.replacen("currency \"USD\"", &format!("currency \"USD\"\n    exchange \"1 USD\" \"{rate} EUR\""), 1);
-    let shop = |rate, moving| {
-        let project = project(rate);
-        let parts = [&*project, TRIAGE, OTHERS, TALKING, TOGETHER, SHELVES, moving];
+    let project = |rate: &str| {
+        let exchange = format!("currency \"USD\"\n    exchange \"1 USD\" \"{rate} EUR\"");
+        PROJECT.replacen("currency \"USD\"", &exchange, 1).replacen("twins #true", &format!("twins #true; {PLACES}"), 1)
+    };
+    let shop = |rate, moving, share| {
+        let (project, rollout) = (project(rate), rollout(share));
+        let parts = [&*project, TRIAGE, OTHERS, TALKING, TOGETHER, SHELVES, BRANCHES, SOLD, LETTERS, &*rollout, moving];
         Arc::new(Pinned::new(plan(&parts)))
     };
-    Plans { shop: shop("0.925", BEFORE), reloaded: shop("0.975", AFTER) }
+    Plans { shop: shop("0.925", BEFORE, "40%"), reloaded: shop("0.975", AFTER, "70%") }
 }

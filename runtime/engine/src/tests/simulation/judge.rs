@@ -2,9 +2,14 @@
 //!
 //! It folds nothing with the engine's own code; what it knows it has from the events alone.
 
+mod accounts;
+mod arms;
 mod asked;
+mod budgets;
 mod family;
+mod figures;
 mod frozen;
+mod letters;
 mod limits;
 mod moving;
 mod order;
@@ -17,6 +22,7 @@ mod talk;
 mod timely;
 mod together;
 
+pub(super) use letters::LETTERS;
 pub(super) use moving::left_behind;
 pub(super) use reborn::{taken_up, unfinished};
 pub(super) use shelves::STANDS;
@@ -48,7 +54,6 @@ pub(super) struct Run {
     pub(super) flow: Arc<str>,
     pub(super) is_part: bool,
     pub(super) parent: Option<Arc<str>>,
-    pub(super) payload: Digest,
     pub(super) input: Value,
     pub(super) ended: Option<EventKind>,
     pub(super) paused: bool,
@@ -88,6 +93,9 @@ pub(super) struct Judge {
     talks: talk::Talks,
     sessions: session::Sessions,
     shelves: shelves::Shelves,
+    arms: arms::Arms,
+    figures: figures::Figures,
+    letters: letters::Letters,
     adopted: Option<Digest>,
     frozen: frozen::Held,
     received: BTreeMap<[u8; 16], (u64, i64)>,
@@ -113,6 +121,9 @@ impl Judge {
             talks: talk::Talks::default(),
             sessions: session::Sessions::default(),
             shelves: shelves::Shelves::default(),
+            arms: arms::Arms::default(),
+            figures: figures::Figures::default(),
+            letters: letters::Letters::default(),
             adopted: None,
             frozen: frozen::Held::default(),
             received: BTreeMap::new(),
@@ -131,7 +142,10 @@ impl Judge {
             self.violated("I7", format!("a segment begins at {}, and {next} is next", segment.first));
         }
         match events_of(Some(&MemoryKeys::default()), segment) {
-            Ok(events) => events.into_iter().for_each(|event| self.event(event)),
+            Ok(events) => {
+                self.letters.segment();
+                events.into_iter().for_each(|event| self.event(event));
+            }
             Err(error) => self.violated("I7", format!("{error:?}")),
         }
     }
@@ -156,6 +170,7 @@ impl Judge {
             }
             Some(_) => {}
         }
+        accounts::sent(self, call);
     }
 
     fn event(&mut self, event: Event) {
@@ -173,6 +188,10 @@ impl Judge {
         shelves::look(self, &event);
         together::look(self, &event);
         rates::look(self, &event);
+        accounts::look(self, &event);
+        arms::look(self, &event);
+        figures::look(self, &event);
+        letters::look(self, &event);
         moving::look(self, &event);
         self.events.push(event);
     }
@@ -182,13 +201,12 @@ impl Judge {
             self.adopted = Some(*digest);
         }
         let Some(run) = &event.header.run else { return };
-        if let EventKind::RunStarted { flow, payload, parent, input, .. } = &event.kind {
+        if let EventKind::RunStarted { flow, parent, input, .. } = &event.kind {
             let is_part = parent.as_ref().is_some_and(|parent| parent.part != crate::child::Part::Flow);
             let begun = Run {
                 flow: flow.clone(),
                 is_part,
                 parent: parent.as_ref().map(|parent| parent.run.clone()),
-                payload: *payload,
                 input: input.clone(),
                 ended: None,
                 paused: false,

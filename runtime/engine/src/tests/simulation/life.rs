@@ -7,7 +7,8 @@ use super::super::world::START;
 use super::clock::{OwnClock, SimulatedClock};
 use super::disk::{Disk, Process};
 use super::flows;
-use super::judge::{Judge, STANDS, left_behind, timely_overdue};
+use super::index::{Index, OwnIndex};
+use super::judge::{Judge, LETTERS, STANDS, left_behind, timely_overdue};
 use super::models::{SimulatedModels, Vendor};
 use super::provider::{Line, Provider};
 use super::quiet::Activity;
@@ -15,10 +16,8 @@ use crate::approval::Verdict;
 use crate::arrival::Arrival;
 use crate::decide::Wish;
 use crate::engine::{Config, Engine, RebuildError};
-use crate::finding::NoFinder;
 use crate::frozen::Scope;
 use crate::history::Which;
-use crate::key::digest_of;
 use crate::memory::Fact;
 use crate::ports::{Clock, StoreError};
 use crate::summary::{RunFilter, RunStatus, RunSummary};
@@ -38,6 +37,7 @@ pub(super) struct Life {
     pub(super) judge: Arc<Mutex<Judge>>,
     pub(super) provider: Arc<Provider>,
     vendor: Arc<Vendor>,
+    index: Arc<Index>,
     pub(super) disk: Arc<Disk>,
     pub(super) trace: Vec<String>,
     pub(super) calm: bool,
@@ -52,6 +52,8 @@ pub(super) struct Life {
     in_flight: usize,
     /// An image of the last time that engine and log were compared.
     image: Option<Vec<u8>>,
+    /// How many keys were to be gone by then: an image of before somebody was forgotten is opened by nobody.
+    gone_then: usize,
 }
 
 impl Life {
@@ -65,6 +67,7 @@ impl Life {
         let clock = Arc::new(SimulatedClock::at(START + days * 86_400_000_000 + random.below(86_400) as i64 * 1_000_000, activity.clone()));
         let provider = Arc::new(Provider::new(seed, clock.clone(), judge.clone(), activity.clone()));
         let vendor = Arc::new(Vendor::new(seed, clock.clone(), judge.clone(), activity.clone()));
+        let index = Arc::new(Index::new(seed, clock.clone(), judge.clone(), activity.clone()));
         let disk = Arc::new(Disk::new(judge.clone()));
         let in_flight = 1 + random.below(12) as usize;
         Self {
@@ -73,6 +76,7 @@ impl Life {
             judge,
             provider,
             vendor,
+            index,
             disk,
             trace: Vec::new(),
             calm: false,
@@ -84,6 +88,7 @@ impl Life {
             zombies: Vec::new(),
             in_flight,
             image: None,
+            gone_then: 0,
         }
     }
 
@@ -103,7 +108,7 @@ impl Life {
             connectors: Arc::new(Line(self.provider.clone(), process.clone())),
             models: Arc::new(SimulatedModels { own: Mutex::new(Random(seed)), vendor: self.vendor.clone(), process: process.clone() }),
             clock: Arc::new(OwnClock(self.clock.clone(), process.clone())),
-            finder: Arc::new(NoFinder),
+            finder: Arc::new(OwnIndex(self.index.clone(), process.clone())),
             shard: 0,
             in_flight: self.in_flight,
             look_only,
@@ -134,6 +139,7 @@ impl Life {
         self.calm = true;
         self.provider.calm();
         self.vendor.calm();
+        self.index.calm();
         self.up.iter().chain(&self.zombies).for_each(|up| up.process.spare());
         self.wake().await;
         self.engine().await;
@@ -141,14 +147,15 @@ impl Life {
 
     pub(super) async fn start(&mut self, flow: &'static str, input: Value) {
         self.note(format!("start {flow} {input:?}"));
-        let (engine, judge, payload) = (self.engine().await, self.judge.clone(), digest_of(&input));
+        let (engine, judge, wanted) = (self.engine().await, self.judge.clone(), input.clone());
         tokio::spawn(async move {
             let Ok(started) = engine.start(flow, input, "caller").await else { return };
             let mut judge = judge.lock().unwrap();
-            let Some(logged) = judge.runs.get(&started.run_id).map(|run| run.payload) else {
+            let Some(logged) = judge.runs.get(&started.run_id).map(|run| run.input.clone()) else {
                 return judge.violated("I4", format!("a start of `{flow}` was acknowledged and is not in the log"));
             };
-            if started.conflict != (logged != payload) {
+            // With what a run began of which somebody was forgotten, nobody knows any more.
+            if started.conflict != (logged != wanted) && !judge.is_erased(&started.run_id) {
                 judge.violated("I4", format!("a start of `{flow}` with another input was taken for a known one, or the reverse"));
             }
         });
@@ -205,6 +212,34 @@ impl Life {
                 let _ = engine.undo(&planned, "ann@example.com", "a test").await;
             });
         }
+    }
+
+    /// What a run did is taken back by several, who have all looked before the first of them begins.
+    pub(super) async fn undo_at_once(&mut self, run: Arc<str>, times: u64) {
+        self.note(format!("{times} take back {run} at once"));
+        let (engine, which) = (self.engine().await, Which { run: Some(run), ..Which::default() });
+        let Ok(planned) = engine.plan_undo(&which).await else { return };
+        for _ in 0..times {
+            let (engine, planned) = (self.engine().await, planned.clone());
+            tokio::spawn(async move {
+                let _ = engine.undo(&planned, "ann@example.com", "a test").await;
+            });
+            let turns = self.random.below(12);
+            self.turns(turns).await;
+        }
+    }
+
+    /// Somebody is forgotten.
+    pub(super) async fn forget(&mut self, subject: &'static str) {
+        self.note(format!("{subject} is forgotten"));
+        let (engine, judge) = (self.engine().await, self.judge.clone());
+        tokio::spawn(async move {
+            let Ok(forgotten) = engine.forget(subject, "ann@example.com").await else { return };
+            let mut judge = judge.lock().unwrap();
+            if !judge.has_forgotten(&forgotten.affected.keys) {
+                judge.violated("I4", format!("that {subject} is forgotten was acknowledged and is not in the log"));
+            }
+        });
     }
 
     /// What failed for good is done again, by one or by two at once.
@@ -297,6 +332,9 @@ impl Life {
         let text = |fact: &Fact, field: &str| fact.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let standing = facts.iter().filter(|fact| fact.superseded_by.is_none()).map(|fact| (text(fact, "sku"), text(fact, "shelf")));
         self.judge.lock().unwrap().stands(standing.collect());
+        if let Ok(budgets) = engine.budgets().await {
+            self.judge.lock().unwrap().budgets(&budgets, self.clock.now());
+        }
         timely_overdue(&mut self.judge.lock().unwrap(), self.clock.now());
         left_behind(&mut self.judge.lock().unwrap());
         // To fold a whole log takes a while: in the middle of a life it is done in one of two ways, at its end in both.
@@ -311,7 +349,10 @@ impl Life {
                     self.judge.lock().unwrap().violated("recovery", what);
                 }
                 // What was folded is what the engine holds.
-                rebuilt => self.image = rebuilt.ok().and_then(|image| image.write(Vec::new()).ok()),
+                rebuilt => {
+                    self.image = rebuilt.ok().and_then(|image| image.write(Vec::new()).ok());
+                    self.gone_then = self.disk.gone().len();
+                }
             }
         }
     }
@@ -330,9 +371,12 @@ impl Life {
         }
         if let Some(image) = &self.image {
             let Ok(partly) = Engine::open_with(self.config(&up.process, true, 0), Some(&mut &image[..])).await else { return };
-            let same = matches!((known(&partly).await, known(&folded).await), (Ok(partly), Ok(folded)) if partly == folded);
-            if !same || partly.opened_with() == 0 {
-                self.judge.lock().unwrap().violated("recovery", "a start from an image knows something else than the log says".to_owned());
+            let (one, other) = (known(&partly).await.unwrap_or_default(), known(&folded).await.unwrap_or_default());
+            let is_opened = partly.opened_with() > 0 || self.gone_then < self.disk.gone().len();
+            if one != other || !is_opened {
+                let differing = one.iter().zip(&other).find(|(one, other)| one != other);
+                let what = format!("a start from an image and one from the log differ: {differing:?}, {} and {}", one.len(), other.len());
+                self.judge.lock().unwrap().violated("recovery", what);
             }
         }
     }
@@ -352,6 +396,8 @@ async fn known(engine: &Engine) -> Result<Vec<String>, StoreError> {
     for subject in ["c1", "o1", "o2", "o3"] {
         known.push(format!("{:?}", engine.facts("notes", subject).await?));
     }
-    known.push(format!("{:?}", engine.history_of(STANDS, None).await?));
+    for memory in [STANDS, LETTERS] {
+        known.push(format!("{:?}", engine.history_of(memory, None).await?));
+    }
     Ok(known)
 }

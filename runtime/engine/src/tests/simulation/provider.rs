@@ -25,6 +25,8 @@ pub(super) struct Done {
     pub(super) key: String,
     pub(super) request: Value,
     pub(super) answer: Value,
+    /// In whose name it was done; none where nobody has an account.
+    account: Option<String>,
     /// Its provider said that it did not happen.
     pub(super) denied: bool,
     at: i64,
@@ -184,7 +186,8 @@ impl Provider {
             self.judge.lock().unwrap().violated("I2", format!("`{name}` happened twice under the key {}", call.key));
         }
         let answer = answer_of(call);
-        let done = Done { operation: name, key: call.key.clone(), request: call.request.clone(), answer: answer.clone(), denied, at: now };
+        let (key, request, account) = (call.key.clone(), call.request.clone(), account_of(call));
+        let done = Done { operation: name, key, request, answer: answer.clone(), account, denied, at: now };
         inner.ledger.push(done);
         inner.stored.insert(place, Stored { request: call.request.clone(), answer: Some(answer.clone()), at: now });
         CallOutcome::Answered(answer)
@@ -204,6 +207,18 @@ impl Provider {
             return CallOutcome::Answered(Value::record([("sku", field("sku")), ("shelf", field("shelf"))]));
         }
         let inner = self.inner.lock().unwrap();
+        let account = account_of(call);
+        if call.operation.name == "branch.get" {
+            let of =
+                |done: &&Done| done.operation == "branch.set" && done.account == account && done.request.get("id") == Some(&field("id"));
+            let title = inner.ledger.iter().rev().find(of).and_then(|done| done.request.get("title").cloned());
+            let by = Value::string(account.unwrap_or_default());
+            return CallOutcome::Answered(Value::record([
+                ("id", field("id")),
+                ("title", title.unwrap_or(Value::string("none"))),
+                ("by", by),
+            ]));
+        }
         let tagged = |id: &Value| {
             let newest = inner.ledger.iter().rev().find(|done| done.operation.starts_with("tags.") && done.request.get("id") == Some(id));
             let label = newest.and_then(|done| done.request.get("label").cloned()).unwrap_or_else(|| Value::string("none"));
@@ -216,7 +231,7 @@ impl Provider {
         }
         let (key, now) = (field("key"), self.clock.latest());
         let lag = if inner.calm { 0 } else { LAG };
-        let found = inner.ledger.iter().find(|done| Some(&*done.key) == key.as_str() && done.at + lag <= now);
+        let found = inner.ledger.iter().find(|done| Some(&*done.key) == key.as_str() && done.account == account && done.at + lag <= now);
         CallOutcome::Answered(Value::list(found.map(|done| done.answer.clone())))
     }
 
@@ -260,11 +275,20 @@ fn unclear(call: &Call, why: &str) -> CallOutcome {
     }
 }
 
+fn account_of(call: &Call) -> Option<String> {
+    call.account.as_ref().map(|whose| whose.name.clone())
+}
+
 fn answer_of(call: &Call) -> Value {
     let field = |name: &str| call.request.get(name).cloned().unwrap_or(Value::Null);
     let id = Value::string(format!("p-{}", call.key));
     match call.operation.name.as_str() {
         "pay.refund" | "pay.credit" => Value::record([("id", id), ("order_id", field("order_id")), ("amount", field("amount"))]),
+        "branch.set" | "branch.open" => {
+            let by = Value::string(account_of(call).unwrap_or_default());
+            let title = call.request.get("title").cloned().unwrap_or(Value::string("none"));
+            Value::record([("id", field("id")), ("title", title), ("by", by)])
+        }
         "stock.hold" => Value::record([("id", id), ("order_id", field("order_id"))]),
         "tags.set" | "tags.put" | "tags.mark" => Value::record([("id", field("id")), ("label", field("label")), ("by", id)]),
         _ => Value::record([("id", id)]),

@@ -3,6 +3,7 @@
 use super::super::world::{HOUR, SECOND, message, money};
 use super::crowd;
 use super::life::Life;
+use super::parties;
 use crate::approval::{ApprovalKind, PendingApproval, Verdict};
 use crate::arrival::Arrival;
 use crate::decide::Wish;
@@ -99,12 +100,34 @@ pub(super) fn work(life: &mut Life, kind: usize, id: &str, amount: &str) -> (&'s
         27 => ("shelve", put(life, id)),
         28 => ("told", put(life, id)),
         29 => ("ask", wish(id, order, amount)),
-        _ => ("fee", wish(id, order, amount)),
+        30 => ("fee", wish(id, order, amount)),
+        31 => ("retitle", titling(life, id)),
+        32 => ("offer", wish(id, order, amount)),
+        33 => ("return", wish(id, order, amount)),
+        34 => {
+            let all: Vec<Value> = (0..3).map(|number| texts(life, &format!("{id}-{number}"))).collect();
+            ("captions", Value::record([("id", text(id)), ("all", Value::list(all))]))
+        }
+        35 => ("figures", wish(id, order, amount)),
+        36 => ("correspond", letter(life, id)),
+        _ => ("tally", wish(id, order, amount)),
     }
 }
 
+fn titling(life: &mut Life, id: &str) -> Value {
+    let (page, shop) = (["start", "terms", "news"][life.one_of(3)], ["north", "south"][life.one_of(2)]);
+    Value::record([("id", text(id)), ("page", text(page)), ("shop", text(shop))])
+}
+
+fn letter(life: &mut Life, id: &str) -> Value {
+    let (customer, kind) = (["c1", "c2", "c3", "c4"][life.one_of(4)], ["late", "lost", "thanks"][life.one_of(3)]);
+    let about = ["parcel lamp", "parcel shoe", "lamp broken"][life.one_of(3)];
+    let said = format!("{about} of {customer}");
+    Value::record([("id", text(id)), ("customer", text(customer)), ("text", text(said)), ("kind", text(kind))])
+}
+
 /// Kinds of [`work`].
-pub(super) const KINDS: usize = 31;
+pub(super) const KINDS: usize = 38;
 
 fn event(life: &mut Life) -> Arrival {
     let (number, order) = (life.one_of(12), ["o1", "o2", "o3"][life.one_of(3)]);
@@ -129,7 +152,8 @@ pub(super) fn verdict(life: &mut Life, item: &PendingApproval) -> Option<Verdict
     match item.approval.kind {
         ApprovalKind::Settle => {
             let known = item.asked_at + RECORDS <= life.clock.now();
-            let key = item.approval.shown.first().and_then(|(_, key)| key.as_str().map(str::to_owned)).filter(|_| known)?;
+            // What is shown of somebody who was forgotten is gone: whoever settles it looks into the provider's records all the same.
+            let key = life.judge.lock().unwrap().settles(&item.approval.id).filter(|_| known)?;
             match life.provider.happened(&key) {
                 Some(answer) => Some(Verdict::Answer(answer)),
                 None => Some(Verdict::Deny { reason: "it is not there".to_owned() }),
@@ -140,6 +164,7 @@ pub(super) fn verdict(life: &mut Life, item: &PendingApproval) -> Option<Verdict
         ApprovalKind::Act if calm || draw < 6 => approve(Value::Null),
         ApprovalKind::Act if draw < 9 => approve(Value::record([("amount", money(AMOUNTS[life.one_of(6)]))])),
         ApprovalKind::Act if draw == 9 => approve(Value::record([("line", text("x"))])),
+        ApprovalKind::Version if calm || draw < 9 => approve(Value::Null),
         ApprovalKind::Ask | ApprovalKind::Act | ApprovalKind::Version => Some(Verdict::Deny { reason: String::new() }),
     }
 }
@@ -235,7 +260,12 @@ async fn undos(life: &mut Life) {
     }
     let runs: Vec<Arc<str>> = {
         let judge = life.judge.lock().unwrap();
-        judge.runs.iter().filter(|(_, run)| !run.is_part && matches!(&*run.flow, "reserve" | "relabel")).map(|(id, _)| id.clone()).collect()
+        judge
+            .runs
+            .iter()
+            .filter(|(_, run)| !run.is_part && matches!(&*run.flow, "reserve" | "relabel" | "retitle"))
+            .map(|(id, _)| id.clone())
+            .collect()
     };
     if !runs.is_empty() {
         let run = runs[life.one_of(runs.len())].clone();
@@ -290,7 +320,11 @@ async fn clocks(life: &mut Life) {
 
 /// One thing that befalls a life.
 pub(super) async fn step(life: &mut Life) {
-    match life.one_of(36) {
+    match life.one_of(42) {
+        36 | 37 => parties::takes_back(life).await,
+        38 => parties::branches(life).await,
+        39 => parties::sells(life).await,
+        40 | 41 => parties::writes(life).await,
         0..=8 => {
             let (kind, id, amount) = (life.one_of(KINDS), format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
             let (flow, input) = work(life, kind, &id, amount);

@@ -27,7 +27,7 @@ route "copy" needs=text deadline="10m" {
     budget "16 USD" per=run
 }
 route "judging" needs=text { candidate "large"; fail "nobody judged it"; budget "30 USD" per=day }
-route "talk" needs=text { candidate "small"; fail "nobody answered"; repairs 2; budget "9 USD" per=task }
+route "talk" needs=text { candidate "small"; fail "nobody answered"; repairs 2; budget "7 USD" per=task; budget "40 USD" per="6h" }
 route "far" needs=classify { candidate "small"; candidate "kind"; value "praise" confidence=0.0; repairs 0 }
 critic "brand" of="copy" { judge route="judging" min=0.7 prompt="Is this us? {{ draft.title }}" }
 flow "describe" {

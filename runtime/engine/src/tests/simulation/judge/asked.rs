@@ -14,6 +14,7 @@ use tradewind_lang::value::Value;
 struct Question {
     approval: Arc<Approval>,
     run: Arc<str>,
+    step: u16,
     request: Value,
     agreed: BTreeSet<String>,
     /// Closed, and whether with a yes.
@@ -61,7 +62,8 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
     match &event.kind {
         EventKind::ApprovalRequested(approval) => {
             let (request, agreed) = (approval.request.clone(), BTreeSet::new());
-            let question = Question { approval: approval.clone(), run: run.clone(), request, agreed, closed: None, used: false };
+            let step = event.header.step.as_ref().map_or(0, |step| step.id.0);
+            let question = Question { approval: approval.clone(), run: run.clone(), step, request, agreed, closed: None, used: false };
             if judge.questions.all.insert(approval.id.clone(), question).is_some() {
                 judge.violated("I6", format!("question {} was put twice", approval.id));
             }
@@ -144,7 +146,8 @@ fn answered(judge: &mut Judge, event: &Event, id: &Arc<str>, (verdict, closes, e
 
 /// Whether an intent has the approvals that it names, and names those that it needs.
 fn allowed(judge: &mut Judge, run: &Arc<str>, event: &Event, intent: &Intent) {
-    let digest = digest_of(&(&*intent.operation, &intent.request, &intent.evidence, event.header.policy));
+    let action = (&*intent.operation, &intent.request, &intent.evidence, event.header.policy);
+    let digest = intent.account.as_ref().map_or_else(|| digest_of(&action), |account| digest_of(&(&action, account)));
     if digest != intent.digest {
         judge.violated("I5", format!("the digest of `{}` is not that of what it does", intent.operation));
     }
@@ -185,6 +188,14 @@ fn allowed(judge: &mut Judge, run: &Arc<str>, event: &Event, intent: &Intent) {
         wrong.push(("I5", "is not signed by two"));
     }
     wrong.into_iter().for_each(|(invariant, why)| judge.violated(invariant, format!("approval {id} of `{}` {why}", intent.operation)));
+}
+
+impl Judge {
+    /// The key of the effect of which somebody is asked what became of it.
+    pub(in super::super) fn settles(&self, approval: &str) -> Option<String> {
+        let question = self.questions.all.get(approval)?;
+        self.open.get(&(question.run.clone(), question.step)).map(|key| key.to_string())
+    }
 }
 
 /// A run ends: nobody is asked for it any more.

@@ -11,6 +11,9 @@ pub(super) struct Taking {
     back: BTreeSet<Arc<str>>,
     /// Reversals under way, by run and step.
     open: BTreeMap<(Arc<str>, u16), Arc<str>>,
+    /// Runs that take back, and their questions that nobody has answered yet, by run and step.
+    backs: BTreeSet<Arc<str>>,
+    asked: BTreeSet<(Arc<str>, u16)>,
     /// Steps whose pre-image was read since they began, or since a person was asked.
     read: BTreeSet<(Arc<str>, u16)>,
 }
@@ -23,11 +26,23 @@ impl Taking {
 }
 
 pub(super) fn look(judge: &mut Judge, event: &Event) {
-    let (Some(run), Some(step)) = (&event.header.run, &event.header.step) else { return };
+    let Some(run) = &event.header.run else { return };
+    if let EventKind::UndoPlanned { .. } = &event.kind {
+        judge.taking.backs.insert(run.clone());
+    }
+    let Some(step) = &event.header.step else { return };
     let place = (run.clone(), step.id.0);
     match &event.kind {
         EventKind::PreImageRead { .. } => drop(judge.taking.read.insert(place)),
-        EventKind::ApprovalRequested(_) => drop(judge.taking.read.remove(&place)),
+        EventKind::ApprovalRequested(_) => {
+            judge.taking.read.remove(&place);
+            if judge.taking.backs.contains(run) {
+                judge.taking.asked.insert(place);
+            }
+        }
+        EventKind::ApprovalAnswered { closes: true, .. } | EventKind::ApprovalExpired { .. } | EventKind::ApprovalWithdrawn { .. } => {
+            judge.taking.asked.remove(&place);
+        }
         EventKind::IntentRecorded(intent) => {
             let looks = matches!(&*intent.operation, "stock.hold" | "tags.set");
             if looks && !judge.taking.read.contains(&place) {
@@ -46,6 +61,11 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
             }
             if judge.taking.was_tried(of) {
                 judge.violated("undo", format!("run {run} takes back {of} beside another one, or again"));
+            }
+            // The newest goes first: what comes before it waits until that has come to its end.
+            let newer = (run.clone(), 0)..place.clone();
+            if judge.taking.asked.range(newer.clone()).next().is_some() || judge.taking.open.range(newer).next().is_some() {
+                judge.violated("undo", format!("run {run} takes back {of} before something newer came to its end"));
             }
             judge.taking.open.insert(place, of.clone());
         }

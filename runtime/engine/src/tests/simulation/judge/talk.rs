@@ -1,13 +1,12 @@
 //! What models are asked, what it costs, and which tools they set going (I1, I2, I3, I13), counted from the events and from the vendor's bill.
 
-use super::Judge;
+use super::{Judge, budgets};
 use crate::event::{Event, EventKind, Intent};
-use crate::guard::Claim;
 use crate::question::{Answer, Answered, Called, Prompt, Purpose, Question};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
-use tradewind_lang::plan::{BudgetPer, Plan, Rung, Step, StepKind, Unaccepted};
+use tradewind_lang::plan::{Plan, Rung, Step, StepKind, Unaccepted};
 use tradewind_lang::value::Value;
 
 /// How often a model that cannot be reached is asked again, whatever it is asked for; the process's own ends are not counted.
@@ -16,15 +15,18 @@ const DEFAULT_REPAIRS: u32 = 1;
 
 type Place = (Arc<str>, u16);
 
-struct Asked {
-    question: Arc<Question>,
+pub(super) struct Asked {
+    pub(super) question: Arc<Question>,
     /// When the log says that it was put.
-    at: i64,
+    pub(super) at: i64,
     run: Arc<str>,
+    pub(super) flow: Arc<str>,
     /// The run that is none's part.
-    whole: Arc<str>,
+    pub(super) whole: Arc<str>,
     /// What the log says that it cost; none while it is open.
     answered: Option<Option<Money>>,
+    /// When it says so; while it is open, when it was put.
+    answered_at: i64,
     /// What the vendor wants.
     charged: Option<Money>,
     times: u32,
@@ -32,8 +34,13 @@ struct Asked {
 
 impl Asked {
     /// What counts of it: what it cost where that is certain, else what it may cost.
-    fn counts(&self) -> Option<Money> {
+    pub(super) fn counts(&self) -> Option<Money> {
         self.answered.flatten().or(self.question.reserved)
+    }
+
+    /// Since when that counts.
+    pub(super) fn counted_at(&self) -> i64 {
+        self.answered_at
     }
 }
 
@@ -47,7 +54,7 @@ struct Newest {
 
 #[derive(Default)]
 pub(super) struct Talks {
-    asked: BTreeMap<Arc<str>, Asked>,
+    pub(super) asked: BTreeMap<Arc<str>, Asked>,
     newest: BTreeMap<Place, Newest>,
     called: BTreeMap<(Place, Arc<str>), u32>,
     /// What tools were let through: the run, the operation, and the request as it is printed.
@@ -99,8 +106,9 @@ fn asked(
         talks.wrong.push(("I2", format!("question {key} was put twice")));
     }
     talks.climbs(place, (plan, step), question);
-    talks.spends(plan, (&flow, &whole), question);
-    let asked = Asked { question: question.clone(), at, run: run.clone(), whole, answered: None, charged: None, times: 0 };
+    budgets::spends(talks, plan, (&flow, &whole), (at, question));
+    let (question, run) = (question.clone(), run.clone());
+    let asked = Asked { question, at, run, flow, whole, answered: None, answered_at: at, charged: None, times: 0 };
     talks.asked.insert(key.clone(), asked);
 }
 
@@ -141,56 +149,6 @@ impl Talks {
         }
         self.newest.insert(place.clone(), Newest { question: question.clone(), answer: None, repairs, retries });
     }
-
-    /// What a question may cost fits into every budget that it is under, with all that was asked before.
-    fn spends(&mut self, plan: &Plan, (flow, whole): (&str, &Arc<str>), question: &Question) {
-        let Some(reserved) = question.reserved else { return self.wrong.push(("I13", format!("{} reserves nothing", question.key))) };
-        let most = plan.flows.get(flow).and_then(|flow| flow.cost_cap);
-        let of_run = |asked: &&Asked| asked.whole == *whole;
-        if let Some(most) = most {
-            self.fits(&format!("the cap of `{flow}`"), most, reserved, of_run);
-        }
-        let route = question.route.clone();
-        for budget in plan.routes.get(&*route).map_or(&[][..], |route| &route.terms.budgets) {
-            match budget.per {
-                BudgetPer::Run => {
-                    let of_both = |asked: &&Asked| asked.whole == *whole && asked.question.route == route;
-                    self.fits(&format!("the budget of `{route}` per run"), budget.most, reserved, of_both);
-                }
-                BudgetPer::Day => match day_of(question, &route) {
-                    Some(day) => {
-                        let of_day = |asked: &&Asked| asked.question.route == route && day_of(&asked.question, &route) == Some(day.clone());
-                        self.fits(&format!("the budget of `{route}` per day"), budget.most, reserved, of_day);
-                    }
-                    None => self.wrong.push(("I13", format!("{} takes nothing of the day's budget", question.key))),
-                },
-                BudgetPer::Task => {
-                    let of_task = |asked: &&Asked| {
-                        (&asked.whole, asked.question.purpose, asked.question.since) == (whole, question.purpose, question.since)
-                            && asked.question.route == route
-                    };
-                    self.fits(&format!("the budget of `{route}` per task"), budget.most, reserved, of_task);
-                }
-                BudgetPer::Rolling(_) => {}
-            }
-        }
-    }
-
-    fn fits(&mut self, what: &str, most: Money, reserved: Money, of: impl Fn(&&Asked) -> bool) {
-        let sum = self.asked.values().filter(of).filter_map(Asked::counts).fold(reserved, |sum, more| sum.plus(more).unwrap());
-        if sum.amount > most.amount {
-            self.wrong.push(("I13", format!("{sum} is above {what}, {most}")));
-        }
-    }
-}
-
-/// The day whose budget a question takes of.
-fn day_of(question: &Question, route: &str) -> Option<String> {
-    let name = format!("budget of route `{route}` per day");
-    question.claims.iter().find_map(|claim| match claim {
-        Claim::Limit { rule, span, .. } if **rule == *name => Some(format!("{span:?}")),
-        _ => None,
-    })
 }
 
 fn answer(judge: &mut Judge, event: &Event, place: &Place, answered: &Answered) {
@@ -198,6 +156,7 @@ fn answer(judge: &mut Judge, event: &Event, place: &Place, answered: &Answered) 
     let Some(asked) = talks.asked.get_mut(&answered.key) else {
         return talks.wrong.push(("I1", format!("{} is answered, and was never put", answered.key)));
     };
+    asked.answered_at = event.header.at;
     let cost = answered.spent.or(asked.question.reserved).filter(|cost| !cost.amount.is_zero());
     if event.cost != cost {
         talks.wrong.push(("I13", format!("{} cost {:?} by its answer, and {cost:?} by its words", answered.key, event.cost)));

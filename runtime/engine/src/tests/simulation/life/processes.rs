@@ -22,6 +22,8 @@ impl Life {
 
     async fn open_as(&mut self, fate: Fate) {
         self.note(format!("a process opens the log; its fate: {fate:?}"));
+        // As a vault does that is opened: what was to be gone is gone.
+        self.disk.destroy_wanted();
         let process = Arc::new(Process::new(self.disk.clone(), fate, self.activity.clone()));
         let seed = self.random.next();
         // From the log alone, or from an image of an earlier day.
