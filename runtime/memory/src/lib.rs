@@ -11,7 +11,7 @@ mod renewal;
 mod vector;
 mod words;
 
-pub use fusion::{Rank, fuse};
+pub use fusion::{FLATNESS, Rank, VECTORS, WORDS, fuse};
 pub use ranker::Ranker;
 pub use vector::{Quantized, nearest};
 pub use words::Words;

@@ -1,7 +1,7 @@
 //! The index of the facts of one memory, or of one subject in it: words, vectors, and which fact is where. It holds no text.
 
 use crate::check::{NEAREST, SAMPLE};
-use crate::fusion::{Rank, fuse};
+use crate::fusion::{FLATNESS, Rank, VECTORS, WORDS, fuse};
 use crate::vector::{Matrix, Quantized};
 use crate::words::Words;
 use std::collections::HashSet;
@@ -141,16 +141,16 @@ impl Partition {
     ) -> Vec<(usize, f64)> {
         let many = LEAST.max(most.saturating_mul(4));
         if is_same {
-            return fuse(&self.orders(passes, asked, many), most);
+            return fuse(&self.orders(passes, asked, many), FLATNESS, most);
         }
         let of_slot = self.places(facts, passes);
         let among: Vec<bool> = of_slot.iter().map(Option::is_some).collect();
-        let fused = fuse(&self.orders(&among, asked, many), most);
+        let fused = fuse(&self.orders(&among, asked, many), FLATNESS, most);
         fused.into_iter().filter_map(|(at, score)| Some((of_slot.get(at).copied().flatten()?, score))).collect()
     }
 
     /// By words, and by vectors, as far as each is asked.
-    fn orders(&self, among: &[bool], (query, vector): (Option<&str>, Option<&Quantized>), many: usize) -> Vec<Rank> {
+    fn orders(&self, among: &[bool], (query, vector): (Option<&str>, Option<&Quantized>), many: usize) -> Vec<(f64, Rank)> {
         let by_words = || query.map(|query| self.words.best(query, among, many));
         let by_vectors = || vector.map(|wanted| self.matrix.nearest(wanted, among, many));
         let (words, vectors) = match query.is_some() && vector.is_some() && self.slots.len() > MANY {
@@ -162,7 +162,7 @@ impl Partition {
             }),
             false => (by_words(), by_vectors()),
         };
-        words.into_iter().chain(vectors).collect()
+        words.map(|order| (WORDS, order)).into_iter().chain(vectors.map(|order| (VECTORS, order))).collect()
     }
 
     /// Whether a search by vectors finds what brute force does, on a sample of the facts; `number` says where that begins.
