@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod control;
 mod drafts;
+mod embeddings;
 mod evaluate;
 mod events;
 mod fixes;

@@ -406,6 +406,8 @@ impl RunState {
             | EventKind::SubjectHeld { .. }
             | EventKind::SubjectReleased { .. }
             | EventKind::FactsDropped { .. }
+            | EventKind::VectorsAsked(_)
+            | EventKind::VectorsAnswered(_)
             | EventKind::EventReceived(_)
             | EventKind::EventRefused(_)
             | EventKind::EventsGathered { .. }

@@ -29,6 +29,7 @@ mod longest;
 mod memory;
 mod migrate;
 mod outages;
+mod paid_vectors;
 mod parts;
 mod pictures;
 mod poison;

@@ -57,6 +57,17 @@ fn print(status: &Json) {
             }
         }
     }
+    for of in items(status, "recall") {
+        let kept = of.get("kept").and_then(Json::as_f64);
+        let kept = kept.map_or_else(String::new, |kept| format!("; bytes keep {kept:.3} of the ten nearest by floats"));
+        say!(
+            "  recall of `{}` looks at {}: {} compared with brute force, {} differed{kept}",
+            text(of, "memory"),
+            text(of, "looks_at"),
+            counted(number(of, "compared"), "search"),
+            number(of, "differed")
+        );
+    }
     for of in items(status, "renewing") {
         let stopped = if text(of, "failed").is_empty() { String::new() } else { format!("; it stopped: {}", text(of, "failed")) };
         let (done, all) = (number(of, "done"), counted(number(of, "of"), "fact"));

@@ -7,10 +7,11 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::SearchError;
-use tradewind_engine::finding::Renewing;
+use tradewind_engine::finding::{Checked, Renewing};
 use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
 use tradewind_engine::reuse::{Reused, Side};
+use tradewind_engine::vectors::{UNFIT, UNPAID};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
 use tradewind_lang::literal::timestamp_text;
@@ -88,6 +89,12 @@ impl Desk {
         Ok(json!({ "version": 1, "event": event, "reused": each }))
     }
 
+    /// How searches by vectors compared with brute force. There is no index that could miss one: this would tell of a fault.
+    pub(super) fn recalls(&self) -> Vec<Json> {
+        let each = |of: &Checked| json!({ "memory": &*of.memory, "looks_at": "every vector", "compared": of.compared, "differed": of.differed, "kept": of.kept });
+        self.engine.checked().iter().map(each).collect()
+    }
+
     /// Indexes that are being made anew.
     pub(super) fn renewing(&self) -> Vec<Json> {
         let each = |of: &Renewing| json!({ "memory": &*of.memory, "subject": of.subject.as_deref(), "done": of.done, "of": of.of, "by": &*of.by, "failed": of.failed.as_deref() });
@@ -131,7 +138,14 @@ fn of_search(error: SearchError, memory: &str) -> Problem {
         SearchError::Store(error) => Problem::from(error),
         SearchError::NoIndex => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` has no index to search by"))
             .help("write `embed=\"text\"` or `fulltext \"text\"` in the memory, or read `tradewind memory history`"),
-        SearchError::Finder(why) => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` cannot be searched: {why}")),
+        SearchError::Finder(why) => {
+            let code = match why.code.as_str() {
+                UNFIT => &run::UNFIT_VECTORS,
+                UNPAID => &run::VECTORS_UNPAID,
+                _ => &run::UNSEARCHABLE,
+            };
+            Problem::new(code, format!("`{memory}` cannot be searched: {why}"))
+        }
     }
 }
 

@@ -140,6 +140,8 @@ impl EventKind {
             | Self::FactsRemembered { .. }
             | Self::FactsDropped { .. }
             | Self::SubjectHeld { .. }
+            | Self::VectorsAsked(_)
+            | Self::VectorsAnswered(_)
             | Self::SubjectReleased { .. } => self.fields_of_parts(),
             Self::WaitBegun { .. }
             | Self::WaitEnded { .. }
@@ -215,6 +217,8 @@ impl EventKind {
             Self::SubjectHeld { key, reason } | Self::SubjectReleased { key, reason } => {
                 vec![("key", text(key.to_string())), ("reason", text(reason.clone()))]
             }
+            Self::VectorsAsked(asked) => remembered::vectors_asked(asked),
+            Self::VectorsAnswered(answered) => remembered::vectors_answered(answered),
             _ => Vec::new(),
         }
     }

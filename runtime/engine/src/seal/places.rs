@@ -155,6 +155,8 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::SubjectHeld { .. }
         | EventKind::SubjectReleased { .. }
         | EventKind::FactsDropped { .. }
+        | EventKind::VectorsAsked(_)
+        | EventKind::VectorsAnswered(_)
         | EventKind::RunAdmitted
         | EventKind::RunPaused
         | EventKind::RunResumed
