@@ -258,12 +258,12 @@ fn what_was_made_of_somebodys_words_goes_with_them() {
 
     let _ = stage.run(["forget", FORGOTTEN, "--yes", "--by", LEAD]).exits(0);
     let after = [asks(&facts), asks(&found), asks(&rows)];
-    assert_eq!(after.clone().map(of_forgotten), [vec![], vec![], vec![]]);
+    assert!(after.clone().map(of_forgotten).iter().all(Vec::is_empty), "{after:?}");
     assert_eq!(after.map(of_kept), kept, "nobody else is touched");
     let history = stage.run(["memory", "history", "outlines", "--format", "json"]).exits(0).out;
-    assert_eq!(of_forgotten(told_in(history.as_bytes())), []);
+    assert!(of_forgotten(told_in(history.as_bytes())).is_empty(), "{history}");
     let then = stage.run(["memory", "search", "outlines", "Quokka", "--as-of", "2999-01-01T00:00:00Z", "--format", "json"]);
-    assert_eq!(of_forgotten(told_in(then.out.as_bytes())), []);
+    assert!(of_forgotten(told_in(then.out.as_bytes())).is_empty(), "{then}");
 
     // An export is as good as before for whoever verifies it, and no better for whoever reads it: neither the old nor the new one.
     let new = exported(&stage, "after.export");

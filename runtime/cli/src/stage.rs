@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tradewind_engine::engine::Engine;
-use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Classification, Clock, Connectors, Embedded, Made, Models, Permit};
+use tradewind_engine::ports::{
+    BoxFuture, Call, CallFailure, CallOutcome, Classification, Clock, Connectors, Embedded, Made, Models, Permit,
+};
 use tradewind_engine::question::{Answer, Prompt, Silence};
 use tradewind_lang::plan::{Micros, Model};
 

@@ -120,10 +120,7 @@ impl EventKind {
             Self::EffectAttempted { .. } | Self::EffectSettled { .. } | Self::EffectDenied { .. } => self.fields_of_effects(),
             Self::ModelAsked(_) | Self::ModelAnswered(_) | Self::AnswerTaken(..) | Self::ToolsCalled(_) => talk::fields(self),
             Self::ApprovalRequested(approval) => approval.fields(),
-            Self::ApprovalAnswered { approval, verdict, closes, edited } => {
-                let end = [("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))];
-                [vec![("approval", text(approval.clone()))], said(verdict), end.to_vec()].concat()
-            }
+            Self::ApprovalAnswered { approval, verdict, closes, edited } => answer(approval, verdict, (*closes, edited.as_ref())),
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalRaised(raised) => raised.fields(),
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
@@ -289,6 +286,11 @@ fn next_at(next: &Next) -> Value {
         Next::Send(at) | Next::Lookup(at) => Value::Timestamp(*at),
         Next::Person => Value::Null,
     }
+}
+
+fn answer(approval: &Arc<str>, verdict: &Verdict, (closes, edited): (bool, Option<&Value>)) -> Fields {
+    let end = [("closes", Value::Bool(closes)), ("edited", edited.cloned().unwrap_or(Value::Null))];
+    [vec![("approval", text(approval.clone()))], said(verdict), end.to_vec()].concat()
 }
 
 fn said(verdict: &Verdict) -> Fields {
