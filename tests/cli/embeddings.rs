@@ -62,9 +62,11 @@ fn what_vectors_cost_is_in_the_log_and_in_the_budget_of_the_memory() {
     let (stage, _) = stage(r#"input="1 USD" per="1k tokens""#);
     let _ = stage.run(["run", "note", "--input", "work.jsonl", "--in-flight", "1"]).exits(0).says("3 completed");
     let _ = stage.run(["runs", "show", "bulb"]).exits(0).says("\"lamp\"").says("\"bulb\"");
-    let log = stage.run(["log", "--format", "json"]).exits(0).out;
-    assert!(log.contains("vectors-asked") && log.contains("vectors-answered"), "{log}");
-    assert!(log.lines().filter(|line| line.contains("vectors-a")).all(|line| !line.contains("cracked")), "no text is in them");
+    let log = stage.run(["log", "--format", "json"]).exits(0).json();
+    let events = log["events"].as_array().unwrap().iter().map(ToString::to_string);
+    let of_vectors: Vec<String> = events.filter(|event| event.contains("vectors-a")).collect();
+    assert_eq!(of_vectors.len(), 12, "three questions, each with one new fact: {log}");
+    assert!(of_vectors.iter().all(|event| !event.contains("cracked")), "no text is in them: {of_vectors:?}");
     let _ = stage.run(["budget"]).exits(0).says("memory `notes`").says("0.006 USD").says("reads");
     let _ = stage.run(["log", "verify"]).exits(0);
     let _ = stage.run(["replay"]).exits(0);

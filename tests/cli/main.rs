@@ -26,6 +26,7 @@ mod parts;
 mod personal;
 mod reload;
 mod reports;
+mod reuse;
 mod run;
 mod scenarios;
 mod secrets;

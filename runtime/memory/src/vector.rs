@@ -87,20 +87,18 @@ impl Matrix {
     }
 }
 
-/// Products of neighbours are added first: one instruction of most processors does both.
+/// Thirty-two at a time, made as wide as what they are multiplied with first: that is the form in which compilers see one instruction that
+/// multiplies eight and adds neighbours. Written out by hand it was five times as slow.
 fn wide_dot(bytes: &[i8], words: &[i16]) -> i32 {
-    let (bytes, bytes_left) = bytes.as_chunks::<16>();
-    let (words, words_left) = words.as_chunks::<16>();
-    let mut sums = [0_i32; 8];
-    for (bytes, words) in bytes.iter().zip(words) {
-        let (bytes, _) = bytes.as_chunks::<2>();
-        let (words, _) = words.as_chunks::<2>();
-        for (sum, ([one, two], [first, second])) in sums.iter_mut().zip(bytes.iter().zip(words)) {
-            *sum += i32::from(*one) * i32::from(*first) + i32::from(*two) * i32::from(*second);
-        }
+    let (chunks, bytes_left) = bytes.as_chunks::<32>();
+    let (others, words_left) = words.as_chunks::<32>();
+    let mut sum = 0;
+    for (chunk, other) in chunks.iter().zip(others) {
+        let mut wide = [0_i16; 32];
+        wide.iter_mut().zip(chunk).for_each(|(wide, byte)| *wide = i16::from(*byte));
+        sum += wide.iter().zip(other).map(|(one, other)| i32::from(*one) * i32::from(*other)).sum::<i32>();
     }
-    let left = bytes_left.iter().zip(words_left).map(|(byte, word)| i32::from(*byte) * i32::from(*word));
-    sums.iter().sum::<i32>() + left.sum::<i32>()
+    sum + bytes_left.iter().zip(words_left).map(|(byte, word)| i32::from(*byte) * i32::from(*word)).sum::<i32>()
 }
 
 /// The best of many by score, best first; of equal ones the later. Places come in their order.
@@ -168,7 +166,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / 8_388_608.0 - 1.0
         };
-        for width in [1, 2, 15, 16, 17, 250, 256] {
+        for width in [1, 2, 15, 31, 32, 33, 250, 256] {
             let mut vector = || Quantized::of(&(0..width).map(|_| next()).collect::<Vec<f32>>());
             let vectors: Vec<Option<Quantized>> = (0..500).map(|place| vector().filter(|_| place % 7 != 0)).collect();
             let mut matrix = Matrix::default();
