@@ -1,7 +1,6 @@
 //! When to try again: exponential, doubling, with jitter. It knows no clock.
 
 use crate::key::jitter;
-use crate::ports::CallFailure;
 use tradewind_lang::plan::{Micros, Retry};
 
 /// The instant before which attempt `attempt + 1` may not begin, after attempt `attempt` (from 1) ended at `now`.
@@ -13,13 +12,14 @@ pub fn retry_at(retry: &Retry, seed: &str, attempt: u32, now: i64) -> i64 {
     now.saturating_add(delay)
 }
 
-/// Longest wait that a provider may ask for: a day.
-const LONGEST: i64 = 86_400_000_000;
+/// Longest wait that a provider may ask for: a day. Whoever wants more is asked again all the same: a slip in a header must not put off
+/// what a run does for years.
+const LONGEST: Micros = 86_400_000_000;
 
-/// The instant before which the provider does not want to hear of us again.
+/// The instant before which a provider that asked to be left alone for so long is not asked again.
 #[must_use]
-pub fn asked_for(failure: &CallFailure, now: i64) -> i64 {
-    now.saturating_add(failure.retry_after.unwrap_or(0).clamp(0, LONGEST))
+pub fn asked_for(retry_after: Option<Micros>, now: i64) -> i64 {
+    now.saturating_add(retry_after.unwrap_or(0).clamp(0, LONGEST))
 }
 
 /// How long a run whose flow declares no `deadline` waits for a provider that cannot be reached: an hour.

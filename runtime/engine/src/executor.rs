@@ -14,6 +14,7 @@ mod kept;
 mod listen;
 mod look;
 mod measure;
+mod message;
 mod migrate;
 mod perform;
 mod receive;
@@ -25,10 +26,9 @@ mod timers;
 mod vectors;
 mod write;
 
-use crate::approval::{AnswerRefusal, Verdict};
-use crate::arrival::{Arrival, Refusal};
+use crate::approval::AnswerRefusal;
 use crate::books::{Books, Entry, Holds};
-use crate::decide::{Decision, Input, Moment, Turn, Wish, decide};
+use crate::decide::{Decision, Input, Moment, Turn, decide};
 use crate::finding::Finder;
 use crate::frozen::Frozen;
 use crate::key::short_digest;
@@ -53,6 +53,7 @@ pub(crate) use commit::Batch;
 use commit::Item;
 pub(crate) use dispatch::StartRequest;
 use dispatch::{Dispatching, Gathered, Origin};
+pub(crate) use message::{Inside, Message};
 pub(crate) use perform::mark;
 pub(crate) use receive::ReceiveReply;
 pub use receive::{Busy, Receipt};
@@ -72,39 +73,6 @@ pub struct Started {
     pub is_new: bool,
     /// Whether a run with the same key but another input exists; that one is `run_id`, and nothing was started.
     pub conflict: bool,
-}
-
-/// A question to the loop, answered from its state.
-pub(crate) type Query = Box<dyn FnOnce(&mut Shard) + Send>;
-
-/// What callers send.
-pub(crate) enum Message {
-    Start(StartRequest),
-    Answer { approval: Arc<str>, by: Arc<str>, verdict: Verdict, reply: AnswerReply },
-    Control { run: Arc<str>, by: Arc<str>, wish: Wish, reply: ControlReply },
-    Receive { arrival: Arc<Arrival>, reply: ReceiveReply },
-    Refuse { refusal: Arc<Refusal>, reply: oneshot::Sender<()> },
-    WhenEnded { run: Arc<str>, reply: oneshot::Sender<Arc<RunSummary>> },
-    Steer(Steer),
-    Query(Query),
-    WhenIdle(oneshot::Sender<()>),
-    Shutdown,
-}
-
-/// What the loop's own tasks send.
-pub(crate) enum Inside {
-    Input {
-        run: Arc<str>,
-        input: Input,
-    },
-    Committed(Result<(), StoreError>),
-    /// What an event or a clock was to start is durable, or could not be started.
-    Begun {
-        of: Origin,
-        flow: Arc<str>,
-        started: Result<Started, String>,
-    },
-    Tick,
 }
 
 /// A run and what the loop keeps of it.
@@ -401,6 +369,7 @@ impl Shard {
             }
             Inside::Begun { of, flow, started } => self.begun(of, flow, started),
             Inside::Tick => self.ring(),
+            Inside::MayLeave { run, step, reply } => drop(reply.send(self.may_leave(&run, step))),
         }
         Ok(())
     }

@@ -198,6 +198,10 @@ impl RunState {
     /// Whether another decision could do something without any input from outside.
     #[must_use]
     pub fn can_advance(&self) -> bool {
+        self.goes_on() || self.unasked().next().is_some()
+    }
+
+    fn goes_on(&self) -> bool {
         match self.standing {
             Standing::Running => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
             Standing::Undoing(_) => !self.paused && (self.unsettled == 0 || self.ready.iter().any(|id| self.may_start(*id))),
@@ -211,6 +215,12 @@ impl RunState {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.unsettled == 0
+    }
+
+    /// Whether steps may begin: it goes on, or takes back what it did.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        matches!(self.standing, Standing::Running | Standing::Undoing(_))
     }
 
     /// Whether it has ended.

@@ -1,12 +1,14 @@
 //! What is told of runs to people and programs: summaries, details, progress. It is derived and never decides.
 
 use crate::child::{Parent, Part};
+use crate::event::Next;
 use crate::failure::Failure;
 use crate::ports::StoreError;
 use crate::seal::{ERASED, FORGOTTEN, KeyName};
-use crate::state::{Phase, RunState, Standing};
+use crate::state::{OpenEffect, Phase, RunState, Standing};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tradewind_lang::literal::timestamp_text;
 use tradewind_lang::money::Money;
 use tradewind_lang::plan::Digest;
 use tradewind_lang::value::Value;
@@ -230,11 +232,21 @@ fn phase(phase: &Phase) -> (&'static str, Option<String>) {
         Phase::Talking => ("running", Some("a model is asked".to_owned())),
         Phase::Approval(asked) => ("asked", Some(format!("{} of {}", asked.approval.id, asked.approval.to.join(", ")))),
         Phase::Sleeping(sleep) => ("waits", Some(sleep.to_string())),
-        Phase::Effect(effect) => ("open", Some(format!("attempt {} under key {}", effect.attempt, effect.intent.key))),
+        Phase::Effect(effect) => ("open", Some(open(effect))),
         Phase::Completed(by) => ("done", by.map(|by| format!("settled by {}", by.as_str()))),
         Phase::Skipped(why) => ("skipped", Some(skipped(why).to_owned())),
         Phase::Denied { rule, message } => ("denied", Some(format!("{rule}: {message}"))),
         Phase::Failed(failure) => ("failed", Some(failure.to_string())),
+    }
+}
+
+fn open(effect: &OpenEffect) -> String {
+    let sent = format!("attempt {} under key {}", effect.attempt, effect.intent.key);
+    match effect.next {
+        Some(Next::Send(at)) if effect.waits => format!("{sent}, sent at {}", timestamp_text(at)),
+        Some(Next::Lookup(at)) => format!("{sent}, in doubt and looked for at {}", timestamp_text(at)),
+        Some(Next::Person) => format!("{sent}, in doubt until a person settles it"),
+        Some(Next::Send(_)) | None => sent,
     }
 }
 

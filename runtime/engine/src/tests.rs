@@ -20,6 +20,7 @@ mod exactly;
 mod exports;
 mod forks;
 mod grounding;
+mod held_up;
 mod images;
 mod interference;
 mod labels;

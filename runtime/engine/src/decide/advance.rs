@@ -1,13 +1,13 @@
 //! One wave: every step that may start now starts; pure steps complete at once. Then the end, where it is reached.
 
 use super::question::Barred;
-use super::{Effect, Round, act, agent, children, draft, model, person, remember, revise, undo};
+use super::{Effect, Round, act, agent, children, draft, effect, model, person, remember, revise, undo};
 use crate::cohort::verb;
 use crate::event::{EventKind, SkipReason, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::text_of;
 use crate::planted::{Bug, planted};
-use crate::state::{Phase, Standing};
+use crate::state::{OpenEffect, Phase, Standing};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tradewind_lang::plan::{Arm, Require, Rule, Step, StepId, StepKind};
@@ -28,10 +28,15 @@ pub(super) fn wave(round: &mut Round<'_>) {
         }
         start(round, step);
     }
+    let unasked: Vec<(StepId, Arc<OpenEffect>)> = round.state.unasked().map(|(id, open)| (id, open.clone())).collect();
+    unasked.into_iter().for_each(|(id, open)| person::settle(round, id, &open, "the log does not say"));
     finish(round);
 }
 
 fn finish(round: &mut Round<'_>) {
+    if matches!(round.state.standing, Standing::Failing(_) | Standing::Cancelling(_)) && round.state.open > 0 {
+        effect::let_go(round);
+    }
     match round.state.standing.clone() {
         Standing::Running if round.state.is_settled() && !round.state.paused && undo::end(round).is_some() => {
             undo::end(round).into_iter().for_each(|end| round.emit(None, end, Used::State, None));

@@ -85,8 +85,7 @@ pub(super) fn leaves(round: &mut Round<'_>, id: StepId) {
     }
     // Its run ends, and it is certain that it did not happen: then it does not happen any more.
     if !round.is_working() && !effect.relies {
-        let failure = Failure::new(FailureKind::Api, "it did not happen, and its run ended before it was sent again");
-        return settle(round, id, &effect, Outcome::Failed(failure), SettledBy::Answer, Used::Clock);
+        return settle(round, id, &effect, Outcome::Failed(too_late_for()), SettledBy::Answer, Used::Clock);
     }
     // While it is frozen nothing leaves: its clock is set again by the thaw.
     if round.state.is_frozen(id) {
@@ -96,6 +95,22 @@ pub(super) fn leaves(round: &mut Round<'_>, id: StepId) {
     let kind = EventKind::EffectAttempted { attempt, doubt, code: LEAVES.to_owned(), message: "its pause is over".to_owned(), next };
     emit(round, id, &effect, kind, Used::Clock);
     send(round, id, &effect, round.now);
+}
+
+fn too_late_for() -> Failure {
+    Failure::new(FailureKind::Api, "it did not happen, and its run ended before it was sent again")
+}
+
+/// The run ends. What certainly did not happen, and waits for its time to be sent again, is not waited for, however long a provider wanted
+/// to be left alone. What may have happened is settled first.
+pub(super) fn let_go(round: &mut Round<'_>) {
+    let steps: Vec<StepId> = round.state.repetitions().map(|(id, _)| id).collect();
+    for id in steps {
+        let Some(Phase::Effect(effect)) = round.state.step(id).map(|step| step.phase.clone()) else { continue };
+        if !effect.relies && !is_early(round, &effect) {
+            settle(round, id, &effect, Outcome::Failed(too_late_for()), SettledBy::Answer, Used::State);
+        }
+    }
 }
 
 pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome: &CallOutcome) {
@@ -119,7 +134,7 @@ pub(super) fn performed(round: &mut Round<'_>, id: StepId, attempt: u32, outcome
 
 fn failed(round: &mut Round<'_>, id: StepId, effect: &OpenEffect, failure: &CallFailure, used: Used) {
     let retry = retry(round, effect);
-    let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now).max(asked_for(failure, round.now));
+    let at = retry_at(&retry, &effect.intent.key, effect.tries + 1, round.now).max(asked_for(failure.retry_after, round.now));
     if failure.retry && effect.tries < retry.max && in_time(round, id, effect, at) {
         attempted(round, id, effect, false, (&failure.code, &failure.message), Next::Send(at), used);
     } else {

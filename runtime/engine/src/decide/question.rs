@@ -4,7 +4,7 @@
 use super::budget::{self, Images};
 use super::choice::{self, Asked};
 use super::{Cause, Effect, Round};
-use crate::backoff::retry_at;
+use crate::backoff::{asked_for, retry_at};
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::key::{digest_of, question_key};
@@ -272,7 +272,7 @@ fn again(round: &Round<'_>, question: &Question, silence: &Silence) -> Option<i6
         return None;
     }
     let at = retry_at(&PAUSES, &question.key, question.retry + 1, round.now);
-    Some(at.max(round.now.saturating_add(silence.retry_after.unwrap_or(0).max(0))))
+    Some(at.max(asked_for(silence.retry_after, round.now)))
 }
 
 fn repair(problem: &str) -> String {

@@ -60,7 +60,7 @@ fn again(round: &Round<'_>, id: StepId, attempt: (u32, Unreached), failures: &[S
         if !failure.retry || attempt > retry.max {
             return None;
         }
-        let at = retry_at(retry, &seed, attempt, round.now).max(asked_for(failure, round.now));
+        let at = retry_at(retry, &seed, attempt, round.now).max(asked_for(failure.retry_after, round.now));
         (attempt + 1, Unreached::default(), at)
     };
     let mut failures = failures.to_vec();

@@ -35,7 +35,7 @@ pub(super) fn take_up(round: &mut Round<'_>) {
             // What waits for its time was not sent, as the log would say that it leaves. A process of former versions wrote no such word.
             Some(Next::Send(at)) if at <= round.now => interrupted(round, id, &open),
             Some(Next::Send(_) | Next::Lookup(_)) => effect::follow(round, id),
-            Some(Next::Person) if open.asked.is_none() => person::settle(round, id, &open, "the log does not say"),
+            // Whom nobody has asked yet, the wave asks.
             Some(Next::Person) => {}
         }
     }

@@ -6,7 +6,7 @@ use super::{Effect, Round};
 use crate::event::{EventKind, Used};
 use crate::failure::{Failure, FailureKind};
 use crate::scope::{Over, StepScope};
-use crate::state::{Phase, Standing};
+use crate::state::Phase;
 use crate::undo::{AGAIN, Back, Done, Reversal, UNDO, bounded, reversal};
 use std::sync::Arc;
 use tradewind_lang::plan::{StepId, StepKind, Undo};
@@ -191,6 +191,6 @@ pub(super) fn told_failure(round: &Round<'_>, failure: Failure) -> Failure {
 impl Round<'_> {
     /// Whether steps may begin: of a run that goes on, or of one that takes back what it did.
     pub(super) fn is_working(&self) -> bool {
-        matches!(self.state.standing, Standing::Running | Standing::Undoing(_))
+        self.state.is_working()
     }
 }

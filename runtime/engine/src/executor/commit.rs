@@ -330,6 +330,7 @@ impl Shard {
             self.ended(standing, summary);
             return Ok(());
         }
+        self.let_go(&run);
         self.go_on(&run, item.effects, item.refused);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! takes its place that claims no more than what happened.
 
 use super::{Entry, Shard};
+use crate::approval::{Approval, ApprovalKind};
 use crate::decide::{Effect, Timer};
 use crate::event::{Event, EventKind, Outcome, Used};
 use crate::failure::{Failure, FailureKind};
@@ -91,6 +92,12 @@ impl Shard {
                 EventKind::ChildEnded { child, part, outcome: Outcome::Failed(failure()), waited }
             }
             EventKind::EffectDenied { rule, message, goes_on } => EventKind::EffectDenied { rule, message: short(&message), goes_on },
+            // Whoever says what became of it goes by its key; what it would do is in the log already.
+            EventKind::ApprovalRequested(approval) if approval.kind == ApprovalKind::Settle => {
+                let (request, evidence, before) = (Value::Null, Value::Null, None);
+                let question = short(&approval.question);
+                EventKind::ApprovalRequested(Arc::new(Approval { question, request, evidence, before, ..Approval::clone(&approval) }))
+            }
             EventKind::UndoPlanned { .. } if step.is_some() => EventKind::StepFailed { failure: failure(), goes_on: goes_on() },
             EventKind::UndoPlanned { .. } => EventKind::UndoPlanned { reversals: Vec::new() },
             EventKind::StepCompleted { .. }

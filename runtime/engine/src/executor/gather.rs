@@ -15,10 +15,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
-use tradewind_lang::plan::{Batch, Digest, Micros};
+use tradewind_lang::plan::{Batch, Digest, Micros, StepId};
 
-/// What a call's flow and connector are frozen by, and the flow.
-type Gate = (watch::Receiver<Arc<Frozen>>, Arc<str>);
+/// What an effect's flow and connector are frozen by, the flow, and the step.
+type Gate = (watch::Receiver<Arc<Frozen>>, Arc<str>, StepId);
+
+/// Code of an effect that was held back until its run ended.
+const HELD_BACK: &str = "held-back";
 
 /// A call on its way, and who hears its answer.
 pub(super) struct Sending {
@@ -46,7 +49,21 @@ impl Sending {
     }
 
     fn is_frozen(&self) -> bool {
-        self.gate.as_ref().is_some_and(|(gate, flow)| gate.borrow().holds(flow, &self.call.connector.name))
+        self.gate.as_ref().is_some_and(|(gate, flow, _)| gate.borrow().holds(flow, &self.call.connector.name))
+    }
+
+    /// Waits while it is frozen; whether it may leave then. Its run may have been ended meanwhile: nothing more is done for that one.
+    async fn is_let_through(&mut self) -> bool {
+        while self.is_frozen() {
+            let Some((gate, _, step)) = &mut self.gate else { return true };
+            // An error means that the loop has ended, which is seen before it leaves.
+            let goes_on = gate.changed().await.is_ok();
+            let step = *step;
+            if !goes_on || !self.promise.may_leave(step).await {
+                return !goes_on;
+            }
+        }
+        true
     }
 }
 
@@ -129,9 +146,10 @@ impl Road {
         if not_before > now {
             self.clock.sleep_until(not_before).await;
         }
-        if let Some((gate, flow)) = &mut sending.gate {
-            // An error means that the loop has ended, which is seen below.
-            let _ = gate.wait_for(|frozen| !frozen.holds(flow, &sending.call.connector.name)).await;
+        if !sending.is_let_through().await {
+            let message = "it was held back, and its run ended before it was sent".to_owned();
+            let failure = CallFailure { code: HELD_BACK.to_owned(), message, retry: false, retry_after: None };
+            return sending.tell(CallOutcome::Failed(failure));
         }
         let by = sending.call.several.as_ref().map_or(&sending.call.operation, |several| &several.write).clone();
         match &by.terms.batch {

@@ -14,7 +14,7 @@ use crate::summary::RunSummary;
 use crate::undo::reversal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tradewind_lang::plan::StepId;
 
 /// Marks in the state what is being asked.
@@ -45,6 +45,15 @@ impl Promise {
     pub(super) fn keep(mut self, input: Input) {
         self.fallback = None;
         let _ = self.inside.send(Inside::Input { run: self.run.clone(), input });
+    }
+}
+
+impl Promise {
+    /// Whether an effect that was held back may still leave. Where the loop has ended nobody says so, and nobody would hear its answer.
+    pub(super) async fn may_leave(&self, step: StepId) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.inside.send(Inside::MayLeave { run: self.run.clone(), step, reply });
+        answer.await.unwrap_or(false)
     }
 }
 
@@ -88,16 +97,15 @@ impl Shard {
             Effect::FindDone { step, flow, act, since } => self.find_done(run, step, (flow, act, since)),
             Effect::Read { step, attempt, not_before, failures, unreached, call } => {
                 let answer = move |outcome| Input::Read { step, attempt, failures: failures.clone(), unreached, outcome };
-                self.call(run, call, (not_before, i64::MAX), false, answer);
+                self.call(run, call, (not_before, i64::MAX), None, answer);
             }
             Effect::Perform { step, attempt, not_before, not_after, call } => {
-                // A repetition has waited, or was asked for by a process that took the log: whose it is now, it makes sure of once more.
-                let is_again = attempt > 1;
-                self.call(run, call, (not_before, not_after), is_again, move |outcome| Input::Performed { step, attempt, outcome });
+                let answer = move |outcome| Input::Performed { step, attempt, outcome };
+                self.call(run, call, (not_before, not_after), Some((step, attempt)), answer);
             }
             Effect::Lookup { step, attempt, tries, not_before, unreached, call } => {
                 let answer = move |outcome| Input::LookedUp { step, attempt, tries, unreached, outcome };
-                self.call(run, call, (not_before, i64::MAX), false, answer);
+                self.call(run, call, (not_before, i64::MAX), None, answer);
             }
         }
     }
@@ -107,7 +115,7 @@ impl Shard {
         run: &Arc<str>,
         call: Call,
         between: (i64, i64),
-        is_again: bool,
+        effect: Option<(StepId, u32)>,
         answer: impl Fn(CallOutcome) -> Input + Send + 'static,
     ) {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
@@ -118,8 +126,10 @@ impl Shard {
             return promise.keep(answer(CallOutcome::Failed(failure)));
         }
         let (not_before, not_after) = between;
-        let waited = is_again || not_before > self.last_now;
-        let sending = Sending { gate: self.gate_of(run, &call), call, not_after, waited, promise, answer: Box::new(answer) };
+        // A repetition has waited, or was asked for by a process that took the log: whose it is now, it makes sure of once more.
+        let waited = effect.is_some_and(|(_, attempt)| attempt > 1) || not_before > self.last_now;
+        let gate = effect.and_then(|(step, _)| self.gate_of(run, step));
+        let sending = Sending { gate, call, not_after, waited, promise, answer: Box::new(answer) };
         tokio::spawn(self.road().go(sending, not_before, self.last_now));
     }
 

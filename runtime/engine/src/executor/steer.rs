@@ -8,14 +8,13 @@ use crate::engine::prepare::prepare;
 use crate::event::{Blob, EventKind};
 use crate::frozen::{Frozen, Note, Scope};
 use crate::pinned::Pinned;
-use crate::ports::Call;
 use crate::seal::KeyName;
-use crate::state::Standing;
+use crate::state::{Phase, Standing};
 use crate::undo::{AGAIN, UNDO};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
-use tradewind_lang::plan::Digest;
+use tradewind_lang::plan::{Digest, StepId};
 
 /// What is wanted.
 pub(crate) enum Steer {
@@ -205,7 +204,7 @@ impl Shard {
             let Entry::Live(live) = entry else { continue };
             live.state.frozen = self.frozen.clone();
             // What can go on now, or waits from now on, is counted so. Whoever is not taken up yet looks when he is.
-            if live.standing.is_at_work() && live.state.standing == Standing::Running {
+            if live.standing.is_at_work() && live.state.is_working() {
                 looks.push(run.clone());
             }
             if live.standing.is_at_work() && live.state.open > 0 {
@@ -232,14 +231,25 @@ impl Shard {
         });
     }
 
-    /// Where a call waits while it is frozen: a write does, a read and a lookup do not.
-    pub(super) fn gate_of(&mut self, run: &Arc<str>, call: &Call) -> Option<(watch::Receiver<Arc<Frozen>>, Arc<str>)> {
-        // Only an effect has a key.
-        if call.key.is_empty() {
-            return None;
-        }
+    /// Where an effect waits while it is frozen; reads and lookups go on.
+    pub(super) fn gate_of(&mut self, run: &Arc<str>, step: StepId) -> Option<(watch::Receiver<Arc<Frozen>>, Arc<str>, StepId)> {
         let flow = self.books.live(run)?.state.graph.name.clone();
-        Some((self.gate.subscribe(), flow))
+        Some((self.gate.subscribe(), flow, step))
+    }
+
+    /// Whether an effect that was held back may leave: its run goes on, or what was sent of it before has to be settled.
+    pub(super) fn may_leave(&mut self, run: &str, step: StepId) -> bool {
+        let Some(live) = self.books.live(run) else { return false };
+        let relies = |phase: &Phase| matches!(phase, Phase::Effect(open) if open.relies);
+        live.state.is_working() || live.state.step(step).is_some_and(|step| relies(&step.phase))
+    }
+
+    /// Whatever is held back of a run that has just been told to end is looked at once more: it does not wait for a thaw.
+    pub(super) fn let_go(&mut self, run: &str) {
+        let ends = self.books.live(run).is_some_and(|live| !live.state.is_working() && live.state.open > 0);
+        if ends && !self.gate.borrow().is_empty() {
+            self.gate.send_modify(|_| {});
+        }
     }
 
     /// A start that was found well by the plan of then, found well by the plan of now; none where that refuses it, which is said.

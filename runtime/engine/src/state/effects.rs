@@ -77,6 +77,16 @@ impl RunState {
         self.set_phase(id, Phase::Effect(Arc::new(effect)));
     }
 
+    /// Effects that a person has to settle whom nobody has asked yet: the question found no room in the log beside the doubt.
+    pub(crate) fn unasked(&self) -> impl Iterator<Item = (StepId, &Arc<OpenEffect>)> {
+        let has_doubts = self.open > self.moving && !self.has_ended();
+        let steps = (0..).map(StepId).zip(&self.steps).filter(move |_| has_doubts);
+        steps.filter_map(|(id, step)| match &step.phase {
+            Phase::Effect(effect) if effect.next == Some(Next::Person) && effect.asked.is_none() => Some((id, effect)),
+            _ => None,
+        })
+    }
+
     pub(super) fn settle_effect(&mut self, id: StepId, outcome: &Outcome, by: SettledBy, goes_on: bool, at: i64) {
         let Some(Phase::Effect(effect)) = self.step(id).map(|step| step.phase.clone()) else { return };
         match outcome {

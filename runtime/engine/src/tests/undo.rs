@@ -5,6 +5,7 @@ use super::world::*;
 use crate::approval::Verdict;
 use crate::engine::Engine;
 use crate::event::{Event, EventKind};
+use crate::frozen::Scope;
 use crate::history::Which;
 use crate::replay::replay;
 use crate::summary::{RunFilter, RunStatus, RunSummary};
@@ -337,4 +338,32 @@ async fn a_process_that_dies_at_any_append_takes_back_everything_once() {
             replay(&*world.log, 0).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_where_a_run_fails_waits_for_a_thaw_and_goes_on_after_it() {
+    let pages = pages(&[]);
+    let looks = LAUNCH.replace("act \"mail\" on-error=undo { call \"site.mail\" id=\"=input.id\" }", LOOKS);
+    // The look at what is nowhere takes its time, so that everything is frozen before it fails; reads are not held back.
+    let busy = crate::ports::CallFailure { retry_after: Some(30 * SECOND), ..failure("http-503", true) };
+    let world = world(&pages, &[&looks], move |request| {
+        let is_first =
+            request.operation == "site.page.get" && request.request.get("id") == Some(&Value::string("nowhere")) && request.earlier == 0;
+        is_first.then(|| Reply::Refused(busy.clone()))
+    });
+    let engine = world.open().await;
+    let run = engine.start("launch", change("b", "5 USD"), "test").await.unwrap().run_id;
+    while price(&pages, "b").as_deref() != Some("5.00 USD") {
+        tokio::task::yield_now().await;
+    }
+    engine.freeze(Scope::All, BY, "a test").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(engine.run(&run).await.unwrap().unwrap().summary.status, RunStatus::Frozen);
+    assert_eq!(price(&pages, "b").as_deref(), Some("5.00 USD"), "nothing is taken back while it is frozen");
+    engine.thaw(Scope::All, BY, "").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(engine.run(&run).await.unwrap().unwrap().summary.status, RunStatus::Failed);
+    assert_eq!(price(&pages, "b"), None, "it is taken back as soon as it may be");
+    engine.shutdown().await;
+    replay(&*world.log, 0).await.unwrap();
 }
