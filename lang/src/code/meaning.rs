@@ -72,6 +72,7 @@ codes! {
     HOLLOW_KEY = "TW0168", Error, "a payment's key that holds nothing";
     HOLLOW_TARGET = "TW0170", Error, "a target that is the same for every request";
     AS_WRITTEN = "TW0176", Error, "an expression where a text stands";
+    BACKWARDS = "TW0177", Error, "an amount below nothing";
     KEY_UNSENT = "TW0169", Error, "an idempotency key that is sent nowhere";
     NOT_PROVED = "TW0171", Warning, "a condition of which too much would have to be tried";
     DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";

@@ -21,7 +21,8 @@ pub(crate) const SUBJECT: &str = "the subject of a memory";
 impl Context<'_> {
     /// What a value tells of a person or an account, where it does.
     fn told_of(&self, checked: &Checked, scope: &Scope) -> Option<&'static str> {
-        checked.tells().or_else(|| self.is_secret_truth(checked, scope).then_some("a secret"))
+        let truth = |mark, what| self.is_marked_truth(checked, scope, mark).then_some(what);
+        checked.tells().or_else(|| truth(Mark::Secret, "a secret")).or_else(|| truth(Mark::Personal, "personal data"))
     }
 
     /// A diagnostic with the way of what a value tells of a person or an account.

@@ -1,7 +1,7 @@
 //! A condition as a formula: what must hold of which path for it to be true, or to be false. Negations are pushed to the leaves.
 
 use super::set::{Point, Relation, Set};
-use crate::expr::{Comparison, Expr, Scope, Tree};
+use crate::expr::{Comparison, Expr, Function, Scope, Tree};
 use crate::ty::{Ty, TypeTable};
 use crate::value::{Record, Value};
 use std::sync::Arc;
@@ -134,7 +134,7 @@ fn compared(whole: &Tree, comparison: Comparison, one: &Tree, two: &Tree, holds:
             Formula::Fact(Subject { key: key.into(), path: one.describe() }, set)
         }
     }
-    .and_whole_truth(whole, holds)
+    .or_whole_truth(whole, holds)
 }
 
 /// What a comparison of two constants comes to.
@@ -148,12 +148,15 @@ fn constant(tree: &Tree) -> Option<bool> {
 
 fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: bool, scope: &Scope, types: &TypeTable) -> Formula {
     if let Some((point, currency)) = Point::of(constant) {
-        let line = currency.map_or_else(String::new, |currency| format!("{} ", currency.as_str()));
+        // What is compared with numbers here and with texts there is two subjects, as nothing follows from the one for the other.
+        let line = currency.map_or_else(|| "number ".to_owned(), |currency| format!("{} ", currency.as_str()));
         let ty = type_of(of, scope, types);
-        let whole = matches!(ty, Some(Ty::Int | Ty::Timestamp | Ty::Duration));
+        let whole = matches!(ty, Some(Ty::Int | Ty::Timestamp | Ty::Duration)) || matches!(of, Tree::Call(Function::Size, _));
         // Only a double, or what is absent, is neither below nor at nor above a point; amounts of two currencies are an error.
         let relation = if whole || ty == Some(Ty::Money) { Relation { apart: false, ..relation } } else { relation };
-        return Formula::Fact(subject(of, &line), Set::compared(relation, point, whole));
+        let set = Set::compared(relation, point, whole);
+        let held = range_of(of, scope, types).and_then(|range| set.with(&range)).unwrap_or(set);
+        return Formula::Fact(subject(of, &line), held);
     }
     let named = match constant {
         Value::String(text) => text.to_string(),
@@ -191,9 +194,10 @@ impl Formula {
         }
     }
 
-    /// The same comparison written twice is true twice or false twice, whatever it compares.
-    fn and_whole_truth(self, whole: &Tree, holds: bool) -> Self {
-        Self::All(vec![self, truth(whole, holds)])
+    /// The same comparison written twice is true twice or false twice, whatever it compares: a fact says that by itself, as what holds and what
+    /// fails leave each other nothing.
+    fn or_whole_truth(self, whole: &Tree, holds: bool) -> Self {
+        if matches!(&self, Self::All(parts) if parts.is_empty()) { truth(whole, holds) } else { self }
     }
 }
 
@@ -202,6 +206,22 @@ fn bare(tree: &Tree) -> &Tree {
     match tree {
         Tree::Widen(inner) => bare(inner),
         tree => tree,
+    }
+}
+
+/// Where a number lies whatever the run: between the least and the greatest of its field, and a size is never below nothing. Whatever fills
+/// a field is held to them, as to the values of an enum.
+fn range_of(tree: &Tree, scope: &Scope, types: &TypeTable) -> Option<Set> {
+    match tree {
+        Tree::Call(Function::Size, _) => Some(Set::between(Some(Point::Whole(0)), None)),
+        Tree::Select { of, field, optional: false } => {
+            let Ty::Record(name) = type_of(of, scope, types)? else { return None };
+            let declared = types.records.get(&name)?.fields.iter().find(|other| *other.name == **field)?;
+            let is_number = matches!(declared.ty, Ty::Int | Ty::Double);
+            let ends = (declared.min.map(Point::Real), declared.max.map(Point::Real));
+            (is_number && ends != (None, None)).then(|| Set::between(ends.0, ends.1))
+        }
+        _ => None,
     }
 }
 

@@ -5,7 +5,6 @@ use super::Conflict;
 use super::formula::Formula;
 use super::set::Set;
 use super::ways::Way;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,6 +32,28 @@ enum Part<'f> {
     Any(Vec<Part<'f>>),
 }
 
+/// What is known of a subject. There are many of them in a question, so it is small.
+enum Known<'f> {
+    Given(&'f Set),
+    Narrowed(Box<Set>),
+}
+
+impl Known<'_> {
+    fn set(&self) -> &Set {
+        match self {
+            Self::Given(set) => set,
+            Self::Narrowed(set) => set,
+        }
+    }
+
+    fn into_set(self) -> Set {
+        match self {
+            Self::Given(set) => set.clone(),
+            Self::Narrowed(set) => *set,
+        }
+    }
+}
+
 /// Alternatives, and which of them are left.
 type Alternatives<'p, 'f> = Vec<&'p Part<'f>>;
 
@@ -40,9 +61,9 @@ struct Search<'f> {
     /// The path of each subject, for people.
     paths: Vec<&'f str>,
     /// What each subject may still be; nothing where it may be anything.
-    known: Vec<Option<Cow<'f, Set>>>,
+    known: Vec<Option<Known<'f>>>,
     /// What was narrowed, and what it was before.
-    trail: Vec<(usize, Option<Cow<'f, Set>>)>,
+    trail: Vec<(usize, Option<Known<'f>>)>,
     work: u32,
     /// The first subject of which nothing was left.
     about: Option<usize>,
@@ -52,28 +73,7 @@ struct Search<'f> {
 
 /// Whether these can hold together; `work` is how much may be spent on it, and becomes what is left. The last narrow first.
 pub(super) fn ask(formulas: &[&Formula], work: &mut u32) -> Answer {
-    ask_how(formulas, work).0
-}
-
-/// The same, and where they can, the way that was found; none where another order of the same facts would have found another.
-pub(super) fn ask_how(formulas: &[&Formula], work: &mut u32) -> (Answer, Option<Way>) {
-    if formulas.iter().map(|formula| formula.size()).sum::<usize>() > MOST_FACTS {
-        return (Answer::GivenUp, None);
-    }
-    let mut numbers = BTreeMap::new();
-    let mut search = Search::with((*work).min(MOST_WORK));
-    let granted = search.work;
-    let parts: Vec<Part<'_>> = formulas.iter().map(|formula| search.number(formula, &mut numbers)).collect();
-    let may = search.may_hold(parts.iter().collect());
-    *work = work.saturating_sub(granted.saturating_sub(search.work));
-    match may {
-        false => {
-            let about = search.about.and_then(|at| search.paths.get(at)).map_or_else(String::new, |path| (*path).to_owned());
-            (Answer::Conflict(Conflict { about }), None)
-        }
-        true if search.work == 0 => (Answer::GivenUp, None),
-        true => (Answer::May, search.way(&numbers)),
-    }
+    Numbered::of(formulas).map_or(Answer::GivenUp, |mut asked| asked.ask(work).0)
 }
 
 /// Whether a formula can hold in a way that is known, and what of it is narrower then. `None` where it cannot, and where that is not certain.
@@ -87,7 +87,7 @@ pub(super) fn within(way: &Way, formula: &Formula, work: &mut u32) -> Option<Way
     let part = search.number(formula, &mut numbers);
     for (key, at) in &numbers {
         if let (Some(slot), Some(set)) = (search.known.get_mut(*at), way.get(*key)) {
-            *slot = Some(Cow::Borrowed(set));
+            *slot = Some(Known::Given(set));
         }
     }
     let may = search.may_hold(vec![&part]);
@@ -96,30 +96,48 @@ pub(super) fn within(way: &Way, formula: &Formula, work: &mut u32) -> Option<Way
     certain.then(|| search.way(&numbers)).flatten()
 }
 
-/// Formulas that are read once, to be asked of which of them exclude each other.
+/// Formulas that are read once, to be asked whether they can hold together, and which of them exclude each other.
 pub(super) struct Numbered<'f> {
     search: Search<'f>,
-    /// Each with the facts that it holds.
-    parts: Vec<(Part<'f>, usize)>,
+    numbers: BTreeMap<&'f Arc<str>, usize>,
+    parts: Vec<Part<'f>>,
 }
 
 impl<'f> Numbered<'f> {
-    pub(super) fn of(formulas: &[&'f Formula]) -> Self {
+    /// `None` where they hold so many facts that the question is given up before it is asked.
+    pub(super) fn of(formulas: &[&'f Formula]) -> Option<Self> {
+        if formulas.iter().map(|formula| formula.size()).sum::<usize>() > MOST_FACTS {
+            return None;
+        }
         let (mut search, mut numbers) = (Search::with(0), BTreeMap::new());
-        let parts = formulas.iter().map(|formula| (search.number(formula, &mut numbers), formula.size())).collect();
-        Self { search, parts }
+        let parts = formulas.iter().map(|formula| search.number(formula, &mut numbers)).collect();
+        Some(Self { search, numbers, parts })
+    }
+
+    /// Whether all of them can hold together, as [`ask`] says, and where they can, the way that was found; none where another order of the same
+    /// facts would have found another.
+    pub(super) fn ask(&mut self, work: &mut u32) -> (Answer, Option<Way>) {
+        let Self { search, numbers, parts } = self;
+        let granted = (*work).min(MOST_WORK);
+        search.begin(granted);
+        let may = search.may_hold(parts.iter().collect());
+        *work = work.saturating_sub(granted.saturating_sub(search.work));
+        match may {
+            false => {
+                let about = search.about.and_then(|at| search.paths.get(at)).map_or_else(String::new, |path| (*path).to_owned());
+                (Answer::Conflict(Conflict { about }), None)
+            }
+            true if search.work == 0 => (Answer::GivenUp, None),
+            true => (Answer::May, search.way(numbers)),
+        }
     }
 
     /// Whether it is certain that those at these places exclude each other. The last narrow first.
     pub(super) fn exclude(&mut self, places: &[usize], work: &mut u32) -> bool {
-        let Self { search, parts } = self;
-        let chosen = || places.iter().filter_map(|place| parts.get(*place));
-        if chosen().map(|(_, size)| size).sum::<usize>() > MOST_FACTS {
-            return false;
-        }
+        let Self { search, parts, .. } = self;
         let granted = (*work).min(MOST_WORK);
         search.begin(granted);
-        let may = search.may_hold(chosen().map(|(part, _)| part).collect());
+        let may = search.may_hold(places.iter().filter_map(|place| parts.get(*place)).collect());
         *work = work.saturating_sub(granted.saturating_sub(search.work));
         !may
     }
@@ -138,20 +156,20 @@ impl<'f> Search<'f> {
     }
 
     /// What is known of each subject that was narrowed.
-    fn way(self, numbers: &BTreeMap<&'f Arc<str>, usize>) -> Option<Way> {
-        let Self { mut known, trail, mixed, .. } = self;
+    fn way(&mut self, numbers: &BTreeMap<&'f Arc<str>, usize>) -> Option<Way> {
+        let Self { known, trail, mixed, .. } = self;
         let mut narrowed = vec![false; known.len()];
         for (subject, _) in trail {
-            if let Some(slot) = narrowed.get_mut(subject) {
+            if let Some(slot) = narrowed.get_mut(*subject) {
                 *slot = true;
             }
         }
         let of = |(key, at): (&&'f Arc<str>, &usize)| {
             let set = known.get_mut(*at).filter(|_| narrowed.get(*at) == Some(&true))?.take()?;
-            Some((Arc::clone(key), set.into_owned()))
+            Some((Arc::clone(key), set.into_set()))
         };
         let way = numbers.iter().filter_map(of).collect();
-        (!mixed).then_some(way)
+        (!*mixed).then_some(way)
     }
 
     fn number(&mut self, formula: &'f Formula, numbers: &mut BTreeMap<&'f Arc<str>, usize>) -> Part<'f> {
@@ -167,8 +185,20 @@ impl<'f> Search<'f> {
             }
             // Of what is not read nothing was asked.
             Formula::Unread => Part::All(Vec::new()),
-            Formula::All(parts) => Part::All(parts.iter().map(|part| self.number(part, numbers)).collect()),
+            Formula::All(parts) => {
+                let mut all = Vec::with_capacity(parts.len());
+                parts.iter().for_each(|part| self.number_all(part, numbers, &mut all));
+                Part::All(all)
+            }
             Formula::Any(parts) => Part::Any(parts.iter().map(|part| self.number(part, numbers)).collect()),
+        }
+    }
+
+    /// What must hold together with others stands beside them, however deep it is written.
+    fn number_all(&mut self, formula: &'f Formula, numbers: &mut BTreeMap<&'f Arc<str>, usize>, all: &mut Vec<Part<'f>>) {
+        match formula {
+            Formula::All(parts) => parts.iter().for_each(|part| self.number_all(part, numbers, all)),
+            formula => all.push(self.number(formula, numbers)),
         }
     }
 
@@ -209,23 +239,26 @@ impl<'f> Search<'f> {
 
     /// Takes out the alternatives of which the fewest are left, the last of several, and gives those; `None` where there are none.
     fn fewest<'p>(&mut self, alternatives: &mut Alternatives<'p, 'f>) -> Option<Alternatives<'p, 'f>> {
-        let mut found: Option<(usize, Alternatives<'p, 'f>)> = None;
+        // Two lists for all that are looked at: one each would be most of what is asked of the allocator where hundreds of conditions are held
+        // against each other.
+        let (mut found, mut fewest, mut left): (Option<usize>, Alternatives<'p, 'f>, Alternatives<'p, 'f>) = (None, Vec::new(), Vec::new());
         for (at, part) in alternatives.iter().enumerate().rev() {
             let Part::Any(parts) = part else { continue };
             self.work = self.work.saturating_sub(1);
-            let left: Alternatives<'p, 'f> = parts.iter().filter(|part| self.fits(part)).collect();
-            let better = found.as_ref().is_none_or(|(_, before)| left.len() < before.len());
+            left.clear();
+            left.extend(parts.iter().filter(|part| self.fits(part)));
             let certain = left.len() < 2;
-            if better {
-                found = Some((at, left));
+            if found.is_none() || left.len() < fewest.len() {
+                found = Some(at);
+                std::mem::swap(&mut fewest, &mut left);
             }
             if certain {
                 break;
             }
         }
-        let (at, left) = found?;
+        let at = found?;
         alternatives.remove(at);
-        Some(left)
+        Some(fewest)
     }
 
     /// Whether a part may hold with what is known, each of its facts looked at alone.
@@ -237,7 +270,7 @@ impl<'f> Search<'f> {
                 let left = match self.known.get(*subject).and_then(Option::as_ref) {
                     Some(before) => {
                         self.work = self.work.saturating_sub(1);
-                        before.leaves(set) != Some(false)
+                        before.set().leaves(set) != Some(false)
                     }
                     None => !set.is_empty(),
                 };
@@ -255,16 +288,16 @@ impl<'f> Search<'f> {
         let Some(slot) = self.known.get_mut(subject) else { return true };
         let left = match slot {
             // Facts of two kinds about one subject: nothing follows from the second.
-            Some(before) => match before.with(set) {
-                Some(both) => Cow::Owned(both),
+            Some(before) => match before.set().with(set) {
+                Some(both) => Known::Narrowed(Box::new(both)),
                 None => {
                     self.mixed = true;
                     return true;
                 }
             },
-            None => Cow::Borrowed(set),
+            None => Known::Given(set),
         };
-        if left.is_empty() {
+        if left.set().is_empty() {
             self.emptied(subject);
             return false;
         }

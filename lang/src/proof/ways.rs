@@ -3,7 +3,7 @@
 //! the search finds is kept. It claims nothing itself: without a way that fits, the search alone decides.
 
 use super::formula::Formula;
-use super::satisfy::{Answer, MOST_WORK, Numbered, ask_how, within};
+use super::satisfy::{Answer, MOST_WORK, Numbered, within};
 use super::set::Set;
 use super::{Covered, Reading};
 use std::collections::BTreeMap;
@@ -65,9 +65,11 @@ impl Ways {
             self.keep(way);
             return Covered::default();
         }
-        let places: Vec<usize> = (0..near.len()).collect();
-        match condition.held_against(near, &places, work) {
-            (Answer::Conflict(_), _) => Covered { by: condition.fewest_of(near, places, work), ..Covered::default() },
+        // What holds comes last, and so narrows first: what is left of few values costs little to narrow further.
+        let formulas: Vec<&Formula> = near.iter().map(|earlier| &earlier.fails).chain([&condition.holds]).collect();
+        let Some(mut asked) = Numbered::of(&formulas) else { return Covered { given_up: true, ..Covered::default() } };
+        match asked.ask(work) {
+            (Answer::Conflict(_), _) => Covered { by: fewest_of(&mut asked, near.len(), work), ..Covered::default() },
             (Answer::GivenUp, _) => Covered { given_up: true, ..Covered::default() },
             (Answer::May, way) => {
                 let is_all = far.clone().next().is_none();
@@ -152,43 +154,31 @@ fn spend(work: &mut u32, known: &Set) {
     *work = work.saturating_sub(1 + u32::try_from(known.size() / 64).unwrap_or(u32::MAX / 2));
 }
 
-impl Reading {
-    /// Whether this holds somewhere where all of these fail. What holds comes last, and so narrows first: what is left of few values
-    /// costs little to narrow further.
-    fn held_against(&self, earlier: &[&Self], places: &[usize], work: &mut u32) -> (Answer, Option<Way>) {
-        let fail = places.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
-        ask_how(&fail.chain([&self.holds]).collect::<Vec<_>>(), work)
-    }
-
-    /// Those that are not needed are left out of what is said, many at once and then fewer, as far as the work of one more question goes.
-    fn fewest_of(&self, earlier: &[&Self], mut places: Vec<usize>, work: &mut u32) -> Vec<usize> {
-        let granted = MOST_WORK.min(*work);
-        let mut left = granted;
-        let fail = places.iter().filter_map(|place| earlier.get(*place)).map(|earlier| &earlier.fails);
-        let mut asked = Numbered::of(&fail.chain([&self.holds]).collect::<Vec<_>>());
-        // From here on, places among those that were read; what holds is the last.
-        let (known, holds) = (places.clone(), places.len());
-        places = (0..known.len()).collect();
-        let mut size = places.len().next_power_of_two() / 2;
-        let mut fewer: Vec<usize> = Vec::with_capacity(places.len() + 1);
-        while size > 0 {
-            let mut at = 0;
-            while at < places.len() {
-                let end = at.saturating_add(size).min(places.len());
-                fewer.clear();
-                fewer.extend(places.iter().take(at).chain(places.iter().skip(end)));
-                let is_any = !fewer.is_empty();
-                fewer.push(holds);
-                if is_any && asked.exclude(&fewer, &mut left) {
-                    fewer.pop();
-                    places.clone_from(&fewer);
-                } else {
-                    at = end;
-                }
+/// Of so many conditions that together hold wherever another does, those that are not needed are left out of what is said, many at once and
+/// then fewer, as far as the work of one more question goes. What is asked of holds them, and then that other.
+fn fewest_of(asked: &mut Numbered<'_>, holds: usize, work: &mut u32) -> Vec<usize> {
+    let granted = MOST_WORK.min(*work);
+    let mut left = granted;
+    let mut places: Vec<usize> = (0..holds).collect();
+    let mut size = places.len().next_power_of_two() / 2;
+    let mut fewer: Vec<usize> = Vec::with_capacity(places.len() + 1);
+    while size > 0 {
+        let mut at = 0;
+        while at < places.len() {
+            let end = at.saturating_add(size).min(places.len());
+            fewer.clear();
+            fewer.extend(places.iter().take(at).chain(places.iter().skip(end)));
+            let is_any = !fewer.is_empty();
+            fewer.push(holds);
+            if is_any && asked.exclude(&fewer, &mut left) {
+                fewer.pop();
+                places.clone_from(&fewer);
+            } else {
+                at = end;
             }
-            size /= 2;
         }
-        *work = work.saturating_sub(granted.saturating_sub(left));
-        places.into_iter().filter_map(|place| known.get(place).copied()).collect()
+        size /= 2;
     }
+    *work = work.saturating_sub(granted.saturating_sub(left));
+    places
 }

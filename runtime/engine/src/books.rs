@@ -412,7 +412,9 @@ impl<L: Holds> Books<L> {
                     erased.erase();
                     *summary = Arc::new(erased);
                 }
-                _ => {}
+                // What it holds in memory goes with its end; until then nobody is shown or sent it.
+                Entry::Live(live) if live.state().subjects.iter().any(|name| keys.contains(name)) => live.state_mut().erased = true,
+                Entry::Ended(_) | Entry::Live(_) => {}
             }
         }
     }

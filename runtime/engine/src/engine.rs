@@ -419,7 +419,7 @@ impl Engine {
             .ask(move |shard| match shard.books.runs.get(&wanted) {
                 Some(Entry::Live(live)) => {
                     let summary = shard.summary_of(&live.state);
-                    Found::Live(Box::new(RunDetails { summary, ..RunDetails::of(&live.state) }))
+                    Found::Live(Box::new(RunDetails { summary, ..RunDetails::of_live(&live.state) }))
                 }
                 _ => shard.books.ended(&wanted).map_or(Found::Nothing, Found::Ended),
             })
@@ -481,17 +481,7 @@ impl Engine {
             for run in runs {
                 let Some(live) = shard.books.live(&run) else { continue };
                 let state = &live.state;
-                pending.extend(state.inbox().map(|(step, asked)| PendingApproval {
-                    approval: asked.approval.clone(),
-                    run: state.id.clone(),
-                    flow: state.graph.name.clone(),
-                    step: state.graph.node(step).map_or_else(|| "".into(), |node| node.name.clone()),
-                    asked_at: asked.at,
-                    agreed: asked.agreed.clone(),
-                    request: asked.request.clone(),
-                    would_be_denied: None,
-                    is_overdue: asked.approval.deadline.is_some_and(|deadline| now >= deadline),
-                }));
+                pending.extend(state.inbox().map(|(step, asked)| PendingApproval::of(state, step, asked, now)));
             }
             let guards = &mut shard.books.guards;
             for item in &mut pending {

@@ -29,6 +29,7 @@ mod limits;
 mod longest;
 mod memory;
 mod migrate;
+mod noticed;
 mod outages;
 mod paid_vectors;
 mod parts;
