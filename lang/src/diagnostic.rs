@@ -100,6 +100,13 @@ impl Diagnostic {
         self.with(Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }], safe: true })
     }
 
+    /// With the fix that writes a name that is near to the one given: where it is certain that it was meant, one that leaves no doubt.
+    #[must_use]
+    pub fn meant(self, name: &str, near: &str, span: Span, text: impl Into<String>) -> Self {
+        let safe = is_slip(name, near);
+        self.with(Fix { title: format!("write `{near}`"), edits: vec![Edit { span, text: text.into() }], safe })
+    }
+
     /// With a fix of one edit that a person should look at: it removes something, or settles what was open.
     #[must_use]
     pub fn proposal(self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
@@ -114,23 +121,46 @@ impl Diagnostic {
     }
 }
 
-/// The nearest of `candidates` to `name` within a third of its length (at least one change), if there is one and no other is as near:
-/// what is offered here is written by `check --fix`, which must not guess between two.
+/// Letters from which on a word with one in place of another is rather a slip than another word, as `gbr` is not `ger`.
+const CERTAIN: usize = 5;
+
+/// Whether a name that stands for something of the user's own is certainly another one that is near to it: a letter too many or too few, two that
+/// changed their places, capitals; one in place of another only in a word that is long enough.
+#[must_use]
+pub fn is_slip(name: &str, near: &str) -> bool {
+    name.chars().count() >= CERTAIN || name.chars().count() != near.chars().count() || has_same_letters(name, near)
+}
+
+/// Whether two words are made of the same letters, large or small.
+fn has_same_letters(one: &str, other: &str) -> bool {
+    let letters = |word: &str| {
+        let mut letters: Vec<char> = word.chars().flat_map(char::to_lowercase).collect();
+        letters.sort_unstable();
+        letters
+    };
+    letters(one) == letters(other)
+}
+
+/// The nearest of `candidates` to `name` within a third of its length, if there is one and no other is as near: what is offered here is written
+/// by `check --fix`, which must not guess between two. To a word of one or two letters only one with the same letters is near.
 ///
 /// Distance is Damerau–Levenshtein with adjacent transpositions (optimal string alignment).
 #[must_use]
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Nothing is near to no name at all.
-    if name.is_empty() {
+    if given.is_empty() {
         return None;
     }
-    let name: Vec<char> = name.chars().collect();
+    let name: Vec<char> = given.chars().collect();
+    let short = name.len() < 3;
     let mut limit = (name.len() / 3).max(1);
     let mut rows = Rows::default();
     let mut best: Option<&str> = None;
     let mut tied = false;
     for candidate in candidates {
-        let Some(distance) = rows.distance(&name, candidate, limit) else { continue };
+        let Some(distance) = rows.distance(&name, candidate, limit).filter(|_| !short || has_same_letters(given, candidate)) else {
+            continue;
+        };
         // Within a limit that only falls, what is not nearer than the best is as near.
         tied = distance == limit && best.is_some_and(|best| tied || best != candidate);
         if distance < limit || best.is_none() {

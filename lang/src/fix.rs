@@ -292,6 +292,22 @@ mod tests {
     }
 
     #[test]
+    fn a_short_word_is_not_taken_for_another_one() {
+        let project = "project \"example\" { currency \"USD\" }\n";
+        let flow = |ty: &str, value: &str| {
+            format!("{project}enum \"e\" {ty}\nflow \"f\" {{\n    input {{ field \"e\" e }}\n    let \"a\" \"=input.e == '{value}'\"\n}}\n")
+        };
+        for (ty, wrong, all) in [("\"us\" \"de\"", "uk", "uk"), ("\"fra\" \"ger\"", "gbr", "ger"), ("\"fra\" \"ger\"", "gre", "ger")] {
+            let certain = if wrong == "gre" { all } else { wrong };
+            assert_eq!(mended(&flow(ty, wrong), false).0, flow(ty, certain), "{wrong}");
+            assert_eq!(mended(&flow(ty, wrong), true).0, flow(ty, all), "{wrong}");
+        }
+        // A word of the language in a wrong place is none that is mistyped.
+        let text = format!("{project}operation \"x\"\n");
+        assert_eq!(mended(&text, true), (text, Vec::new(), 1));
+    }
+
+    #[test]
     fn what_removes_something_is_only_done_when_asked_for() {
         let text = "project \"example\" \"again\" { currency \"USD\" }\n";
         assert_eq!(mended(text, false), (text.to_owned(), Vec::new(), 1));

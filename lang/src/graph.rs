@@ -55,7 +55,7 @@ pub fn text(plan: &Plan, flow: &Flow) -> String {
             within = flow.steps.get(usize::from(choose.0)).and_then(|step| step.within);
         }
         let arm = step.within.map(|(around, arm)| format!(" [{}]", place(flow, around, arm))).unwrap_or_default();
-        let _ = writeln!(out, "{}{}: {}{arm}", "  ".repeat(depth), step.name, verb(&step.kind));
+        let _ = writeln!(out, "{}{}: {}{arm}", "  ".repeat(depth), step.name, words::does(plan, &step.kind));
         let indent = "  ".repeat(depth + 2);
         if let Some(when) = &step.when {
             let _ = writeln!(out, "{indent}when {}", when.source);
@@ -145,7 +145,7 @@ pub fn json(plan: &Plan, flow: &Flow) -> serde_json::Value {
     let steps = flow.steps.iter().enumerate().map(|(at, step)| {
         serde_json::json!({
             "name": step.name,
-            "does": verb(&step.kind),
+            "does": words::does(plan, &step.kind),
             "type": step.ty.to_string(),
             "within": step.within.map(|(around, arm)| match loops(flow, around) {
                 true => serde_json::json!({ "each": name_of(flow, around) }),

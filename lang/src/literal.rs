@@ -117,9 +117,7 @@ pub(crate) fn not_a_member(span: crate::source::Span, text: &str, name: &str, ty
     let message = format!("`{}` is not one of the values of `{name}`", shortened(text));
     let diagnostic = Diagnostic::new(&codes::ENUM_VALUE, span, message).label(format!("must be a `{name}`"));
     match nearest(text, values.iter().copied()) {
-        Some(near) => {
-            diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("{quote}{near}{quote}"))
-        }
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).meant(text, near, span, format!("{quote}{near}{quote}")),
         None => diagnostic.help(format!("its values: {}", listed(&values))),
     }
 }

@@ -95,6 +95,7 @@ pub fn check(nodes: &[Node]) -> Vec<Diagnostic> {
 /// Children that say one thing of their node, wherever they may stand.
 const ONCE: &[&str] = &[
     "input",
+    "output",
     "evidence",
     "otherwise",
     "question",
@@ -159,10 +160,29 @@ fn unknown_node(parent: &str, rule: &Rule, node: &Node) -> Diagnostic {
     let place = if parent == "document" { "at the top of a file".to_owned() } else { format!("in `{parent}`") };
     let known: Vec<&str> = rule.children.iter().chain(&rule.settings).map(String::as_str).collect();
     let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NODE, node.name.span, format!("there is no `{name}` {place}")).label("unknown node");
+    let elsewhere = parents_of(name);
     match nearest(name, known.iter().copied()) {
+        // A word of the language is not another one that is mistyped: it stands where it does not belong.
+        _ if !elsewhere.is_empty() => {
+            let place = |parent: &&str| if *parent == "document" { "at the top of a file".to_owned() } else { format!("in `{parent}`") };
+            let mut places: Vec<String> = elsewhere.iter().take(4).map(place).collect();
+            places.extend((elsewhere.len() > 4).then(|| "and others".to_owned()));
+            let belongs = format!("`{name}` stands {}", places.join(", "));
+            diagnostic.help(if known.is_empty() { belongs } else { format!("{belongs}; {}", list_of("possible here", &known)) })
+        }
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), node.name.span, near),
         None => diagnostic.help(list_of("possible here", &known)),
     }
+}
+
+/// The nodes in which a node of this name may stand; none where the language has no such node.
+fn parents_of(name: &str) -> Vec<&'static str> {
+    let holds = |rule: &Rule| rule.children.iter().any(|child| child == name);
+    let parents = rules().iter().filter(|(_, rule)| holds(rule)).map(|(parent, _)| parent.rsplit('>').next().unwrap_or(parent));
+    let mut parents: Vec<&'static str> = parents.collect();
+    parents.sort_unstable();
+    parents.dedup();
+    parents
 }
 
 fn list_of(what: &str, names: &[&str]) -> String {

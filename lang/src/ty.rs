@@ -141,11 +141,32 @@ impl Marks {
         Self { steered: self.untrusted || self.steered, ..Self::default() }
     }
 
-    /// What is said where something with these marks picks one of several values, or is one of what the operator listed itself: no words of
-    /// outside text are left, and which one it is was decided by them. What else is said of it stays.
+    /// What is said where something with these marks picks one of several values: no words of outside text are left, and which one it is
+    /// was decided by them. What else is said of it stays.
     #[must_use]
     pub(crate) fn picking(self) -> Self {
         Self { untrusted: false, steered: self.untrusted || self.steered, ..self }
+    }
+
+    /// What is said of what something with the marks `by` picks from what has these. Where a model that mixed outside text with private data
+    /// picks among values of ours, it says nothing; where it picks among words of theirs (`theirs`), they know what they wrote.
+    #[must_use]
+    pub(crate) fn picked(self, by: Self, theirs: bool) -> Self {
+        let both = self.with(by.picking());
+        Self { mixed: self.mixed || by.mixed && (theirs || self.untrusted), ..both }
+    }
+
+    /// What is said of the text of a label or of a truth, which is one of what the operator listed: it is no longer the text that it is about.
+    /// `told`: the marks of what was read that is such a label or truth itself, of which to tell one is to tell all.
+    #[must_use]
+    pub(crate) fn listed(self, told: Self) -> Self {
+        Self { pii: self.pii && told.pii, private: self.private && told.pii, mixed: false, ..self.picking() }
+    }
+
+    /// The marks of personal data and of secrets alone.
+    #[must_use]
+    pub(crate) fn kept(self) -> Self {
+        Self { pii: self.pii, secret: self.secret, ..Self::default() }
     }
 
     /// Both together.

@@ -91,6 +91,47 @@ fn every_format_names_gates_bounds_branches_policies_and_costs() {
 }
 
 #[test]
+fn what_is_taken_back_what_another_flow_does_and_the_tools_of_an_agent_are_named() {
+    let text = r#"project "x" { currency "USD"; environment "dev" { store "memory://" } }
+team "support" { member "ana@shop.example" }
+connector "own" version="1" {
+    base-url "http://127.0.0.1:7411"
+    operation "find" effect=read { request { field "sku" string }; http GET "/{sku}"; response "found" }
+    operation "price" effect=reversible {
+        request { field "sku" string; field "price" money }
+        http POST "/prices" { body { sku "=request.sku"; price "=request.price" } }
+        target "=request.sku"
+        undo { call "price" sku="=request.sku" price="=request.price" }
+        money "=request.price" as=price
+    }
+}
+model "big" provider="openai" name="big" base-url="http://127.0.0.1:1" context=1000 { can text tools; price "0 USD"; cleared pii }
+route "talks" needs=text { candidate "big"; fail "nobody" }
+type "said" { field "text" string }
+type "found" { field "sku" string }
+agent "clerk" type="said" route="talks" max-steps=3 { system "You are a clerk."; tool "own.find" as="find" max-calls=1 }
+flow "price" {
+    input { field "sku" string }
+    act "set" { call "own.price" sku="=input.sku" price="5 USD" }
+}
+flow "around" {
+    input { field "sku" string }
+    act "whole" { flow "price" sku="=input.sku" }
+    act "back" { undo flow="price" step="set" last=1 }
+    agent "helper" use="clerk" key="=input.sku" { user "{{ input.sku }}" }
+}
+policy "prices" { on "own.price"; limit "few" count=5 per=day else=deny }
+"#;
+    let stage = of_text(text);
+    for format in ["human", "mermaid", "dot", "json", "svg"] {
+        let drawn = stage.run(["graph", "around", "--format", format]).exits(0).out;
+        for said in ["does own.price, reversible", "policy prices: limit few of 5 effects a day", "tools: own.find"] {
+            assert!(drawn.contains(said), "{format} does not say `{said}`:\n{drawn}");
+        }
+    }
+}
+
+#[test]
 fn what_waits_for_a_choice_waits_for_the_end_of_each_way() {
     let dot = Stage::shipped(PROGRAM).run(["graph", "returns-triage", "--format", "dot"]).exits(0).out;
     let node = |name: &str| {

@@ -96,7 +96,7 @@ fn in_bytes(texts: Vec<(&'static str, String)>) -> Vec<(&'static str, Vec<u8>)> 
     texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
 }
 
-/// The texts, and bytes that are none.
+/// The texts, bytes that are none, and types that hold each other.
 fn any_bytes() -> Vec<(&'static str, Vec<u8>)> {
     let mut shapes = in_bytes(files());
     let wide: Vec<u8> = "flow \"f\" { }\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -107,8 +107,18 @@ fn any_bytes() -> Vec<(&'static str, Vec<u8>)> {
         ("every byte", (0..=255).cycle().take(of(MEGABYTE)).collect()),
         ("text of two bytes a letter", wide.repeat(of(MEGABYTE) / wide.len())),
         ("no text after a flow", late),
+        ("types that hold the next one", linked(of(4_000), |at| at + 1).into_bytes()),
+        ("types in a circle", linked(of(4_000), |at| (at + 1) % of(4_000)).into_bytes()),
     ]);
     shapes
+}
+
+/// Types of which each holds another one.
+fn linked(count: usize, next: impl Fn(usize) -> usize) -> String {
+    (0..count).fold(format!("type \"t{count}\" {{ field \"id\" string }}\n"), |mut text, at| {
+        let _ = writeln!(text, "type \"t{at}\" {{ field \"of\" \"t{}\" }}", next(at));
+        text
+    })
 }
 
 fn doubling() -> String {

@@ -46,6 +46,7 @@ codes! {
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
     CORRECTED_OUTSIDE = "TW0609", Error, "text from outside decides which fact is corrected";
     MERGED = "TW0615", Error, "a figure that looks behind what is kept apart";
+    MEMORY_BUDGET = "TW0616", Error, "a budget of a memory that holds for no run";
     BATCH_WITHOUT_KEYS = "TW0172", Error, "a batch that does not tell its calls apart";
     ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
     ONE_RUN = "TW0174", Error, "a key that makes all runs one";
@@ -71,6 +72,7 @@ codes! {
     HOLLOW_KEY = "TW0168", Error, "a payment's key that holds nothing";
     HOLLOW_TARGET = "TW0170", Error, "a target that is the same for every request";
     AS_WRITTEN = "TW0176", Error, "an expression where a text stands";
+    BACKWARDS = "TW0177", Error, "an amount below nothing";
     KEY_UNSENT = "TW0169", Error, "an idempotency key that is sent nowhere";
     NOT_PROVED = "TW0171", Warning, "a condition of which too much would have to be tried";
     DEADLINE_TOO_SHORT = "TW0196", Error, "a deadline that a declared wait exceeds";

@@ -83,6 +83,8 @@ struct Checker<'a> {
     locals: Vec<Local>,
     /// Paths of optionals that have a value at this point.
     present: Vec<String>,
+    /// The marks of what was read that is a label or a truth, by its own field.
+    told: Marks,
 }
 
 /// See [`super::check`].
@@ -113,6 +115,7 @@ pub(super) fn check(
         endorsed: Vec::new(),
         locals: Vec::new(),
         present: scope.present.clone(),
+        told: Marks::default(),
     };
     let typed = checker.part(&parsed.root);
     let closed = super::closed(&typed.ty);

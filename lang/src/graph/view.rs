@@ -2,7 +2,7 @@
 
 use super::necessary::{Ways, necessary};
 use super::span;
-use super::words::{terms, verb};
+use super::words::{does, terms};
 use crate::bound::Bound;
 use crate::conform::to_json;
 use crate::expr::{Expr, Tree};
@@ -181,7 +181,7 @@ fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) ->
     let does = match &step.kind {
         StepKind::Let { value } if matches!(value.root, Tree::Text(_)) => source(value),
         StepKind::Let { value } if !value.source.is_empty() => format!("= {}", source(value)),
-        kind => verb(kind),
+        kind => does(plan, kind),
     };
     let mut lines = vec![(Note::Does, does)];
     lines.extend(step.when.iter().map(|when| (Note::When, format!("when {}", source(when)))));
@@ -191,22 +191,41 @@ fn step_node(plan: &Plan, flow: &Flow, bound: &Bound, at: usize, step: &Step) ->
     Node { title: step.name.clone(), kind, lines }
 }
 
-/// What is endorsed in a step, and what holds it: of an act, the kind of its effect, the rules of the policies that cover it, and whether it is staged.
+/// What is endorsed in a step, and what holds it: of an act and of what it takes back, the kind of its effect, the rules of the policies that cover
+/// it, and whether it is staged; of another flow, what its acts do, as its own page says what holds them.
 pub(crate) fn guards(plan: &Plan, flow: &Flow, step: &Step) -> Vec<String> {
     let endorsed = flow.endorsed.iter().filter(|one| one.at == step.name).map(endorsed);
-    let StepKind::Act { operation, stage, .. } = &step.kind else { return endorsed.collect() };
-    let kind = plan.operations.get(operation).map(|operation| match operation.effect {
-        EffectKind::Read => "read",
-        EffectKind::Reversible => "reversible",
-        EffectKind::Compensable => "compensable",
-        EffectKind::Irreversible => "irreversible",
-    });
+    let (operation, stage) = match &step.kind {
+        StepKind::Act { operation, stage, .. } => (operation, stage),
+        StepKind::Undo(undo) => (&undo.by, &undo.stage),
+        StepKind::Begin(begin) => {
+            let acts = plan.flows.get(&begin.flow).map(|flow| flow.steps.as_slice()).unwrap_or_default();
+            let effect = |step: &Step| match &step.kind {
+                StepKind::Act { operation, .. } => Some(operation.clone()),
+                StepKind::Undo(undo) => Some(undo.by.clone()),
+                _ => None,
+            };
+            let does = |operation: String| format!("does {operation}, {}", kind_of(plan, &operation).unwrap_or("unknown"));
+            return endorsed.chain(acts.iter().filter_map(effect).collect::<BTreeSet<_>>().into_iter().map(does)).collect();
+        }
+        _ => return endorsed.collect(),
+    };
+    let kind = kind_of(plan, operation);
     let policies = plan.policies.values().filter(|policy| policy.covers(operation, &flow.name)).flat_map(|policy| rules(policy));
     let staged = stage.iter().map(|stage| {
         let when = stage.when.as_ref().map(|when| format!("where {}, ", when.source)).unwrap_or_default();
         format!("{when}staged to {}", waits(&stage.escalation))
     });
     endorsed.chain(kind.map(str::to_owned)).chain(policies).chain(staged).collect()
+}
+
+fn kind_of(plan: &Plan, operation: &str) -> Option<&'static str> {
+    plan.operations.get(operation).map(|operation| match operation.effect {
+        EffectKind::Read => "read",
+        EffectKind::Reversible => "reversible",
+        EffectKind::Compensable => "compensable",
+        EffectKind::Irreversible => "irreversible",
+    })
 }
 
 /// The rules of a policy, a line each.

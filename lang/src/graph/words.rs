@@ -2,7 +2,7 @@
 
 use super::span;
 use crate::expr::{Expr, Tree};
-use crate::plan::{Busy, Cause, Flow, Revise, StepKind, Times, Unaccepted, Until};
+use crate::plan::{Acting, Busy, Cause, Flow, Plan, Revise, StepKind, Times, Tool, Unaccepted, Until};
 use crate::value::Value;
 
 /// What a step does, in a word or two.
@@ -39,11 +39,7 @@ pub fn verb(kind: &StepKind) -> String {
             format!("split by rollout {}: {}", split.rollout, arms.join(", "))
         }
         StepKind::Revise(revise) => revision(revise),
-        StepKind::Agent(agent) => {
-            let tools: Vec<&str> = agent.tools.iter().map(|tool| tool.operation.as_str()).collect();
-            let actor = agent.actor.as_ref().map(|(name, _)| format!(" {name}")).unwrap_or_default();
-            format!("agent{actor}, at most {} turns by route {}, tools: {}", agent.max_steps, agent.route, listed(&tools))
-        }
+        StepKind::Agent(agent) => acting(agent, &agent.tools),
         StepKind::Measure(measured) => {
             let names: Vec<&str> = measured.figures.iter().map(|(name, _)| name.as_str()).collect();
             format!("measure {}", names.join(", "))
@@ -52,6 +48,19 @@ pub fn verb(kind: &StepKind) -> String {
             format!("recall {} {} of {}", if search.all { "all, at most" } else { "at most" }, search.most, search.memory)
         }
     }
+}
+
+/// The same, of a step of a plan: an agent of the document has its tools there.
+pub(super) fn does(plan: &Plan, kind: &StepKind) -> String {
+    let StepKind::Agent(agent) = kind else { return verb(kind) };
+    let declared = agent.actor.as_ref().and_then(|(name, _)| plan.agents.get(name));
+    acting(agent, declared.map_or(&agent.tools, |declared| &declared.acting.tools))
+}
+
+fn acting(agent: &Acting, tools: &[Tool]) -> String {
+    let tools: Vec<&str> = tools.iter().map(|tool| tool.operation.as_str()).collect();
+    let actor = agent.actor.as_ref().map(|(name, _)| format!(" {name}")).unwrap_or_default();
+    format!("agent{actor}, at most {} turns by route {}, tools: {}", agent.max_steps, agent.route, listed(&tools))
 }
 
 /// `1 rule`, `2 rules`.

@@ -145,7 +145,11 @@ impl Context<'_> {
             for (node, bound) in [(child.first("fixed"), &fixed), (child.first("one-of"), &one_of)] {
                 let Some(node) = node else { continue };
                 self.check_taint(node, &operation, bound, place);
+                self.check_backwards(node, &operation, bound);
                 self.check_personal_call(node, &operation, bound, scope);
+                if operation.effect != EffectKind::Read {
+                    self.check_mixed(node, &operation, bound, place, Asked::No);
+                }
                 self.note_steered(node, &operation, bound, place);
             }
             let is_fixed = |field: &Field| fixed.iter().any(|(name, _)| *name == field.name);

@@ -376,7 +376,8 @@ fn note_fields(checked: Checked, fields: &mut Vec<String>) -> Expr {
     checked.expr
 }
 
-fn host_of(url: &str) -> Option<String> {
+/// The host of an http address without credentials.
+pub(super) fn host_of(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = match authority.strip_prefix('[') {

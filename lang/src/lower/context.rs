@@ -369,12 +369,13 @@ impl Context<'_> {
     }
 }
 
-/// Where the first hole or block of a template stands in a text.
+/// Where the first hole or block of a template stands in a text. One that nobody closed reaches to the end: somebody meant it to be filled, and its
+/// braces would be read by whoever gets the text.
 fn hole(text: &str) -> Option<(usize, usize)> {
     let pair = |open: &str, close: &str| {
         let start = text.find(open)?;
-        let length = text.get(start..)?.find(close)?;
-        Some((start, start + length + close.len()))
+        let length = text.get(start..)?.find(close).map_or(text.len() - start, |length| length + close.len());
+        Some((start, start + length))
     };
     pair("{{", "}}").or_else(|| pair("{%", "%}"))
 }
@@ -403,7 +404,7 @@ pub(crate) fn suggest_of<'k>(
     near: bool,
 ) -> Diagnostic {
     match near.then(|| nearest(name, known.clone())).flatten() {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")).meant(name, near, span, format!("\"{near}\"")),
         None if known.clone().next().is_none() => diagnostic.help(format!("no {kind} is declared")),
         None => diagnostic.help(format!("declared: {}", listed(known))),
     }

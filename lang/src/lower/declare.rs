@@ -380,7 +380,7 @@ impl Context<'_> {
         let nearest = if near && !whole { nearest(text, known.clone()).map(str::to_owned) } else { None };
         let diagnostic = match (elsewhere, nearest) {
             (Some(ours), _) => diagnostic.help(format!("it is called `{ours}` here")).fix(format!("write `{ours}`"), span, ours),
-            (None, Some(near)) => diagnostic.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+            (None, Some(near)) => diagnostic.help(format!("did you mean `{near}`?")).meant(text, &near, span, near.as_str()),
             (None, None) => suggest_of(diagnostic, text, known, (span, "type"), near && whole),
         };
         self.report(diagnostic);

@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::LogRetention;
 use crate::shape::Shaped;
 use crate::shape::given::Given;
+use crate::source::Span;
 use crate::ty::Ty;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -71,7 +72,13 @@ impl Context<'_> {
         if let Some(retention) = node.first("log-retention").cloned() {
             environment.log_retention = self.lower_log_retention(&retention, environment.store.as_deref());
         }
+        let mut here_already: BTreeMap<String, Span> = BTreeMap::new();
         for setting in node.all("setting") {
+            if let Some(name) = name_of(setting)
+                && let Some(first) = here_already.insert(name.text.clone(), name.span)
+            {
+                self.said_again("setting", &name, first);
+            }
             environment.settings.extend(self.lower_override(setting));
         }
         for label in node.all("place").flat_map(|place| place.arguments.clone()) {

@@ -6,7 +6,7 @@ use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Operation as Arithmetic, Tree};
-use crate::plan::{Limit, LimitElse, Measure, Need};
+use crate::plan::{Limit, LimitElse, Measure, MoneyDirection, Need};
 use crate::shape::Shaped;
 use crate::value::{Record, Value};
 use rust_decimal::Decimal;
@@ -32,6 +32,11 @@ impl Context<'_> {
         }
         if max.as_ref().is_some_and(|max| is_nothing(max) || is_below(max)) {
             return self.check_closed(node, limit, bound);
+        }
+        if let Measure::Sum(sum) = &limit.measure
+            && self.sums_below(&sum.root, on)
+        {
+            return self.check_closed(node, limit, "sum");
         }
         if let Measure::Sum(sum) = &limit.measure
             && sums_nothing(&sum.root)
@@ -79,7 +84,31 @@ impl Context<'_> {
         let span = node.setting(bound).map_or(node.name.span, |value| value.span);
         let message = format!("`limit {}` lets nothing pass", limit.name);
         let diagnostic = Diagnostic::new(&meaning::CLOSED_LIMIT, span, message).label("nothing is left");
-        self.report(diagnostic.help("write a bound above nothing, or a `deny` whose `when` is `true` if it is meant to be off"));
+        self.report(diagnostic.help(match bound {
+            "sum" => "sum what is at stake, such as `=effect.amount`: an effect of which less than nothing would be counted is denied",
+            _ => "write a bound above nothing, or a `deny` whose `when` is `true` if it is meant to be off",
+        }));
+    }
+
+    /// Whether a sum is below nothing whatever the effect is: a constant that is, or what moves with its sign turned.
+    fn sums_below(&self, sum: &Tree, on: &[String]) -> bool {
+        let is_moved = |tree: &Tree| {
+            let tree = if let Tree::Default(of, _) = tree { of } else { tree };
+            let mut moves = on.iter().map(|name| {
+                let money = self.plan.operations.get(name).and_then(|operation| operation.money.as_ref());
+                money.filter(|money| money.direction != MoneyDirection::Price).map(|money| money.value.root.renamed("request", "effect"))
+            });
+            !on.is_empty() && moves.all(|moved| moved.is_some_and(|moved| *tree == moved || tree.describe() == "action.money"))
+        };
+        match sum {
+            Tree::Constant(value) => is_below(value),
+            Tree::Widen(of) => self.sums_below(of, on),
+            Tree::Negate(of) => is_moved(of),
+            Tree::Arithmetic(Arithmetic::Subtract, left, right) => {
+                matches!(left.as_ref(), Tree::Constant(value) if is_nothing(value)) && is_moved(right)
+            }
+            _ => false,
+        }
     }
 
     /// The value of an expression over constants and settings.
@@ -155,7 +184,7 @@ fn is_below(max: &Value) -> bool {
 }
 
 /// Whether a sum is of nothing: a constant that is, or something times one.
-fn sums_nothing(sum: &Tree) -> bool {
+pub(super) fn sums_nothing(sum: &Tree) -> bool {
     match sum {
         Tree::Constant(value) => is_nothing(value),
         Tree::Widen(of) => sums_nothing(of),

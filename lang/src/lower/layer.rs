@@ -196,7 +196,10 @@ fn has_layers(node: &Node) -> bool {
 
 /// Settings of the change stand for those of the base; so do children, all of a name at once.
 fn changed(base: &mut Node, change: &Node) {
-    for property in &change.properties {
+    // What is no setting is said to be none, and takes nothing from the base.
+    let kind = base.name.text.clone();
+    let is_setting = |name: &str| crate::shape::rule_of("document", &kind).is_none_or(|rule| rule.settings.iter().any(|own| own == name));
+    for property in change.properties.iter().filter(|property| is_setting(&property.name.text)) {
         base.children.retain(|own| own.name.text != property.name.text);
         base.properties.retain(|own| own.name.text != property.name.text);
         base.properties.push(property.clone());

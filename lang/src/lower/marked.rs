@@ -191,8 +191,13 @@ impl Context<'_> {
     /// Whether a value is a secret itself although it is one of what the operator listed, such as a truth: a truth about a secret tells
     /// less than it, but a truth that is one tells all of it.
     pub(crate) fn is_secret_truth(&self, checked: &Checked, scope: &Scope) -> bool {
-        let is_one = |(path, _): &Read| self.look(scope, path, Mark::Secret).is_some_and(|found| found.declared && closed(&found.ty));
-        checked.marks.secret && checked.closed && checked.reads.iter().any(is_one)
+        self.is_marked_truth(checked, scope, Mark::Secret)
+    }
+
+    /// The same of any mark: somebody wrote it to a field of few values, and meant those.
+    pub(crate) fn is_marked_truth(&self, checked: &Checked, scope: &Scope, mark: Mark) -> bool {
+        let is_one = |(path, _): &Read| self.look(scope, path, mark).is_some_and(|found| found.declared && closed(&found.ty));
+        mark.is_in(checked.marks) && checked.closed && checked.reads.iter().any(is_one)
     }
 
     /// The field by which what a path names is marked; `None` where it is not marked.

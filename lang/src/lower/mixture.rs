@@ -131,6 +131,10 @@ impl Context<'_> {
             };
             self.report(diagnostic.help(match asked {
                 Asked::UntilSilence => SILENCE,
+                // An agent's tool has no stage of its own.
+                _ if call.name.text != "call" => {
+                    "let an `act` send it that is staged, leave one of the two out of the prompt, or `endorse` it"
+                }
                 _ => "`stage` the act, leave one of the two out of the prompt, or `endorse` what is sent",
             }));
         }

@@ -188,8 +188,8 @@ impl Context<'_> {
                 self.report(diagnostic.help(format!("remove it, or write `can {needs}` in the model")));
             }
             Some(_) => {}
-            // A model that could not be read was reported; one that learns from rows classifies.
-            None if model.is_some_and(|model| !self.plan.models.contains_key(model)) => {}
+            // A model that could not be read, or that is none, was reported; one that learns from rows classifies.
+            None if model.is_none_or(|model| !self.plan.models.contains_key(model)) => {}
             None => {
                 let provider =
                     model.and_then(|model| self.plan.models.get(model)).map_or("linear", |model| model.provider.as_str()).to_owned();

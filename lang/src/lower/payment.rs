@@ -3,15 +3,18 @@
 
 use super::connector::SECOND;
 use super::context::Context;
+use super::hollow::sums_nothing;
 use crate::ast::Node;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Tree};
 use crate::literal::duration_text;
+use crate::money::Money;
 use crate::plan::{Idempotent, MoneyDirection, Operation};
-use crate::shape::Shaped;
+use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::ty::Ty;
+use crate::value::Value;
 
 /// A business key as checked, and where it stands.
 pub(crate) type WrittenKey = (Checked, Span);
@@ -105,6 +108,18 @@ impl Context<'_> {
         self.report(diagnostic.help("write how long the provider documents it, and shorten `timeout` and `retry` to fit"));
     }
 
+    /// An amount below nothing is denied wherever it comes: it would move the other way, and give room under a limit.
+    pub(crate) fn check_backwards(&mut self, call: &Node, operation: &Operation, bound: &[(String, Checked)]) {
+        let Some(money) = operation.money.as_ref().filter(|money| money.direction != MoneyDirection::Price) else { return };
+        let moved = |name: &str| money.value.root.is_path() && money.value.root.describe() == format!("request.{name}");
+        for (name, checked) in bound.iter().filter(|(name, _)| moved(name)) {
+            let Some(amount) = below_nothing(&checked.expr.root) else { continue };
+            let message = format!("`{}` would move {amount}, which is less than nothing, so it is always denied", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::BACKWARDS, given::place(call, name), message).label("would move the other way");
+            self.report(diagnostic.help("write the amount itself, and call the operation that moves money the other way"));
+        }
+    }
+
     /// An amount that is the same whatever is asked for, beside a parameter that is one; and amounts of a payment that no guard is told of.
     fn check_amount(&mut self, node: &Node, operation: &Operation) {
         let Some(money) = &operation.money else { return };
@@ -116,6 +131,12 @@ impl Context<'_> {
             return;
         }
         if money.direction == MoneyDirection::Price {
+            return;
+        }
+        if sums_nothing(&money.value.root) {
+            let message = format!("`{}` moves nothing, whatever it is given", operation.name);
+            let diagnostic = Diagnostic::new(&meaning::MONEY_UNSAID, span, message).label("no guard sees an amount");
+            self.report(diagnostic.help("write what moves, such as `money \"=request.amount\"`"));
             return;
         }
         let paths = money.value.root.paths();
@@ -132,6 +153,20 @@ impl Context<'_> {
             let help = format!("write `money \"={more}\"` if it moves, too; if the provider is only told, make it `{}`", told(&field.ty));
             self.report(diagnostic.help(help));
         }
+    }
+}
+
+/// The amount below nothing that a constant is, or that one of those is which may be chosen.
+fn below_nothing(tree: &Tree) -> Option<Money> {
+    let is_below = |value: &Value| match value {
+        Value::Money(money) => Some(*money).filter(|money| money.amount.is_sign_negative() && !money.amount.is_zero()),
+        _ => None,
+    };
+    match tree {
+        Tree::Constant(Value::List(values)) => values.iter().find_map(is_below),
+        Tree::Constant(value) => is_below(value),
+        Tree::List(items) => items.iter().find_map(below_nothing),
+        _ => None,
     }
 }
 

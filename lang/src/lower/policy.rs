@@ -1,6 +1,6 @@
 //! Policies: what effects may do. A rule sees the effect, the evidence and the settings, never a flow's own names.
 
-use super::context::{Context, name_of};
+use super::context::{Context, name_of, suggest_of};
 use super::prove::{Earlier, MOST_EARLIER, Written};
 use super::unproved::Unproved;
 use crate::ast::{Literal, Node, Scalar};
@@ -104,10 +104,28 @@ impl Context<'_> {
     /// An operation that a policy names. One that is mistyped is taken for the one that it is near to, so that its rules are read and
     /// nobody is told that no policy covers it.
     fn covered_operation(&mut self, value: &Literal) -> Option<String> {
-        let Some(name) = self.reference(value, "operation") else {
-            let declared = self.declared.keys().filter(|(kind, _)| *kind == "operation").map(|(_, name)| name.as_str());
-            return nearest(value.text()?, declared).map(str::to_owned);
-        };
+        let name = self.text(value, "the name of an operation")?;
+        if !self.declared.contains_key(&("operation", name.clone())) {
+            let message = format!("there is no operation `{name}`");
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, value.span, message).label("no such operation");
+            if name.contains('*') {
+                let each =
+                    "name each operation, or cover a kind of them with `on kind=money`, `compensable`, `reversible` or `irreversible`";
+                self.report(diagnostic.help(each));
+                return None;
+            }
+            // What only reads is judged by no policy, so it was not meant.
+            let writes = self
+                .plan
+                .operations
+                .values()
+                .filter(|operation| operation.effect != EffectKind::Read)
+                .map(|operation| operation.name.as_str());
+            let near = nearest(&name, writes.clone()).map(str::to_owned);
+            let diagnostic = suggest_of(diagnostic, &name, writes, (value.span, "operation that changes something"), true);
+            self.report(diagnostic);
+            return near;
+        }
         if self.plan.operations.get(&name).is_some_and(|operation| operation.effect == EffectKind::Read) {
             let message = format!("`{name}` changes nothing, and a policy judges what changes something");
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, message).label("a read");

@@ -31,7 +31,7 @@ impl Context<'_> {
             self.report(Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("not used").help("leave it out"));
         }
         let model = self.setting_text(node, "name");
-        let base_url = self.setting_text(node, "base-url");
+        let base_url = self.address(node);
         let secret = node.setting("secret").cloned().and_then(|value| self.secret_reference(&value));
         let context = if node.setting("context").is_some() {
             self.count(node, "context", 1, 100_000_000)
@@ -109,6 +109,18 @@ impl Context<'_> {
     fn words(&mut self, node: &Node, name: &str, choice: &[&str]) -> Vec<String> {
         let values: Vec<_> = node.list(name).into_iter().cloned().collect();
         values.iter().filter_map(|value| self.word(value, &format!("`{name}`"), choice)).collect()
+    }
+
+    /// Where a provider answers, if that is said.
+    fn address(&mut self, node: &Node) -> Option<String> {
+        let url = self.setting_text(node, "base-url")?;
+        if super::connector::host_of(&url).is_some() {
+            return Some(url);
+        }
+        let span = node.setting("base-url").map_or(node.name.span, |base| base.span);
+        let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{url}` is not an http address"));
+        self.report(diagnostic.label("no scheme and host").help("write it as `https://host/path`"));
+        None
     }
 
     fn prices(&mut self, node: &Node) -> Option<Prices> {

@@ -1,16 +1,17 @@
 //! Secrets and accounts: where they come from, and that a secret stands only where one is opened. No secret is ever read here.
 
 use super::context::{Context, name_of, suggest};
-use crate::ast::{Literal, Node};
+use crate::ast::{Literal, Name, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::money::{Currency, Money};
 use crate::plan::{Account, AccountValue, SecretSource};
 use crate::shape::Shaped;
 use crate::shape::given::{self, Given};
+use crate::source::Span;
 use crate::value::Value;
 use rust_decimal::Decimal;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a literal names a secret.
 pub(crate) fn is_secret(value: &Literal) -> bool {
@@ -38,8 +39,12 @@ impl Context<'_> {
         let environments: Vec<&Node> = project.all("environment").collect();
         for (holder, own) in std::iter::once((project, true)).chain(environments.iter().map(|node| (*node, false))) {
             let here = own || name_of(holder).map(|name| name.text) == chosen;
+            let mut here_already: BTreeMap<String, Span> = BTreeMap::new();
             for secret in holder.all("secret").collect::<Vec<_>>() {
                 let Some(name) = name_of(secret) else { continue };
+                if let Some(first) = here_already.insert(name.text.clone(), name.span) {
+                    self.said_again("secret", &name, first);
+                }
                 self.declared.entry(("secret", name.text.clone())).or_insert(name.span);
                 if let Some(source) = self.secret_source(secret).filter(|_| here) {
                     self.plan.project.secrets.insert(name.text, source);
@@ -113,11 +118,24 @@ impl Context<'_> {
             return None;
         };
         let text = self.setting_text(node, only)?;
+        if text.trim().is_empty() {
+            let span = node.setting(only).map_or(node.name.span, |value| value.span);
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, format!("`{only}` names nothing"));
+            self.report(diagnostic.label("empty").help("write where the secret comes from, such as `env=\"VARIABLE\"`"));
+            return None;
+        }
         Some(match *only {
             "env" => SecretSource::Variable(text),
             "file" => SecretSource::File(text),
             _ => SecretSource::Command(text),
         })
+    }
+
+    /// What one place says twice: the last would win without a word.
+    pub(crate) fn said_again(&mut self, kind: &'static str, name: &Name, first: Span) {
+        let message = format!("the {kind} `{}` is said twice in one place", name.text);
+        let diagnostic = Diagnostic::new(&meaning::DUPLICATE_NAME, name.span, message).label("again").also(first, "first here");
+        self.report(diagnostic.help("keep one of the two"));
     }
 
     /// The name of a declared secret, with or without `(secret)` before it where nothing else may stand.
@@ -158,10 +176,18 @@ impl Context<'_> {
         let money = declared.and_then(|node| node.first("money-as")?.setting("currency")?.text()?.strip_prefix("=account."));
         let money = money.map(|field| field.trim().to_owned());
         let Some(fields) = declared.and_then(|node| node.first("account")).cloned() else {
-            let known: Vec<String> = self.declared.keys().filter(|(kind, _)| *kind == "connector").map(|(_, name)| name.clone()).collect();
-            let message = format!("there is no connector `{connector}` that has accounts");
-            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, name.span, message).label("no such connector");
-            self.report(suggest(diagnostic, &connector, &known, name.span, "connector"));
+            let (message, label) = match declared {
+                Some(_) => (format!("the connector `{connector}` has no accounts"), "none of these"),
+                None => (format!("there is no connector `{connector}`"), "no such connector"),
+            };
+            let has_accounts = |node: &&Node| node.name.text == "connector" && node.first("account").is_some();
+            let known: Vec<String> = nodes.iter().filter(has_accounts).filter_map(name_of).map(|name| name.text).collect();
+            let diagnostic = Diagnostic::new(&meaning::UNKNOWN_NAME, name.span, message).label(label);
+            self.report(match (known.is_empty(), declared) {
+                (true, _) => diagnostic.help("no connector says `account { field … }`"),
+                (false, Some(_)) => diagnostic.help(format!("connectors with accounts: `{}`", known.join("`, `"))),
+                (false, None) => suggest(diagnostic, &connector, &known, name.span, "connector"),
+            });
             return None;
         };
         let fields = self.lower_fields(&fields, &connector);

@@ -1,13 +1,15 @@
 //! Declarations that could be read and make no sense: people counted twice, values listed twice, types without an end.
 
 use super::context::{Context, name_of};
-use crate::ast::{Literal, Node};
+use crate::ast::{Literal, Name, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::literal::shortened;
 use crate::shape::Shaped;
 use crate::source::Span;
 use crate::ty::Ty;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Context<'_> {
@@ -99,30 +101,37 @@ impl Context<'_> {
 
     /// Records that hold themselves: none of their values could ever end.
     pub(crate) fn check_endless_types(&mut self, nodes: &[Node]) {
-        let held = |name: &str| -> BTreeSet<String> {
-            let fields = self.plan.types.records.get(name).map(|record| record.fields.as_slice()).unwrap_or_default();
-            fields.iter().filter_map(|field| if let Ty::Record(of) = &field.ty { Some(of.clone()) } else { None }).collect()
-        };
-        let mut found = Vec::new();
-        let mut said: BTreeSet<String> = BTreeSet::new();
-        for node in nodes.iter().filter(|node| node.name.text == "type") {
-            let Some(name) = name_of(node).filter(|name| !said.contains(&name.text)) else { continue };
-            let mut reached = BTreeSet::new();
-            let mut open: Vec<String> = held(&name.text).into_iter().collect();
-            while let Some(next) = open.pop() {
-                if reached.insert(next.clone()) {
-                    open.extend(held(&next));
+        let named: Vec<(Name, &Node)> =
+            nodes.iter().filter(|node| node.name.text == "type").filter_map(|node| Some((name_of(node)?, node))).collect();
+        let mut graph: DiGraph<String, ()> = DiGraph::new();
+        let mut places: BTreeMap<String, NodeIndex> = BTreeMap::new();
+        for (name, _) in &named {
+            places.entry(name.text.clone()).or_insert_with(|| graph.add_node(name.text.clone()));
+        }
+        for (name, at) in &places {
+            for field in self.plan.types.records.get(name).map(|record| record.fields.as_slice()).unwrap_or_default() {
+                if let Ty::Record(of) = &field.ty
+                    && let Some(to) = places.get(of)
+                {
+                    graph.update_edge(*at, *to, ());
                 }
             }
-            if !reached.contains(&name.text) {
-                continue;
+        }
+        // Which circle a type is part of, by number.
+        let mut circles: BTreeMap<NodeIndex, usize> = BTreeMap::new();
+        for (number, circle) in kosaraju_scc(&graph).into_iter().enumerate() {
+            if circle.len() > 1 || circle.iter().any(|at| graph.contains_edge(*at, *at)) {
+                circles.extend(circle.into_iter().map(|at| (at, number)));
             }
-            // Those that lead back to it are part of the same circle.
-            said.extend(reached.iter().filter(|of| held(of).contains(&name.text)).cloned());
-            said.insert(name.text.clone());
+        }
+        let circle_of = |name: &str| places.get(name).and_then(|at| circles.get(at)).copied();
+        let (mut found, mut said) = (Vec::new(), BTreeSet::new());
+        for (name, node) in named {
+            // A circle is said of the first of its types.
+            let Some(circle) = circle_of(&name.text).filter(|circle| said.insert(*circle)) else { continue };
             let through: Option<Span> = node.all("field").filter_map(|field| field.argument(1)).find_map(|value| {
                 let of = value.text()?;
-                (of == name.text || reached.contains(of)).then_some(value.span)
+                (circle_of(of) == Some(circle)).then_some(value.span)
             });
             found.push((name, through));
         }

@@ -19,11 +19,18 @@ fn is_path(text: &str) -> bool {
     text.split('.').all(name)
 }
 
+/// The hole that shows what an expression names, where that is all it says.
+fn hole_of(value: &Literal) -> Option<String> {
+    let source = value.text()?.strip_prefix('=').filter(|_| annotation(value).is_none())?.trim();
+    is_path(source).then(|| format!("{{{{ {source} }}}}"))
+}
+
 impl Context<'_> {
-    /// A text with holes over a scope: `text` is what the literal says, or what is in the file that it names.
+    /// A text with holes over a scope: `text` is what the literal says, or what is in the file that it names. Where it is an expression that
+    /// a hole would show, it is read as that hole, so that what is wrong with the hole is said along with it.
     pub(crate) fn worded(&mut self, text: &str, literal: &Literal, scope: &Scope) -> Option<CheckedTemplate> {
         if self.refuse_expression(literal, Some(scope)) {
-            return None;
+            return template::check(&hole_of(literal)?, literal, scope, &self.plan.types).0;
         }
         let (checked, found) = template::check(text, literal, scope, &self.plan.types);
         found.into_iter().for_each(|diagnostic| self.report(diagnostic));
@@ -32,25 +39,24 @@ impl Context<'_> {
 
     /// Refuses a text that is written like an expression. `scope`: what its holes may name; `None` where it has none. Whether it did.
     pub(crate) fn refuse_expression(&mut self, value: &Literal, scope: Option<&Scope>) -> bool {
-        let Some(source) = value.text().and_then(|text| text.strip_prefix('=')).filter(|_| annotation(value).is_none()) else {
+        if annotation(value).is_some() || value.text().is_none_or(|text| !text.starts_with('=')) {
             return false;
-        };
-        let source = source.trim();
+        }
         let diagnostic = Diagnostic::new(&meaning::AS_WRITTEN, value.span, "an expression cannot stand here, this place takes a text");
         let diagnostic = diagnostic.label("its letters would be read as they stand");
-        let root = source.split('.').next().unwrap_or(source);
-        let diagnostic = match scope {
-            None => diagnostic.help("say it in words that hold for every run"),
-            Some(scope) if is_path(source) => {
-                let hole = format!("{{{{ {source} }}}}");
+        let diagnostic = match (scope, hole_of(value)) {
+            (None, _) => diagnostic.help("say it in words that hold for every run"),
+            (Some(scope), Some(hole)) => {
                 let diagnostic = diagnostic.help(format!("write `{hole}`, or `(str)` before the text for its letters"));
-                if scope.get(root).is_some() {
-                    diagnostic.fix(format!("write `{hole}`"), value.span, format!("\"{hole}\""))
-                } else {
-                    diagnostic
+                // A hole that is wrong in its turn, such as one that shows a list, would be no way out.
+                match template::check(&hole, value, scope, &self.plan.types) {
+                    (Some(_), found) if found.is_empty() => diagnostic.fix(format!("write `{hole}`"), value.span, format!("\"{hole}\"")),
+                    _ => diagnostic,
                 }
             }
-            Some(_) => diagnostic.help("compute it in a `let` step and write `{{ NAME }}`, or `(str)` before the text for its letters"),
+            (Some(_), None) => {
+                diagnostic.help("compute it in a `let` step and write `{{ NAME }}`, or `(str)` before the text for its letters")
+            }
         };
         self.report(diagnostic);
         true

@@ -45,6 +45,7 @@ impl Context<'_> {
         }
         let bound = self.request_bindings(call, &operation, &place.scope);
         self.check_taint(call, &operation, &bound, place);
+        self.check_backwards(call, &operation, &bound);
         self.check_personal_call(call, &operation, &bound, &place.scope);
         self.note_steered(call, &operation, &bound, place);
         // What was sent can be read again as `STEP.request`: it is as trusted as what it was made of.

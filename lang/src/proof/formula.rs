@@ -1,7 +1,7 @@
 //! A condition as a formula: what must hold of which path for it to be true, or to be false. Negations are pushed to the leaves.
 
 use super::set::{Point, Relation, Set};
-use crate::expr::{Comparison, Expr, Scope, Tree};
+use crate::expr::{Comparison, Expr, Function, Scope, Tree};
 use crate::ty::{Ty, TypeTable};
 use crate::value::{Record, Value};
 use std::sync::Arc;
@@ -151,10 +151,12 @@ fn with_constant(of: &Tree, constant: &Value, relation: Relation, is_equality: b
         // What is compared with numbers here and with texts there is two subjects, as nothing follows from the one for the other.
         let line = currency.map_or_else(|| "number ".to_owned(), |currency| format!("{} ", currency.as_str()));
         let ty = type_of(of, scope, types);
-        let whole = matches!(ty, Some(Ty::Int | Ty::Timestamp | Ty::Duration));
+        let whole = matches!(ty, Some(Ty::Int | Ty::Timestamp | Ty::Duration)) || matches!(of, Tree::Call(Function::Size, _));
         // Only a double, or what is absent, is neither below nor at nor above a point; amounts of two currencies are an error.
         let relation = if whole || ty == Some(Ty::Money) { Relation { apart: false, ..relation } } else { relation };
-        return Formula::Fact(subject(of, &line), Set::compared(relation, point, whole));
+        let set = Set::compared(relation, point, whole);
+        let held = range_of(of, scope, types).and_then(|range| set.with(&range)).unwrap_or(set);
+        return Formula::Fact(subject(of, &line), held);
     }
     let named = match constant {
         Value::String(text) => text.to_string(),
@@ -204,6 +206,22 @@ fn bare(tree: &Tree) -> &Tree {
     match tree {
         Tree::Widen(inner) => bare(inner),
         tree => tree,
+    }
+}
+
+/// Where a number lies whatever the run: between the least and the greatest of its field, and a size is never below nothing. Whatever fills
+/// a field is held to them, as to the values of an enum.
+fn range_of(tree: &Tree, scope: &Scope, types: &TypeTable) -> Option<Set> {
+    match tree {
+        Tree::Call(Function::Size, _) => Some(Set::between(Some(Point::Whole(0)), None)),
+        Tree::Select { of, field, optional: false } => {
+            let Ty::Record(name) = type_of(of, scope, types)? else { return None };
+            let declared = types.records.get(&name)?.fields.iter().find(|other| *other.name == **field)?;
+            let is_number = matches!(declared.ty, Ty::Int | Ty::Double);
+            let ends = (declared.min.map(Point::Real), declared.max.map(Point::Real));
+            (is_number && ends != (None, None)).then(|| Set::between(ends.0, ends.1))
+        }
+        _ => None,
     }
 }
 

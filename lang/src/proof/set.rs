@@ -161,6 +161,12 @@ impl Set {
         Self::Line(Ranges(ranges), relation.apart)
     }
 
+    /// From one point to another, both included, and what compares with nothing; an end that is absent is open for ever.
+    pub(super) fn between(low: Option<Point>, high: Option<Point>) -> Self {
+        let end = |at: Option<Point>| at.map(|at| End { at, included: true });
+        Self::Line(Ranges(vec![Range { low: end(low), high: end(high) }]), true)
+    }
+
     /// One of these texts, or none of them.
     pub(super) fn names(names: impl IntoIterator<Item = Arc<str>>, inverted: bool, of: Option<usize>) -> Self {
         Self::Names { names: names.into_iter().collect(), inverted, of }

@@ -22,6 +22,9 @@ fn types() -> TypeTable {
         field("text", Ty::String),
         field("at", Ty::Timestamp),
         field("maybe", Ty::Int.optional()),
+        Field { min: Some(1.0), max: Some(5.0), ..field("stars", Ty::Int) },
+        Field { min: Some(0.5), ..field("share", Ty::Double) },
+        Field { max: Some(9.0), ..field("rare", Ty::Int.optional()) },
     ];
     types.records.insert("r".to_owned(), Record { version: 1, subject: None, fields });
     types
@@ -88,6 +91,13 @@ fn ranges_that_leave_nothing_never_hold() {
         "!(r.n < r.m || r.n == r.m || r.n > r.m)",
         "r.n > 5 ? r.n < 3 : r.n > 6",
         "r.at < timestamp('2026-01-01T00:00:00Z') && r.at > timestamp('2026-02-01T00:00:00Z')",
+        "r.stars > 5",
+        "r.stars < 1 || r.stars == 6",
+        "!(r.stars >= 1)",
+        "r.share < 0.5",
+        "size(r.text) < 0",
+        "!(size(r.text) >= 0)",
+        "size(r.text) > 3 && size(r.text) < 4",
     ] {
         assert!(never(&[condition]), "{condition}");
     }
@@ -98,6 +108,15 @@ fn what_may_hold_is_left_alone() {
     for condition in [
         "r.n > 4 && r.n < 6",
         "r.x > 4.0 && r.x < 5.0",
+        "r.stars > 4",
+        "r.stars <= 1",
+        "r.share <= 0.5",
+        // Not a number is neither.
+        "!(r.share >= 0.5)",
+        // What is absent is held to nothing.
+        "r.rare.or(10) > 9",
+        "size(r.text) <= 0",
+        "r.stars * 2 > 5",
         "r.cost > '10 USD' && r.cost < '50 USD'",
         "r.kind != 'a' && r.kind != 'b'",
         // Absent, it is none of the three.

@@ -5,8 +5,8 @@ use super::{CheckedTemplate, Template};
 use crate::ast::Literal;
 use crate::code::{Code, expression as codes};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::expr::Scope;
 use crate::expr::select::{Selected, inner_marks, select};
+use crate::expr::{Scope, closed};
 use crate::literal::{listed, not_a_member, shortened};
 use crate::source::Span;
 use crate::ty::{Marks, Ty, TypeTable};
@@ -34,6 +34,8 @@ struct Checker<'a> {
     locals: Vec<(String, Ty, Marks)>,
     present: Vec<String>,
     marks: Marks,
+    /// The marks of what was read that is a label or a truth, by its own field.
+    told: Marks,
     reads: Vec<(String, Span)>,
     outside: Option<(String, Span)>,
     diagnostics: Vec<Diagnostic>,
@@ -49,6 +51,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
         locals: Vec::new(),
         present: scope.present.clone(),
         marks: Marks::default(),
+        told: Marks::default(),
         reads: Vec::new(),
         outside: None,
         diagnostics: Vec::new(),
@@ -72,7 +75,7 @@ pub(super) fn check(text: &str, literal: &Literal, scope: &Scope, types: &TypeTa
                 format!("the template cannot be read: {}", detail.replace("end of variable block", "`}}`").replace("end of block", "`%}`")),
             );
             let place = checker.line(range.start);
-            let help = "holes are `{{ path }}`, blocks `{% if path %}…{% endif %}` and `{% for item in path %}…{% endfor %}`";
+            let help = "holes are `{{ path }}`, blocks `{% if path %}…{% endif %}` and `{% for item in path %}…{% endfor %}`; `(str)` before a text keeps its letters";
             let diagnostic = diagnostic.label(place).help(help);
             let open = text.rfind("{{").is_some_and(|at| !text.get(at..).unwrap_or("").contains("}}"));
             // In a file of its own there is no place to edit.
@@ -218,7 +221,7 @@ impl Checker<'_> {
             _ => {
                 // It decides which of the texts that stand here is written, and is not written itself.
                 let shown = self.value(expr);
-                self.marks = self.marks.with(shown.marks.picking());
+                self.marks = self.marks.with(shown.marks.listed(self.told));
             }
         }
     }
@@ -226,8 +229,8 @@ impl Checker<'_> {
     /// Something that is shown must be present and have a text.
     fn printable(&mut self, shown: &Shown) {
         self.settle(shown);
-        self.marks = self.marks.with(shown.marks);
         let inner = if let Ty::Optional(inner) = &shown.ty { inner } else { &shown.ty };
+        self.marks = self.marks.with(self.of_text(inner, shown.marks));
         let help = match inner {
             Ty::List(_) => "join its items: `{{ path | join(', ') }}`",
             Ty::Map(_) | Ty::Record(_) | Ty::Object(_) => "name one of its fields",
@@ -237,6 +240,11 @@ impl Checker<'_> {
         let (quoted, ty) = (self.quoted(shown.place), inner.clone());
         self.marks = self.marks.with(inner_marks(&ty, self.types));
         self.report(&codes::TEMPLATE_VALUE, shown.place, format!("{quoted} is {ty}, which has no text")).help = Some(help.to_owned());
+    }
+
+    /// What is said of a value's text. That of a label or a truth is one of what the operator listed, as with `string(label)`.
+    fn of_text(&self, ty: &Ty, marks: Marks) -> Marks {
+        if matches!(ty, Ty::Enum(_) | Ty::Bool) { marks.listed(self.told) } else { marks }
     }
 
     fn settle(&mut self, shown: &Shown) {
@@ -414,7 +422,7 @@ impl Checker<'_> {
         *diagnostic = match near {
             // In a file of its own there is no place to edit.
             Some(near) if whole => diagnostic.clone().help(format!("did you mean `{near}`?")),
-            Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+            Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).meant(name, &near, span, near.as_str()),
             None => diagnostic.clone().help(format!("{all}: {}", listed(names))),
         };
     }
@@ -427,7 +435,13 @@ impl Checker<'_> {
         match select(settled, field, self.types) {
             Selected::Field(ty, marks) => {
                 let path = of.path.map(|path| format!("{path}.{field}"));
-                let marks = path.as_ref().and_then(|path| self.own_marks(path)).unwrap_or(of.marks.with(marks));
+                let parts = path.as_ref().and_then(|path| self.own_marks(path));
+                if closed(&ty) {
+                    // What an act was sent has no type of its own that says it.
+                    let sent = parts.filter(|_| path.as_ref().is_some_and(|path| path.contains(".request.")));
+                    self.told = self.told.with(marks.kept()).with(sent.unwrap_or_default().kept());
+                }
+                let marks = parts.unwrap_or(of.marks.with(marks));
                 self.narrowed(Shown { ty, marks, path, place })
             }
             Selected::Missing(fields) => {
@@ -459,7 +473,8 @@ impl Checker<'_> {
     }
 
     fn filter(&mut self, name: &str, of: &Shown, arguments: &[Shown], place: Place) -> Shown {
-        let marks = arguments.iter().fold(of.marks, |marks, argument| marks.with(argument.marks));
+        let own = if let Ty::Optional(inner) = &of.ty { inner } else { &of.ty };
+        let marks = arguments.iter().fold(self.of_text(own, of.marks), |marks, argument| marks.with(argument.marks));
         let Some(known) = FILTERS.iter().find(|known| known.name == name) else {
             let names: Vec<&str> = FILTERS.iter().map(|known| known.name).collect();
             self.missing(&codes::TEMPLATE_FILTER, place, name, &names, &format!("there is no filter `{name}`"), "there are");
@@ -472,7 +487,6 @@ impl Checker<'_> {
             let most = known.arguments;
             self.report(&codes::TEMPLATE_FILTER, place, format!("`{name}` takes at most {most} arguments"));
         }
-        let own = if let Ty::Optional(inner) = &of.ty { inner } else { &of.ty };
         let ty = filter::result(name, own, arguments.first().map(|argument| &argument.ty));
         let ty = ty.unwrap_or_else(|| {
             let (quoted, own, takes) = (self.quoted(of.place), own.clone(), known.takes);

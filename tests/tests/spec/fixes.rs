@@ -55,6 +55,7 @@ const HOPELESS: &[(&str, &str)] = &[
     ("TW0168", "the business key"),
     ("TW0169", "where the provider wants the key"),
     ("TW0170", "which parameter says whom it reaches"),
+    ("TW0177", "whether the sign or the operation is wrong"),
     ("TW0172", "where the provider wants the key"),
     ("TW0174", "what makes two starts the same"),
     ("TW0197", "what it may cost"),
@@ -170,5 +171,36 @@ fn a_part_of_a_type_is_mended_alone() {
             mend(repository, true).configuration.last().unwrap().1.clone()
         });
         assert_eq!(mended, around(right), "{written}");
+    }
+}
+
+/// An expression where a text stands becomes a hole where the hole can stand, and is left to a person where it cannot.
+#[test]
+fn an_expression_becomes_a_hole_that_can_stand() {
+    let cases = [
+        ("=input.words", "{{ input.words }}"),
+        ("= input.words", "{{ input.words }}"),
+        ("=input.pieces", "{{ input.pieces }}"),
+        // A list has no text, what may be absent has none for certain, and there is no such field.
+        ("=input.lines", "=input.lines"),
+        ("=input.maybe", "=input.maybe"),
+        ("=input.nosuch", "=input.nosuch"),
+        ("=nosuch.words", "=nosuch.words"),
+        ("=input.words + '!'", "=input.words + '!'"),
+    ];
+    for (written, right) in cases {
+        let around = |text: &str| {
+            let fields = "field \"words\" string; field \"pieces\" int; field \"lines\" list<string>; field \"maybe\" string?";
+            let asked = format!("ask \"look\" to=\"support\" within=\"1d\" on-timeout=stop {{ question \"{text}\"; answer \"good\" }}");
+            format!(
+                "team \"support\" {{ member \"ana@shop.example\" }}\ntype \"good\" {{ field \"good\" bool }}\nflow \"ask-it\" {{\n    input {{ {fields} }}\n    {asked}\n}}\n"
+            )
+        };
+        for all in [false, true] {
+            let mended = with_repository(&[("example.kdl".to_owned(), around(written))], true, |repository| {
+                mend(repository, all).configuration.last().unwrap().1.clone()
+            });
+            assert_eq!(mended, around(right), "{written}");
+        }
     }
 }

@@ -214,15 +214,12 @@ impl Checker<'_> {
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
         let mut held = matches!(row.name, "among" | "between" | "endorse");
         let endorsed = arguments.first().filter(|_| row.name == "endorse").cloned();
+        // One of theirs tells them which of what they wrote it was.
+        let mixed = arguments.first().is_some_and(|first| first.marks.mixed) && held && endorsed.is_none();
         let mut refused = false;
         for (shape, argument) in row.takes.iter().zip(arguments) {
             let own = self.given(row.name, *shape, &argument);
-            let steered = own.steered || own.untrusted && held && !planted(Hole::Among);
-            // One of a list tells what the list tells.
-            let listed = held && row.name == "among";
-            let (pii, private) = (own.pii && !listed, own.private && !listed);
-            marks = marks.with(Marks { untrusted: own.untrusted && !held, steered, pii, private, mixed: own.mixed && !held, ..own });
-            held = false;
+            marks = marks.with(if std::mem::take(&mut held) { self::held(row.name, own) } else { own });
             let fitted = match wanted(*shape, same.as_ref()) {
                 Some(ty) => self.fit(argument, &ty),
                 None if admits(*shape, &argument.ty) && (self.cel() || converts(row.name, &argument.ty)) => argument,
@@ -238,6 +235,7 @@ impl Checker<'_> {
             };
             trees.push(fitted.tree);
         }
+        marks.mixed |= mixed && marks.untrusted;
         if let Some(endorsed) = endorsed {
             self.endorse(&endorsed, trees.get(1), range);
         }
@@ -271,7 +269,7 @@ impl Checker<'_> {
     fn given(&self, name: &str, shape: Shape, argument: &Typed) -> Marks {
         let own = if shape == Shape::Sized { argument.marks } else { self.whole(argument) };
         // The text of a label, or of a truth, is one of those that the operator listed.
-        if name == "string" && matches!(argument.ty, Ty::Enum(_) | Ty::Bool) { own.picking() } else { own }
+        if name == "string" && matches!(argument.ty, Ty::Enum(_) | Ty::Bool) { own.listed(self.told) } else { own }
     }
 
     /// A currency that is written out beside a number.
@@ -487,4 +485,11 @@ fn flattened(list: Option<&Typed>) -> Ty {
         Some(Ty::List(inner)) => Ty::List(inner.clone()),
         _ => Ty::List(Box::new(Ty::Unknown)),
     }
+}
+
+/// What is said of a value that is held to what the operator allows: no words are left, and one of a list tells what the list tells.
+fn held(name: &str, own: Marks) -> Marks {
+    let listed = name == "among";
+    let steered = own.steered || own.untrusted && !planted(Hole::Among);
+    Marks { untrusted: false, steered, pii: own.pii && !listed, private: own.private && !listed, mixed: false, ..own }
 }

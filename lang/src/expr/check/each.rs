@@ -141,8 +141,14 @@ impl Checker<'_> {
             Over::Filter => Ty::List(Box::new(item)),
             _ => Ty::Bool,
         };
+        // Which items are left is a choice among those of the list; whether there is one is the value itself.
+        let of_items = made.as_ref().map_or(of.marks, |made| of.marks.with(self.whole(made)));
+        let marks = match over {
+            Over::Filter | Over::Map => of_items.picked(marks, self.whole(&of).untrusted),
+            _ => of_items.with(marks),
+        };
         let tree = Tree::Each { over, range: Box::new(of.tree), when: when.map(Box::new), make: made.map(|made| Box::new(made.tree)) };
-        Typed::new(tree, ty, range, of.marks.with(marks))
+        Typed::new(tree, ty, range, marks)
     }
 
     fn body(&mut self, name: &str, when: Option<&IdedExpr>, body: &IdedExpr) -> (Over, Option<Tree>, Option<Typed>, Marks) {
@@ -161,9 +167,6 @@ impl Checker<'_> {
         });
         let made = (over == Over::Map).then(|| self.knowing(facts, |checker| checker.part(body)));
         let marks = condition.as_ref().map_or(Marks::default(), |condition| condition.marks);
-        // Which items are left is a choice among those of the list; whether there is one is the value itself.
-        let marks = if matches!(over, Over::Filter | Over::Map) { marks.picking() } else { marks };
-        let marks = made.as_ref().map_or(marks, |made| marks.with(self.whole(made)));
         (over, condition.map(|condition| condition.tree), made, marks)
     }
 }

@@ -3,6 +3,7 @@
 use super::fit::{reads_exactly, reads_text};
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
+use crate::expr::closed;
 use crate::expr::tree::{Comparison, Operation, Tree};
 use crate::planted::{Hole, planted};
 use crate::ty::{Marks, Ty};
@@ -81,8 +82,11 @@ impl Checker<'_> {
         let one = self.knowing(holds, |checker| checker.part(one));
         let other = self.knowing(fails, |checker| checker.part(other));
         let range = over(condition.range, over(one.range, other.range));
-        // The condition only chooses between the two.
+        // The condition only chooses between the two; which one it is tells all of a label or a truth that is secret or personal itself.
         let chosen = if planted(Hole::Conditional) { Marks::default() } else { condition.marks.choosing() };
+        let (told, about) = (self.told, condition.marks);
+        let chosen =
+            Marks { pii: about.pii && told.pii, private: about.private && told.pii, secret: about.secret && told.secret, ..chosen };
         let marks = chosen.with(self.whole(&one)).with(self.whole(&other));
         let Some(ty) = self.common(&one, &other) else {
             let (left, right) = (one.ty.clone(), other.ty.clone());
@@ -118,6 +122,7 @@ impl Checker<'_> {
             }
         };
         let index = self.settled(index);
+        let by = self.picking(&index);
         if let (Ty::List(_), Tree::Constant(Value::Int(at)), false) = (&of.ty, &index.tree, self.cel())
             && *at < 0
         {
@@ -128,9 +133,13 @@ impl Checker<'_> {
         }
         // CEL takes a whole double as an index, and leaves it to the run whether it is one.
         let index = if self.cel() && matches!((&index.ty, &wanted), (Ty::Double, Ty::Int)) { index } else { self.fit(index, &wanted) };
-        // The index only picks one of the items.
-        let marks = of.marks.with(index.marks.picking());
+        let marks = of.marks.picked(by, self.whole(&of).untrusted);
         Typed::new(Tree::Index(Box::new(of.tree), Box::new(index.tree)), ty, range, marks)
+    }
+
+    /// The marks of what only picks one of several: one that is a label is no longer the text that it was given to.
+    pub(super) fn picking(&self, index: &Typed) -> Marks {
+        if closed(&index.ty) { index.marks.listed(self.told) } else { index.marks }
     }
 
     fn membership(&mut self, item: &IdedExpr, list: &IdedExpr) -> Typed {

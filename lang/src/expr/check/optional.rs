@@ -59,17 +59,18 @@ impl Checker<'_> {
     pub(super) fn optional_index(&mut self, of: &IdedExpr, index: &IdedExpr, token: Range) -> Typed {
         let (of, index) = (self.part(of), self.part(index));
         let range = over(of.range, self.brackets(token));
+        let by = self.picking(&index);
         let index = if self.cel() { whole_index(&of.ty, index) } else { self.plain_index(&of, index) };
         let Some(ty) = self.item_of(&of.ty, &index) else {
             let (quoted, one, other) = (self.quoted(of.range), of.ty.clone(), index.ty.clone());
             self.report(&codes::OPERATOR, range, format!("{quoted} is {one}, which has no items at {other}"));
             return Typed::unknown(range);
         };
+        let marks = of.marks.picked(by, self.whole(&of).untrusted);
         let tree = if self.cel() { of.tree } else { lenient(of.tree) };
         let tree = self.optional_form(Tree::Call(Function::OptionalIndex, vec![tree, index.tree]));
         let ty = if self.cel() { wrapped(ty) } else { ty.optional() };
-        // The index only picks one of the items, or none.
-        Typed::new(tree, ty, range, of.marks.with(index.marks.picking()))
+        Typed::new(tree, ty, range, marks)
     }
 
     /// An index as `of[index]` takes it, which must be there itself.

@@ -3,6 +3,7 @@
 use super::{Checker, Local, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::expr::closed;
 use crate::expr::convert::TYPE_NAMES;
 use crate::expr::select::{Selected, inner_marks, select};
 use crate::expr::tree::Tree;
@@ -49,8 +50,12 @@ impl Checker<'_> {
             typed = self.field(typed, field, range);
             path = path.map(|path| format!("{path}.{field}"));
             let own = path.as_ref().filter(|_| read).and_then(|path| self.scope.parts.iter().find(|(of, _)| of == path));
-            if let Some((_, marks)) = own {
+            if let Some((of, marks)) = own {
                 typed.marks = *marks;
+                // What an act was sent has no type of its own that says it.
+                if of.contains(".request.") && closed(&typed.ty) {
+                    self.told = self.told.with(marks.kept());
+                }
             }
             if let (Some(path), Ty::Optional(inner)) = (&path, &typed.ty)
                 && self.present.contains(path)
@@ -129,9 +134,7 @@ impl Checker<'_> {
             Some(here) if elsewhere.is_some() => {
                 *diagnostic = diagnostic.clone().help(format!("it is written `{here}` here")).fix(format!("write `{here}`"), span, here)
             }
-            Some(near) => {
-                *diagnostic = diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near)
-            }
+            Some(near) => *diagnostic = diagnostic.clone().help(format!("did you mean `{near}`?")).meant(name, &near, span, near.as_str()),
             None if all.is_empty() => diagnostic.help = Some("nothing is in scope here: write a literal".to_owned()),
             None => diagnostic.help = Some(format!("in scope: {all}")),
         }
@@ -147,7 +150,7 @@ impl Checker<'_> {
                 let diagnostic = self.report(&codes::UNKNOWN_FIELD, range, format!("{quoted} has no field `{field}`"));
                 diagnostic.label = "no such field".to_owned();
                 *diagnostic = match nearest(field, names.iter().copied()) {
-                    Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, near),
+                    Some(near) => diagnostic.clone().help(format!("did you mean `{near}`?")).meant(field, near, span, near),
                     None if names.is_empty() => diagnostic.clone().help("it has no fields"),
                     None => diagnostic.clone().help(format!("its fields: {}", listed(&names))),
                 };
@@ -162,6 +165,9 @@ impl Checker<'_> {
                 return Typed::unknown(whole);
             }
         };
+        if closed(&ty) {
+            self.told = self.told.with(marks.kept());
+        }
         let optional = matches!(ty, Ty::Optional(_));
         let tree = Tree::Select { of: Box::new(of.tree), field: field.into(), optional };
         Typed::new(tree, ty, whole, of.marks.with(marks))

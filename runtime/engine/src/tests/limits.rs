@@ -176,6 +176,21 @@ policy "every-flow" { on "pay.credit"; limit "cap" count=1 }
 }
 
 #[tokio::test]
+async fn what_would_be_counted_below_nothing_is_denied_and_gives_no_room() {
+    let policy = r#"policy "credits" { on "pay.credit"; limit "net" sum="=effect.amount - money('20 USD')" max="15 USD" }"#;
+    let world = world(policy, |_| None);
+    let engine = world.open().await;
+    for (line, amount) in [("l1", "10 USD"), ("l2", "-30 USD"), ("l3", "30 USD"), ("l4", "30 USD"), ("l5", "25 USD")] {
+        engine.start("credit", claim(line, "o1", amount), "test").await.unwrap();
+        world.settle(&engine).await;
+    }
+    let rules = denied(&world.events(&engine).await);
+    assert_eq!(rules, ["credits.net", "money", "credits.net"], "10 less 20, what would move back, and 10 again where 5 are left");
+    assert_eq!(paid(&world), 2, "10 and then 5 of the 15: nothing that was denied made room");
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_limit_counts_only_what_its_where_holds_for_and_an_error_denies() {
     let policy = r#"policy "credits" {
     on "pay.credit"
