@@ -175,7 +175,13 @@ impl Context<'_> {
 
     /// One word of a fixed choice.
     pub(crate) fn word(&mut self, value: &Literal, what: &str, choice: &[&str]) -> Option<String> {
-        let text = self.text(value, what)?;
+        // A number or a flag in quotes would be none of the words either.
+        let text = match &value.scalar {
+            Scalar::Int(number) => number.to_string(),
+            Scalar::Double(number) => number.to_string(),
+            Scalar::Bool(flag) => format!("#{flag}"),
+            Scalar::Null | Scalar::String(_) => self.text(value, what)?,
+        };
         if choice.contains(&text.as_str()) {
             return Some(text);
         }

@@ -126,7 +126,11 @@ impl Context<'_> {
             if let Scalar::Bool(_) = value.scalar {
                 let named: Vec<String> = operation.request.iter().map(|field| format!("`{}`", field.name)).collect();
                 let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`editable` names what a person may change");
-                self.report(diagnostic.label("names nothing").help(format!("name parameters of `{}`: {}", operation.name, named.join(", "))));
+                self.report(diagnostic.label("names nothing").help(format!(
+                    "name parameters of `{}`: {}",
+                    operation.name,
+                    named.join(", ")
+                )));
                 continue;
             }
             let Some(name) = self.text(&value, "a parameter's name") else { continue };

@@ -127,7 +127,8 @@ impl Checker<'_> {
         };
         // Without a run in scope there is no time either.
         if known.here == "run.now" && self.scope.get("run").is_none() {
-            *diagnostic = diagnostic.clone().help("the time of a run is `run.now`, which the expressions of a flow have and this one has not");
+            *diagnostic =
+                diagnostic.clone().help("the time of a run is `run.now`, which the expressions of a flow have and this one has not");
             return true;
         }
         self.rewritten(diagnostic, known.here, known.why, arguments, range);
