@@ -54,10 +54,10 @@ TW0202
 #[test]
 fn two_operands_are_labelled_beside_their_operator() {
     for (expression, picture) in [
-        ("'a' + 1", &["·               ─┬─ ─ ┬", "·                │    ╰── is int", "·                ╰── is string"][..]),
-        ("input.id == 5", &["·               ────┬─── ── ┬", "╰── is int", "╰── is string"]),
-        ("true ? 1 : 'a'", &["·               ────── ┬   ─┬─", "╰── is string", "╰── is int"]),
-        ("5 in input.id.split('-')", &["·               ┬ ── ─────────┬─────────", "╰── is string", "╰── is int"]),
+        ("'a' + 1", &["·               ─┬─ ─ ┬\n", "·                │  │ ╰── is int\n", "·                ╰── is string\n"][..]),
+        ("input.id == 5", &["·               ────┬─── ── ┬\n", "╰── is int", "╰── is string"]),
+        ("true ? 1 : 'a'", &["·               ────── ┬   ─┬─\n", "╰── is string", "╰── is int"]),
+        ("5 in input.id.split('-')[0]", &["·               ┬ ── ─────────", "╰── is string"]),
     ] {
         let ended = check(&flow(&format!("    let \"b\" \"={expression}\""))).exits(3).says("[tradewind.kdl:4:15]");
         let mut rest = ended.err.as_str();
