@@ -4,9 +4,10 @@
 use tradewind_lang::compile::{Repository, compile};
 use tradewind_lang::conform::to_json;
 use tradewind_lang::explain::{Known, bare_scope, explain, scope_of};
-use tradewind_lang::expr::Expr;
+use tradewind_lang::expr::{Expr, Scope};
 use tradewind_lang::plan::StepKind;
 use tradewind_lang::source::SourceId;
+use tradewind_lang::ty::TypeTable;
 use tradewind_tests::root;
 
 #[test]
@@ -157,4 +158,22 @@ fn a_value_under_a_name_is_shown_where_it_stands() {
             "      x = 3",
         ]
     );
+}
+
+#[test]
+fn the_reference_says_what_functions_give() {
+    let page = std::fs::read_to_string(root().join("docs/reference/cel.md")).unwrap();
+    let examples = page.split("<!-- examples").nth(1).and_then(|rest| rest.split("<!-- end of examples").next()).unwrap();
+    let rows: Vec<(&str, &str)> =
+        examples.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")).collect();
+    assert!(rows.len() > 20, "only {} examples are read", rows.len());
+    for (text, value) in rows {
+        match value.strip_prefix("none: ") {
+            None => assert_eq!(parts(text)[0], format!("{text} = {}", value.trim_matches('`')), "docs/reference/cel.md"),
+            Some(reason) => {
+                let mistakes = explain(text, SourceId(0), &Scope::default(), &TypeTable::default(), &Known::default(), true).unwrap_err();
+                assert!(mistakes[0].message.ends_with(&format!("never has a value: {reason}")), "{text}: {}", mistakes[0].message);
+            }
+        }
+    }
 }
