@@ -5,9 +5,11 @@ mod batch;
 pub use batch::{Batch, batches};
 
 use crate::guard::Claim;
+use crate::seal::ERASED;
+use crate::state::{Asked, RunState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tradewind_lang::plan::{Digest, Micros, OnTimeout};
+use tradewind_lang::plan::{Digest, Micros, OnTimeout, StepId};
 use tradewind_lang::value::Value;
 
 /// What a person is asked for.
@@ -194,4 +196,35 @@ pub struct PendingApproval {
     pub would_be_denied: Option<(String, String)>,
     /// Whether its deadline has passed; nothing counts for it any more.
     pub is_overdue: bool,
+}
+
+impl PendingApproval {
+    /// An open item of a run, as it stands at an instant. Of somebody who was forgotten since it is shown nothing, whatever the run still holds.
+    pub(crate) fn of(state: &RunState, step: StepId, asked: &Asked, now: i64) -> Self {
+        let is_erased = state.erased;
+        let hidden = |value: &Value| if *value == Value::Null { Value::Null } else { Value::Erased };
+        let approval = match is_erased {
+            false => asked.approval.clone(),
+            true => Arc::new(Approval {
+                question: ERASED.to_owned(),
+                shown: asked.approval.shown.iter().map(|(name, value)| (name.clone(), hidden(value))).collect(),
+                request: hidden(&asked.approval.request),
+                evidence: hidden(&asked.approval.evidence),
+                before: asked.approval.before.as_ref().map(hidden),
+                digest: Digest::default(),
+                ..Approval::clone(&asked.approval)
+            }),
+        };
+        Self {
+            run: state.id.clone(),
+            flow: state.graph.name.clone(),
+            step: state.graph.node(step).map_or_else(|| "".into(), |node| node.name.clone()),
+            asked_at: asked.at,
+            agreed: asked.agreed.clone(),
+            request: if is_erased { hidden(&asked.request) } else { asked.request.clone() },
+            would_be_denied: None,
+            is_overdue: approval.deadline.is_some_and(|deadline| now >= deadline),
+            approval,
+        }
+    }
 }

@@ -30,6 +30,7 @@ use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
 use crate::summary::{Progress, RunDetails, RunSummary};
+use crate::vectors::Vectors;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
@@ -188,6 +189,7 @@ struct Shared {
     log: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
     finder: Arc<dyn Finder>,
+    vectors: Vectors,
     shard: u32,
     opened_with: u64,
     snapshots: Arc<Snapshots>,
@@ -272,11 +274,13 @@ impl Engine {
         let (ended, _) = broadcast::channel(ENDS);
         let stopped = Arc::new(OnceLock::new());
         let (active_told, active_seen) = watch::channel(active.clone());
+        let vectors = Vectors::paid(config.models.clone(), &outside, config.clock.clone());
         let shared = Shared {
             active: active_seen,
             log: config.log.clone(),
             clock: config.clock.clone(),
             finder: config.finder.clone(),
+            vectors: vectors.clone(),
             shard: config.shard,
             opened_with: events,
             snapshots: snapshots.clone(),
@@ -285,7 +289,7 @@ impl Engine {
             stopped: stopped.clone(),
         };
         let Config { log, connectors, models, clock, finder, .. } = config;
-        let ports = Ports { log, connectors, models, clock, finder };
+        let ports = Ports { log, connectors, models, vectors, clock, finder };
         let outlets = Outlets { progress, ended, stopped, active: active_told };
         let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         shard.schedules = config.schedules;
@@ -415,7 +419,7 @@ impl Engine {
             .ask(move |shard| match shard.books.runs.get(&wanted) {
                 Some(Entry::Live(live)) => {
                     let summary = shard.summary_of(&live.state);
-                    Found::Live(Box::new(RunDetails { summary, ..RunDetails::of(&live.state) }))
+                    Found::Live(Box::new(RunDetails { summary, ..RunDetails::of_live(&live.state) }))
                 }
                 _ => shard.books.ended(&wanted).map_or(Found::Nothing, Found::Ended),
             })
@@ -477,17 +481,7 @@ impl Engine {
             for run in runs {
                 let Some(live) = shard.books.live(&run) else { continue };
                 let state = &live.state;
-                pending.extend(state.inbox().map(|(step, asked)| PendingApproval {
-                    approval: asked.approval.clone(),
-                    run: state.id.clone(),
-                    flow: state.graph.name.clone(),
-                    step: state.graph.node(step).map_or_else(|| "".into(), |node| node.name.clone()),
-                    asked_at: asked.at,
-                    agreed: asked.agreed.clone(),
-                    request: asked.request.clone(),
-                    would_be_denied: None,
-                    is_overdue: asked.approval.deadline.is_some_and(|deadline| now >= deadline),
-                }));
+                pending.extend(state.inbox().map(|(step, asked)| PendingApproval::of(state, step, asked, now)));
             }
             let guards = &mut shard.books.guards;
             for item in &mut pending {

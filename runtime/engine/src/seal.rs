@@ -13,6 +13,7 @@ pub(crate) mod places;
 mod walk;
 
 pub use keyring::{Kept, Key, KeyName, Keyring};
+pub(crate) use personal::asks as asks_for_people;
 pub use personal::{flow as is_personal, is_plain};
 
 use crate::event::{Blob, Event, EventKind, Header, Used};
@@ -45,6 +46,13 @@ pub(crate) struct Block {
     pub(crate) holes: Vec<u32>,
     /// The parts, sealed.
     pub(crate) bytes: Blob,
+}
+
+impl Block {
+    /// Whether its parts were dropped as they were to be written, since somebody of them had been forgotten.
+    fn is_hollow(&self) -> bool {
+        self.bytes.0.is_empty()
+    }
 }
 
 /// An event as it is written: with holes where personal data were.
@@ -104,7 +112,10 @@ pub(crate) fn close(event: &mut Event, scope: &Scope<'_>, keys: Option<&dyn Keyr
     let mut subjects = BTreeSet::new();
     for (names, holes, parts) in groups {
         let Some(bytes) = sealed(&event.header, &names, &holes, &parts, keys)? else {
+            // That something stood there is written all the same: whoever reads it knows that nothing can be decided from it again.
             event.header.erased = true;
+            let keys = if names.is_empty() { gone(scope.subjects, keys) } else { names };
+            blocks.push(Block { keys, holes, bytes: Blob(Arc::default()) });
             continue;
         };
         subjects.extend(names.iter().copied());
@@ -114,9 +125,14 @@ pub(crate) fn close(event: &mut Event, scope: &Scope<'_>, keys: Option<&dyn Keyr
     Ok(Some(Closed { kind, used, blocks }))
 }
 
+/// Those who were forgotten.
+fn gone(subjects: &[KeyName], keys: &dyn Keyring) -> Vec<KeyName> {
+    subjects.iter().filter(|name| matches!(keys.key(**name), Kept::Erased)).copied().collect()
+}
+
 /// Whose what a run derives is; none where one of them was forgotten, so that nothing of it may be kept.
 fn owners(subjects: &[KeyName], place: &str, keys: &dyn Keyring) -> Option<Vec<KeyName>> {
-    if subjects.iter().any(|name| matches!(keys.key(*name), Kept::Erased)) {
+    if !gone(subjects, keys).is_empty() {
         return None;
     }
     let names: BTreeSet<KeyName> = subjects.iter().copied().collect();
@@ -153,7 +169,9 @@ pub(crate) fn open(event: &mut Event, blocks: &[Block], keys: Option<&dyn Keyrin
     let mut filled: HashMap<u32, Value> = HashMap::new();
     let mut subjects = BTreeSet::new();
     for block in blocks {
-        subjects.extend(block.keys.iter().copied());
+        if !block.is_hollow() {
+            subjects.extend(block.keys.iter().copied());
+        }
         let Some(parts) = opened(&event.header, block, keys)? else {
             event.header.erased = true;
             filled.extend(block.holes.iter().map(|hole| (*hole, Value::Erased)));
@@ -168,7 +186,7 @@ pub(crate) fn open(event: &mut Event, blocks: &[Block], keys: Option<&dyn Keyrin
 }
 
 fn opened(header: &Header, block: &Block, keys: Option<&dyn Keyring>) -> Result<Option<Vec<Value>>, StoreError> {
-    let Some(keys) = keys else { return Ok(None) };
+    let Some(keys) = keys.filter(|_| !block.is_hollow()) else { return Ok(None) };
     let mut found = Vec::with_capacity(block.keys.len());
     let mut is_missing = false;
     for name in &block.keys {

@@ -134,7 +134,7 @@ impl RunSummary {
             Standing::Cancelled(reason) | Standing::Cancelling(reason) => Some(reason.clone()),
             _ => None,
         };
-        Self {
+        let mut summary = Self {
             id: state.id.clone(),
             flow: state.graph.name.clone(),
             key: state.key.clone(),
@@ -157,7 +157,12 @@ impl RunSummary {
             plan: state.pinned.digest,
             first: state.first,
             last: state.last,
+        };
+        // What it still holds of somebody who was forgotten is shown to nobody.
+        if state.erased {
+            summary.erase();
         }
+        summary
     }
 }
 
@@ -220,6 +225,20 @@ impl RunDetails {
             StepDetails { name: node.name.clone(), status, note, value: step.value.clone() }
         });
         Self { summary: RunSummary::of(state), input: state.input.clone(), steps: steps.collect() }
+    }
+
+    /// The same of a run in memory: where it met somebody who was forgotten since, without what it still holds of him.
+    #[must_use]
+    pub(crate) fn of_live(state: &RunState) -> Self {
+        let mut details = Self::of(state);
+        if state.erased {
+            details.input = Value::Erased;
+            for step in &mut details.steps {
+                step.value = if step.value == Value::Null { Value::Null } else { Value::Erased };
+                step.note = step.note.take().map(|_| ERASED.to_owned());
+            }
+        }
+        details
     }
 }
 

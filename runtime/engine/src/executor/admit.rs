@@ -214,7 +214,7 @@ impl Shard {
                 live.waiters.push((start.reply, conflict));
             }
             Some(Entry::Live(live)) => {
-                let _ = start.reply.send(known(&start.run, live.state.payload != start.payload));
+                let _ = start.reply.send(known(&start.run, !live.state.erased && live.state.payload != start.payload));
             }
             None => {
                 let Some(graph) = self.active.flow(&start.flow).cloned() else { return };

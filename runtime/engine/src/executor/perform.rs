@@ -8,7 +8,7 @@ use crate::memory::Fact;
 use crate::planted::{Bug, planted};
 use crate::ports::{Call, CallFailure, CallOutcome};
 use crate::question::{Answer, Prompt, Silence};
-use crate::seal::has_hole;
+use crate::seal::{asks_for_people, has_hole};
 use crate::state::RunState;
 use crate::summary::RunSummary;
 use crate::undo::reversal;
@@ -119,7 +119,7 @@ impl Shard {
         answer: impl Fn(CallOutcome) -> Input + Send + 'static,
     ) {
         let promise = self.promise(run, answer(CallOutcome::Unknown("the connector gave no answer".to_owned())));
-        if has_hole(&call.request) {
+        if has_hole(&call.request) || self.is_bereft(run, &call) {
             // Nobody is sent a word that stands for what was erased.
             let (code, message) = ("erased".to_owned(), "what it would say was erased".to_owned());
             let failure = CallFailure { code, message, retry: false, retry_after: None };
@@ -131,6 +131,12 @@ impl Shard {
         let gate = effect.and_then(|(step, _)| self.gate_of(run, step));
         let sending = Sending { gate, call, not_after, waited, promise, answer: Box::new(answer) };
         tokio::spawn(self.road().go(sending, not_before, self.last_now));
+    }
+
+    /// Whether a call would say what its run still holds of somebody who was forgotten.
+    fn is_bereft(&mut self, run: &Arc<str>, call: &Call) -> bool {
+        let Some(live) = self.books.live(run).filter(|live| live.state.erased) else { return false };
+        asks_for_people(&live.state.pinned.plan, &call.operation)
     }
 
     fn road(&self) -> Road {

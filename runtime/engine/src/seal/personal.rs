@@ -20,6 +20,11 @@ pub fn flow(plan: &Plan, flow: &Flow) -> bool {
     Search { plan, records: BTreeSet::new(), flows: BTreeSet::new() }.flow(flow)
 }
 
+/// Whether the request of an operation may say something of people.
+pub(crate) fn asks(plan: &Plan, operation: &Operation) -> bool {
+    Search { plan, records: BTreeSet::new(), flows: BTreeSet::new() }.fields(&operation.request)
+}
+
 /// Whether what an event carries, or says of what it could not start, may be personal.
 pub(super) fn carries(plan: &Plan, kind: &EventKind) -> bool {
     let mut search = Search { plan, records: BTreeSet::new(), flows: BTreeSet::new() };

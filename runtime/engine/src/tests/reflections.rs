@@ -60,6 +60,11 @@ fn world(critic: &str, reflect: &str, says: impl Fn(&Prompt) -> Option<&'static 
     World::new(plan(&[PROJECT, MODELS, &flow(critic, reflect)]), healthy()).saying(answer)
 }
 
+/// A model that always boasts, whatever its critic says.
+pub(super) fn stubborn(reflect: &str) -> World {
+    world(NO_PROMISES, reflect, |prompt| matches!(prompt.question.purpose, Purpose::Draft | Purpose::Revision(_)).then_some(FIRST))
+}
+
 const FIRST: &str = r#"{"title": "Best chair ever", "tags": [], "note": null}"#;
 const SECOND_ONE: &str = r#"{"title": "Oslo chair", "tags": [], "note": null}"#;
 
@@ -91,14 +96,13 @@ async fn what_a_critic_says_reaches_who_wrote_the_draft_and_the_new_version_is_t
 
 #[tokio::test]
 async fn revisions_end_and_nothing_is_accepted_by_default() {
-    let stubborn = |prompt: &Prompt| matches!(prompt.question.purpose, Purpose::Draft | Purpose::Revision(_)).then_some(FIRST);
     for (otherwise, status, revisions) in [
         (r#"max-revisions=2 { critic "brand" }"#, RunStatus::Failed, 2),
         (r#"max-revisions=2 else=continue { critic "brand" }"#, RunStatus::Completed, 2),
         (r#"max-revisions=1 else=escalate { critic "brand"; escalate to="leads" within="4h" on-timeout=stop }"#, RunStatus::Completed, 1),
         (r#"else=stop { critic "brand" }"#, RunStatus::Failed, 0),
     ] {
-        let (run, events) = describe(&world(NO_PROMISES, otherwise, stubborn)).await;
+        let (run, events) = describe(&stubborn(otherwise)).await;
         assert_eq!((run.status, questions(&events).len()), (status, revisions + 1), "{otherwise}");
         if let Some(failure) = run.failure {
             assert_eq!((failure.code.as_str(), failure.message.as_str()), ("promise", "promise: no promises"));

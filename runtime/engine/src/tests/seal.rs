@@ -5,12 +5,13 @@ use crate::approval::Verdict;
 use crate::arrival::Arrival;
 use crate::engine::{Engine, ForgetError};
 use crate::event::EventKind;
+use crate::history::Which;
 use crate::ports::{LogStore, StoreError};
 use crate::recover::{events_of, verify};
 use crate::replay::replay;
 use crate::seal::{Keyring, has_hole};
 use crate::summary::{RunFilter, RunStatus};
-use crate::twin::{Fault, Reply};
+use crate::twin::{Fault, Reply, Request};
 use tradewind_lang::value::Value;
 
 /// Flows in which personal data go every way that they can go.
@@ -74,15 +75,16 @@ fn letter(customer: &str, id: &str) -> Value {
 }
 
 fn world() -> World {
-    World::new(
-        plan(&[PROJECT, EVERY_WAY]),
-        connectors(std::sync::Arc::new(|request| {
-            let echoes = request.operation == "mail.send" && request.request.get("to") == Some(&Value::string("l2"));
-            echoes.then(|| {
-                Reply::Refused(crate::ports::CallFailure { message: "no such box: provider-echo".to_owned(), ..failure("refused", false) })
-            })
-        })),
-    )
+    world_with(|request| {
+        let echoes = request.operation == "mail.send" && request.request.get("to") == Some(&Value::string("l2"));
+        echoes.then(|| {
+            Reply::Refused(crate::ports::CallFailure { message: "no such box: provider-echo".to_owned(), ..failure("refused", false) })
+        })
+    })
+}
+
+fn world_with(bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> World {
+    World::new(plan(&[PROJECT, EVERY_WAY]), connectors(std::sync::Arc::new(bend)))
 }
 
 async fn approve(engine: &Engine, words: Option<&str>) {
@@ -205,6 +207,62 @@ async fn runs_under_way_end_when_their_subject_is_forgotten_and_say_why() {
     assert_eq!(ended[0].cancelled.as_deref(), Some("somebody whose data it works on was forgotten"));
     assert_eq!(ended[1].status, RunStatus::Waiting);
     assert!(world.connectors.requests().is_empty());
+}
+
+/// Nobody knows whether a mail was sent, and somebody is asked about it when its subject is forgotten.
+#[tokio::test]
+async fn what_is_not_settled_when_its_subject_is_forgotten_goes_on_without_a_word_of_him() {
+    let world = world_with(|request| (request.operation == "mail.send").then_some(Reply::Lost(Value::Null)));
+    let engine = world.open().await;
+    let run = engine.start("answer", letter("c1", "l1"), "test").await.unwrap().run_id;
+    world.settle(&engine).await;
+    approve(&engine, None).await;
+    world.settle(&engine).await;
+    let forgotten = world.moving(&engine, engine.forget("c1", "ann@example.com")).await.unwrap();
+    assert_eq!(forgotten.unsettled, std::slice::from_ref(&run));
+    let inbox = engine.approvals().await.unwrap();
+    assert_eq!((inbox.len(), inbox[0].run.clone()), (1, run.clone()), "whoever settles it is still asked");
+    let shown = format!("{inbox:?} {:?} {:?}", engine.run(&run).await.unwrap(), engine.runs(RunFilter::default()).await.unwrap());
+    assert!(!shown.contains("zanzibar") && !shown.contains("quokka"), "{shown}");
+    // Nobody knows any more what it began with.
+    let again = engine.start("answer", letter("c1", "l1"), "test").await.unwrap();
+    assert!(!again.conflict, "{again:?}");
+    // The next process knows as much.
+    let next = world.open().await;
+    world.settle(&next).await;
+    assert_eq!(format!("{:?}", next.approvals().await.unwrap()), format!("{inbox:?}"));
+    next.answer(&inbox[0].approval.id, "ann@example.com", Verdict::Deny { reason: "it is not there".to_owned() }).await.unwrap();
+    world.settle(&next).await;
+    assert_eq!(next.run(&run).await.unwrap().unwrap().summary.status, RunStatus::Cancelled);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+/// The same mail again: a person wanted that before its subject was forgotten, or after.
+#[tokio::test]
+async fn a_dead_letter_of_somebody_who_was_forgotten_is_not_sent_and_the_log_can_be_decided_again() {
+    for planned_before in [true, false] {
+        let world = world();
+        let engine = lived(&world).await;
+        let planned =
+            async || engine.dead_letters(&Which::default()).await.unwrap().into_iter().map(|(_, again)| again).collect::<Vec<_>>();
+        let mut letters = planned().await;
+        assert_eq!(letters.len(), 1);
+        engine.forget("c2", "ann@example.com").await.unwrap();
+        if !planned_before {
+            letters = planned().await;
+        }
+        let sent = world.connectors.requests().len();
+        let run = engine.do_again(&letters, "ann@example.com", "a test").await.unwrap().run_id;
+        world.settle(&engine).await;
+        approve(&engine, None).await;
+        world.settle(&engine).await;
+        assert_eq!(engine.run(&run).await.unwrap().unwrap().summary.status, RunStatus::Failed);
+        assert_eq!(world.connectors.requests().len(), sent, "planned before: {planned_before}");
+        let told = format!("{:?}", engine.runs(RunFilter::default()).await.unwrap());
+        assert!(!told.contains("of c2"), "{told}");
+        assert_eq!(format!("{:?}", world.open().await.runs(RunFilter::default()).await.unwrap()), told, "planned before: {planned_before}");
+        replay(&*world.log, 0).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A disk that many processes open, one after the other or at once, and the fate of each of them.
 
 use super::judge::Judge;
+use super::keys::OwnKeys;
 use super::quiet::Activity;
 use crate::planted::{Bug, planted};
 use crate::ports::{BoxFuture, LogStore, ShardHead, StoreError};
@@ -87,6 +88,7 @@ pub(super) enum Fate {
 /// A process: what it asks of the disk and of others is nothing once it is dead.
 pub(super) struct Process {
     disk: Arc<Disk>,
+    keys: Arc<OwnKeys>,
     fate: Mutex<Fate>,
     dead: AtomicBool,
     /// The epoch that it took; 0 before.
@@ -102,7 +104,16 @@ fn died() -> StoreError {
 
 impl Process {
     pub(super) fn new(disk: Arc<Disk>, fate: Fate, activity: Arc<Activity>) -> Self {
-        Self { disk, fate: Mutex::new(fate), dead: AtomicBool::new(false), epoch: AtomicU64::new(0), still: Mutex::default(), activity }
+        let keys = Arc::new(OwnKeys::of(disk.keys.clone()));
+        Self {
+            disk,
+            keys,
+            fate: Mutex::new(fate),
+            dead: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            still: Mutex::default(),
+            activity,
+        }
     }
 
     /// It stands still (a machine that is suspended, a long collection of garbage): it writes nothing, hears no answer and no clock.
@@ -222,7 +233,7 @@ impl LogStore for Process {
     }
 
     fn keys(&self) -> Option<Arc<dyn Keyring>> {
-        Some(self.disk.keys.clone())
+        Some(self.keys.clone())
     }
 
     fn durable(&self) -> bool {

@@ -100,7 +100,7 @@ pub(super) async fn sells(life: &mut Life) {
     starts(life, 35, 1).await;
 }
 
-/// People write, and are remembered; where `TRADEWIND_FORGETS` is set, one of them wants to be forgotten while runs of his are under way, or wait, or look for what he wrote.
+/// People write, and are remembered; one of them wants to be forgotten while runs of his are under way, or wait, or look for what he wrote.
 pub(super) async fn writes(life: &mut Life) {
     for _ in 0..1 + life.one_of(3) {
         let count = 1 + life.one_of(3);
@@ -111,7 +111,7 @@ pub(super) async fn writes(life: &mut Life) {
             _ => {}
         }
     }
-    if life.one_of(3) > 0 && std::env::var("TRADEWIND_FORGETS").is_ok() {
+    if life.one_of(3) > 0 {
         let turns = life.random.below(30);
         life.turns(turns).await;
         let customer = ["c1", "c2", "c3", "c4"][life.one_of(4)];

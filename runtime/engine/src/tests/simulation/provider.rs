@@ -46,6 +46,8 @@ struct Inner {
     stored: BTreeMap<(String, String), Stored>,
     /// While it lasts, everything is answered with 503 or 429.
     storm_until: i64,
+    /// Until then what is written happens, and the answer is lost.
+    deaf_until: i64,
 }
 
 pub(super) struct Provider {
@@ -109,7 +111,14 @@ impl Inner {
 
 impl Provider {
     pub(super) fn new(seed: u64, clock: Arc<SimulatedClock>, judge: Arc<Mutex<Judge>>, activity: Arc<Activity>) -> Self {
-        let inner = Inner { random: Random(seed ^ 0x5151), calm: false, ledger: Vec::new(), stored: BTreeMap::new(), storm_until: 0 };
+        let inner = Inner {
+            random: Random(seed ^ 0x5151),
+            calm: false,
+            ledger: Vec::new(),
+            stored: BTreeMap::new(),
+            storm_until: 0,
+            deaf_until: 0,
+        };
         Self { inner: Mutex::new(inner), clock, judge, activity }
     }
 
@@ -120,6 +129,11 @@ impl Provider {
     /// It refuses most of what comes until then.
     pub(super) fn storm(&self, until: i64) {
         self.inner.lock().unwrap().storm_until = until;
+    }
+
+    /// The answers to what is written are lost until then.
+    pub(super) fn lose_answers(&self, until: i64) {
+        self.inner.lock().unwrap().deaf_until = until;
     }
 
     pub(super) fn ledger(&self) -> Vec<Done> {
@@ -135,6 +149,9 @@ impl Provider {
         let mut inner = self.inner.lock().unwrap();
         let Some(first) = calls.first().filter(|_| !inner.calm) else { return Weather::Fine };
         let (now, is_write, has_keys) = (self.clock.now(), !first.key.is_empty(), first.operation.idempotent.is_some());
+        if is_write && now < inner.deaf_until {
+            return Weather::LostAnswer;
+        }
         if inner.storm_until < now && inner.random.below(60) == 0 {
             inner.storm_until = now + SECOND * (1 + inner.random.below(600) as i64);
         }

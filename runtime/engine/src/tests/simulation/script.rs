@@ -4,6 +4,7 @@ use super::super::world::{HOUR, SECOND, message, money};
 use super::crowd;
 use super::life::Life;
 use super::parties;
+use super::rare;
 use crate::approval::{ApprovalKind, PendingApproval, Verdict};
 use crate::arrival::Arrival;
 use crate::decide::Wish;
@@ -320,12 +321,15 @@ async fn clocks(life: &mut Life) {
 
 /// One thing that befalls a life.
 pub(super) async fn step(life: &mut Life) {
-    match life.one_of(43) {
+    match life.one_of(46) {
         36 | 37 => parties::takes_back(life).await,
         38 => parties::branches(life).await,
         39 => parties::sells(life).await,
         40 | 41 => parties::writes(life).await,
         42 => parties::over_midnight(life).await,
+        43 => rare::signs(life).await,
+        44 => rare::outlives_keys(life).await,
+        45 => rare::sleeps_through(life).await,
         0..=8 => {
             let (kind, id, amount) = (life.one_of(KINDS), format!("w{}", life.one_of(14)), AMOUNTS[life.one_of(6)]);
             let (flow, input) = work(life, kind, &id, amount);
