@@ -57,7 +57,7 @@ fn two_operands_are_labelled_beside_their_operator() {
         ("'a' + 1", &["·               ─┬─ ─ ┬\n", "·                │  │ ╰── is int\n", "·                ╰── is string\n"][..]),
         ("input.id == 5", &["·               ────┬─── ── ┬\n", "╰── is int", "╰── is string"]),
         ("true ? 1 : 'a'", &["·               ────── ┬   ─┬─\n", "╰── is string", "╰── is int"]),
-        ("5 in input.id.split('-')[0]", &["·               ┬ ── ─────────", "╰── is string"]),
+        ("5 in input.id.split('-')", &["·               ┬ ── ─────────┬─────────\n", "╰── is string", "╰── is int"]),
     ] {
         let ended = check(&flow(&format!("    let \"b\" \"={expression}\""))).exits(3).says("[tradewind.kdl:4:15]");
         let mut rest = ended.err.as_str();
