@@ -3,6 +3,7 @@
 use super::context::Context;
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
+use crate::literal::shortened;
 use crate::source::Span;
 
 impl Context<'_> {
@@ -15,6 +16,36 @@ impl Context<'_> {
         } else {
             self.snake_case(text, span, "a step");
         }
+    }
+
+    /// Refuses a name that could not be written on a line of a log, in a command or in a path of this repository: one word of letters, digits, `-`,
+    /// `_` and `.`.
+    pub(crate) fn one_word(&mut self, kind: &str, text: &str, span: Span) {
+        let fits = |letter: char| match letter {
+            '-' | '_' | '.' => true,
+            letter => !letter.is_whitespace() && !letter.is_control() && !letter.is_ascii_punctuation(),
+        };
+        // A forbidden character was read as a space, and reported.
+        let is_garbled = || self.sources.text(span).chars().any(crate::syntax::is_forbidden);
+        if !text.is_empty() && text.chars().all(fits) || is_garbled() {
+            return;
+        }
+        let message = match text {
+            "" => format!("the name of this {kind} is empty"),
+            text => format!("`{}` cannot name a {kind}: it is no single word", shortened(&text.escape_debug().to_string())),
+        };
+        let diagnostic = Diagnostic::new(&meaning::BAD_NAME, span, message).label("not one word");
+        let parts = text.split(|letter| !fits(letter)).filter(|part| !part.is_empty());
+        let fixed = parts.map(str::to_lowercase).collect::<Vec<_>>().join("-");
+        // Others may name it, in this repository and beyond.
+        self.report(match fixed.as_str() {
+            "" => diagnostic.help("name it in letters, digits and `-`"),
+            fixed => diagnostic.help(format!("write `{fixed}`: letters, digits and `-`")).proposal(
+                format!("write `{fixed}`"),
+                span,
+                format!("\"{fixed}\""),
+            ),
+        });
     }
 
     /// Refuses a name that cannot stand in an expression.
