@@ -173,6 +173,6 @@ fn a_provider_that_this_version_does_not_reach_is_said_before_anything_starts() 
 #[test]
 fn a_repository_without_budgets_says_so() {
     let stage = of_text("project \"shop\" { currency \"USD\"; environment \"dev\" { store \"surrealkv://.tradewind/store\" } }");
-    let _ = stage.run(["budget"]).exits(0).says("no route, agent or flow has a budget");
+    let _ = stage.run(["budget"]).exits(0).says("no route, agent, memory or flow has a budget");
     let _ = stage.run(["budget", "--format", "yaml"]).exits(64);
 }

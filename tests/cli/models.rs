@@ -7,7 +7,7 @@ use tradewind_tests::process::Running;
 use tradewind_tests::stage::Stage;
 
 /// Answers every request by what its body says.
-fn provider(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> String {
+pub(crate) fn provider(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = std::sync::Arc::new(answer);

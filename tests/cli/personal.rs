@@ -16,7 +16,7 @@ type "letter" subject="customer_id" {
     field "street" string pii
 }
 type "outline" subject="customer_id" { field "customer_id" string; field "about" string pii untrusted }
-memory "outlines" tier=long-term record="outline" subject="customer_id" retention="30d"
+memory "outlines" tier=long-term record="outline" subject="customer_id" retention="30d" embed="about" { fulltext "about" }
 flow "letters" {
     summary "Answer a letter"
     input "letter"
@@ -226,4 +226,50 @@ fn whoever_serves_forgets_over_the_socket_and_ends_what_is_under_way() {
     let log = stage.run(["log", "--format", "json"]).exits(0).out;
     assert!(!log.contains(&canary(0)));
     search(&stage, 0..1);
+}
+
+/// The log in a file, copied before somebody is forgotten and after.
+fn exported(stage: &Stage, name: &str) -> Vec<u8> {
+    let _ = stage.run(["log", "export", name]).exits(0);
+    std::fs::read(stage.path(name)).unwrap()
+}
+
+/// Canaries that stand in a text or in bytes, as they are.
+fn told_in(bytes: &[u8]) -> Vec<usize> {
+    (0..CANARIES).filter(|number| bytes.windows(canary(*number).len()).any(|part| part == canary(*number).as_bytes())).collect()
+}
+
+/// What was made of somebody's words goes with them: summaries that are remembered, what they are found by, rows made from corrections,
+/// and every export, also those that were made before.
+#[test]
+fn what_was_made_of_somebodys_words_goes_with_them() {
+    let stage = lived();
+    let asks = |arguments: &[&str]| told_in(stage.run(arguments).exits(0).out.as_bytes());
+    let facts = ["memory", "export", "outlines"];
+    let found = ["memory", "search", "outlines", "Zanzibar Quokka", "--top", "50", "--format", "json"];
+    let rows = ["memory", "corrections"];
+    let of_forgotten = |numbers: Vec<usize>| numbers.into_iter().filter(|number| *number < 12).collect::<Vec<_>>();
+    let of_kept = |numbers: Vec<usize>| numbers.into_iter().filter(|number| *number >= 12).collect::<Vec<_>>();
+    let before = [asks(&facts), asks(&found), asks(&rows)];
+    assert_eq!(before.clone().map(of_forgotten), [vec![8, 9, 10], vec![8, 9, 10], vec![8, 9, 11]], "summaries, what is found, an edit");
+    let kept = before.map(of_kept);
+    let old = exported(&stage, "before.export");
+    assert_eq!(told_in(&old), [0_usize; 0], "sealed");
+
+    let _ = stage.run(["forget", FORGOTTEN, "--yes", "--by", LEAD]).exits(0);
+    let after = [asks(&facts), asks(&found), asks(&rows)];
+    assert!(after.clone().map(of_forgotten).iter().all(Vec::is_empty), "{after:?}");
+    assert_eq!(after.map(of_kept), kept, "nobody else is touched");
+    let history = stage.run(["memory", "history", "outlines", "--format", "json"]).exits(0).out;
+    assert!(of_forgotten(told_in(history.as_bytes())).is_empty(), "{history}");
+    let then = stage.run(["memory", "search", "outlines", "Quokka", "--as-of", "2999-01-01T00:00:00Z", "--format", "json"]);
+    assert!(of_forgotten(told_in(then.out.as_bytes())).is_empty(), "{then}");
+
+    // An export is as good as before for whoever verifies it, and no better for whoever reads it: neither the old nor the new one.
+    let new = exported(&stage, "after.export");
+    for (name, bytes) in [("before.export", &old), ("after.export", &new)] {
+        assert_eq!(told_in(bytes), [0_usize; 0], "{name}");
+        let _ = stage.run(["log", "verify", name]).exits(0);
+    }
+    search(&stage, 0..CANARIES);
 }

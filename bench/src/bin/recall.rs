@@ -13,9 +13,10 @@ use tradewind_bench::table::{Table, thousands};
 use tradewind_engine::finding::{Finder, Sought};
 use tradewind_engine::memory::Fact;
 use tradewind_engine::ports::Models;
+use tradewind_engine::vectors::Vectors;
 use tradewind_lang::plan::{Memory, MemoryTerms};
 use tradewind_lang::value::Value;
-use tradewind_memory::Ranker;
+use tradewind_memory::{FLATNESS, Rank, Ranker, VECTORS, WORDS, fuse};
 use tradewind_models::LocalModels;
 
 /// Speed and quality of finding facts.
@@ -39,18 +40,30 @@ enum What {
         #[arg(long, default_value = "flows/returns-triage/data/source/reviews.txt")]
         sentences: PathBuf,
     },
+    /// Which weights of the two orders find best on one half of the questions, and how they do on the other.
+    Fusion(Lists),
     /// Whether titles of one book list find the same book (by ISBN) in another one, and products are found by every other word of their names.
-    Quality {
-        /// A book list as CSV, with `Title` and `ISBN13`: it is searched.
-        #[arg(long)]
-        books: PathBuf,
-        /// Another one: its titles are looked for.
-        #[arg(long)]
-        other: PathBuf,
-        /// Order lines as CSV, with `Product Name`.
-        #[arg(long)]
-        products: PathBuf,
-    },
+    Quality(Lists),
+}
+
+/// Real lists.
+#[derive(Debug, clap::Args)]
+struct Lists {
+    /// A book list as CSV, with `Title` and `ISBN13`: it is searched.
+    #[arg(long)]
+    books: PathBuf,
+    /// Another one: its titles are looked for.
+    #[arg(long)]
+    other: PathBuf,
+    /// Order lines as CSV, with `Product Name`.
+    #[arg(long)]
+    products: PathBuf,
+}
+
+impl Lists {
+    fn tasks(&self) -> Result<[Task; 2], String> {
+        Ok([books(&self.books, &self.other)?, products(&self.products)?])
+    }
 }
 
 fn main() -> ExitCode {
@@ -58,7 +71,8 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string());
     let measured = runtime.and_then(|runtime| match &arguments.what {
         What::Speed { facts, searches, sentences } => runtime.block_on(speed(*facts, *searches, sentences)),
-        What::Quality { books, other, products } => runtime.block_on(quality(books, other, products)),
+        What::Fusion(lists) => runtime.block_on(fusion(lists)),
+        What::Quality(lists) => runtime.block_on(quality(lists)),
     });
     match measured {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,9 +98,26 @@ fn facts_of(texts: &[String]) -> Vec<Arc<Fact>> {
     texts.iter().zip(1..).map(|(text, seq)| fact(seq, text)).collect()
 }
 
-async fn find(ranker: &Ranker, memory: &Arc<Memory>, facts: &[Arc<Fact>], passes: &[bool], query: &str) -> Result<Vec<usize>, String> {
+async fn find(
+    asks: (&Ranker, &Vectors),
+    memory: &Arc<Memory>,
+    facts: &[Arc<Fact>],
+    passes: &[bool],
+    query: &str,
+) -> Result<Vec<usize>, String> {
+    found(asks, memory, facts, passes, (query, 10)).await
+}
+
+/// The best of them, at most so many.
+async fn found(
+    (ranker, vectors): (&Ranker, &Vectors),
+    memory: &Arc<Memory>,
+    facts: &[Arc<Fact>],
+    passes: &[bool],
+    (query, most): (&str, usize),
+) -> Result<Vec<usize>, String> {
     let (facts, passes, memory, query) = (facts.to_vec(), passes.to_vec(), memory.clone(), query.into());
-    let sought = Sought { memory, model: None, subject: None, query, most: 10, facts, passes, is_present: true };
+    let sought = Sought { memory, model: None, subject: None, query, most, facts, passes, is_present: true, vectors: vectors.clone() };
     Ok(ranker.find(sought).await?.hits.into_iter().map(|(place, _)| place).collect())
 }
 
@@ -107,16 +138,16 @@ async fn speed(many: usize, searches: usize, sentences: &Path) -> Result<(), Str
     println!("{}\n", machine::described());
     let mut table = Table::new(&["index", "may be found", "first search, s", "p50, ms", "p95, ms", "p99, ms", "recall@10"]);
     for (index, words, vectors) in [("vectors", false, true), ("words", true, false), ("words and vectors", true, true)] {
-        let (ranker, memory) = (Ranker::new(models.clone()), memory(words, vectors));
+        let (ranker, asked, memory) = (Ranker::default(), Vectors::of_process(models.clone()), memory(words, vectors));
         let begun = Instant::now();
-        find(&ranker, &memory, &facts, &vec![true; facts.len()], "anything").await?;
+        find((&ranker, &asked), &memory, &facts, &vec![true; facts.len()], "anything").await?;
         let first = begun.elapsed().as_secs_f64();
         for (share, every) in [("all", 1), ("1 of 10", 10), ("1 of 100", 100)] {
             let passes: Vec<bool> = (0..facts.len()).map(|place| place % every == 0).collect();
             let (mut took, mut found) = (Vec::new(), Vec::new());
             for question in &questions {
                 let begun = Instant::now();
-                found.push(find(&ranker, &memory, &facts, &passes, question).await?);
+                found.push(find((&ranker, &asked), &memory, &facts, &passes, question).await?);
                 took.push(begun.elapsed());
             }
             let recall = match (words, vectors) {
@@ -196,17 +227,17 @@ fn products(products: &Path) -> Result<Task, String> {
     Ok(Task { name: "products, by every other word".to_owned(), texts, questions })
 }
 
-async fn quality(book_list: &Path, other: &Path, order_lines: &Path) -> Result<(), String> {
+async fn quality(lists: &Lists) -> Result<(), String> {
     let models: Arc<dyn Models> = Arc::new(LocalModels::new(".", std::env::temp_dir()));
     let mut table = Table::new(&["task", "facts", "questions", "index", "first", "among 10", "mean reciprocal rank"]);
-    for task in [books(book_list, other)?, products(order_lines)?] {
+    for task in lists.tasks()? {
         let facts = facts_of(&task.texts);
         let passes = vec![true; facts.len()];
         for (index, words, vectors) in [("words", true, false), ("vectors", false, true), ("words and vectors", true, true)] {
-            let (ranker, memory) = (Ranker::new(models.clone()), memory(words, vectors));
+            let (ranker, asked, memory) = (Ranker::default(), Vectors::of_process(models.clone()), memory(words, vectors));
             let (mut first, mut ten, mut reciprocal) = (0_usize, 0_usize, 0.0);
             for (question, places) in &task.questions {
-                let found = find(&ranker, &memory, &facts, &passes, question).await?;
+                let found = find((&ranker, &asked), &memory, &facts, &passes, question).await?;
                 let rank = found.iter().position(|place| places.contains(place));
                 first += usize::from(rank == Some(0));
                 ten += usize::from(rank.is_some());
@@ -225,5 +256,64 @@ async fn quality(book_list: &Path, other: &Path, order_lines: &Path) -> Result<(
         }
     }
     println!("{table}");
+    Ok(())
+}
+
+/// So many places of each order are fused, as the finder does.
+const DEEP: usize = 100;
+
+/// For each question of a task, both orders, and where the answers are.
+async fn orders(task: &Task, models: &Arc<dyn Models>) -> Result<Vec<(Rank, Rank, Vec<usize>)>, String> {
+    let facts = facts_of(&task.texts);
+    let (passes, ranker, asked) = (vec![true; facts.len()], Ranker::default(), Vectors::of_process(models.clone()));
+    let (by_words, by_vectors) = (memory(true, false), memory(false, true));
+    let mut all = Vec::new();
+    for (question, places) in &task.questions {
+        let mut both = Vec::new();
+        for memory in [&by_words, &by_vectors] {
+            let found = found((&ranker, &asked), memory, &facts, &passes, (question, DEEP)).await?;
+            both.push(found.into_iter().map(|place| (place, 0.0)).collect::<Rank>());
+        }
+        let [words, vectors] = <[Rank; 2]>::try_from(both).map_err(|_| "two orders")?;
+        all.push((words, vectors, places.clone()));
+    }
+    Ok(all)
+}
+
+/// The mean reciprocal rank among ten of the questions of one half.
+fn mean(all: &[(Rank, Rank, Vec<usize>)], half: usize, (weight, flatness): (f64, f64)) -> f64 {
+    let (mut sum, mut many) = (0.0, 0_usize);
+    for (words, vectors, places) in all.iter().skip(half).step_by(2) {
+        let fused = fuse(&[(1.0, words.clone()), (weight, vectors.clone())], flatness, 10);
+        let rank = fused.iter().position(|(place, _)| places.contains(place));
+        sum += rank.map_or(0.0, |rank| 1.0 / (rank as f64 + 1.0));
+        many += 1;
+    }
+    sum / many.max(1) as f64
+}
+
+async fn fusion(lists: &Lists) -> Result<(), String> {
+    let models: Arc<dyn Models> = Arc::new(LocalModels::new(".", std::env::temp_dir()));
+    let tasks = lists.tasks()?;
+    let mut all = Vec::new();
+    for task in &tasks {
+        all.push(orders(task, &models).await?);
+    }
+    let mut tried = Vec::new();
+    for flatness in [0.0, 1.0, 3.0, 10.0, 30.0, 60.0] {
+        for weight in [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0] {
+            let chosen: f64 = all.iter().map(|task| mean(task, 0, (weight, flatness))).sum();
+            tried.push((chosen, weight, flatness));
+        }
+    }
+    tried.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let mut table = Table::new(&["vectors weigh", "flatness", "books: chosen on", "reported on", "products: chosen on", "reported on"]);
+    let own = (f64::NAN, VECTORS / WORDS, FLATNESS);
+    for (_, weight, flatness) in tried.iter().take(12).chain([&(f64::NAN, 0.0, 60.0), &(f64::NAN, 1.0, 60.0), &own]) {
+        let mut row = vec![format!("{weight}"), format!("{flatness}")];
+        row.extend(all.iter().flat_map(|task| [0, 1].map(|half| format!("{:.4}", mean(task, half, (*weight, *flatness))))));
+        table.row(row);
+    }
+    println!("{table}\nThe best dozen of the half that is chosen on, then words alone, both alike, and what the finder does.");
     Ok(())
 }

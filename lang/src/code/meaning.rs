@@ -8,7 +8,7 @@ codes! {
     SURPLUS_ARGUMENT = "TW0105", Error, "a node has too many arguments";
     MISSING_SETTING = "TW0106", Error, "a node lacks a setting";
     WRONG_VALUE = "TW0107", Error, "a value does not fit its place";
-    BAD_NAME = "TW0108", Error, "a name cannot stand in expressions";
+    BAD_NAME = "TW0108", Error, "a name cannot stand where it is needed";
     DUPLICATE_NAME = "TW0109", Error, "two things have one name";
     UNKNOWN_NAME = "TW0110", Error, "nothing of that name is declared";
     UNKNOWN_TYPE = "TW0111", Error, "unknown type";
@@ -46,6 +46,7 @@ codes! {
     STEERED = "TW0194", Error, "text from outside decides whether money moves";
     CORRECTED_OUTSIDE = "TW0609", Error, "text from outside decides which fact is corrected";
     MERGED = "TW0615", Error, "a figure that looks behind what is kept apart";
+    MEMORY_BUDGET = "TW0616", Error, "a budget of a memory that holds for no run";
     BATCH_WITHOUT_KEYS = "TW0172", Error, "a batch that does not tell its calls apart";
     ANNOTATION = "TW0173", Error, "an annotation that its place does not take";
     ONE_RUN = "TW0174", Error, "a key that makes all runs one";

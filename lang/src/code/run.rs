@@ -63,6 +63,8 @@ codes! {
     MAY_NOT_HOLD = "TW0612", Error, "a legal hold that this one may not set or lift";
     HELD = "TW0613", Error, "somebody who is under a legal hold";
     NOTHING_HELD = "TW0614", Error, "there is nothing to hold, or to let go";
+    UNFIT_VECTORS = "TW0617", Error, "vectors of another length than those of an index";
+    VECTORS_UNPAID = "TW0618", Error, "vectors that no budget has room for";
     NO_TWIN = "TW0630", Error, "there is no twin of an operation";
     USAGE = "TW0550", Error, "the command was given wrong options";
 }

@@ -6,7 +6,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Checked;
-use crate::plan::{Memory, MemoryTerms};
+use crate::plan::{Budget, BudgetPer, Memory, MemoryTerms};
 use crate::shape::Shaped;
 use crate::ty::{Field, Ty};
 
@@ -52,10 +52,27 @@ impl Context<'_> {
             self.word(&value, "`evict`", &["oldest"]);
         }
         self.fact_terms(node, fields, &mut terms);
+        for budget in node.all("budget").collect::<Vec<_>>() {
+            terms.budgets.extend(self.memory_budget(budget));
+        }
         if let Some(word) = node.setting("on-forget").cloned().and_then(|value| self.word(&value, "`on-forget`", &["erase", "redact"])) {
             terms.forget_redacts = word == "redact";
         }
         terms
+    }
+
+    /// `budget "2 EUR" per=day`: vectors are made for whoever searches first, so that no run and no task has a budget of its own.
+    fn memory_budget(&mut self, node: &Node) -> Option<Budget> {
+        let budget = self.budget(node)?;
+        if matches!(budget.per, BudgetPer::Day | BudgetPer::Rolling(_)) {
+            return Some(budget);
+        }
+        let span = node.setting("per").map_or(node.name.span, |per| per.span);
+        let diagnostic = Diagnostic::new(&meaning::MEMORY_BUDGET, span, "vectors of a memory are made for all runs, and paid for by none");
+        self.report(
+            diagnostic.label("which run?").help("write `per=day` or a span such as `per=\"1h\"`; a run is capped by its flow's `cost-cap`"),
+        );
+        None
     }
 
     /// What tells facts apart, when they were observed and how long they are true.

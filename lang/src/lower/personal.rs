@@ -9,7 +9,7 @@ use crate::ast::{Literal, Node};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope, closed};
-use crate::plan::Operation;
+use crate::plan::{Memory, Operation};
 use crate::planted::{Hole, planted};
 use crate::shape::given;
 use crate::source::Span;
@@ -115,7 +115,7 @@ impl Context<'_> {
         scope: &Scope,
     ) {
         // A secret is no evidence at all.
-        let Some(what) = checked.tells().filter(|_| !checked.marks.secret) else { return };
+        let Some(what) = self.told_of(checked, scope).filter(|_| !checked.marks.secret) else { return };
         let is_it = |path: &String| path.strip_prefix("evidence.").is_some_and(|rest| rest.split('.').next() == Some(name));
         let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow));
         let mut limits = covering.flat_map(|policy| policy.limits.iter().map(move |limit| (policy, limit)));
@@ -177,6 +177,17 @@ impl Context<'_> {
         let remote = self.plan.models.get(name).and_then(|model| model.remote.as_ref());
         let cleared = remote.is_none_or(|remote| remote.cleared.iter().any(|word| word == "pii"));
         if field.marks.pii && !cleared {
+            let message = format!("personal text would reach the model `{name}`, which is not cleared for it");
+            let diagnostic = Diagnostic::new(&meaning::NOT_CLEARED, value.span, message).label(format!("`{name}` embeds it"));
+            self.report(diagnostic.help(format!("write `cleared pii` in the model `{name}` if its provider may see personal data")));
+        }
+    }
+
+    /// What a memory is searched for: the model of its vectors reads that, too.
+    pub(crate) fn check_asked(&mut self, value: &Literal, marks: Marks, memory: &Memory) {
+        let name = memory.terms.embed.as_ref().and_then(|(_, model)| model.as_ref()).filter(|_| marks.pii);
+        let Some((name, remote)) = name.and_then(|name| Some((name, self.plan.models.get(name)?.remote.as_ref()?))) else { return };
+        if !remote.cleared.iter().any(|word| word == "pii") {
             let message = format!("personal text would reach the model `{name}`, which is not cleared for it");
             let diagnostic = Diagnostic::new(&meaning::NOT_CLEARED, value.span, message).label(format!("`{name}` embeds it"));
             self.report(diagnostic.help(format!("write `cleared pii` in the model `{name}` if its provider may see personal data")));

@@ -33,6 +33,7 @@ impl Context<'_> {
             }
             if setting == "query" {
                 context.check_secret_given(&checked, value.span, "what a memory is searched for", &place.scope);
+                context.check_asked(&value, checked.marks, &memory);
             }
             Some(place.note(checked).expr)
         };

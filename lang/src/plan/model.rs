@@ -160,6 +160,9 @@ pub struct MemoryTerms {
     /// The field that says until when a fact is true.
     #[serde(default)]
     pub valid_to: Option<String>,
+    /// Caps on what vectors of a model behind a network cost: for a day, or for a span.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
 }
 
 /// Where a secret comes from. Never the secret.

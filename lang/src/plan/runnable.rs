@@ -16,8 +16,8 @@ pub struct Lacking {
 /// Providers whose dialect this version speaks.
 const REACHED: &[&str] = &["openai", "mistral", "anthropic", "predict"];
 
-/// The provider that is the program itself.
-const EMBEDDING: &str = "embedding";
+/// Providers of vectors that this version reaches: the program itself, and those that speak as `OpenAI` does.
+const EMBEDS: &[&str] = &["embedding", "openai", "mistral"];
 
 impl Plan {
     /// Everything that a flow needs and this version cannot run; empty for a flow that runs.
@@ -116,11 +116,15 @@ impl Plan {
         found
     }
 
-    /// Facts that are found by vectors of a model that nothing here reaches.
+    /// Facts that are found by vectors of a model that nothing here reaches, or that is paid for in a currency nobody counts in.
     fn search_lacks(&self, search: &Search) -> Option<String> {
         let asked = self.memories.get(&search.memory).filter(|_| search.query.is_some())?;
         let model = self.models.get(asked.terms.embed.as_ref()?.1.as_ref()?)?;
-        (model.provider != EMBEDDING).then(|| "`embed` by a model behind a network".to_owned())
+        if !EMBEDS.contains(&model.provider.as_str()) {
+            return Some(format!("vectors of the provider `{}`", model.provider));
+        }
+        let foreign = model.remote.as_ref().is_some_and(|remote| self.is_foreign(&remote.prices));
+        (foreign && !self.project.exchanges.is_empty()).then(|| "a price in another currency".to_owned())
     }
 
     fn route_lacks(&self, route: &str) -> Vec<String> {

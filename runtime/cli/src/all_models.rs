@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tradewind_connectors::hook::routes::OpenSecrets;
 use tradewind_engine::engine::Engine;
-use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
-use tradewind_engine::question::{Answer, Prompt};
-use tradewind_lang::plan::{Model, Plan};
+use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Made, Models};
+use tradewind_engine::question::{Answer, Prompt, Silence};
+use tradewind_lang::plan::{Micros, Model, Plan};
 use tradewind_models::{Assets, LocalModels, OfflineModels, OpenSecret, RemoteModels};
 
 /// Where secrets are: in the plan that the process began with, until the engine says which one is at work.
@@ -89,6 +89,15 @@ impl Models for AllModels {
         self.local.embed(model, texts)
     }
 
+    fn vectors(&self, model: Arc<Model>, texts: Vec<Arc<str>>, within: Micros) -> BoxFuture<'_, Result<Made, Silence>> {
+        Box::pin(async move {
+            match &self.remote {
+                Some(remote) => remote.vectors(&model, &texts, within).await,
+                None => offline_vectors(texts).await,
+            }
+        })
+    }
+
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
             match &self.remote {
@@ -98,4 +107,10 @@ impl Models for AllModels {
             }
         })
     }
+}
+
+/// Many texts take a moment: not on a thread that others wait for.
+pub(crate) async fn offline_vectors(texts: Vec<Arc<str>>) -> Result<Made, Silence> {
+    let work = tokio::task::spawn_blocking(move || OfflineModels::vectors(&texts));
+    work.await.map_err(|problem| Silence::free("unreachable", format!("embedding broke off: {problem}"), false))?
 }

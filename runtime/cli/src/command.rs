@@ -23,6 +23,7 @@ pub(crate) mod models;
 pub(crate) mod plan;
 pub(crate) mod rebuild;
 pub(crate) mod replay;
+mod reuse;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -4,6 +4,7 @@ use crate::counted::counted;
 use tradewind_engine::event::{EventKind, Outcome, SkipReason};
 use tradewind_engine::question::Answer;
 use tradewind_engine::state::LEAVES;
+use tradewind_engine::vectors::{VectorsAnswered, VectorsAsked};
 use tradewind_lang::conform::to_json;
 use tradewind_lang::literal::timestamp_text;
 
@@ -19,6 +20,8 @@ pub(crate) fn event(kind: &EventKind) -> String {
         EventKind::SubjectForgotten { keys } => keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         EventKind::SubjectHeld { key, reason } | EventKind::SubjectReleased { key, reason } => format!("{key} {reason}"),
         EventKind::FactsDropped { memory, why, facts } => format!("{memory} {} by {why}", counted(facts.len(), "fact")),
+        EventKind::VectorsAsked(asked) => vectors_asked(asked),
+        EventKind::VectorsAnswered(answered) => vectors_answered(answered),
         EventKind::RunStarted { flow, key, input, .. } => format!("{flow} {key} {}", shortened(&to_json(input))),
         EventKind::ArmTaken { arm } => format!("arm {}", arm + 1),
         EventKind::StepCompleted { value } => shortened(&to_json(value)),
@@ -77,6 +80,19 @@ pub(crate) fn event(kind: &EventKind) -> String {
         | EventKind::EventsGathered { .. }
         | EventKind::EventDispatched { .. }
         | EventKind::ScheduleFired { .. } => arrival(kind),
+    }
+}
+
+fn vectors_asked(asked: &VectorsAsked) -> String {
+    let most = asked.reserved.map_or_else(|| "nothing".to_owned(), |most| most.to_string());
+    format!("{} {} for {}, reserved {most}", asked.model, counted(asked.texts, "text"), asked.memory)
+}
+
+fn vectors_answered(answered: &VectorsAnswered) -> String {
+    match (&answered.failed, answered.spent) {
+        (Some(why), _) => format!("{} {why}", answered.model),
+        (None, Some(spent)) => format!("{} spent {spent}", answered.model),
+        (None, None) => format!("{} spent what was reserved, as nobody counts it", answered.model),
     }
 }
 

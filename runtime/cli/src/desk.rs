@@ -9,6 +9,7 @@ pub(crate) mod forgetting;
 mod fork;
 mod handing;
 pub(crate) mod memory;
+mod reuse;
 mod steering;
 pub(crate) mod undo;
 

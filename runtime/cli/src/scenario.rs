@@ -1,5 +1,6 @@
 //! Runs one scenario on the real engine: log in memory, twins for connectors, a clock moved by hand.
 
+use crate::all_models::offline_vectors;
 use crate::given::Given;
 use crate::stage::{Seen, Stage, VirtualClock};
 use std::collections::BTreeMap;
@@ -9,14 +10,14 @@ use tradewind_engine::approval::{PendingApproval, Verdict, is_denied_by};
 use tradewind_engine::arrival::Arrival;
 use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
-use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
-use tradewind_engine::question::{Answer, Prompt, Reply, Usage};
+use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Made, Models};
+use tradewind_engine::question::{Answer, Prompt, Reply, Silence, Usage};
 use tradewind_engine::summary::{RunFilter, RunStatus};
 use tradewind_engine::twin::MemoryLog;
 use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
 use tradewind_lang::expr::Resolve;
-use tradewind_lang::plan::{Model, Plan, Rollout, RolloutStage, Rung, StepKind};
+use tradewind_lang::plan::{Micros, Model, Plan, Rollout, RolloutStage, Rung, StepKind};
 use tradewind_lang::scenario::{self, Action, Before, Beyond, Expectation, Scenario};
 use tradewind_lang::value::{Record, Value};
 use tradewind_memory::Ranker;
@@ -40,6 +41,10 @@ impl Models for MockedModels {
 
     fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
         self.real.embed(model, texts)
+    }
+
+    fn vectors(&self, _: Arc<Model>, texts: Vec<Arc<str>>, _: Micros) -> BoxFuture<'_, Result<Made, Silence>> {
+        Box::pin(offline_vectors(texts))
     }
 
     /// Nothing behind a network is reached: what is not mocked, the twin says.
@@ -144,7 +149,7 @@ async fn prepared<'a>(plan: &Arc<Plan>, scenario: &'a Scenario, models: Arc<dyn 
     let given = Given::of(&mut plan, scenario);
     let plan = &Arc::new(plan);
     let clock = Arc::new(VirtualClock::at(scenario.at.saturating_sub(given.oldest())));
-    let finder = Arc::new(Ranker::new(models.clone()));
+    let finder = Arc::new(Ranker::default());
     let models = Arc::new(MockedModels { mocks: mocks(plan, scenario)?, said: said(plan, scenario), real: models });
     let (connectors, models) = (Seen::by(&clock, twins.clone()), Seen::by(&clock, models));
     let config = Config::new(plan.clone(), Arc::new(MemoryLog::new()), connectors, models, clock.clone());

@@ -131,7 +131,7 @@ impl Session {
             plan: plan.clone(),
             log: Arc::new(Keyed::new(crash::wrapped(store.clone())?, Arc::new(vault))),
             connectors: Arc::new(Watched::new(Arc::new(Manners::new(Arc::new(connectors), Arc::new(SystemClock))))),
-            finder: Arc::new(Ranker::new(models.clone())),
+            finder: Arc::new(Ranker::default()),
             models,
             clock: Arc::new(SystemClock),
             shard: 0,

@@ -8,6 +8,7 @@ mod told;
 pub(crate) use fault::fault;
 pub(crate) use told::Told;
 
+use crate::all_models::offline_vectors;
 use crate::arguments::simulating::Until;
 use crate::inputs::Line;
 use crate::stage::{Seen, Stage, VirtualClock};
@@ -17,11 +18,11 @@ use std::sync::Arc;
 use tradewind_connectors::twin::{Fault, TwinConnectors, TwinWorld};
 use tradewind_engine::approval::{ApprovalKind, PendingApproval, Verdict};
 use tradewind_engine::engine::{Config, Engine, StartError};
-use tradewind_engine::ports::{BoxFuture, Classification, Clock, Embedded, Models};
-use tradewind_engine::question::{Answer, Prompt};
+use tradewind_engine::ports::{BoxFuture, Classification, Clock, Embedded, Made, Models};
+use tradewind_engine::question::{Answer, Prompt, Silence};
 use tradewind_engine::summary::RunStatus;
 use tradewind_engine::twin::MemoryLog;
-use tradewind_lang::plan::{Model, Plan};
+use tradewind_lang::plan::{Micros, Model, Plan};
 use tradewind_lang::value::Value;
 use tradewind_memory::Ranker;
 use tradewind_models::{LocalModels, OfflineModels};
@@ -82,6 +83,10 @@ impl Models for Inert {
         self.0.embed(model, texts)
     }
 
+    fn vectors(&self, _: Arc<Model>, texts: Vec<Arc<str>>, _: Micros) -> BoxFuture<'_, Result<Made, Silence>> {
+        Box::pin(offline_vectors(texts))
+    }
+
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {
         Box::pin(std::future::ready(OfflineModels::say(&prompt)))
     }
@@ -116,7 +121,7 @@ pub(crate) async fn play(
     let twins = Arc::new(TwinConnectors::new(Arc::new(plan.types.clone()), world));
     terms.faults.iter().for_each(|fault| twins.fault(fault.clone()));
     let models: Arc<dyn Models> = Arc::new(Inert(LocalModels::new(root, scratch.0.clone())));
-    let finder = Arc::new(Ranker::new(models.clone()));
+    let finder = Arc::new(Ranker::default());
     let (connectors, models) = (Seen::by(&clock, twins), Seen::by(&clock, models));
     let log = Arc::new(MemoryLog::new());
     let config = Config::new(plan.clone(), log.clone(), connectors, models, clock.clone());

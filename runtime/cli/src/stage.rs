@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tradewind_engine::engine::Engine;
-use tradewind_engine::ports::{BoxFuture, Call, CallFailure, CallOutcome, Classification, Clock, Connectors, Embedded, Models, Permit};
-use tradewind_engine::question::{Answer, Prompt};
-use tradewind_lang::plan::Model;
+use tradewind_engine::ports::{
+    BoxFuture, Call, CallFailure, CallOutcome, Classification, Clock, Connectors, Embedded, Made, Models, Permit,
+};
+use tradewind_engine::question::{Answer, Prompt, Silence};
+use tradewind_lang::plan::{Micros, Model};
 
 /// Looks in a row at which nothing may have moved before time goes on.
 const CALM: u32 = 64;
@@ -164,6 +166,13 @@ impl<P: Models + ?Sized> Models for Seen<P> {
         Box::pin(async move {
             let _under_way = self.activity.begin();
             self.inner.embed(model, texts).await
+        })
+    }
+
+    fn vectors(&self, model: Arc<Model>, texts: Vec<Arc<str>>, within: Micros) -> BoxFuture<'_, Result<Made, Silence>> {
+        Box::pin(async move {
+            let _under_way = self.activity.begin();
+            self.inner.vectors(model, texts, within).await
         })
     }
 

@@ -354,6 +354,19 @@ impl<L: Holds> Books<L> {
                 self.frozen = Arc::new(self.frozen.without(scope));
                 return Ok(());
             }
+            EventKind::VectorsAsked(asked) => {
+                self.guards.hold(&asked.key, &asked.claims, event.header.at);
+                return Ok(());
+            }
+            EventKind::VectorsAnswered(answered) => {
+                match answered.spent {
+                    Some(spent) => self.guards.spend(&answered.key, spent),
+                    // What nobody knows stays reserved.
+                    None => self.guards.keep(&answered.key),
+                }
+                self.counted.entry(answered.model.clone()).or_default().note_vectors(answered);
+                return Ok(());
+            }
             EventKind::FactsDropped { .. } | EventKind::SubjectHeld { .. } | EventKind::SubjectReleased { .. } => {
                 if let Some(pinned) = self.adopted.and_then(|digest| self.plans.get(&digest)) {
                     self.memories.fold(&pinned.plan, event, self.keys.as_deref());

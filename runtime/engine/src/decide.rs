@@ -54,8 +54,9 @@ use tradewind_lang::money::Money;
 use tradewind_lang::plan::{Bindings, Connector, OnError, Operation, StepId};
 use tradewind_lang::value::{Record, Value};
 
+pub(crate) use self::budget::{cap_of, cost_of_texts, is_budget, most_of_texts, rule_of};
 pub use self::outside::Effect;
-pub(crate) use self::{budget::cap_of, budget::is_budget, budget::rule_of, wait::takes};
+pub(crate) use self::wait::takes;
 
 /// The instant of a decision: all it may know of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

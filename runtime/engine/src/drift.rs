@@ -2,6 +2,7 @@
 //! from anything, and knows no price but those of the plan that a question was asked by.
 
 use crate::question::{Answer, Answered, Question};
+use crate::vectors::VectorsAnswered;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -35,6 +36,15 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Notes vectors.
+    pub(crate) fn note_vectors(&mut self, answered: &VectorsAnswered) {
+        if answered.failed.is_none() {
+            self.answers += 1;
+            self.uncounted += u64::from(answered.usage.is_none());
+        }
+        self.input = self.input.saturating_add(answered.usage.map_or(0, |usage| usage.input));
+    }
+
     /// Notes an answer.
     pub(crate) fn note(&mut self, model: Option<&Model>, question: &Question, answered: &Answered) {
         let Answer::Said(reply) = &answered.answer else { return };

@@ -30,6 +30,7 @@ use crate::ports::{Clock, Connectors, LogStore, Models, StoreError};
 use crate::recover::{self, Reader, events_of};
 use crate::state::RunState;
 use crate::summary::{Progress, RunDetails, RunSummary};
+use crate::vectors::Vectors;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
@@ -188,6 +189,7 @@ struct Shared {
     log: Arc<dyn LogStore>,
     clock: Arc<dyn Clock>,
     finder: Arc<dyn Finder>,
+    vectors: Vectors,
     shard: u32,
     opened_with: u64,
     snapshots: Arc<Snapshots>,
@@ -272,11 +274,13 @@ impl Engine {
         let (ended, _) = broadcast::channel(ENDS);
         let stopped = Arc::new(OnceLock::new());
         let (active_told, active_seen) = watch::channel(active.clone());
+        let vectors = Vectors::paid(config.models.clone(), &outside, config.clock.clone());
         let shared = Shared {
             active: active_seen,
             log: config.log.clone(),
             clock: config.clock.clone(),
             finder: config.finder.clone(),
+            vectors: vectors.clone(),
             shard: config.shard,
             opened_with: events,
             snapshots: snapshots.clone(),
@@ -285,7 +289,7 @@ impl Engine {
             stopped: stopped.clone(),
         };
         let Config { log, connectors, models, clock, finder, .. } = config;
-        let ports = Ports { log, connectors, models, clock, finder };
+        let ports = Ports { log, connectors, models, vectors, clock, finder };
         let outlets = Outlets { progress, ended, stopped, active: active_told };
         let mut shard = Shard::new(books, active, ports, (config.shard, head, config.in_flight), inside, outlets);
         shard.schedules = config.schedules;

@@ -26,6 +26,7 @@ use crate::migrate::Moved;
 use crate::question::{Answered, Called, Purpose, Question};
 use crate::seal::KeyName;
 use crate::undo::Reversal;
+use crate::vectors::{VectorsAnswered, VectorsAsked};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tradewind_lang::money::Money;
@@ -484,6 +485,10 @@ pub enum EventKind {
         /// For people.
         reason: Arc<str>,
     },
+    /// A model behind a network may be asked for vectors from now on.
+    VectorsAsked(Arc<VectorsAsked>),
+    /// What became of that.
+    VectorsAnswered(Arc<VectorsAnswered>),
     /// A run ended well.
     RunCompleted {
         /// What it answers.
@@ -564,6 +569,8 @@ impl EventKind {
             Self::FactsDropped { .. } => "facts-dropped",
             Self::SubjectHeld { .. } => "subject-held",
             Self::SubjectReleased { .. } => "subject-released",
+            Self::VectorsAsked(_) => "vectors-asked",
+            Self::VectorsAnswered(_) => "vectors-answered",
             Self::RunCompleted { .. } => "run-completed",
             Self::RunFailed { .. } => "run-failed",
             Self::RunCancelled { .. } => "run-cancelled",

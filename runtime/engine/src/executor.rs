@@ -23,6 +23,7 @@ mod steer;
 mod strike;
 mod sweep;
 mod timers;
+mod vectors;
 mod write;
 
 use crate::approval::AnswerRefusal;
@@ -167,6 +168,7 @@ pub(crate) struct Ports {
     pub(crate) log: Arc<dyn LogStore>,
     pub(crate) connectors: Arc<dyn Connectors>,
     pub(crate) models: Arc<dyn Models>,
+    pub(crate) vectors: crate::vectors::Vectors,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) finder: Arc<dyn Finder>,
 }
@@ -201,7 +203,7 @@ pub(crate) struct Shard {
     held: usize,
     running: usize,
     waiting: usize,
-    /// Runs by concurrency key; the first of them works, the others follow in this order.
+    /// By concurrency key: the first works, the others follow in this order.
     lanes: HashMap<Arc<str>, VecDeque<Arc<str>>>,
     /// Starts that wait for their turn.
     starts: Starts,

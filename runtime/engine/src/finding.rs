@@ -3,8 +3,10 @@
 //! Which facts may be found at all (whose, how old, under which condition) is settled before anybody ranks; a finder puts the rest in
 //! order and keeps no fact alive.
 
+use crate::failure::{Failure, FailureKind};
 use crate::memory::{Fact, FactId};
 use crate::ports::BoxFuture;
+use crate::vectors::{UNFIT, UNPAID, Vectors};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tradewind_lang::plan::{Memory, Model};
@@ -56,6 +58,8 @@ pub struct Sought {
     pub passes: Vec<bool>,
     /// Whether these are the facts of now, of which an index may be kept.
     pub is_present: bool,
+    /// Whom to ask for vectors.
+    pub vectors: Vectors,
 }
 
 /// What was found of them.
@@ -65,6 +69,59 @@ pub struct Ranked {
     pub hits: Vec<(usize, f64)>,
     /// What ranked them.
     pub by: Arc<str>,
+}
+
+/// Why nothing was ranked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfound {
+    /// Such as `budget` or `dimension`; empty where there is no more to say than the message.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl Unfound {
+    /// One with a code.
+    #[must_use]
+    pub fn coded(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+
+    /// What it means for the step that looks.
+    #[must_use]
+    pub fn failure(self) -> Failure {
+        match self.code.as_str() {
+            "" => Failure::new(FailureKind::Api, self.message),
+            UNPAID => Failure::new(FailureKind::Budget, self.message),
+            "time-out" => Failure::new(FailureKind::TimeOut, self.message),
+            UNFIT | "schema" => Failure::coded(FailureKind::Schema, self.code, self.message),
+            _ => Failure::coded(FailureKind::Api, self.code, self.message),
+        }
+    }
+}
+
+impl std::fmt::Display for Unfound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl From<Unfound> for String {
+    fn from(unfound: Unfound) -> Self {
+        unfound.message
+    }
+}
+
+impl From<String> for Unfound {
+    fn from(message: String) -> Self {
+        Self { code: String::new(), message }
+    }
+}
+
+impl From<&str> for Unfound {
+    fn from(message: &str) -> Self {
+        Self::from(message.to_owned())
+    }
 }
 
 /// Vectors of another model that are being made, while those of the one before go on answering.
@@ -84,14 +141,33 @@ pub struct Renewing {
     pub failed: Option<Arc<str>>,
 }
 
+/// How what is fast compared with what is plain, since the process began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The memory.
+    pub memory: Arc<str>,
+    /// Searches by vectors that were made again by looking at each vector, on a sample of the facts.
+    pub compared: u64,
+    /// Of those, how many found something else.
+    pub differed: u64,
+    /// The share of the ten nearest, by the numbers that a model gave, that are among the ten nearest by the bytes that are kept; on
+    /// samples of what was indexed, none where too little was.
+    pub kept: Option<f64>,
+}
+
 /// Ranks facts.
 pub trait Finder: Send + Sync + 'static {
     /// The best of the facts that may be found; equal ones newest first. The same facts and the same query give the same answer, whatever
-    /// was asked before. The error is for people.
-    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>>;
+    /// was asked before.
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>>;
 
     /// Indexes that are being made anew, as the model of their vectors is another one.
     fn renewing(&self) -> Vec<Renewing> {
+        Vec::new()
+    }
+
+    /// How it compared with brute force, memory by memory; nothing where nobody searched by vectors.
+    fn checked(&self) -> Vec<Checked> {
         Vec::new()
     }
 
@@ -105,9 +181,9 @@ pub trait Finder: Send + Sync + 'static {
 pub struct NoFinder;
 
 impl Finder for NoFinder {
-    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>> {
         let message = format!("nothing here finds facts of `{}` by what they are about", sought.memory.name);
-        Box::pin(std::future::ready(Err(message)))
+        Box::pin(std::future::ready(Err(message.into())))
     }
 
     fn forget(&self, _: Vec<(Arc<str>, FactId)>) {}

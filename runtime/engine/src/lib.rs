@@ -61,6 +61,7 @@ pub mod summary;
 mod trigger;
 pub mod twin;
 pub mod undo;
+pub mod vectors;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! Adapters perform; they do not decide.
 
 use crate::anchor::Anchor;
-use crate::question::{Answer, Prompt, Silence};
+use crate::question::{Answer, Prompt, Silence, Usage};
 use crate::seal::Keyring;
 use crate::segment::Segment;
 use std::future::Future;
@@ -221,16 +221,34 @@ pub struct Embedded {
     pub by: String,
 }
 
+/// What a model behind a network made of texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    /// One for each text, in the same order; as they came.
+    pub vectors: Vec<Vec<f32>>,
+    /// What it counts; none where the provider does not say.
+    pub usage: Option<Usage>,
+    /// How long it took, in microseconds.
+    pub took: Micros,
+}
+
 /// Models.
 pub trait Models: Send + Sync + 'static {
     /// Classifies a text into one of `labels`. The error is for people.
     fn classify(&self, model: Arc<Model>, labels: Arc<[String]>, text: Arc<str>) -> BoxFuture<'_, Result<Classification, String>>;
 
-    /// Turns texts into vectors of one length, each normalised; by the model of the program where none is named.
+    /// Turns texts into vectors of one length, each normalised, by a model of this process; by that of the program where none is named.
     fn embed(&self, model: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
         let _ = texts;
         let name = model.map_or_else(|| "of the program".to_owned(), |model| format!("`{}`", model.name));
         Box::pin(std::future::ready(Err(format!("nothing here reaches the embedding model {name}"))))
+    }
+
+    /// Turns texts into vectors by a model behind a network: one request, sent once. It retries and judges nothing: the engine does.
+    fn vectors(&self, model: Arc<Model>, texts: Vec<Arc<str>>, within: Micros) -> BoxFuture<'_, Result<Made, Silence>> {
+        let _ = (texts, within);
+        let message = format!("nothing here reaches the embedding model `{}`", model.name);
+        Box::pin(std::future::ready(Err(Silence::free("unreachable", message, false))))
     }
 
     /// Asks a model behind a network, once. It retries, repairs and judges nothing: the engine does.

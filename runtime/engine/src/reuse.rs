@@ -3,7 +3,11 @@
 //!
 //! A run is the whole of it, with everything that runs within it. Runs that have not ended are left out.
 
-use crate::event::{Event, EventKind, Used};
+mod version;
+
+pub use version::{Version, Which};
+
+use crate::event::{Event, EventKind};
 use crate::ports::{LogStore, StoreError};
 use crate::recover::Reader;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,6 +22,9 @@ pub enum Asset {
     Memory(String),
     /// Answers of a route that were kept, or come of a template, in the place of a model's.
     Route(String),
+    /// Labels of an enum, such as what customers want, that a model of this process gave by its rows, or that were kept, in the place of
+    /// those of a model behind a network or a person.
+    Labels(String),
 }
 
 impl std::fmt::Display for Asset {
@@ -25,6 +32,7 @@ impl std::fmt::Display for Asset {
         match self {
             Self::Memory(name) => write!(out, "memory {name}"),
             Self::Route(name) => write!(out, "route {name}"),
+            Self::Labels(name) => write!(out, "labels {name}"),
         }
     }
 }
@@ -56,6 +64,24 @@ impl Side {
         self.cost.filter(|_| self.runs > 0)?.part(1, self.runs)
     }
 
+    /// What these runs cost less than others, all together; none where either kind is missing or cost nothing is known.
+    #[must_use]
+    pub fn cost_saved(&self, without: &Self) -> Option<Money> {
+        if self.runs == 0 || without.runs == 0 {
+            return None;
+        }
+        let others = without.mean_cost()?;
+        let own = self.mean_cost().unwrap_or_else(|| Money::zero(others.currency));
+        others.minus(own)?.part(self.runs, 1)
+    }
+
+    /// How much less they waited for people than others, all together, in microseconds; none where either kind is missing.
+    #[must_use]
+    pub fn time_saved(&self, without: &Self) -> Option<i64> {
+        let both = self.runs > 0 && without.runs > 0;
+        both.then(|| (without.mean_wait() - self.mean_wait()).saturating_mul(i64::try_from(self.runs).unwrap_or(i64::MAX)))
+    }
+
     /// How long a run of it waited for people on average, in microseconds; nothing where there is none.
     #[must_use]
     pub fn mean_wait(&self) -> i64 {
@@ -80,35 +106,38 @@ pub struct Reused {
     pub with: Side,
     /// Runs in which it looked and did not.
     pub without: Side,
+    /// The versions that were found, those first that were found most often.
+    pub versions: Vec<Version>,
 }
 
 impl Reused {
     /// What runs that found something cost less than the others, if they are alike; none where either kind is missing or cost nothing is known.
     #[must_use]
     pub fn cost_saved(&self) -> Option<Money> {
-        if self.with.runs == 0 || self.without.runs == 0 {
-            return None;
-        }
-        let without = self.without.mean_cost()?;
-        let with = self.with.mean_cost().unwrap_or_else(|| Money::zero(without.currency));
-        without.minus(with)?.part(self.with.runs, 1)
+        self.with.cost_saved(&self.without)
     }
 
     /// How much less they waited for people, in microseconds, if they are alike; none where either kind is missing.
     #[must_use]
     pub fn time_saved(&self) -> Option<i64> {
-        let both = self.with.runs > 0 && self.without.runs > 0;
-        both.then(|| (self.without.mean_wait() - self.with.mean_wait()).saturating_mul(i64::try_from(self.with.runs).unwrap_or(i64::MAX)))
+        self.with.time_saved(&self.without)
     }
 }
 
 /// Where something is reused.
 type Place = (Arc<str>, Arc<str>, Asset);
 
+/// How often a place looked, and found something; and which.
+#[derive(Debug, Default)]
+struct Looks {
+    looked: u64,
+    hits: u64,
+    which: BTreeMap<Which, u64>,
+}
+
 #[derive(Debug, Default)]
 struct Run {
-    /// How often each place looked, and found something.
-    looks: BTreeMap<Place, (u64, u64)>,
+    looks: BTreeMap<Place, Looks>,
     cost: Option<Money>,
     waited: i64,
     converted: bool,
@@ -148,32 +177,21 @@ impl Gathered {
         run.waited = run.waited.saturating_add(waited);
         run.converted |= converts;
         run.ended |= is_root && event.kind.ends_run();
-        if let Some((place, found)) = look {
+        if let Some((place, which, found)) = look {
             let looks = run.looks.entry(place).or_default();
-            looks.0 += 1;
-            looks.1 += u64::from(found);
+            looks.looked += 1;
+            looks.hits += u64::from(found);
+            which.into_iter().for_each(|which| *looks.which.entry(which).or_default() += 1);
         }
         Ok(())
     }
 
-    /// Where a step looked for something, and whether it found any.
-    fn look(&self, run: &Arc<str>, event: &Event) -> Option<(Place, bool)> {
+    /// Where a step looked for something, what it found, and whether it found any.
+    fn look(&self, run: &Arc<str>, event: &Event) -> Option<(Place, Vec<Which>, bool)> {
         let step = event.header.step.as_ref()?;
-        let found = match &event.used {
-            Used::Facts { seqs } => !seqs.is_empty(),
-            Used::Found(finding) => !finding.facts.is_empty(),
-            Used::Said(label) => &*label.tier != "remote",
-            _ => return None,
-        };
-        let (flow, asset) = (self.flows.get(run)?, self.kind(run, event)?);
-        let asset = match asset {
-            StepKind::Recall { memory, .. } => Asset::Memory(memory.clone()),
-            StepKind::Search(search) => Asset::Memory(search.memory.clone()),
-            StepKind::Generate(generate) => Asset::Route(generate.route.clone()),
-            StepKind::Agent(acting) => Asset::Route(acting.route.clone()),
-            _ => return None,
-        };
-        Some(((flow.clone(), step.name.clone(), asset), found))
+        let (flow, plan) = (self.flows.get(run)?, self.plans.get(&event.header.plan)?);
+        let (asset, which, found) = version::found(plan, self.kind(run, event)?, event)?;
+        Some(((flow.clone(), step.name.clone(), asset), which, found))
     }
 
     /// Whether it is the event that counts as success: told by the run, or waited for.
@@ -214,13 +232,27 @@ impl Gathered {
         let places: BTreeSet<&Place> = ended.iter().flat_map(|run| run.looks.keys()).collect();
         let of = |place: &Place| {
             let (flow, step, asset) = place.clone();
-            let mut reused = Reused { flow, step, asset, looked: 0, hits: 0, with: Side::default(), without: Side::default() };
+            let (with, without) = (Side::default(), Side::default());
+            let mut reused = Reused { flow, step, asset, looked: 0, hits: 0, with, without, versions: Vec::new() };
+            let mut versions: BTreeMap<&Which, Version> = BTreeMap::new();
             for run in &ended {
-                let Some((looked, hits)) = run.looks.get(place) else { continue };
-                reused.looked += looked;
-                reused.hits += hits;
-                if *hits > 0 { reused.with.take(run) } else { reused.without.take(run) }
+                let Some(looks) = run.looks.get(place) else { continue };
+                reused.looked += looks.looked;
+                reused.hits += looks.hits;
+                if looks.hits > 0 {
+                    reused.with.take(run)
+                } else {
+                    reused.without.take(run)
+                }
+                for (which, hits) in &looks.which {
+                    let new = || Version { which: which.clone(), hits: 0, with: Side::default() };
+                    let version = versions.entry(which).or_insert_with(new);
+                    version.hits += hits;
+                    version.with.take(run);
+                }
             }
+            reused.versions = versions.into_values().collect();
+            reused.versions.sort_by_key(|version| std::cmp::Reverse(version.hits));
             reused
         };
         places.into_iter().map(of).collect()

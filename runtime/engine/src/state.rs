@@ -401,11 +401,7 @@ impl RunState {
             EventKind::ApprovalAnswered { verdict, closes, edited, .. } => self.answered(id, actor, verdict, *closes, edited.as_ref(), at),
             EventKind::ApprovalRaised(raised) => self.raise(id, raised),
             EventKind::ItemSetAside { place } => self.set_aside(id, *place),
-            EventKind::ApprovalExpired { then, .. } => {
-                if matches!(then, OnTimeout::Approve) {
-                    self.approve(id, at);
-                }
-            }
+            EventKind::ApprovalExpired { then: OnTimeout::Approve, .. } => self.approve(id, at),
             EventKind::ApprovalWithdrawn { .. } => self.settle(id, Phase::Skipped(SkipReason::Condition), Value::Null, at),
             EventKind::WaitBegun { .. } | EventKind::WaitEnded { .. } | EventKind::EventTaken { .. } | EventKind::EventEmitted(_) => {
                 self.fold_wait(id, kind, at, seq);
@@ -416,6 +412,9 @@ impl RunState {
             | EventKind::SubjectHeld { .. }
             | EventKind::SubjectReleased { .. }
             | EventKind::FactsDropped { .. }
+            | EventKind::VectorsAsked(_)
+            | EventKind::VectorsAnswered(_)
+            | EventKind::ApprovalExpired { .. }
             | EventKind::EventReceived(_)
             | EventKind::EventRefused(_)
             | EventKind::EventsGathered { .. }

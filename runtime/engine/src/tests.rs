@@ -31,6 +31,7 @@ mod memory;
 mod migrate;
 mod noticed;
 mod outages;
+mod paid_vectors;
 mod parts;
 mod pictures;
 mod poison;

@@ -1,6 +1,7 @@
 //! The finder: an index for each memory and subject that somebody looked in, made up to date before each answer. Where a memory names
 //! another model, or its model has become another one, the old index answers until all vectors of the new one are there.
 
+use crate::check::{Checks, compare_bytes};
 use crate::partition::Partition;
 use crate::renewal::Renewal;
 use crate::vector::Quantized;
@@ -8,15 +9,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
-use tradewind_engine::finding::{Finder, Ranked, Renewing, Sought, meaning_of};
+use tradewind_engine::finding::{Checked, Finder, Ranked, Renewing, Sought, Unfound, meaning_of};
 use tradewind_engine::memory::{Fact, FactId};
-use tradewind_engine::ports::{BoxFuture, Models};
+use tradewind_engine::ports::{BoxFuture, Embedded};
+use tradewind_engine::vectors::{For, UNFIT, Vectors, batch_of};
 use tradewind_lang::plan::{Memory, Model};
 
 /// Most indexes that are kept; those that were not used for longest go.
 const MOST: usize = 4_096;
-/// So many texts are embedded at once.
-const BATCH: usize = 1_024;
+/// So many texts are embedded at once by a model of this process; one behind a network says how many.
+const BATCH: (usize, usize) = (1_024, usize::MAX);
 /// So long after somebody was forgotten, a look that began before may come to its end.
 const WHILE: Duration = Duration::from_secs(600);
 /// More facts than these are ranked on a thread that may take its time.
@@ -36,6 +38,8 @@ struct Kept {
     /// Vectors of another model that are being made.
     renewals: HashMap<Key, Renewal>,
     uses: u64,
+    /// How it compared with brute force.
+    checks: Checks,
     /// Facts of people who were forgotten a moment ago: who looks just now may still have them before him.
     recent: Vec<(Instant, Arc<str>, FactId)>,
 }
@@ -60,18 +64,12 @@ impl Kept {
 }
 
 /// Ranks facts by words and by vectors of a model.
+#[derive(Default)]
 pub struct Ranker {
-    models: Arc<dyn Models>,
     kept: Arc<Mutex<Kept>>,
 }
 
 impl Ranker {
-    /// One that has vectors made by some models.
-    #[must_use]
-    pub fn new(models: Arc<dyn Models>) -> Self {
-        Self { models, kept: Arc::default() }
-    }
-
     /// How many indexes, facts in them and vectors are kept.
     pub async fn size(&self) -> (usize, usize, usize) {
         let (partitions, vectors) = {
@@ -85,7 +83,7 @@ impl Ranker {
         (partitions.len(), facts, vectors)
     }
 
-    async fn rank(&self, sought: Sought) -> Result<Ranked, String> {
+    async fn rank(&self, sought: Sought) -> Result<Ranked, Unfound> {
         let embeds = sought.memory.terms.embed.is_some();
         let key = key_of(&sought);
         let partition = match sought.is_present {
@@ -96,14 +94,20 @@ impl Ranker {
         let mut partition = partition.lock_owned().await;
         let wanted = if embeds { Some(self.serving(&key, &sought, &partition).await?) } else { None };
         let by = wanted.as_ref().map_or_else(String::new, |(by, _)| by.clone());
+        let (model, many) = (name_of(&sought), sought.facts.len());
+        // What it answers fits the index, or nothing of either is touched.
+        let width = wanted.as_ref().and_then(|(_, vector)| Some(vector.as_ref()?.width()));
+        let held = partition.width().filter(|_| partition.by == by);
+        check_width(&model, held, width.into_iter())?;
         // Vectors of another model say nothing to this one.
         let before = (partition.by != by).then(|| std::mem::replace(&mut *partition, Partition::by(&by, sought.model.clone())));
-        let model = partition.model.clone();
+        let asked = partition.model.clone();
         let due = partition.compare(&sought.facts);
         let missing: Vec<Arc<Fact>> = due.missing.iter().filter_map(|place| sought.facts.get(*place)).cloned().collect();
         let vectors = match embeds {
-            true => match self.vectors((&sought, model), &by, &missing).await {
+            true => match self.vectors((&sought, asked), (&by, width.or(held)), &missing).await {
                 Ok(vectors) => vectors,
+                // The one before goes on, whole.
                 Err(why) => {
                     before.into_iter().for_each(|before| *partition = before);
                     return Err(why);
@@ -114,22 +118,34 @@ impl Ranker {
         drop(missing);
         let is_renewed = before.is_some();
         drop(before);
-        if let Some((_, Some(wanted))) = &wanted {
-            check_width(wanted.width(), vectors.iter().flatten().map(|vector| vector.width()))?;
-        }
-        let many = sought.facts.len();
+        let is_same = due.is_nothing();
+        let compares = match &wanted {
+            Some((_, Some(_))) => self.kept.lock().unwrap_or_else(PoisonError::into_inner).checks.is_due(&sought.memory.name),
+            _ => None,
+        };
         let work = move || {
             partition.update(&sought.memory, &sought.facts, &due, vectors);
-            let hits = best(&partition, &sought, wanted.and_then(|(_, vector)| vector));
-            (hits, partition, sought)
+            let vector = wanted.and_then(|(_, vector)| vector);
+            let hits = best(&partition, (&sought, is_same), vector.as_ref());
+            let agrees = compares.zip(vector).map(|(number, vector)| partition.agrees(&vector, number));
+            (hits, agrees, partition, sought)
         };
-        let (hits, mut partition, sought): (_, OwnedMutexGuard<Partition>, Sought) = match many <= FEW {
+        let (hits, agrees, mut partition, sought): (_, _, OwnedMutexGuard<Partition>, Sought) = match many <= FEW {
             true => work(),
-            false => tokio::task::spawn_blocking(work).await.map_err(|error| format!("nothing was ranked: {error}"))?,
+            false => tokio::task::spawn_blocking(work).await.map_err(|error| Unfound::from(format!("nothing was ranked: {error}")))?,
         };
+        self.done((&key, &by), (agrees, is_renewed), &sought, &mut partition);
+        drop(partition);
+        let named = if by.is_empty() { "words".to_owned() } else { format!("words and vectors of {}", by.get(..12).unwrap_or(&by)) };
+        Ok(Ranked { hits, by: named.into() })
+    }
+
+    /// An index was looked in: a renewal may be over, somebody may have been forgotten meanwhile.
+    fn done(&self, (key, by): (&Key, &str), (agrees, is_renewed): (Option<bool>, bool), sought: &Sought, partition: &mut Partition) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.renewals.get(&key).is_some_and(|renewal| renewal.by == by) {
-            kept.renewals.remove(&key);
+        agrees.into_iter().for_each(|agrees| kept.checks.note(&sought.memory.name, agrees));
+        if kept.renewals.get(key).is_some_and(|renewal| renewal.by == by) {
+            kept.renewals.remove(key);
         }
         let recent: HashSet<FactId> =
             kept.recent.iter().filter(|(_, memory, _)| **memory == *sought.memory.name).map(|(.., id)| *id).collect();
@@ -137,28 +153,26 @@ impl Ranker {
             // Vectors of the model before.
             kept.drop_unused();
         } else if recent.is_empty() {
-            kept.drop_unused_if_many(many);
+            kept.drop_unused_if_many(sought.facts.len());
         } else {
             partition.forget(&recent);
             kept.drop_unused();
         }
-        drop(kept);
-        drop(partition);
-        let named = if by.is_empty() { "words".to_owned() } else { format!("words and vectors of {}", by.get(..12).unwrap_or(&by)) };
-        Ok(Ranked { hits, by: named.into() })
     }
 
     /// The vector of what is looked for, by the model that answers: that of the memory or, while most vectors of that one are still
     /// to be made, the one before.
-    async fn serving(&self, key: &Key, sought: &Sought, partition: &Partition) -> Result<(String, Option<Quantized>), String> {
-        let asked = self.embed_query(sought.model.clone(), &sought.query).await;
+    async fn serving(&self, key: &Key, sought: &Sought, partition: &Partition) -> Result<Asked, Unfound> {
+        let asked = embed_query(sought, sought.model.clone()).await;
         let has_old = sought.is_present && partition.len() > 0;
         match &asked {
-            Ok((by, _)) if has_old && partition.by != *by && self.missing(sought, by) > BATCH => self.renew(key, sought, by),
+            Ok(asked @ (by, _)) if has_old && partition.by != *by && self.missing(sought, by) > batch(sought.model.as_deref()).0 => {
+                self.renew(key, sought, asked);
+            }
             Err(_) if has_old => {}
             _ => return asked,
         }
-        match self.embed_query(partition.model.clone(), &sought.query).await {
+        match embed_query(sought, partition.model.clone()).await {
             Ok((by, vector)) if by == partition.by => Ok((by, vector)),
             // Nobody can ask the model before any more.
             _ => asked,
@@ -173,35 +187,29 @@ impl Ranker {
     }
 
     /// Makes the vectors of another model, beside everything else, where that is not under way.
-    fn renew(&self, key: &Key, sought: &Sought, by: &str) {
+    fn renew(&self, key: &Key, sought: &Sought, (by, vector): &Asked) {
         let begun = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.renewals.entry(key.clone()).or_default().begin(by, sought.facts.len())
         };
         let Some(turn) = begun else { return };
-        let (models, kept, key, by) = (self.models.clone(), self.kept.clone(), key.clone(), by.to_owned());
+        let (vectors, kept, key, by) = (sought.vectors.clone(), self.kept.clone(), key.clone(), by.clone());
+        let width = vector.as_ref().map(Quantized::width);
         let (model, memory, facts) = (sought.model.clone(), sought.memory.clone(), sought.facts.clone());
         tokio::spawn(async move {
-            let made = make(&*models, &kept, (&key, turn, &by), (model, &memory, &facts)).await;
+            let made = make(&vectors, &kept, (&key, turn, &by, width), (model, &memory, &facts)).await;
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.renewals.get_mut(&key).into_iter().for_each(|renewal| renewal.end(turn, made.clone()));
+            kept.renewals.get_mut(&key).into_iter().for_each(|renewal| renewal.end(turn, made.clone().map_err(String::from)));
         });
-    }
-
-    /// The vector of a question; none where the model knows no word of it.
-    async fn embed_query(&self, model: Option<Arc<Model>>, query: &Arc<str>) -> Result<(String, Option<Quantized>), String> {
-        let embedded = self.models.embed(model, vec![query.clone()]).await?;
-        let vector = embedded.vectors.first().and_then(|vector| Quantized::of(vector));
-        Ok((embedded.by, vector))
     }
 
     /// Vectors of facts: those of texts that were met before are not made again.
     async fn vectors(
         &self,
         (sought, model): (&Sought, Option<Arc<Model>>),
-        by: &str,
+        (by, mut width): (&str, Option<usize>),
         facts: &[Arc<Fact>],
-    ) -> Result<Vec<Option<Arc<Quantized>>>, String> {
+    ) -> Result<Vec<Option<Arc<Quantized>>>, Unfound> {
         let mut found: Vec<Option<Arc<Quantized>>> = vec![None; facts.len()];
         // Texts that several facts say are embedded once.
         let mut open: Vec<([u8; 32], Vec<usize>)> = Vec::new();
@@ -225,13 +233,17 @@ impl Ranker {
                 }
             }
         }
-        for batch in open.chunks(BATCH) {
-            let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?);
-            let texts: Vec<Arc<str>> = batch.iter().map(|entry| of(entry).unwrap_or_default().into()).collect();
-            let many = texts.len();
-            let embedded = embed(&*self.models, model.clone(), texts, by, many).await?;
+        let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?);
+        let open: Vec<(Arc<str>, ([u8; 32], Vec<usize>))> =
+            open.into_iter().map(|entry| (of(&entry).unwrap_or_default().into(), entry)).collect();
+        for batch in batches(&open, |(text, _)| text.len(), batch(model.as_deref())) {
+            let texts: Vec<Arc<str>> = batch.iter().map(|(text, _)| text.clone()).collect();
+            let embedded = embed((&sought.vectors, &sought.memory, model.clone()), texts, (by, width)).await?;
+            width = width.or(embedded.first().map(Vec::len));
+            let sample = compare_bytes(&embedded);
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            for ((digest, places), vector) in batch.iter().zip(embedded) {
+            kept.checks.note_bytes(&sought.memory.name, sample);
+            for ((_, (digest, places)), vector) in batch.iter().zip(embedded) {
                 let Some(vector) = Quantized::of(&vector).map(Arc::new) else { continue };
                 if sought.is_present {
                     kept.vectors.insert(*digest, vector.clone());
@@ -241,6 +253,7 @@ impl Ranker {
                 }
             }
         }
+        check_width(&told_of(model.as_deref()), width, found.iter().flatten().map(|vector| vector.width()))?;
         Ok(found)
     }
 }
@@ -256,12 +269,13 @@ impl Kept {
 
 /// Makes the vectors of facts by another model, a batch after the other; those of texts that were met before are there.
 async fn make(
-    models: &dyn Models,
+    vectors: &Vectors,
     kept: &Mutex<Kept>,
-    (key, turn, by): (&Key, u64, &str),
+    (key, turn, by, mut width): (&Key, u64, &str, Option<usize>),
     (model, memory, facts): (Option<Arc<Model>>, &Memory, &[Arc<Fact>]),
-) -> Result<(), String> {
-    for facts in facts.chunks(BATCH) {
+) -> Result<(), Unfound> {
+    let length = |fact: &Arc<Fact>| meaning_of(memory, fact).map_or(0, str::len);
+    for facts in batches(facts, length, batch(model.as_deref())) {
         let said = |fact: &Arc<Fact>| (fact.id(), meaning_of(memory, fact).map(|text| (digest(by, text), text.into())));
         let texts: Vec<(FactId, Option<Said>)> = facts.iter().map(said).collect();
         let open: Vec<Said> = {
@@ -269,11 +283,17 @@ async fn make(
             let said = texts.iter().filter_map(|(_, text)| text.clone());
             said.filter(|(digest, _)| !kept.vectors.contains_key(digest)).collect()
         };
-        let made = match open.len() {
-            0 => Vec::new(),
-            many => embed(models, model.clone(), open.iter().map(|(_, text)| text.clone()).collect(), by, many).await?,
+        let made = match open.is_empty() {
+            true => Vec::new(),
+            false => {
+                let texts = open.iter().map(|(_, text)| text.clone()).collect();
+                embed((vectors, memory, model.clone()), texts, (by, width)).await?
+            }
         };
+        width = width.or(made.first().map(Vec::len));
+        let sample = compare_bytes(&made);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.checks.note_bytes(&memory.name, sample);
         let made: HashMap<[u8; 32], Arc<Quantized>> =
             open.iter().zip(made).filter_map(|((digest, _), vector)| Some((*digest, Arc::new(Quantized::of(&vector)?)))).collect();
         let of = |digest: [u8; 32]| made.get(&digest).or_else(|| kept.vectors.get(&digest)).cloned();
@@ -289,36 +309,73 @@ async fn make(
 }
 
 /// Vectors of one model are of one length; where they are not, it became another one, or does not do what it says.
-fn check_width(wanted: usize, mut widths: impl Iterator<Item = usize>) -> Result<(), String> {
-    match widths.find(|width| *width != wanted) {
-        Some(width) => {
-            Err(format!("the embedding model gives vectors of {wanted} numbers for what is looked for, and of {width} for facts"))
-        }
+fn check_width(model: &str, wanted: Option<usize>, mut widths: impl Iterator<Item = usize>) -> Result<(), Unfound> {
+    match wanted.and_then(|wanted| Some((wanted, widths.find(|width| *width != wanted)?))) {
+        Some((wanted, width)) => Err(Unfound::coded(
+            UNFIT,
+            format!("{model} gave a vector of {width} numbers where {wanted} were expected, as those before have"),
+        )),
         None => Ok(()),
     }
 }
 
+/// The model of a memory's vectors, for people.
+fn name_of(sought: &Sought) -> String {
+    told_of(sought.model.as_deref())
+}
+
+fn told_of(model: Option<&Model>) -> String {
+    model.map_or_else(|| "the model of the program".to_owned(), |model| format!("the model `{}`", model.name))
+}
+
+/// How many texts go out together, and of how many bytes.
+fn batch(model: Option<&Model>) -> (usize, usize) {
+    model.filter(|model| model.remote.is_some()).map_or(BATCH, batch_of)
+}
+
+/// Parts of a list of so many things at most, and of so many bytes where each alone is not larger.
+fn batches<T>(things: &[T], size: impl Fn(&T) -> usize, (most, bytes): (usize, usize)) -> Vec<&[T]> {
+    let (mut parts, mut rest) = (Vec::new(), things);
+    while !rest.is_empty() {
+        let mut sum = 0_usize;
+        let fits = rest.iter().take(most).take_while(|thing| {
+            sum = sum.saturating_add(size(thing));
+            sum <= bytes
+        });
+        let (part, left) = rest.split_at(fits.count().max(1));
+        parts.push(part);
+        rest = left;
+    }
+    parts
+}
+
+/// A model's digest, and the vector of what is looked for; none where it knows no word of that.
+type Asked = (String, Option<Quantized>);
+
+async fn embed_query(sought: &Sought, model: Option<Arc<Model>>) -> Result<Asked, Unfound> {
+    let Embedded { vectors, by } = sought.vectors.embed(&sought.memory, model, vec![sought.query.clone()], For::Question).await?;
+    Ok((by, vectors.first().and_then(|vector| Quantized::of(vector))))
+}
+
+/// Vectors of texts of facts: by that model, one for each, and of that length where one is known.
 async fn embed(
-    models: &dyn Models,
-    model: Option<Arc<Model>>,
+    (vectors, memory, model): (&Vectors, &Memory, Option<Arc<Model>>),
     texts: Vec<Arc<str>>,
-    by: &str,
-    many: usize,
-) -> Result<Vec<Vec<f32>>, String> {
-    let embedded = models.embed(model, texts).await?;
+    (by, width): (&str, Option<usize>),
+) -> Result<Vec<Vec<f32>>, Unfound> {
+    let (many, name) = (texts.len(), told_of(model.as_deref()));
+    let embedded = vectors.embed(memory, model, texts, For::Facts).await?;
     if embedded.by != by || embedded.vectors.len() != many {
-        return Err(format!("the embedding model gave {} vectors for {many} texts, or became another one", embedded.vectors.len()));
+        return Err(Unfound::from(format!("{name} gave {} vectors for {many} texts, or became another one", embedded.vectors.len())));
     }
-    let first = embedded.vectors.first().map_or(0, Vec::len);
-    if let Some(other) = embedded.vectors.iter().find(|vector| vector.len() != first || vector.is_empty()) {
-        return Err(format!("the embedding model gave vectors of {first} and of {} numbers", other.len()));
-    }
+    let wanted = width.or(embedded.vectors.first().map(Vec::len));
+    check_width(&name, wanted, embedded.vectors.iter().map(Vec::len))?;
     Ok(embedded.vectors)
 }
 
-fn best(partition: &Partition, sought: &Sought, vector: Option<Quantized>) -> Vec<(usize, f64)> {
+fn best(partition: &Partition, (sought, is_same): (&Sought, bool), vector: Option<&Quantized>) -> Vec<(usize, f64)> {
     let query = (!sought.memory.terms.fulltext.is_empty()).then_some(&*sought.query);
-    partition.find_best(&sought.facts, &sought.passes, (query, vector.as_ref()), sought.most)
+    partition.find_best((&sought.facts, &sought.passes, is_same), (query, vector), sought.most)
 }
 
 fn key_of(sought: &Sought) -> Key {
@@ -337,8 +394,12 @@ fn digest(by: &str, text: &str) -> [u8; 32] {
 }
 
 impl Finder for Ranker {
-    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>> {
         Box::pin(self.rank(sought))
+    }
+
+    fn checked(&self) -> Vec<Checked> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).checks.told()
     }
 
     fn renewing(&self) -> Vec<Renewing> {

@@ -1,6 +1,7 @@
 //! Words of a text, and how well texts fit a query by their words (BM25: Robertson and Zaragoza, "The Probabilistic Relevance Framework",
 //! 2009). No stemming and no stop words: a number, a name and a size are words like any other.
 
+use crate::vector::nearest;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -69,38 +70,63 @@ impl Words {
     /// known. `among` says of each place whether it is one of them.
     #[must_use]
     pub fn fit(&self, query: &str, among: &[bool]) -> Vec<(usize, f32)> {
-        let is_among = |place: usize| among.get(place).copied().unwrap_or(false);
-        let lengths = self.lengths.iter().enumerate().filter(|(place, _)| is_among(*place));
+        let scores = self.scores(query, among);
+        scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect()
+    }
+
+    /// The best of them, best first.
+    pub(crate) fn best(&self, query: &str, among: &[bool], most: usize) -> Vec<(usize, f32)> {
+        let scores = self.scores(query, among);
+        nearest(scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0), most)
+    }
+
+    /// How well each place fits; nothing where it is not among those that may be found, or holds no word of the query.
+    fn scores(&self, query: &str, among: &[bool]) -> Vec<f32> {
         let (mut many, mut sum) = (0_u32, 0_u64);
-        for (_, length) in lengths {
+        for (length, _) in self.lengths.iter().zip(among).filter(|(_, among)| **among) {
             many += 1;
             sum += u64::from(*length);
         }
         if many == 0 || sum == 0 {
             return Vec::new();
         }
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a count of words, and scores that are compared")]
+        let (floor, slope) = ((SATURATION * (1.0 - LENGTH)) as f32, (SATURATION * LENGTH * f64::from(many) / sum as f64) as f32);
+        #[expect(clippy::cast_possible_truncation, reason = "a constant")]
+        let most = (SATURATION + 1.0) as f32;
+        // What a word that stands once in a text is worth there: most do, and a division for each would be most of the work. What may
+        // not be found is worth nothing.
         #[expect(clippy::cast_precision_loss, reason = "a count of words")]
-        let mean = sum as f64 / f64::from(many);
+        let against = |length: u32| floor + slope * length as f32;
+        let worth = |(length, among): (&u32, &bool)| if *among { most / (1.0 + against(*length)) } else { 0.0 };
+        let once: Vec<f32> = self.lengths.iter().zip(among).map(worth).collect();
         let mut wanted = words_of(query);
         wanted.sort_unstable();
         wanted.dedup();
+        let is_all = many as usize == self.lengths.len();
         // By place: a frequent word is in so many texts that a map of them would cost more than all else.
-        let mut scores = vec![0.0_f64; self.lengths.len()];
+        let mut scores = vec![0.0_f32; self.lengths.len()];
         for word in wanted {
             let Some(texts) = self.postings.get(&word) else { continue };
-            let texts = || texts.iter().map(|(place, count)| (*place as usize, *count)).filter(|(place, _)| is_among(*place));
-            let holding = f64::from(u32::try_from(texts().count()).unwrap_or(u32::MAX));
-            let weight = (1.0 + (f64::from(many) - holding + 0.5) / (holding + 0.5)).ln();
-            for (place, count) in texts() {
-                let (Some(length), Some(score)) = (self.lengths.get(place), scores.get_mut(place)) else { continue };
-                let count = f64::from(count);
-                let damped = count * (SATURATION + 1.0) / (count + SATURATION * (1.0 - LENGTH + LENGTH * f64::from(*length) / mean));
-                *score += weight * damped;
+            let is_among = |place: &u32| among.get(*place as usize).copied().unwrap_or(false);
+            let holding = if is_all { texts.len() } else { texts.iter().filter(|(place, _)| is_among(place)).count() };
+            let holding = f64::from(u32::try_from(holding).unwrap_or(u32::MAX));
+            #[expect(clippy::cast_possible_truncation, reason = "only compared")]
+            let weight = (1.0 + (f64::from(many) - holding + 0.5) / (holding + 0.5)).ln() as f32;
+            for (place, count) in texts {
+                let place = *place as usize;
+                let (Some(score), Some(once)) = (scores.get_mut(place), once.get(place)) else { continue };
+                if *count == 1 {
+                    *score += weight * once;
+                } else if *once > 0.0 {
+                    let length = self.lengths.get(place).copied().unwrap_or_default();
+                    #[expect(clippy::cast_precision_loss, reason = "a count of words")]
+                    let count = *count as f32;
+                    *score += weight * count * most / (count + against(length));
+                }
             }
         }
-        #[expect(clippy::cast_possible_truncation, reason = "only compared")]
-        let found = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).map(|(place, score)| (place, score as f32)).collect();
-        found
+        scores
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tradewind_engine::finding::{Finder, Renewing, Sought};
 use tradewind_engine::memory::Fact;
 use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Models};
+use tradewind_engine::vectors::Vectors;
 use tradewind_lang::money::{Currency, Money};
 use tradewind_lang::plan::{Memory, MemoryTerms, Model};
 use tradewind_lang::value::Value;
@@ -86,7 +87,7 @@ fn facts(many: u64) -> Vec<Arc<Fact>> {
 }
 
 /// The nearest fact, and what ranked it.
-async fn nearest(ranker: &Ranker, facts: &[Arc<Fact>], by: &str) -> Result<(u64, String), String> {
+async fn nearest(models: &Arc<Two>, ranker: &Ranker, facts: &[Arc<Fact>], by: &str) -> Result<(u64, String), String> {
     let (passes, facts) = (vec![true; facts.len()], facts.to_vec());
     let sought = Sought {
         memory: memory(by),
@@ -97,6 +98,7 @@ async fn nearest(ranker: &Ranker, facts: &[Arc<Fact>], by: &str) -> Result<(u64,
         facts: facts.clone(),
         passes,
         is_present: true,
+        vectors: Vectors::of_process(models.clone()),
     };
     let ranked = ranker.find(sought).await?;
     let best = ranked.hits.first().and_then(|(place, _)| facts.get(*place)).map(|fact| fact.seq);
@@ -120,21 +122,21 @@ fn far(ranker: &Ranker) -> Vec<(u64, u64, Option<String>)> {
 #[tokio::test]
 async fn the_old_index_answers_until_the_new_one_is_whole_and_it_is_told_how_far_that_is() {
     let models = Two::new(0);
-    let ranker = Ranker::new(models.clone());
+    let ranker = Ranker::default();
     let mut facts = facts(3_000);
-    assert_eq!(nearest(&ranker, &facts, "old").await.unwrap(), (1, "words and vectors of the-old-mode".to_owned()));
+    assert_eq!(nearest(&models, &ranker, &facts, "old").await.unwrap(), (1, "words and vectors of the-old-mode".to_owned()));
     assert_eq!(far(&ranker), []);
     // The memory names another model from now on: nothing of it is there yet.
-    assert_eq!(nearest(&ranker, &facts, "new").await.unwrap().1, "words and vectors of the-old-mode");
+    assert_eq!(nearest(&models, &ranker, &facts, "new").await.unwrap().1, "words and vectors of the-old-mode");
     assert_eq!(far(&ranker), [(0, 3_000, None)]);
     models.may_go_on.add_permits(1);
     until(|| far(&ranker)[0].0 == 1_024).await;
     // What is new meanwhile is found, by the old one.
     facts.push(Arc::new(Fact::new((3_001, 0), 0, Value::record([("text", Value::string("fact 0"))]))));
-    assert_eq!(nearest(&ranker, &facts, "new").await.unwrap(), (3_001, "words and vectors of the-old-mode".to_owned()));
+    assert_eq!(nearest(&models, &ranker, &facts, "new").await.unwrap(), (3_001, "words and vectors of the-old-mode".to_owned()));
     models.may_go_on.add_permits(9);
     until(|| far(&ranker).first().is_none_or(|(done, ..)| *done == 3_000)).await;
-    let (found, by) = nearest(&ranker, &facts, "new").await.unwrap();
+    let (found, by) = nearest(&models, &ranker, &facts, "new").await.unwrap();
     assert_eq!((found, by.as_str()), (3_001, "words and vectors of the-new-mode"));
     assert_eq!(far(&ranker), []);
     assert!(models.texts.lock().unwrap().values().all(|times| *times == 1), "no text was embedded twice");
@@ -143,30 +145,30 @@ async fn the_old_index_answers_until_the_new_one_is_whole_and_it_is_told_how_far
 #[tokio::test]
 async fn what_fails_on_the_way_goes_on_where_it_stopped() {
     let models = Two::new(1);
-    let ranker = Ranker::new(models.clone());
+    let ranker = Ranker::default();
     let facts = facts(3_000);
-    nearest(&ranker, &facts, "old").await.unwrap();
-    nearest(&ranker, &facts, "new").await.unwrap();
+    nearest(&models, &ranker, &facts, "old").await.unwrap();
+    nearest(&models, &ranker, &facts, "new").await.unwrap();
     until(|| far(&ranker)[0].0 == 1_024).await;
     models.fails.store(true, Ordering::SeqCst);
     models.may_go_on.add_permits(1);
     until(|| far(&ranker)[0].2.is_some()).await;
     assert_eq!(far(&ranker), [(1_024, 3_000, Some("it cannot be reached".to_owned()))]);
-    assert_eq!(nearest(&ranker, &facts, "new").await.unwrap().1, "words and vectors of the-old-mode");
+    assert_eq!(nearest(&models, &ranker, &facts, "new").await.unwrap().1, "words and vectors of the-old-mode");
     models.fails.store(false, Ordering::SeqCst);
     models.may_go_on.add_permits(9);
     until(|| far(&ranker)[0].0 == 3_000).await;
-    assert_eq!(nearest(&ranker, &facts, "new").await.unwrap().1, "words and vectors of the-new-mode");
+    assert_eq!(nearest(&models, &ranker, &facts, "new").await.unwrap().1, "words and vectors of the-new-mode");
     assert!(models.texts.lock().unwrap().values().all(|times| *times == 1), "what was made stayed made");
 }
 
 #[tokio::test]
 async fn nothing_is_made_of_who_was_forgotten_while_it_was_under_way() {
     let models = Two::new(1);
-    let ranker = Ranker::new(models.clone());
+    let ranker = Ranker::default();
     let facts = facts(3_000);
-    nearest(&ranker, &facts, "old").await.unwrap();
-    nearest(&ranker, &facts, "new").await.unwrap();
+    nearest(&models, &ranker, &facts, "old").await.unwrap();
+    nearest(&models, &ranker, &facts, "new").await.unwrap();
     until(|| far(&ranker)[0].0 == 1_024).await;
     // Of those that are made, and of those that are just being made.
     let is_gone = |fact: &&Arc<Fact>| fact.seq.is_multiple_of(3);
@@ -176,9 +178,9 @@ async fn nothing_is_made_of_who_was_forgotten_while_it_was_under_way() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(nearest(&ranker, &left, "new").await.unwrap().1, "words and vectors of the-old-mode");
+    assert_eq!(nearest(&models, &ranker, &left, "new").await.unwrap().1, "words and vectors of the-old-mode");
     until(|| far(&ranker)[0].0 == 2_000).await;
-    assert_eq!(nearest(&ranker, &left, "new").await.unwrap().1, "words and vectors of the-new-mode");
+    assert_eq!(nearest(&models, &ranker, &left, "new").await.unwrap().1, "words and vectors of the-new-mode");
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
@@ -189,7 +191,7 @@ async fn nothing_is_made_of_who_was_forgotten_while_it_was_under_way() {
 async fn vectors_of_another_length_than_the_question_are_refused() {
     let models = Two::new(99);
     models.is_odd.store(true, Ordering::SeqCst);
-    let ranker = Ranker::new(models.clone());
-    let why = nearest(&ranker, &facts(20), "new").await.unwrap_err();
-    assert_eq!(why, "the embedding model gives vectors of 2 numbers for what is looked for, and of 3 for facts");
+    let ranker = Ranker::default();
+    let why = nearest(&models, &ranker, &facts(20), "new").await.unwrap_err();
+    assert_eq!(why, "the model `new` gave a vector of 3 numbers where 2 were expected, as those before have");
 }

@@ -35,6 +35,7 @@ mod sketch;
 mod stream;
 mod student;
 mod vectorizer;
+mod vectors;
 mod warmth;
 mod wire;
 

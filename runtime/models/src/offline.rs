@@ -2,10 +2,12 @@
 //! What it writes has the wanted shape and no sense; it counts what it reads and writes, so that budgets are felt.
 
 use crate::assets::Assets;
+use crate::embedding::Embedder;
 use crate::{drawing, sketch};
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
-use tradewind_engine::question::{Answer, Prompt, Reply, Turn, Usage};
+use tradewind_engine::ports::Made;
+use tradewind_engine::question::{Answer, Prompt, Reply, Silence, Turn, Usage};
 
 /// Bytes of a token, more or less.
 const TOKEN: u64 = 4;
@@ -23,6 +25,17 @@ impl OfflineModels {
         let said = all_said(prompt);
         let usage = Some(Usage { input: said.len() as u64 / TOKEN + 1, ..Usage::default() });
         drawing::kept(prompt, &sketch::png(&said), "twin".to_owned(), usage, Some(assets))
+    }
+
+    /// Vectors in the place of those of a model behind a network: of the program's own model, so that what is alike is found.
+    ///
+    /// # Errors
+    /// That model cannot be loaded.
+    pub fn vectors(texts: &[Arc<str>]) -> Result<Made, Silence> {
+        let embedder = Embedder::shared().map_err(|why| Silence::free("unreachable", why, false))?;
+        let read: u64 = texts.iter().map(|text| text.len() as u64).sum();
+        let vectors = texts.iter().map(|text| embedder.vector(text)).collect();
+        Ok(Made { vectors, usage: Some(Usage { input: read / TOKEN + 1, ..Usage::default() }), took: 0 })
     }
 
     /// An answer of the wanted shape.

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+use tradewind_engine::ports::Made;
 use tradewind_engine::question::{Answer, Prompt, Silence, Turn};
 use tradewind_lang::plan::{Micros, Model, ModelLimit, Predict, Remote};
 
@@ -93,6 +94,42 @@ impl RemoteModels {
             self.post.wire.ping(model, remote).await;
             self.keep(model);
         }
+    }
+
+    /// Asks once for vectors, when there is room for it.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub async fn vectors(&self, model: &Arc<Model>, texts: &[Arc<str>], within: Micros) -> Result<Made, Silence> {
+        let Some(remote) = &model.remote else {
+            return Err(Silence::free("request", format!("`{}` is behind no network", model.name), false));
+        };
+        let (begun, within) = (Instant::now(), span(within));
+        let tokens = texts.iter().map(|text| text.len() as u64 / TOKEN + 1).sum();
+        let Some(room) = self.post.limits.room(&model.name, remote.limit.as_ref(), tokens, within).await else {
+            return Err(Silence::free("limit", format!("the limit of `{}` leaves no room in time", model.name), false));
+        };
+        let sent = Instant::now();
+        let mut made = self.post.wire.vectors(model, remote, texts, within.saturating_sub(begun.elapsed())).await;
+        match &mut made {
+            Ok(made) => {
+                made.took = i64::try_from(sent.elapsed().as_micros()).unwrap_or(i64::MAX);
+                made.usage.into_iter().filter(|usage| usage.input > 0).for_each(|usage| room.counted(usage.input));
+                self.keep(model);
+            }
+            Err(silence) => {
+                if let ("http-429", Some(pause)) = (silence.code.as_str(), silence.retry_after) {
+                    room.close(span(pause));
+                }
+            }
+        }
+        tracing::debug!(
+            model = model.name,
+            texts = texts.len(),
+            became = made.as_ref().err().map_or("answered", |silence| &silence.code),
+            "vectors"
+        );
+        made
     }
 
     fn keep(&self, model: &Arc<Model>) {

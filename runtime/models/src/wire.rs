@@ -7,7 +7,7 @@ use crate::exchange::{failed, parse, shortened};
 use crate::pictures::{self, Shown};
 use crate::predict::{self, Asked};
 use crate::stream::{self, Streamed};
-use crate::{anthropic, drawing, openai};
+use crate::{anthropic, drawing, openai, vectors};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tradewind_engine::egress::NotPublic;
+use tradewind_engine::ports::Made;
 use tradewind_engine::question::{Answer, Prompt, Silence};
 use tradewind_lang::plan::{Model, Predict, Remote};
 
@@ -109,6 +110,24 @@ impl Wire {
             Err(answer) => all(answer),
         };
         answers.into_iter().map(|answer| without(answer, secret.as_deref())).collect()
+    }
+
+    /// Asks a model for vectors.
+    pub(crate) async fn vectors(&self, model: &Model, remote: &Remote, texts: &[Arc<str>], within: Duration) -> Result<Made, Silence> {
+        if !["openai", "mistral"].contains(&model.provider.as_str()) {
+            let message = format!("`{}` is not a provider of vectors that this version reaches", model.provider);
+            return Err(Silence::free("request", message, false));
+        }
+        let (url, client, secret) = self.request(model, remote, vectors::PATH)?;
+        let body = vectors::request(&remote.model, texts);
+        let request = signed(client.post(url), &model.provider, secret.as_deref()).timeout(within).json(&body);
+        match exchanged(request, vectors::LARGEST_ANSWER).await {
+            Ok(body) => vectors::read(&body, texts.len()),
+            Err(answer) => match without(answer, secret.as_deref()) {
+                Answer::Silent(silence) => Err(silence),
+                Answer::Said(_) => Err(Silence::doubtful("schema", "it said something else than vectors")),
+            },
+        }
     }
 
     /// Asks something that costs nothing, so that a model stays loaded.

@@ -46,7 +46,7 @@ pub(crate) fn run(place: &Place, format: Format) -> Outcome {
         }
     }
     if budgets.is_empty() {
-        tell!("no route, agent or flow has a budget");
+        tell!("no route, agent, memory or flow has a budget");
     }
     Ok(Exit::Fine)
 }

@@ -1,7 +1,7 @@
 //! `memory`: finds facts, prints them with where they come from, writes them out; sets and lifts legal holds. Forgetting is `forget`.
 
 use super::runs::{items, text};
-use crate::arguments::memory::{Hold, Memory, MemoryCommand, Reuse};
+use crate::arguments::memory::{Hold, Memory, MemoryCommand};
 use crate::arguments::{Format, Place};
 use crate::counted::counted;
 use crate::desk::Request;
@@ -38,7 +38,7 @@ pub(crate) fn run(place: &Place, options: &Memory) -> Outcome {
             tell!("{}; nothing is learnt from them by itself", counted(items(&answer, "corrections").len(), "correction"));
             Ok(Exit::Fine)
         }
-        MemoryCommand::Reuse(options) => reuse(place, options),
+        MemoryCommand::Reuse(options) => super::reuse::run(place, options),
         MemoryCommand::Holds(options) => {
             let answer = super::ask(place, Request::Hold { will: None }, false)?;
             print_holds(&answer, options.format)
@@ -86,42 +86,6 @@ fn hold(place: &Place, options: &Hold, releases: bool) -> Outcome {
         }
     }
     print_holds(&answer, options.format)
-}
-
-fn reuse(place: &Place, options: &Reuse) -> Outcome {
-    let answer = super::ask(place, Request::Learn(Learning::Reuse { event: options.event.clone() }), false)?;
-    if options.format == Format::Json {
-        say!("{answer}");
-        return Ok(Exit::Fine);
-    }
-    let number = |of: &Json, name: &str| of.get(name).and_then(Json::as_u64).unwrap_or(0);
-    for reused in items(&answer, "reused") {
-        let (looked, hits) = (number(reused, "looked"), number(reused, "hits"));
-        say!("{}.{}  {}: {} of {looked} found something", text(reused, "flow"), text(reused, "step"), text(reused, "asset"), hits);
-        for (name, what) in [("with", "with it"), ("without", "without")] {
-            let side = reused.get(name).cloned().unwrap_or_default();
-            let runs = counted(number(&side, "runs"), "run");
-            let cost = if text(&side, "mean_cost").is_empty() { "no cost".to_owned() } else { text(&side, "mean_cost").into_owned() };
-            let waited = number(&side, "mean_wait_seconds");
-            let converted = match &options.event {
-                Some(event) => format!(", {} came to `{event}`", number(&side, "converted")),
-                None => String::new(),
-            };
-            say!("  {what}: {runs}, {cost} and {waited} s of waiting for people each{converted}");
-        }
-        let saved = [
-            text(reused, "cost_saved").into_owned(),
-            reused.get("seconds_saved").and_then(Json::as_i64).map(|s| format!("{s} s")).unwrap_or_default(),
-        ];
-        let saved: Vec<String> = saved.into_iter().filter(|saved| !saved.is_empty()).collect();
-        if !saved.is_empty() {
-            say!("  saved, if those runs are alike: {}", saved.join(" and "));
-        }
-    }
-    if items(&answer, "reused").is_empty() {
-        tell!("no run that has ended looked for anything that was known or answered before");
-    }
-    Ok(Exit::Fine)
 }
 
 fn print_holds(answer: &Json, format: Format) -> Outcome {

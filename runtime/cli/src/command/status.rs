@@ -57,6 +57,7 @@ fn print(status: &Json) {
             }
         }
     }
+    print_recalls(items(status, "recall"));
     for of in items(status, "renewing") {
         let stopped = if text(of, "failed").is_empty() { String::new() } else { format!("; it stopped: {}", text(of, "failed")) };
         let (done, all) = (number(of, "done"), counted(number(of, "of"), "fact"));
@@ -89,6 +90,22 @@ fn print(status: &Json) {
     }
     for part in items(status, "archived") {
         say!("  events {} to {} are archived in {}", number(part, "first"), number(part, "last"), text(part, "file"));
+    }
+}
+
+/// How searches by vectors compared with brute force.
+fn print_recalls(recalls: &[Json]) {
+    let number = |json: &Json, name: &str| json.get(name).and_then(Json::as_u64).unwrap_or(0);
+    for of in recalls {
+        let kept = of.get("kept").and_then(Json::as_f64);
+        let kept = kept.map_or_else(String::new, |kept| format!("; bytes keep {kept:.3} of the ten nearest by floats"));
+        say!(
+            "  recall of `{}` looks at {}: {} compared with brute force, {} differed{kept}",
+            text(of, "memory"),
+            text(of, "looks_at"),
+            counted(number(of, "compared"), "search"),
+            number(of, "differed")
+        );
     }
 }
 

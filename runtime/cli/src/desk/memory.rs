@@ -7,14 +7,13 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use tradewind_engine::clock::SystemClock;
 use tradewind_engine::engine::SearchError;
-use tradewind_engine::finding::Renewing;
+use tradewind_engine::finding::{Checked, Renewing};
 use tradewind_engine::memory::{Fact, Sweeps, Swept};
 use tradewind_engine::ports::Clock;
-use tradewind_engine::reuse::{Reused, Side};
+use tradewind_engine::vectors::{UNFIT, UNPAID};
 use tradewind_lang::code::run;
 use tradewind_lang::conform;
 use tradewind_lang::literal::timestamp_text;
-use tradewind_lang::money::Money;
 use tradewind_lang::plan::Memory;
 
 /// What is wanted of a memory.
@@ -82,10 +81,10 @@ impl Desk {
         }
     }
 
-    async fn reuse(&self, event: Option<&str>) -> Result<Json, Problem> {
-        let reused = self.engine.reuse(event).await?;
-        let each: Vec<Json> = reused.iter().map(reused_as_json).collect();
-        Ok(json!({ "version": 1, "event": event, "reused": each }))
+    /// How searches by vectors compared with brute force. There is no index that could miss one: this would tell of a fault.
+    pub(super) fn recalls(&self) -> Vec<Json> {
+        let each = |of: &Checked| json!({ "memory": &*of.memory, "looks_at": "every vector", "compared": of.compared, "differed": of.differed, "kept": of.kept });
+        self.engine.checked().iter().map(each).collect()
     }
 
     /// Indexes that are being made anew.
@@ -93,30 +92,6 @@ impl Desk {
         let each = |of: &Renewing| json!({ "memory": &*of.memory, "subject": of.subject.as_deref(), "done": of.done, "of": of.of, "by": &*of.by, "failed": of.failed.as_deref() });
         self.engine.renewing().iter().map(each).collect()
     }
-}
-
-fn reused_as_json(reused: &Reused) -> Json {
-    let money = |money: Option<Money>| money.map(|money| money.rounded().to_string());
-    let side = |side: &Side| {
-        let (cost, waited) = (money(side.mean_cost()), seconds(side.mean_wait()));
-        json!({ "runs": side.runs, "mean_cost": cost, "mean_wait_seconds": waited, "converted": side.converted })
-    };
-    json!({
-        "flow": &*reused.flow,
-        "step": &*reused.step,
-        "asset": reused.asset.to_string(),
-        "looked": reused.looked,
-        "hits": reused.hits,
-        "with": side(&reused.with),
-        "without": side(&reused.without),
-        "cost_saved": money(reused.cost_saved()),
-        "seconds_saved": reused.time_saved().map(seconds),
-    })
-}
-
-/// Whole seconds of microseconds.
-fn seconds(micros: i64) -> i64 {
-    micros / 1_000_000
 }
 
 /// What rules dropped: how many facts each, and the newest events that say which.
@@ -131,7 +106,14 @@ fn of_search(error: SearchError, memory: &str) -> Problem {
         SearchError::Store(error) => Problem::from(error),
         SearchError::NoIndex => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` has no index to search by"))
             .help("write `embed=\"text\"` or `fulltext \"text\"` in the memory, or read `tradewind memory history`"),
-        SearchError::Finder(why) => Problem::new(&run::UNSEARCHABLE, format!("`{memory}` cannot be searched: {why}")),
+        SearchError::Finder(why) => {
+            let code = match why.code.as_str() {
+                UNFIT => &run::UNFIT_VECTORS,
+                UNPAID => &run::VECTORS_UNPAID,
+                _ => &run::UNSEARCHABLE,
+            };
+            Problem::new(code, format!("`{memory}` cannot be searched: {why}"))
+        }
     }
 }
 

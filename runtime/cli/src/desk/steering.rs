@@ -105,6 +105,7 @@ impl Desk {
                 "held": self.engine.held().await?.map(|held| held.to_string()),
             },
             "frozen": self.frozen().await?,
+            "recall": self.recalls(),
             "renewing": self.renewing(),
             "rollouts": crate::lacking::unwatched(&plan),
             "kept_back": kept_back,

@@ -3,6 +3,8 @@
 use super::same;
 use crate::finding::{Finder, Ranked, Sought};
 use crate::memory::Fact;
+use crate::twin::ScriptedModels;
+use crate::vectors::Vectors;
 use std::sync::Arc;
 use tradewind_lang::plan::{Memory, MemoryTerms};
 use tradewind_lang::value::Value;
@@ -30,7 +32,19 @@ fn fact(seq: u64, text: &str) -> Arc<Fact> {
 /// A search of the suite.
 fn sought(facts: &[Arc<Fact>], query: &str, most: usize) -> Sought {
     let (passes, facts) = (vec![true; facts.len()], facts.to_vec());
-    Sought { memory: memory(), model: None, subject: None, query: query.into(), most, facts, passes, is_present: true }
+    // It is about words: nobody is to be asked for a vector.
+    let models = ScriptedModels::new(|_, _, _| Err("it classifies nothing".to_owned()));
+    Sought {
+        memory: memory(),
+        model: None,
+        subject: None,
+        query: query.into(),
+        most,
+        facts,
+        passes,
+        is_present: true,
+        vectors: Vectors::of_process(Arc::new(models)),
+    }
 }
 
 fn places(ranked: &Ranked) -> Vec<usize> {

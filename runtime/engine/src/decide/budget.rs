@@ -16,6 +16,9 @@ use tradewind_lang::plan::{Budget, BudgetPer, Micros, Model, Remote, StepId};
 /// Tokens beside the text: roles, marks between turns.
 const FRAME: u64 = 2_048;
 
+/// Tokens beside each text of which vectors are made: its beginning and its end.
+const AROUND: u64 = 8;
+
 /// Images of a call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Images {
@@ -51,6 +54,24 @@ pub(super) fn worst(model: &Model, bytes: u64, within: Micros, (calls, images): 
     let once = cost(model, Usage { input, cached: 0, output, reasoning: 0 }, (within, images.all()))?;
     let all = once.map(|once| once.times(f64::from(calls.max(1))).ok_or_else(|| too_large(model)));
     all.transpose()
+}
+
+/// The most that vectors of texts of so many bytes may cost; `None` where they are free. No text counts as more than the model reads.
+///
+/// # Errors
+/// A price that is not known, in words for people.
+pub(crate) fn most_of_texts(model: &Model, sizes: &[u64], within: Micros) -> Result<Option<Money>, String> {
+    let context = u64::from(remote(model)?.context);
+    let input = sizes.iter().map(|bytes| bytes.saturating_add(AROUND).min(context)).fold(0, u64::saturating_add);
+    cost(model, Usage { input, ..Usage::default() }, (within, 0))
+}
+
+/// What they cost, as the provider counts.
+///
+/// # Errors
+/// Those of [`cost`].
+pub(crate) fn cost_of_texts(model: &Model, usage: Usage, took: Micros) -> Result<Option<Money>, String> {
+    cost(model, usage, (took, 0))
 }
 
 /// What a call cost.

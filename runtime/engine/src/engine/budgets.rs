@@ -31,7 +31,7 @@ impl Engine {
         self.ask(|shard| shard.books.counted.clone()).await
     }
 
-    /// Every budget of the active plan: those of routes, then those of agents, then the caps of flows.
+    /// Every budget of the active plan: those of routes, then those of agents and memories, then the caps of flows.
     ///
     /// # Errors
     /// The engine stopped.
@@ -44,6 +44,10 @@ impl Engine {
                 .values()
                 .flat_map(|route| route.terms.budgets.iter().map(|budget| (format!("route `{}`", route.name), budget.clone())));
             let agents = plan.agents.values().filter_map(|agent| Some((format!("agent `{}`", agent.name), agent.budget.clone()?)));
+            let memories = plan
+                .memories
+                .values()
+                .flat_map(|memory| memory.terms.budgets.iter().map(|budget| (format!("memory `{}`", memory.name), budget.clone())));
             let guards = &mut shard.books.guards;
             let mut state = |of: String, rule: String, budget: Budget| {
                 let span = match budget.per {
@@ -56,7 +60,7 @@ impl Engine {
                 BudgetState { of, budget, taken: money.collect() }
             };
             let mut found: Vec<BudgetState> =
-                routes.chain(agents).map(|(of, budget)| state(of.clone(), rule_of(&of, &budget), budget)).collect();
+                routes.chain(agents).chain(memories).map(|(of, budget)| state(of.clone(), rule_of(&of, &budget), budget)).collect();
             found.extend(plan.flows.values().filter_map(|flow| {
                 let budget = Budget { most: flow.cost_cap?, per: BudgetPer::Run };
                 Some(state(format!("flow `{}`", flow.name), cap_of(&flow.name), budget))

@@ -1,7 +1,7 @@
 //! The handle's look at memories: what is kept, whose it is, where it comes from. It changes nothing.
 
 use super::Engine;
-use crate::finding::{Renewing, Sought};
+use crate::finding::{Checked, Renewing, Sought, Unfound};
 use crate::memory::{Fact, Sweeps, past};
 use crate::ports::StoreError;
 use crate::reuse::{self, Reused};
@@ -48,6 +48,12 @@ impl Engine {
         reuse::measure(&*self.shared.log, self.shared.shard, success).await
     }
 
+    /// How searches by vectors compared with brute force.
+    #[must_use]
+    pub fn checked(&self) -> Vec<Checked> {
+        self.shared.finder.checked()
+    }
+
     /// Indexes of memories that are being made anew, as the model of their vectors is another one.
     #[must_use]
     pub fn renewing(&self) -> Vec<Renewing> {
@@ -71,8 +77,8 @@ pub enum SearchError {
     Store(StoreError),
     /// The memory has neither `embed` nor `fulltext`.
     NoIndex,
-    /// Whoever ranks could not; for people.
-    Finder(String),
+    /// Whoever ranks could not.
+    Finder(Unfound),
 }
 
 impl From<StoreError> for SearchError {
@@ -118,7 +124,17 @@ impl Engine {
         let memory = memory.ok_or(SearchError::NoIndex)?.clone();
         let model = memory.terms.embed.as_ref().and_then(|(_, model)| plan.models.get(model.as_ref()?)).cloned();
         let (passes, subject, is_present) = (vec![true; facts.len()], subject.map(Arc::from), as_of.is_none());
-        let sought = Sought { memory, model, subject, query: query.into(), most, facts: facts.clone(), passes, is_present };
+        let sought = Sought {
+            memory,
+            model,
+            subject,
+            query: query.into(),
+            most,
+            facts: facts.clone(),
+            passes,
+            is_present,
+            vectors: shared.vectors.clone(),
+        };
         let ranked = shared.finder.find(sought).await.map_err(SearchError::Finder)?;
         let found = ranked.hits.into_iter().filter_map(|(place, score)| Some((facts.get(place)?.clone(), score)));
         Ok(FoundFacts { facts: found.collect(), by: ranked.by })

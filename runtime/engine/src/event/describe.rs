@@ -120,10 +120,7 @@ impl EventKind {
             Self::EffectAttempted { .. } | Self::EffectSettled { .. } | Self::EffectDenied { .. } => self.fields_of_effects(),
             Self::ModelAsked(_) | Self::ModelAnswered(_) | Self::AnswerTaken(..) | Self::ToolsCalled(_) => talk::fields(self),
             Self::ApprovalRequested(approval) => approval.fields(),
-            Self::ApprovalAnswered { approval, verdict, closes, edited } => {
-                let end = [("closes", Value::Bool(*closes)), ("edited", edited.clone().unwrap_or(Value::Null))];
-                [vec![("approval", text(approval.clone()))], said(verdict), end.to_vec()].concat()
-            }
+            Self::ApprovalAnswered { approval, verdict, closes, edited } => answer(approval, verdict, (*closes, edited.as_ref())),
             Self::ApprovalExpired { approval, then } => vec![("approval", text(approval.clone())), ("then", on_timeout(*then))],
             Self::ApprovalRaised(raised) => raised.fields(),
             Self::ApprovalWithdrawn { approval } => vec![("approval", text(approval.clone()))],
@@ -140,6 +137,8 @@ impl EventKind {
             | Self::FactsRemembered { .. }
             | Self::FactsDropped { .. }
             | Self::SubjectHeld { .. }
+            | Self::VectorsAsked(_)
+            | Self::VectorsAnswered(_)
             | Self::SubjectReleased { .. } => self.fields_of_parts(),
             Self::WaitBegun { .. }
             | Self::WaitEnded { .. }
@@ -215,6 +214,8 @@ impl EventKind {
             Self::SubjectHeld { key, reason } | Self::SubjectReleased { key, reason } => {
                 vec![("key", text(key.to_string())), ("reason", text(reason.clone()))]
             }
+            Self::VectorsAsked(asked) => remembered::vectors_asked(asked),
+            Self::VectorsAnswered(answered) => remembered::vectors_answered(answered),
             _ => Vec::new(),
         }
     }
@@ -285,6 +286,11 @@ fn next_at(next: &Next) -> Value {
         Next::Send(at) | Next::Lookup(at) => Value::Timestamp(*at),
         Next::Person => Value::Null,
     }
+}
+
+fn answer(approval: &Arc<str>, verdict: &Verdict, (closes, edited): (bool, Option<&Value>)) -> Fields {
+    let end = [("closes", Value::Bool(closes)), ("edited", edited.cloned().unwrap_or(Value::Null))];
+    [vec![("approval", text(approval.clone()))], said(verdict), end.to_vec()].concat()
 }
 
 fn said(verdict: &Verdict) -> Fields {

@@ -176,7 +176,7 @@ impl Shard {
         let mut refused = Vec::new();
         let mut unasked: Vec<Arc<str>> = Vec::new();
         let mut unsent: Vec<StepId> = Vec::new();
-        let guards = &mut self.books.guards;
+        let (guards, none) = (&mut self.books.guards, Vec::new());
         decision.events.retain(|draft| {
             let (answer, forced) = match &draft.kind {
                 EventKind::IntentRecorded(_) if planted(Bug::GuardsUnasked) => return true,
@@ -186,6 +186,11 @@ impl Shard {
                     answered.spent.into_iter().for_each(|spent| guards.overspend(&answered.key, spent));
                     return true;
                 }
+                EventKind::VectorsAnswered(answered) => {
+                    answered.spent.into_iter().for_each(|spent| guards.overspend(&answered.key, spent));
+                    return true;
+                }
+                EventKind::VectorsAsked(asked) => (guards.take(&asked.key, &asked.claims, &[], now), &none),
                 EventKind::ModelAsked(_) if planted(Bug::QuestionCountedAfter) => return true,
                 EventKind::ModelAsked(question) => (guards.take(&question.key, &question.claims, &[], now), &question.barred),
                 EventKind::ApprovalRequested(approval) => (guards.probe(&approval.claims, &approval.over, now), &approval.over),

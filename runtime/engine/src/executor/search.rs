@@ -3,11 +3,12 @@
 use super::Shard;
 use crate::decide::Input;
 use crate::failure::{Failure, FailureKind};
-use crate::finding::{Finder, Finding, Sought, Wanted};
+use crate::finding::{Finder, Finding, Sought, Unfound, Wanted};
 use crate::memory::{Fact, past};
 use crate::planted::{Bug, planted};
-use crate::scope::{Over, StepScope};
+use crate::scope::{Over, StepScope, whole};
 use crate::state::RunState;
+use crate::vectors::{Payer, Vectors};
 use std::sync::Arc;
 use tradewind_lang::plan::{Memory, Plan, Search, StepId, StepKind};
 use tradewind_lang::value::Value;
@@ -23,6 +24,7 @@ struct Looking {
     now: i64,
     /// The memory as the run's own plan has it: what a fact looks like to it.
     memory: Option<Arc<Memory>>,
+    vectors: Vectors,
 }
 
 impl Shard {
@@ -34,7 +36,9 @@ impl Shard {
         let Some(state) = self.books.live(run).map(|live| live.state.clone()) else { return };
         let Some(StepKind::Search(search)) = state.graph.step(step).map(|step| step.kind.clone()) else { return };
         let memory = state.pinned.plan.memories.get(&*wanted.memory).cloned();
-        let looking = Looking { wanted: wanted.clone(), search: *search, state, now, memory };
+        let payer = state.graph.flow.cost_cap.map(|cap| Payer { run: whole(&state).id.clone(), flow: state.graph.flow.name.clone(), cap });
+        let vectors = self.ports.vectors.for_run(payer);
+        let looking = Looking { wanted: wanted.clone(), search: *search, state, now, memory, vectors };
         let plan = self.active.plan.clone();
         let finder = self.ports.finder.clone();
         let subject = wanted.subject.as_deref().filter(|_| !planted(Bug::SearchOfEverybody));
@@ -104,8 +108,9 @@ impl Looking {
                     facts: facts.clone(),
                     passes,
                     is_present: at == self.now,
+                    vectors: self.vectors.clone(),
                 };
-                let ranked = finder.find(sought).await.map_err(|why| Failure::new(FailureKind::Api, why))?;
+                let ranked = finder.find(sought).await.map_err(Unfound::failure)?;
                 (ranked.hits.into_iter().map(|(place, score)| (place, Some(score))).collect(), ranked.by)
             }
             _ => {

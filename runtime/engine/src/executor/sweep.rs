@@ -36,6 +36,8 @@ pub(crate) struct Sweeping {
     erasing: usize,
     /// What is being looked for, and how often somebody had been forgotten when that began.
     looking: HashMap<(Arc<str>, StepId), (u64, Arc<Wanted>)>,
+    /// How many questions for vectors this process asked.
+    pub(super) asked: u64,
     /// What was found while somebody was being forgotten: it is looked for again when he is.
     overtaken: Vec<(Arc<str>, StepId, Arc<Wanted>)>,
     /// What was known at some places of the log.
@@ -50,6 +52,7 @@ impl Sweeping {
             holds,
             forgetting: BTreeSet::new(),
             forgets: 0,
+            asked: 0,
             erasing: 0,
             looking: HashMap::new(),
             overtaken: Vec::new(),

@@ -126,14 +126,7 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         EventKind::IntentRecorded(of) => intent(Arc::make_mut(of), see),
         EventKind::EffectAttempted { message, .. } | EventKind::EffectDenied { message, .. } => see(Slot::Text(message)),
         EventKind::ApprovalRequested(of) => approval(Arc::make_mut(of), see),
-        EventKind::ApprovalAnswered { verdict, edited, .. } => {
-            match verdict {
-                Verdict::Approve { edits } => see(Slot::Value(edits, Says::Edits)),
-                Verdict::Answer(said) => see(Slot::Value(said, Says::Told)),
-                Verdict::Deny { reason } => see(Slot::Text(reason)),
-            }
-            edited.iter_mut().for_each(|edited| see(Slot::Value(edited, Says::Edits)));
-        }
+        EventKind::ApprovalAnswered { verdict: of, edited, .. } => verdict(of, edited, see),
         EventKind::EventEmitted(of) | EventKind::EventReceived(of) => {
             let arrival = Arc::make_mut(of);
             see(Slot::Value(&mut arrival.payload, Says::Payload(&arrival.name)));
@@ -155,6 +148,8 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::SubjectHeld { .. }
         | EventKind::SubjectReleased { .. }
         | EventKind::FactsDropped { .. }
+        | EventKind::VectorsAsked(_)
+        | EventKind::VectorsAnswered(_)
         | EventKind::RunAdmitted
         | EventKind::RunPaused
         | EventKind::RunResumed
@@ -171,6 +166,15 @@ fn of_kind(kind: &mut EventKind, see: &mut See<'_>) {
         | EventKind::EventsGathered { .. }
         | EventKind::ScheduleFired { .. } => {}
     }
+}
+
+fn verdict(of: &mut Verdict, edited: &mut Option<Value>, see: &mut See<'_>) {
+    match of {
+        Verdict::Approve { edits } => see(Slot::Value(edits, Says::Edits)),
+        Verdict::Answer(said) => see(Slot::Value(said, Says::Told)),
+        Verdict::Deny { reason } => see(Slot::Text(reason)),
+    }
+    edited.iter_mut().for_each(|edited| see(Slot::Value(edited, Says::Edits)));
 }
 
 /// That somebody was forgotten is said of nobody.

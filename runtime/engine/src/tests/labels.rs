@@ -167,3 +167,89 @@ async fn what_only_predicts_is_not_told_what_was_wrong_with_its_answer() {
     let asked: Vec<&str> = asked.iter().map(|question| &*question.model).collect();
     assert_eq!((field(&run, "by").as_str(), asked), ("small", vec!["predicts", "small"]));
 }
+
+/// Somebody's words, which are remembered, and of which a model says what they are.
+const WORDS: &str = r#"
+type "word" subject="customer_id" { field "customer_id" string; field "text" string pii; field "number" int }
+memory "words" tier=long-term record="word" subject="customer_id" retention="30d"
+flow "note" {
+    input "word"
+    key "=input.customer_id + string(input.number)"
+    remember "kept" in="words" subject="=input.customer_id" { customer_id "=input.customer_id"; text "=input.text"; number "=input.number" }
+    output { done "=true" }
+}
+"#;
+const TELL: &str = r#"
+flow "tell" {
+    input "word"
+    key "=input.customer_id + string(input.number)"
+    decide "kind" { classify "kinds" route="sorts" text="=input.text" }
+    output { kind "=kind.label" }
+}
+"#;
+
+fn with(world: World, route: &str, parts: &[&str]) -> World {
+    let route = format!(r#"route "sorts" needs=classify {{ {route} }}"#);
+    let model = r#"
+model "predicts" provider=predict name="p" base-url="http://127.0.0.1:1" {
+    price "0 USD"
+    context 8000
+    can classify
+    cleared pii
+    request "/p" { text "=text" }
+    response { label "=body.l"; confidence "=body.c" }
+}
+flow "sort" {
+    input { field "text" string; field "number" int }
+    key "=input.text + string(input.number)"
+    decide "kind" { classify "kinds" route="sorts" text="=input.text" }
+    output { kind "=kind.label" }
+}
+policy "others" { on "desk.reply" "desk.page" "pay.refund" "pay.credit"; limit "all" count=9 }
+"#;
+    World { plan: plan(&[&[PROJECT, MODELS, model, &route, WORDS], parts].concat()), ..world }
+}
+
+async fn word(world: &World, flow: &str, customer: &str, number: i64) {
+    let engine = world.open().await;
+    let fields = [("customer_id", Value::string(customer)), ("text", Value::string("It broke")), ("number", Value::Int(number))];
+    let started = engine.start(flow, Value::record(fields), "test").await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(engine.run(&started.run_id).await.unwrap().unwrap().summary.status, RunStatus::Completed);
+    engine.shutdown().await;
+}
+
+/// An answer repeats what it was given to, and may be a person's words: when somebody is forgotten, none is given again.
+#[tokio::test]
+async fn answers_that_are_kept_are_given_to_nobody_when_somebody_was_forgotten() {
+    let (count, says) = counting(|_| said(COMPLAINT));
+    let exact = r#"candidate "predicts"; value "praise" confidence=0.0; cache exact="2h""#;
+    let world = with(world(exact, says), exact, &[TELL]);
+    word(&world, "tell", "c1", 1).await;
+    word(&world, "tell", "c2", 1).await;
+    assert_eq!(count.load(Ordering::SeqCst), 1, "the same words");
+    let engine = world.open().await;
+    engine.forget("c1", "ann@example.com").await.unwrap();
+    engine.shutdown().await;
+    word(&world, "tell", "c3", 1).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    word(&world, "tell", "c3", 2).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2, "what is said from then on is kept");
+}
+
+/// The same for what is given to questions that are alike, which holds nobody's data at all.
+#[tokio::test]
+async fn answers_to_questions_that_are_alike_are_gone_when_somebody_was_forgotten() {
+    let (count, says) = counting(|_| said(COMPLAINT));
+    let similar = r#"candidate "small"; value "praise" confidence=0.0; cache exact="2h" similar=0.85"#;
+    let world = with(world(similar, says), similar, &[]);
+    word(&world, "note", "c1", 1).await;
+    let _ = sort(&world, "my new chair broke after a day", 1).await;
+    let _ = sort(&world, "my new chair broke after a week", 1).await;
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    let engine = world.open().await;
+    engine.forget("c1", "ann@example.com").await.unwrap();
+    engine.shutdown().await;
+    let _ = sort(&world, "my new chair broke after a month", 1).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}

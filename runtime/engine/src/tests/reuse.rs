@@ -5,7 +5,7 @@ use super::world::*;
 use crate::approval::Verdict;
 use crate::engine::Engine;
 use crate::question::{Answer, Reply, Usage};
-use crate::reuse::Asset;
+use crate::reuse::{Asset, Which};
 use crate::summary::RunStatus;
 use tradewind_lang::value::Value;
 
@@ -72,4 +72,84 @@ async fn what_was_approved_is_found_again_and_the_log_says_what_that_saved() {
     assert_eq!((written.looked, written.hits, written.cost_saved()), (2, 0, None), "a model wrote each of them");
     // Which runs come to something else is another question.
     assert_eq!(engine.reuse(Some("sold")).await.unwrap()[0].with.converted, 0);
+}
+
+/// What customers want is known by rows, or a person says it; what is answered to it was approved once, and may be put better.
+const INTENTS: &str = r#"
+type "answer" { field "intent" "kinds"; field "text" string }
+type "words" { field "text" string }
+memory "answers" tier=long-term record="answer" retention=forever key="intent"
+route "intents" needs=classify { candidate "kind"; person "leads" within="8h" on-timeout=fail }
+route "thanks" needs=text { template "Thank you." }
+flow "reply" {
+    input { field "text" string; field "n" int }
+    decide "intent" { classify "kinds" route="intents" text="=input.text" }
+    decide "thanks" { draft "words" route="thanks" }
+    observe "approved" { recall "answers" where="fact.intent == intent.label" last=1 }
+    ask "look" when="size(approved) == 0" to="leads" within="8h" on-timeout=stop {
+        question "What do we answer?"
+        answer "words"
+    }
+    let "text" "=has(look) ? look.text : approved[0].text"
+    remember "kept" when="size(approved) == 0" in="answers" { intent "=intent.label"; text "=text" }
+    output { text "=thanks.text + ' ' + text" }
+}
+flow "better" {
+    input "answer"
+    remember "kept" in="answers" { intent "=input.intent"; text "=input.text" }
+}
+policy "others" { on "desk.reply" "desk.page" "pay.refund" "pay.credit"; limit "all" count=9 }
+"#;
+
+/// Starts a run, lets people answer what they are asked an hour later, and gives what it said.
+async fn reply(world: &World, engine: &Engine, text: &str, n: i64) -> Value {
+    let input = Value::record([("text", Value::string(text)), ("n", Value::Int(n))]);
+    let started = engine.start("reply", input, "test").await.unwrap();
+    world.settle(engine).await;
+    while let Some(item) = engine.approvals().await.unwrap().first() {
+        world.clock.advance(HOUR);
+        let (field, said) = if &*item.step == "intent" { ("label", "praise") } else { ("text", "We are sorry.") };
+        let verdict = Verdict::Answer(Value::record([(field, Value::string(said))]));
+        engine.answer(&item.approval.id, "ann@example.com", verdict).await.unwrap();
+        world.settle(engine).await;
+    }
+    let run = engine.run(&started.run_id).await.unwrap().unwrap().summary;
+    assert_eq!(run.status, RunStatus::Completed, "{:?}", run.failure);
+    run.output.get("text").cloned().unwrap()
+}
+
+#[tokio::test]
+async fn each_version_of_what_is_reused_is_counted_by_itself() {
+    let world = World::new(plan(&[PROJECT, INTENTS]), healthy());
+    let engine = world.open().await;
+    let said = |text: &str| Value::string(format!("Thank you. {text}"));
+    for n in [1, 2] {
+        assert_eq!(reply(&world, &engine, "complaint 0.9: where is it", n).await, said("We are sorry."));
+    }
+    let better = Value::record([("intent", Value::string("complaint")), ("text", Value::string("It will not happen again."))]);
+    engine.start("better", better, "test").await.unwrap();
+    world.settle(&engine).await;
+    for n in [3, 4] {
+        assert_eq!(reply(&world, &engine, "complaint 0.9: where is it", n).await, said("It will not happen again."));
+    }
+    // No row says what that is: a person does.
+    assert_eq!(reply(&world, &engine, "unheard", 5).await, said("We are sorry."));
+
+    let reused = engine.reuse(None).await.unwrap();
+    let of = |asset: Asset| reused.iter().find(|reused| reused.asset == asset).unwrap();
+    let told = |asset: Asset| of(asset).versions.iter().map(|version| (version.which.clone(), version.hits)).collect::<Vec<_>>();
+    let kept: Vec<u64> = engine.history_of("answers", None).await.unwrap().iter().map(|fact| fact.seq).collect();
+    let answers = Asset::Memory("answers".to_owned());
+    assert_eq!((of(answers.clone()).looked, of(answers.clone()).hits), (5, 3));
+    assert_eq!(told(answers.clone()), [(Which::Fact((kept[1], 0)), 2), (Which::Fact((kept[0], 0)), 1)], "the newer one first");
+    let newer = &of(answers.clone()).versions[0];
+    assert!(newer.with.time_saved(&of(answers).without).unwrap() >= 2 * HOUR, "two runs asked nobody");
+
+    let kinds = Asset::Labels("kinds".to_owned());
+    let label = Which::Label { label: "complaint".into(), artifact: "a1".into() };
+    assert_eq!((of(kinds.clone()).looked, of(kinds.clone()).hits, told(kinds)), (5, 4, vec![(label, 4)]));
+
+    let thanks = of(Asset::Route("thanks".to_owned()));
+    assert_eq!((thanks.looked, thanks.hits, thanks.versions.len()), (5, 5, 1));
+    assert!(matches!(&thanks.versions[0].which, Which::Template(digest) if digest.len() == 12));
 }

@@ -4,7 +4,7 @@ use super::world::*;
 use crate::arrival::Arrival;
 use crate::engine::{Engine, ForgetError, HoldError, SteerError, SteerRefusal};
 use crate::event::EventKind;
-use crate::finding::{Finder, Ranked, Sought};
+use crate::finding::{Finder, Ranked, Sought, Unfound};
 use crate::memory::{FactId, Why};
 use crate::ports::{BoxFuture, Clock, LogStore};
 use crate::replay::replay;
@@ -217,7 +217,7 @@ struct Slow {
 }
 
 impl Finder for Slow {
-    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>> {
         Box::pin(async move {
             let ranked = WordFinder.find(sought).await;
             self.found.fetch_add(1, Ordering::SeqCst);

@@ -2,8 +2,8 @@
 
 use crate::engine::{Config, Engine, Started};
 use crate::event::{Event, EventKind};
-use crate::ports::{CallFailure, Classification, LogStore};
-use crate::question::{Answer, Prompt};
+use crate::ports::{CallFailure, Classification, LogStore, Made};
+use crate::question::{Answer, Prompt, Silence};
 use crate::summary::{RunFilter, RunStatus};
 use crate::twin::{ManualClock, MemoryLog, Reply, Request, ScriptedConnectors, ScriptedModels, WordFinder};
 use std::collections::BTreeMap;
@@ -228,7 +228,11 @@ pub(super) struct World {
     /// The plan of the log stays.
     pub(super) keeps: bool,
     pub(super) finder: Arc<dyn crate::finding::Finder>,
+    pub(super) makes: Arc<Making>,
 }
+
+/// Vectors of models behind a network.
+pub(super) type Making = dyn Fn(&[Arc<str>]) -> Result<Made, Silence> + Send + Sync;
 
 /// What models behind a network say; nothing where they never answer.
 pub(super) type Saying = dyn Fn(&Prompt) -> Option<Answer> + Send + Sync;
@@ -245,6 +249,7 @@ impl World {
             says: Arc::new(|_| None),
             keeps: false,
             finder: Arc::new(WordFinder),
+            makes: Arc::new(|_| Err(Silence::free("unreachable", "nobody makes vectors", false))),
         }
     }
 
@@ -275,7 +280,8 @@ impl World {
             Ok(Classification { label: label.to_owned(), confidence, artifact: "a1".to_owned() })
         });
         let says = self.says.clone();
-        let models = models.saying(move |prompt| says(prompt));
+        let makes = self.makes.clone();
+        let models = models.saying(move |prompt| says(prompt)).making(move |texts| makes(texts));
         let config = Config {
             plan: self.plan.clone(),
             log: self.log.clone(),

@@ -1,6 +1,6 @@
 //! A finder that counts the words of a query in a fact: no index, nothing kept.
 
-use crate::finding::{Finder, Ranked, Sought, meaning_of, words_of};
+use crate::finding::{Finder, Ranked, Sought, Unfound, meaning_of, words_of};
 use crate::memory::FactId;
 use crate::ports::BoxFuture;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 impl Finder for WordFinder {
-    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+    fn find(&self, sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>> {
         let wanted = words(&sought.query);
         let mut hits: Vec<(usize, f64)> = Vec::new();
         for (place, (fact, _)) in sought.facts.iter().zip(&sought.passes).enumerate().filter(|(_, (_, passes))| **passes) {

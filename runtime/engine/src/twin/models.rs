@@ -1,11 +1,13 @@
 //! Models that answer by script.
 
-use crate::ports::{BoxFuture, Classification, Embedded, Models};
+use crate::ports::{BoxFuture, Classification, Embedded, Made, Models};
 use crate::question::{Answer, Prompt, Silence};
 use std::sync::Arc;
-use tradewind_lang::plan::Model;
+use tradewind_lang::plan::{Micros, Model};
 
 type Script = Box<dyn Fn(&str, &[String], &str) -> Result<Classification, String> + Send + Sync>;
+
+type Making = Box<dyn Fn(&[Arc<str>]) -> Result<Made, Silence> + Send + Sync>;
 
 type Saying = Box<dyn Fn(&Prompt) -> Option<Answer> + Send + Sync>;
 
@@ -13,6 +15,7 @@ type Saying = Box<dyn Fn(&Prompt) -> Option<Answer> + Send + Sync>;
 pub struct ScriptedModels {
     script: Script,
     says: Saying,
+    makes: Making,
 }
 
 impl std::fmt::Debug for ScriptedModels {
@@ -27,7 +30,15 @@ impl ScriptedModels {
     pub fn new(script: impl Fn(&str, &[String], &str) -> Result<Classification, String> + Send + Sync + 'static) -> Self {
         let says =
             |prompt: &Prompt| Some(Answer::Silent(Silence::free("unreachable", format!("`{}` has no script", prompt.model.name), false)));
-        Self { script: Box::new(script), says: Box::new(says) }
+        let makes = |_: &[Arc<str>]| Err(Silence::free("unreachable", "no vectors have a script", false));
+        Self { script: Box::new(script), says: Box::new(says), makes: Box::new(makes) }
+    }
+
+    /// The same, which also give vectors as models behind a network do.
+    #[must_use]
+    pub fn making(mut self, makes: impl Fn(&[Arc<str>]) -> Result<Made, Silence> + Send + Sync + 'static) -> Self {
+        self.makes = Box::new(makes);
+        self
     }
 
     /// The same, which also talk; one that says nothing never answers.
@@ -46,6 +57,10 @@ impl Models for ScriptedModels {
     fn embed(&self, _: Option<Arc<Model>>, texts: Vec<Arc<str>>) -> BoxFuture<'_, Result<Embedded, String>> {
         let vectors = texts.iter().map(|text| by_words(text)).collect();
         Box::pin(std::future::ready(Ok(Embedded { vectors, by: "words".to_owned() })))
+    }
+
+    fn vectors(&self, _: Arc<Model>, texts: Vec<Arc<str>>, _: Micros) -> BoxFuture<'_, Result<Made, Silence>> {
+        Box::pin(async move { (self.makes)(&texts) })
     }
 
     fn say(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Answer> {

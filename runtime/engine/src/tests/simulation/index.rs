@@ -6,7 +6,7 @@ use super::clock::SimulatedClock;
 use super::disk::Process;
 use super::judge::Judge;
 use super::quiet::Activity;
-use crate::finding::{Finder, Ranked, Sought};
+use crate::finding::{Finder, Ranked, Sought, Unfound};
 use crate::memory::FactId;
 use crate::ports::{BoxFuture, Clock};
 use crate::twin::WordFinder;
@@ -38,7 +38,7 @@ impl Index {
 pub(super) struct OwnIndex(pub(super) Arc<Index>, pub(super) Arc<Process>);
 
 impl Finder for OwnIndex {
-    fn find(&self, mut sought: Sought) -> BoxFuture<'_, Result<Ranked, String>> {
+    fn find(&self, mut sought: Sought) -> BoxFuture<'_, Result<Ranked, Unfound>> {
         let Self(index, process) = self;
         Box::pin(async move {
             index.activity.note();
@@ -49,7 +49,7 @@ impl Finder for OwnIndex {
             match draw {
                 0 | 1 => {
                     index.judge.lock().unwrap().unfound();
-                    return Err("the index is gone".to_owned());
+                    return Err("the index is gone".into());
                 }
                 // It comes to them first, or is asked again and again meanwhile.
                 2..=4 => index.clock.sleep_until(index.clock.now() + SECOND * (1 + index.below(90) as i64)).await,
