@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 const ROUNDS: usize = 32;
 /// How often one fix is tried alone after several together had made matters worse.
 const TRIALS: usize = 256;
+/// How many fixes are followed behind each other that only together make matters better.
+const DEEPEST: usize = 3;
 
 /// A fix that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Mended {
     pub configuration: Vec<(String, String)>,
     /// What was done, in the order it was done.
     pub fixed: Vec<Fixed>,
+    /// Fixes that would be made, if more were not wrong then than before.
+    pub left: Vec<Fixed>,
     /// What the mended texts compile to: the mistakes that are left.
     pub compiled: Compiled,
 }
@@ -52,17 +56,14 @@ pub fn mend(repository: &Repository<'_>, all: bool) -> Mended {
         refused: BTreeSet::new(),
         seen: BTreeSet::new(),
         trials: 0,
+        depth: 0,
+        others: BTreeSet::new(),
     };
-    let mut compiled = mending.compile(repository.configuration);
+    let compiled = mending.compile(repository.configuration);
     mending.seen.insert(mending.texts.clone());
-    for _ in 0..ROUNDS {
-        let chosen = mending.choose(&compiled);
-        if chosen.is_empty() {
-            break;
-        }
-        compiled = mending.round(compiled, &chosen);
-    }
-    Mended { configuration: mending.texts, fixed: mending.fixed, compiled }
+    let compiled = mending.rounds(compiled);
+    let left = mending.left(&compiled);
+    Mended { configuration: mending.texts, fixed: mending.fixed, left, compiled }
 }
 
 struct Mending<'a> {
@@ -75,7 +76,14 @@ struct Mending<'a> {
     /// Every state that was reached, so that two fixes which undo each other come to an end.
     seen: BTreeSet<Texts>,
     trials: usize,
+    /// How many fixes stand behind this mending that are only made where it succeeds.
+    depth: usize,
+    /// Mistakes that are not looked at: they were there before those fixes.
+    others: BTreeSet<Mistake>,
 }
+
+/// A mistake by its kind, file and words.
+type Mistake = (&'static str, String, String);
 
 /// Paths and texts.
 type Texts = Vec<(String, String)>;
@@ -84,6 +92,61 @@ type Texts = Vec<(String, String)>;
 type Choice = (usize, usize);
 
 impl Mending<'_> {
+    /// Mends until nothing changes.
+    fn rounds(&mut self, mut compiled: Compiled) -> Compiled {
+        for _ in 0..ROUNDS {
+            let chosen = self.choose(&compiled);
+            if chosen.is_empty() {
+                break;
+            }
+            compiled = self.round(compiled, &chosen);
+        }
+        compiled
+    }
+
+    /// A fix that uncovers more mistakes than it mends, where those are mended in turn: all of it is made, or nothing. What was wrong
+    /// beside it is not looked at, so that no other fix makes up for what this one made worse.
+    fn beyond(&mut self, compiled: &Compiled, single: &[Choice]) -> Option<Compiled> {
+        if self.depth >= DEEPEST || self.trials > TRIALS {
+            return None;
+        }
+        let texts = self.made(compiled, single).filter(|texts| !self.seen.contains(texts))?;
+        let after = self.compile(&texts);
+        let mut inner = Mending {
+            repository: self.repository,
+            all: self.all,
+            texts: texts.clone(),
+            fixed: Vec::new(),
+            refused: self.refused.clone(),
+            seen: self.seen.clone(),
+            trials: self.trials,
+            depth: self.depth + 1,
+            others: compiled.diagnostics.iter().map(|found| mistake(found, &compiled.sources)).collect(),
+        };
+        inner.seen.insert(texts);
+        let mended = inner.rounds(after);
+        self.trials = inner.trials;
+        if weight(&mended) >= weight(compiled) {
+            return None;
+        }
+        self.fixed.extend(told(compiled, single));
+        self.fixed.extend(inner.fixed);
+        (self.texts, self.seen) = (inner.texts, inner.seen);
+        Some(mended)
+    }
+
+    /// What would still be mended, had it not made matters worse.
+    fn left(&self, compiled: &Compiled) -> Vec<Fixed> {
+        let mut left = Vec::new();
+        for (at, found) in compiled.diagnostics.iter().enumerate() {
+            let refused = |fix: &Fix| self.refused.contains(&identity(found, fix, &compiled.sources));
+            if let Some(which) = found.fixes.iter().position(|fix| (self.all || fix.safe) && refused(fix)) {
+                left.extend(told(compiled, &[(at, which)]));
+            }
+        }
+        left
+    }
+
     fn compile(&self, configuration: &[(String, String)]) -> Compiled {
         let Repository { library, read, environment, .. } = *self.repository;
         compile(&Repository { configuration, library, read, environment })
@@ -93,7 +156,8 @@ impl Mending<'_> {
     fn choose(&self, compiled: &Compiled) -> Vec<Choice> {
         let mut taken: Vec<Span> = Vec::new();
         let mut chosen = Vec::new();
-        for (at, found) in compiled.diagnostics.iter().enumerate() {
+        let looked_at = |found: &Diagnostic| self.others.is_empty() || !self.others.contains(&mistake(found, &compiled.sources));
+        for (at, found) in compiled.diagnostics.iter().enumerate().filter(|(_, found)| looked_at(found)) {
             let possible = found.fixes.iter().enumerate().filter(|(_, fix)| {
                 (self.all || fix.safe)
                     && fix.edits.iter().all(|edit| self.own(edit.span.source).is_some())
@@ -131,6 +195,8 @@ impl Mending<'_> {
             let single = std::slice::from_ref(choice);
             if self.trials <= TRIALS && self.attempt(&compiled, single).is_some() {
                 good.push(*choice);
+            } else if let Some(mended) = self.beyond(&compiled, single) {
+                return mended;
             } else {
                 self.refuse(&compiled, single);
             }
@@ -152,19 +218,10 @@ impl Mending<'_> {
 
     /// The texts with fixes made and what they compile to, only where that is new and no worse.
     fn attempt(&self, before: &Compiled, chosen: &[Choice]) -> Option<(Texts, Compiled)> {
-        let made: Vec<&Fix> = chosen.iter().filter_map(|choice| Some(of(before, *choice)?.1)).collect();
-        let mut texts = self.texts.clone();
-        for (at, (_, text)) in texts.iter_mut().enumerate() {
-            let mut edits: Vec<&Edit> = made.iter().flat_map(|fix| &fix.edits).collect();
-            edits.retain(|edit| self.own(edit.span.source) == Some(at));
-            *text = edited(text, &edits);
-        }
-        if self.seen.contains(&texts) {
-            return None;
-        }
+        let texts = self.made(before, chosen).filter(|texts| !self.seen.contains(texts))?;
         let after = self.compile(&texts);
         // Of several, each must take its own mistake away: otherwise one could hide what another makes worse.
-        let errors = if made.len() < 2 {
+        let errors = if chosen.len() < 2 {
             0
         } else {
             chosen.iter().filter_map(|choice| of(before, *choice)).filter(|(found, _)| found.severity() == Severity::Error).count()
@@ -173,11 +230,20 @@ impl Mending<'_> {
         (weight(&after) <= (most.saturating_sub(errors), warnings)).then_some((texts, after))
     }
 
+    /// The texts with fixes made.
+    fn made(&self, before: &Compiled, chosen: &[Choice]) -> Option<Texts> {
+        let made: Vec<&Fix> = chosen.iter().filter_map(|choice| Some(of(before, *choice)?.1)).collect();
+        let mut texts = self.texts.clone();
+        for (at, (_, text)) in texts.iter_mut().enumerate() {
+            let mut edits: Vec<&Edit> = made.iter().flat_map(|fix| &fix.edits).collect();
+            edits.retain(|edit| self.own(edit.span.source) == Some(at));
+            *text = edited(text, &edits);
+        }
+        (!made.is_empty()).then_some(texts)
+    }
+
     fn keep(&mut self, before: &Compiled, chosen: &[Choice], texts: Texts, after: Compiled) -> Compiled {
-        self.fixed.extend(chosen.iter().filter_map(|choice| of(before, *choice)).map(|(found, fix)| {
-            let (line, column) = before.sources.line_column(found.span);
-            Fixed { path: before.sources.path(found.span).to_owned(), line, column, code: found.code, title: fix.title.clone() }
-        }));
+        self.fixed.extend(told(before, chosen));
         self.seen.insert(texts.clone());
         self.texts = texts;
         after
@@ -187,6 +253,19 @@ impl Mending<'_> {
 fn of(compiled: &Compiled, (found, fix): Choice) -> Option<(&Diagnostic, &Fix)> {
     let found = compiled.diagnostics.get(found)?;
     Some((found, found.fixes.get(fix)?))
+}
+
+/// Fixes as they are told of.
+fn told(compiled: &Compiled, chosen: &[Choice]) -> Vec<Fixed> {
+    let each = chosen.iter().filter_map(|choice| of(compiled, *choice)).map(|(found, fix)| {
+        let (line, column) = compiled.sources.line_column(found.span);
+        Fixed { path: compiled.sources.path(found.span).to_owned(), line, column, code: found.code, title: fix.title.clone() }
+    });
+    each.collect()
+}
+
+fn mistake(found: &Diagnostic, sources: &SourceMap) -> Mistake {
+    (found.code.id, sources.path(found.span).to_owned(), found.message.clone())
 }
 
 fn identity(found: &Diagnostic, fix: &Fix, sources: &SourceMap) -> Identity {
@@ -315,10 +394,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_fix_uncovers_is_mended_with_it() {
+        let project = "project \"example\" { currency \"USD\" }\n";
+        let text = format!("{project}tipe \"line\" {{ field \"sku\" strng; feild \"count\" int; field \"price\" mony }}\n");
+        let (after, fixed, left) = mended(&text, false);
+        let expected = format!("{project}type \"line\" {{ field \"sku\" \"string\"; field \"count\" int; field \"price\" \"money\" }}\n");
+        assert_eq!((after.as_str(), left), (expected.as_str(), 0), "{fixed:?}");
+        assert_eq!(fixed.len(), 4, "{fixed:?}");
+        // What is mended beside it does not make up for what it made worse.
+        let text = format!("{project}polcy \"x\" {{ onn \"y\"; z; w }}\nenum \"e\" 'one' \"two\"\nenum \"f\" 'one' \"two\"\n");
+        let (after, fixed, _) = mended(&text, false);
+        assert!(after.contains("polcy") && !after.contains('\''), "{after}\n{fixed:?}");
+    }
+
+    #[test]
     fn what_would_leave_more_mistakes_is_not_done() {
         // Written right, the node would be looked into, and two mistakes would be there instead of one.
         let text = "project \"example\" { currency \"USD\" }\npolcy \"x\"\n";
         let (after, fixed, left) = mended(text, true);
         assert_eq!((after.as_str(), left), (text, 1), "{fixed:?}");
+        let configuration = vec![("tradewind.kdl".to_owned(), text.to_owned())];
+        let mended = mend(&Repository { configuration: &configuration, library: &[], read: &|_| None, environment: None }, true);
+        let left: Vec<(usize, &str)> = mended.left.iter().map(|left| (left.line, left.title.as_str())).collect();
+        assert_eq!(left, [(2, "write `policy`")]);
     }
 }

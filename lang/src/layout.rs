@@ -1,5 +1,6 @@
 //! The one way a file is laid out, the expressions in it included. It changes white space only, and nothing in a file that has mistakes.
-//! Which strings are expressions, the grammar says; what is no expression after all, or has a comment in it, stays as it is.
+//! Which strings are expressions, the grammar says; what is no expression after all, or has a comment in it, stays as it is. A string
+//! over several lines stands one level deeper than its node, whatever is in it: its value does not change with that.
 
 use crate::diagnostic::Diagnostic;
 use crate::shape::{self, Rule};
@@ -12,31 +13,70 @@ use std::collections::BTreeMap;
 /// Settings and nodes whose strings are text for people, whatever they begin with.
 const TEXTS: &[&str] = &["message", "question", "template", "fail", "summary", "label"];
 
+/// What a level of nodes is deeper than the one around it.
+const INDENT: &str = "    ";
+
+/// Line ends but `\n`; strings with them are left to whoever wrote them.
+const OTHER_LINE_ENDS: [char; 6] = ['\r', '\u{85}', '\u{b}', '\u{c}', '\u{2028}', '\u{2029}'];
+
 /// The text in its canonical layout; unchanged, with the mistakes, where it has any.
 #[must_use]
 pub fn format(text: &str) -> (String, Vec<Diagnostic>) {
     format_with(text, &|tree| expressions(text, tree))
 }
 
-/// The strings that are expressions and are laid out differently: by their first byte, whole.
+/// The strings that are laid out differently: by their first byte, whole.
 fn expressions(text: &str, tree: &Tree) -> BTreeMap<usize, String> {
     let mut found = BTreeMap::new();
+    let mut depths: Vec<usize> = Vec::with_capacity(tree.nodes.len());
     for node in &tree.nodes {
         let place = Place::of(text, tree, node);
+        // Parents come before their children.
+        let depth = node.parent.and_then(|parent| depths.get(parent)).map_or(1, |parent| parent + 1);
+        depths.push(depth);
+        let indent = INDENT.repeat(depth);
         let arguments = node.entries.iter().filter(|entry| entry.key.is_none());
         let first = arguments.map(|entry| entry.value).next();
-        for entry in node.entries.iter().filter(|entry| entry.annotation.is_none()) {
+        for entry in &node.entries {
             let Some(token) = tree.tokens.get(entry.value).copied() else { continue };
             let condition = place.is_condition(text, tree, entry, Some(entry.value) == first);
-            if condition.is_none() && place.is_text(text, tree, entry) {
-                continue;
-            }
-            if let Some(laid_out) = laid_out(text, token, condition.is_some()) {
+            let expression = entry.annotation.is_none() && (condition.is_some() || !place.is_text(text, tree, entry));
+            let own = if expression { laid_out(text, token, condition.is_some(), &indent) } else { None };
+            if let Some(laid_out) = own.or_else(|| moved(text, token, &indent)) {
                 found.insert(token.start, laid_out);
             }
         }
     }
     found
+}
+
+/// A string over several lines at another depth; nothing where it stands there already, or would have another value.
+fn moved(text: &str, token: Token, indent: &str) -> Option<String> {
+    if !matches!(token.kind, TokenKind::Block | TokenKind::RawBlock) {
+        return None;
+    }
+    let old = text.get(token.start..token.end)?;
+    let unix = old.replace("\r\n", "\n");
+    if unix.contains(OTHER_LINE_ENDS) {
+        return None;
+    }
+    let (before, closing) = unix.rsplit_once('\n')?;
+    let (opening, body) = before.split_once('\n').unwrap_or((before, ""));
+    let quotes = closing.trim_start();
+    let prefix = closing.strip_suffix(quotes)?;
+    let mut new = opening.to_owned();
+    for line in body.split('\n').filter(|_| before.len() > opening.len()) {
+        new.push('\n');
+        match line.strip_prefix(prefix) {
+            _ if line.trim().is_empty() => {}
+            Some(line) => new.extend([indent, line]),
+            // It goes on from an escape at the end of the line before.
+            None => new.push_str(line),
+        }
+    }
+    new.extend(["\n", indent, quotes]);
+    let again = value_of(&new, Token { kind: token.kind, start: 0, end: new.len() });
+    (new != old && again == value_of(text, token)).then_some(new)
 }
 
 /// A node's name, its rule, and that of what it stands in.
@@ -87,7 +127,7 @@ fn name(text: &str, tree: &Tree, token: usize) -> String {
 }
 
 /// A string with its expression laid out; nothing where it is none, or is laid out already.
-fn laid_out(text: &str, token: Token, condition: bool) -> Option<String> {
+fn laid_out(text: &str, token: Token, condition: bool, indent: &str) -> Option<String> {
     let old = text.get(token.start..token.end)?;
     let value = value_of(text, token);
     let (mark, expression) = match value.strip_prefix('=') {
@@ -108,7 +148,7 @@ fn laid_out(text: &str, token: Token, condition: bool) -> Option<String> {
             let fence: String = old.chars().take_while(|letter| *letter == '#').collect();
             format!("{fence}\"{mark}{}\"{fence}", layout::line(expression)?)
         }
-        TokenKind::Block | TokenKind::RawBlock => block(old, mark, expression)?,
+        TokenKind::Block | TokenKind::RawBlock => block(old, mark, expression, indent)?,
         _ => return None,
     };
     // The string must still be that expression.
@@ -118,14 +158,11 @@ fn laid_out(text: &str, token: Token, condition: bool) -> Option<String> {
     (kept && new != old).then_some(new)
 }
 
-/// An expression between triple quotes: an operand a line, indented as the closing quotes are.
-fn block(old: &str, mark: &str, expression: &str) -> Option<String> {
+/// An expression between triple quotes: an operand a line.
+fn block(old: &str, mark: &str, expression: &str, indent: &str) -> Option<String> {
     let fence: String = old.chars().take_while(|letter| *letter == '#').collect();
     let escaped = fence.is_empty() && old.contains('\\');
-    let (before, closing) = old.rsplit_once('\n').filter(|_| !escaped)?;
-    let indent: String = closing.chars().take_while(|letter| letter.is_whitespace()).collect();
-    // Only what is broken over lines by `\n` alone; other line ends are left to whoever wrote them.
-    if before.contains(['\r', '\u{85}', '\u{b}', '\u{c}', '\u{2028}', '\u{2029}']) {
+    if escaped || !old.contains('\n') || old.contains(OTHER_LINE_ENDS) {
         return None;
     }
     let lines = layout::lines(expression)?;
@@ -173,6 +210,30 @@ mod tests {
             };
             assert_eq!(format(&text).0, expected);
             assert_eq!(format(&expected).0, expected);
+        }
+    }
+    #[test]
+    fn a_text_over_several_lines_stands_one_level_deeper_than_its_node() {
+        let expected = "flow \"f\" {\n    act \"a\" {\n        message \"\"\"\n            Hello\n              there\n\n            you\n            \"\"\"\n        \
+                        when \"\"\"\n            a\n            && b\n            \"\"\"\n    }\n}\n";
+        for text in [
+            "flow \"f\" {\nact \"a\" {\nmessage \"\"\"\nHello\n  there\n\nyou\n\"\"\"\nwhen \"\"\"\na && b\n\"\"\"\n}\n}\n",
+            "flow \"f\" {\n\tact \"a\" {\n\t\tmessage \"\"\"\r\n\t\tHello\r\n\t\t  there\n    \n\t\tyou\n\t\t\"\"\"\n\t\twhen \"\"\"\n\t\ta\n\t\t&& \
+             b\n\t\t\"\"\"\n\t}\n}\n",
+            expected,
+        ] {
+            assert_eq!(format(text).0, expected);
+        }
+        // Nothing in it, a raw one, an escape at a line's end, one that is left out, and line ends of other systems.
+        for (text, expected) in [
+            ("a \"\"\"\n\"\"\"\n", "a \"\"\"\n    \"\"\"\n"),
+            ("a #\"\"\"\n  x\\\n   y\n  \"\"\"#\n", "a #\"\"\"\n    x\\\n     y\n    \"\"\"#\n"),
+            ("a \"\"\"\n  x \\\n y\n  \"\"\"\n", "a \"\"\"\n    x \\\n y\n    \"\"\"\n"),
+            ("/-a \"\"\"\nx\n\"\"\"\n", "/-a \"\"\"\n    x\n    \"\"\"\n"),
+            ("a \"\"\"\nx\u{2028}y\n\"\"\"\n", "a \"\"\"\nx\u{2028}y\n\"\"\"\n"),
+        ] {
+            assert_eq!(format(text).0, expected);
+            assert_eq!(format(expected).0, expected);
         }
     }
 }

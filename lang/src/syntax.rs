@@ -16,6 +16,7 @@ mod strings;
 pub mod tree;
 mod words;
 
+pub(crate) use chars::is_forbidden;
 pub(crate) use findings::quoted;
 pub use format::format;
 pub(crate) use format::format_with;

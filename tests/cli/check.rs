@@ -52,6 +52,22 @@ TW0202
 }
 
 #[test]
+fn two_operands_are_labelled_beside_their_operator() {
+    for (expression, picture) in [
+        ("'a' + 1", &["·               ─┬─ ─ ┬\n", "·                │  │ ╰── is int\n", "·                ╰── is string\n"][..]),
+        ("input.id == 5", &["·               ────┬─── ── ┬\n", "╰── is int", "╰── is string"]),
+        ("true ? 1 : 'a'", &["·               ────── ┬   ─┬─\n", "╰── is string", "╰── is int"]),
+        ("5 in input.id.split('-')", &["·               ┬ ── ─────────┬─────────\n", "╰── is string", "╰── is int"]),
+    ] {
+        let ended = check(&flow(&format!("    let \"b\" \"={expression}\""))).exits(3).says("[tradewind.kdl:4:15]");
+        let mut rest = ended.err.as_str();
+        for row in picture {
+            rest = rest.split_once(row).unwrap_or_else(|| panic!("{expression}: no `{row}` in\n{}", ended.err)).1;
+        }
+    }
+}
+
+#[test]
 fn a_long_line_is_cut_around_the_mistake_and_its_place_stays() {
     let numbers = (0..1_500).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
     let text =

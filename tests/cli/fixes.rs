@@ -55,7 +55,8 @@ fn nothing_is_written_that_would_be_worse_and_the_exit_code_tells_what_is_left()
     // Written right, the node would be looked into, and two mistakes would be there instead of one.
     let text = format!("{RIGHT}polcy \"x\"\n");
     let stage = of_text(&text);
-    let _ = stage.run(["check", "--fix=all"]).exits(3).says("TW0101").says("1 error");
+    let ended = stage.run(["check", "--fix=all"]).exits(3).says("TW0101").says("1 error");
+    assert!(ended.err.contains("left tradewind.kdl:3:1: TW0101: write `policy`: more would be wrong than is now"), "{ended}");
     assert_eq!(stage.read("tradewind.kdl"), text);
     // What another fix makes better is no excuse.
     stage.write("other.kdl", "team \"t\" { membr \"a@b.example\" }\n");

@@ -4,9 +4,10 @@
 use tradewind_lang::compile::{Repository, compile};
 use tradewind_lang::conform::to_json;
 use tradewind_lang::explain::{Known, bare_scope, explain, scope_of};
-use tradewind_lang::expr::Expr;
+use tradewind_lang::expr::{Expr, Scope};
 use tradewind_lang::plan::StepKind;
 use tradewind_lang::source::SourceId;
+use tradewind_lang::ty::TypeTable;
 use tradewind_tests::root;
 
 #[test]
@@ -103,6 +104,33 @@ fn a_macro_of_two_variables_shows_the_entry_that_decided() {
 }
 
 #[test]
+fn an_item_without_a_value_is_what_decided() {
+    assert_eq!(
+        parts("[1, 2, 0].all(x, 10 / x > 1)"),
+        [
+            "[1, 2, 0].all(x, 10 / x > 1), no value: division by zero because item 2 has no value (division by zero): 0",
+            "  [1, 2, 0] = [1,2,0]",
+            "  10 / x > 1, no value: division by zero",
+            "    10 / x, no value: division by zero",
+            "      x = 0",
+        ]
+    );
+    for (text, why) in [
+        ("[1, 0].exists(x, 10 / x > 10)", "because item 1 has no value (division by zero): 0"),
+        ("[0, 1].exists(x, 10 / x > 5)", "because item 1 holds: 1"),
+        ("[0, 9].all(x, 10 / x > 5)", "because item 1 does not hold: 9"),
+        ("[1, 0].filter(x, 10 / x > 1)", "because item 1 has no value (division by zero): 0"),
+        ("[1, 0].exists_one(x, 10 / x > 1)", "because item 1 has no value (division by zero): 0"),
+        ("[1, 0].map(x, 10 / x)", "because item 1 has no value (division by zero): 0"),
+        ("[1, 0].map(x, x > 0, 10 / x)", "because made of 1 of 2 items"),
+        ("{'a': 1, 'b': 0}.transformMap(k, v, 10 / v)", "because `b` has no value (division by zero): 0"),
+    ] {
+        let found = parts(text);
+        assert!(found[0].ends_with(why), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn a_value_under_a_name_is_shown_where_it_stands() {
     assert_eq!(
         parts("cel.bind(n, size([1, 2]), n > 1 ? n * 2 : 0)"),
@@ -130,4 +158,22 @@ fn a_value_under_a_name_is_shown_where_it_stands() {
             "      x = 3",
         ]
     );
+}
+
+#[test]
+fn the_reference_says_what_functions_give() {
+    let page = std::fs::read_to_string(root().join("docs/reference/cel.md")).unwrap();
+    let examples = page.split("<!-- examples").nth(1).and_then(|rest| rest.split("<!-- end of examples").next()).unwrap();
+    let rows: Vec<(&str, &str)> =
+        examples.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")).collect();
+    assert!(rows.len() > 20, "only {} examples are read", rows.len());
+    for (text, value) in rows {
+        match value.strip_prefix("none: ") {
+            None => assert_eq!(parts(text)[0], format!("{text} = {}", value.trim_matches('`')), "docs/reference/cel.md"),
+            Some(reason) => {
+                let mistakes = explain(text, SourceId(0), &Scope::default(), &TypeTable::default(), &Known::default(), true).unwrap_err();
+                assert!(mistakes[0].message.ends_with(&format!("never has a value: {reason}")), "{text}: {}", mistakes[0].message);
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ codes! {
     SURPLUS_ARGUMENT = "TW0105", Error, "a node has too many arguments";
     MISSING_SETTING = "TW0106", Error, "a node lacks a setting";
     WRONG_VALUE = "TW0107", Error, "a value does not fit its place";
-    BAD_NAME = "TW0108", Error, "a name cannot stand in expressions";
+    BAD_NAME = "TW0108", Error, "a name cannot stand where it is needed";
     DUPLICATE_NAME = "TW0109", Error, "two things have one name";
     UNKNOWN_NAME = "TW0110", Error, "nothing of that name is declared";
     UNKNOWN_TYPE = "TW0111", Error, "unknown type";

@@ -84,7 +84,11 @@ impl Explainer<'_> {
             Some(None) => return,
             None => items.iter().map(|_| Some(Ok(Value::Bool(true)))).collect(),
         };
-        let (index, why) = decided(call, &items, &outcomes);
+        let made = call.make.and_then(|make| self.check(make, &proven));
+        let outcomes = with_made(outcomes, made.as_ref(), |at| items.get(at).map(|item| call.within(known, item)));
+        let Some((index, why)) = decided(call, &items, &outcomes) else {
+            return self.inside(call, depth, (&inner, &proven), &call.within(known, &[]));
+        };
         let deciding = index.and_then(|index| items.get(index));
         if let Some(slot) = at.and_then(|at| self.found.get_mut(at)) {
             let mut item = deciding.and_then(|item| item.last()).cloned();
@@ -164,8 +168,18 @@ fn items(range: &Ty, value: Outcome, variables: usize) -> (Vec<Ty>, Option<Vec<V
     (types, values)
 }
 
-/// Which item decided a macro, and in words why.
-fn decided(call: &Call<'_>, items: &[Vec<Value>], outcomes: &[Outcome]) -> (Option<usize>, String) {
+/// What came of the items whose condition holds, where something is made of them: it may have no value, or none that is known.
+fn with_made(outcomes: Vec<Outcome>, made: Option<&Checked>, known: impl Fn(usize) -> Option<Known>) -> Vec<Outcome> {
+    let Some(made) = made else { return outcomes };
+    let each = outcomes.into_iter().enumerate().map(|(at, held)| match (held, known(at)) {
+        (Some(Ok(Value::Bool(true))), Some(known)) => outcome(made, &known).map(|made| made.map(|_| Value::Bool(true))),
+        (held, _) => held,
+    });
+    each.collect()
+}
+
+/// Which item decided a macro, and in words why; `None` where that is not known.
+fn decided(call: &Call<'_>, items: &[Vec<Value>], outcomes: &[Outcome]) -> Option<(Option<usize>, String)> {
     let is = |truth: bool| move |outcome: &Outcome| matches!(outcome, Some(Ok(Value::Bool(own))) if *own == truth);
     let first = |truth: bool| outcomes.iter().position(is(truth));
     let holding = outcomes.iter().filter(|outcome| is(true)(outcome)).count();
@@ -175,16 +189,29 @@ fn decided(call: &Call<'_>, items: &[Vec<Value>], outcomes: &[Outcome]) -> (Opti
         Some([Value::String(key), _]) => format!("`{key}`"),
         _ => format!("item {at}"),
     };
-    match call.name {
+    // One that decides by itself leaves no say to those that have no value.
+    let alone = match call.name {
+        "exists" => first(true).map(|at| (Some(at), format!("{} holds", named(at)))),
+        "all" => first(false).map(|at| (Some(at), format!("{} does not hold", named(at)))),
+        _ => None,
+    };
+    let failing = || {
+        let failed = outcomes.iter().enumerate().find_map(|(at, outcome)| match outcome {
+            Some(Err(error)) => Some((at, error)),
+            _ => None,
+        });
+        failed.map(|(at, error)| (Some(at), format!("{} has no value ({})", named(at), error.0)))
+    };
+    if let Some(found) = alone.or_else(failing) {
+        return Some(found);
+    }
+    if outcomes.iter().any(Option::is_none) {
+        return None;
+    }
+    Some(match call.name {
         _ if count == 0 => (None, "there are no items".to_owned()),
-        "exists" => match first(true) {
-            Some(at) => (Some(at), format!("{} holds", named(at))),
-            None => (None, format!("none of {count} holds")),
-        },
-        "all" => match first(false) {
-            Some(at) => (Some(at), format!("{} does not hold", named(at))),
-            None => (None, format!("{all} hold")),
-        },
+        "exists" => (None, format!("none of {count} holds")),
+        "all" => (None, format!("{all} hold")),
         "exists_one" | "existsOne" if holding == 1 => {
             let at = first(true);
             (at, format!("only {} holds", named(at.unwrap_or(0))))
@@ -193,5 +220,5 @@ fn decided(call: &Call<'_>, items: &[Vec<Value>], outcomes: &[Outcome]) -> (Opti
         "sortBy" => (None, format!("sorted {count} items")),
         _ if call.when.is_some() => (None, format!("made of {holding} of {count} items")),
         _ => (None, format!("made of {count} items")),
-    }
+    })
 }

@@ -376,8 +376,13 @@ impl Checker<'_> {
         let mut marks = Marks::default();
         for entry in entries {
             let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
-            let key = self.part(&entry.key);
-            let key = self.settled(key);
+            let key = match self.bare_key(&entry.key) {
+                Some(key) => key,
+                None => {
+                    let key = self.part(&entry.key);
+                    self.settled(key)
+                }
+            };
             if !matches!(key.ty, Ty::String | Ty::Enum(_) | Ty::Unknown) {
                 let (quoted, ty) = (self.quoted(key.range), key.ty.clone());
                 self.report(&codes::TYPE, key.range, format!("{quoted} is {ty}, the key of a map is string")).label = format!("is {ty}");

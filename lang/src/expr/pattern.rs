@@ -17,15 +17,43 @@ impl Pattern {
         Regex::new(text).ok().map(|regex| Self(Arc::new(regex)))
     }
 
-    /// Whether a text is a pattern that would take too much memory.
-    pub(super) fn is_too_large(text: &str) -> bool {
-        matches!(Regex::new(text), Err(regex::Error::CompiledTooBig(_)))
+    /// What is wrong with a text that is no pattern, in one line, and what to do about it.
+    #[must_use]
+    pub fn fault(text: &str) -> Option<(String, &'static str)> {
+        let quoted = crate::literal::shortened(text);
+        match Regex::new(text) {
+            Ok(_) => None,
+            Err(regex::Error::CompiledTooBig(_)) => {
+                Some((format!("`{quoted}` is too large a regular expression"), "repeat less often: a count in a count multiplies"))
+            }
+            Err(error) => {
+                let told = error.to_string();
+                let reason = told.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or("it cannot be read");
+                Some((format!("`{quoted}` is no regular expression: {reason}"), help_of(reason)))
+            }
+        }
     }
 
     /// Whether some part of a text fits.
     pub(super) fn fits(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
+}
+
+/// What to do about a pattern that cannot be read, by the reason that is given.
+fn help_of(reason: &str) -> &'static str {
+    const HELP: &[(&str, &str)] = &[
+        ("unclosed character class", "close the choice of characters with `]`, or write `[[]` for the sign itself"),
+        ("unclosed group", "close the group with `)`, or write `[(]` for the sign itself"),
+        ("unopened group", "open the group with `(`, or write `[)]` for the sign itself"),
+        ("missing expression", "say before it what is repeated, or write it in `[…]` for the sign itself"),
+        ("look-around", "it reads a text once from the left and looks neither ahead nor back: ask twice, with `&&`"),
+        ("backreferences", "it reads a text once from the left and compares none of its parts: ask with `==`"),
+        ("repetition quantifier", "the least count stands before the greatest: `{2,5}`"),
+        ("character class range", "the first of a range stands before the last: `[a-z]`"),
+    ];
+    let known = HELP.iter().find(|(part, _)| reason.contains(part)).map(|(_, help)| *help);
+    known.unwrap_or("write what is meant literally in brackets: `[.]` for a point")
 }
 
 impl PartialEq for Pattern {

@@ -196,7 +196,7 @@ impl Context<'_> {
             let choosing = self.choosing.get(&operation.name).cloned().unwrap_or_default();
             for name in choosing.iter().filter(|name| !bound(name)) {
                 let message = format!("the agent would choose `{name}` of `{}`", operation.name);
-                let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("says whom or how much");
+                let diagnostic = Diagnostic::new(&meaning::AGENT_TOO_FREE, span, message).label("left to the agent");
                 self.report(diagnostic.help(format!("write `fixed {name}=\"=…\"` or `one-of {name}=\"=…\"` in the tool")));
             }
             let covering: Vec<_> = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow)).cloned().collect();

@@ -25,6 +25,10 @@ const FUNCTIONS: &[(&str, AggregateFunction)] = &[
     ("oddity", AggregateFunction::Oddity),
 ];
 
+/// Names that other languages give to them.
+const ELSEWHERE: &[(&str, &str)] =
+    &[("avg", "mean"), ("average", "mean"), ("total", "sum"), ("minimum", "min"), ("maximum", "max"), ("percentile", "quantile")];
+
 /// What the aggregates of a figure look at.
 pub(crate) struct Source {
     /// Fields of one record.
@@ -41,6 +45,8 @@ struct Written {
     end: usize,
     function: AggregateFunction,
     arguments: Vec<(usize, usize)>,
+    /// The name as written and the one it has here, where they differ.
+    renamed: Option<(&'static str, &'static str)>,
 }
 
 /// Aggregates of a text, outermost only, outside quotes.
@@ -62,11 +68,12 @@ fn find(text: &str) -> Vec<Written> {
                 .and_then(|before| bytes.get(before))
                 .is_some_and(|before| before.is_ascii_alphanumeric() || matches!(before, b'_' | b'.'));
         let rest = text.get(at..).unwrap_or("");
-        let named = FUNCTIONS.iter().find(|(name, _)| begins && rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('(')));
-        match named {
+        let is = |name: &str| begins && rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('('));
+        let renamed = ELSEWHERE.iter().find(|(name, _)| is(name)).copied();
+        match FUNCTIONS.iter().find(|(name, _)| renamed.map_or_else(|| is(name), |(_, here)| here == *name)) {
             Some((name, function)) => {
-                let (end, arguments) = arguments(text, at + name.len() + 1);
-                found.push(Written { start: at, end, function: *function, arguments });
+                let (end, arguments) = arguments(text, at + renamed.map_or(*name, |(name, _)| name).len() + 1);
+                found.push(Written { start: at, end, function: *function, arguments, renamed });
                 at = end;
             }
             None => at += 1,
@@ -116,6 +123,12 @@ impl Context<'_> {
         let (mut aggregates, mut originals, mut marks) = (Vec::new(), Vec::new(), Marks::default());
         for (number, call) in find(text).into_iter().enumerate() {
             let original = text.get(call.start..call.end)?;
+            if let Some((name, here)) = call.renamed {
+                let span = value.locate(call.start + 1, call.start + 1 + name.len());
+                let diagnostic = Diagnostic::new(&expression::UNKNOWN_FUNCTION, span, format!("there is no function `{name}`"));
+                let diagnostic = diagnostic.label("no such function").help(format!("it is written `{here}(…)` here"));
+                self.report(diagnostic.fix(format!("write `{here}`"), span, here));
+            }
             // As long as what it stands for: `count()` is the shortest.
             let variable = format!("{:_<width$}", format!("a{number}"), width = original.len());
             let (aggregate, ty, own) = self.aggregate(&call, text, value, &variable, source)?;

@@ -151,12 +151,16 @@ impl Context<'_> {
         }
     }
 
-    /// Money of a setting.
+    /// Money of a setting: a price, a budget, a cap, what something is worth. Less than nothing would give room for more.
     pub(crate) fn money(&mut self, value: &Literal) -> Option<Money> {
-        match self.typed(value, &Ty::Money)? {
-            Value::Money(money) => Some(money),
-            _ => None,
+        let Value::Money(money) = self.typed(value, &Ty::Money)? else { return None };
+        if money.amount.is_sign_negative() && !money.amount.is_zero() {
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, format!("`{money}` is less than nothing"));
+            let nothing = Money::zero(money.currency);
+            self.report(diagnostic.label("gives where it should cost").help(format!("write an amount, or `{nothing}`")));
+            return None;
         }
+        Some(money)
     }
 
     /// A whole number of a setting within bounds.
@@ -175,7 +179,13 @@ impl Context<'_> {
 
     /// One word of a fixed choice.
     pub(crate) fn word(&mut self, value: &Literal, what: &str, choice: &[&str]) -> Option<String> {
-        let text = self.text(value, what)?;
+        // A number or a flag in quotes would be none of the words either.
+        let text = match &value.scalar {
+            Scalar::Int(number) => number.to_string(),
+            Scalar::Double(number) => number.to_string(),
+            Scalar::Bool(flag) => format!("#{flag}"),
+            Scalar::Null | Scalar::String(_) => self.text(value, what)?,
+        };
         if choice.contains(&text.as_str()) {
             return Some(text);
         }

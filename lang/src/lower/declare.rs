@@ -39,6 +39,10 @@ impl Context<'_> {
             };
             let Some(name) = name_of(node) else { continue };
             self.declare(kind, &name.text, name.span);
+            // Some are named by a sentence, or by a type and its version; what expressions name is held to more where it is read.
+            if !matches!(kind, "scenario" | "slo" | "migration" | "series" | "metric") {
+                self.one_word(kind, &name.text, name.span);
+            }
             if matches!(kind, "type" | "enum") && is_built_in(&name.text) {
                 let message = format!("`{}` is a type of the language, so no {kind} can have its name", name.text);
                 let diagnostic = Diagnostic::new(&expression::RESERVED, name.span, message).label("would never be used");

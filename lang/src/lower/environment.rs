@@ -43,6 +43,7 @@ impl Context<'_> {
         for node in project.all("environment") {
             let Some(name) = name_of(node) else { continue };
             let first = self.declare("environment", &name.text, name.span);
+            self.one_word("environment", &name.text, name.span);
             let environment = self.lower_environment(node);
             if !first || chosen.as_ref() != Some(&name.text) {
                 continue;

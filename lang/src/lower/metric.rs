@@ -214,7 +214,16 @@ impl Context<'_> {
             let window = alert.setting("in").is_some().then(|| self.span_of_time(alert, "in")).flatten();
             match (burn, window) {
                 (Some(Value::Double(burn)), Some(window)) if burn > 0.0 => alerts.extend(to.map(|to| Alert { burn, window, to })),
-                _ => self.missing(alert, "burn and in", "write `alert burn=14.4 in=\"1h\" to=\"TEAM\"`"),
+                (Some(Value::Double(burn)), _) if burn <= 0.0 => {
+                    let span = alert.setting("burn").map_or(alert.span, |value| value.span);
+                    let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, "an alert burns more than nothing");
+                    self.report(diagnostic.label("not above 0").help("write `alert burn=14.4 in=\"1h\" to=\"TEAM\"`"));
+                }
+                _ => {
+                    for needed in ["burn", "in"].into_iter().filter(|needed| alert.setting(needed).is_none()) {
+                        self.missing(alert, needed, "write `alert burn=14.4 in=\"1h\" to=\"TEAM\"`");
+                    }
+                }
             }
         }
         Some(Slo { name: name.to_owned(), metric, target: target?, over: over?, objective: objective?, alerts })

@@ -4,6 +4,7 @@ use super::context::Context;
 use crate::ast::Node;
 use crate::code::{expression, meaning};
 use crate::diagnostic::Diagnostic;
+use crate::expr::Pattern;
 use crate::literal;
 use crate::shape::Shaped;
 use crate::ty::Ty;
@@ -23,9 +24,9 @@ impl Context<'_> {
         let fits = crate::expr::matches(default.and_then(Value::as_str).unwrap_or(""), &text);
         let diagnostic = match fits {
             Err(_) => {
-                let message = format!("`{}` is no regular expression", literal::shortened(&text));
-                let diagnostic = Diagnostic::new(&expression::PATTERN, value.span, message).label("cannot be read");
-                diagnostic.help("escape what is meant literally: `\\\\.` for a point")
+                let (message, help) =
+                    Pattern::fault(&text).unwrap_or_else(|| (format!("`{}` cannot be read", literal::shortened(&text)), ""));
+                Diagnostic::new(&expression::PATTERN, value.span, message).label("cannot be read").help(help)
             }
             Ok(false) if default.is_some_and(|default| default.as_str().is_some()) => {
                 let span = field.setting("default").map_or(value.span, |default| default.span);

@@ -115,7 +115,7 @@ impl Context<'_> {
         scope: &Scope,
     ) {
         // A secret is no evidence at all.
-        let Some(what) = checked.tells().filter(|_| !checked.marks.secret) else { return };
+        let Some(what) = self.told_of(checked, scope).filter(|_| !checked.marks.secret) else { return };
         let is_it = |path: &String| path.strip_prefix("evidence.").is_some_and(|rest| rest.split('.').next() == Some(name));
         let covering = self.plan.policies.values().filter(|policy| policy.covers(&operation.name, flow));
         let mut limits = covering.flat_map(|policy| policy.limits.iter().map(move |limit| (policy, limit)));

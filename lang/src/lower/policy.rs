@@ -10,7 +10,6 @@ use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{
     Deny, EffectKind, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window,
 };
-use crate::proof::Ways;
 use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::template::{self, Template};
@@ -189,13 +188,13 @@ impl Context<'_> {
         for rule in denies.iter().chain(&escalates).chain(&wheres) {
             self.prove_says_something(scope, rule, &mut unproved);
         }
-        for rule in denies.iter().chain(&wheres) {
+        for rule in &wheres {
             self.prove_possible(scope, rule, &mut unproved);
         }
+        // The first that holds denies, and says why.
+        let mut ways = self.prove_each_decides(scope, &denies, "denies it first", &mut unproved);
         let (read, readings) = (self.readings(scope, &denies), self.readings(scope, &escalates));
         let earlier = Earlier { written: &denies, read: &read, near: 0..denies.len().min(MOST_EARLIER) };
-        let mut ways = Ways::default();
-        read.iter().for_each(|deny| ways.also_fails(deny));
         for (rule, reading) in escalates.iter().zip(&readings) {
             if !self.prove_possible(scope, rule, &mut unproved) {
                 self.prove_not_shadowed((rule, reading), &earlier, &mut ways, "denies it first", &mut unproved);

@@ -101,20 +101,27 @@ impl Context<'_> {
 
     /// Conditions of which the first that holds decides.
     pub(crate) fn prove_ladder(&mut self, scope: &Scope, conditions: &[Written<'_>]) {
+        let mut unproved = Unproved::default();
+        self.prove_each_decides(scope, conditions, "always decides first", &mut unproved);
+        self.report_unproved(unproved);
+    }
+
+    /// Of conditions of which the first that holds decides, each may, and somewhere all before it fail. Gives the ways in which all of them fail.
+    pub(crate) fn prove_each_decides(&mut self, scope: &Scope, conditions: &[Written<'_>], label: &str, unproved: &mut Unproved) -> Ways {
         let readings = self.readings(scope, conditions);
-        let (mut unproved, mut ways) = (Unproved::default(), Ways::default());
+        let mut ways = Ways::default();
         for (place, (condition, reading)) in conditions.iter().zip(&readings).enumerate() {
-            if !self.prove_possible(scope, condition, &mut unproved) {
+            if !self.prove_possible(scope, condition, unproved) {
                 let earlier = Earlier {
                     written: conditions.get(..place).unwrap_or_default(),
                     read: readings.get(..place).unwrap_or_default(),
                     near: place.saturating_sub(MOST_EARLIER)..place,
                 };
-                self.prove_not_shadowed((condition, reading), &earlier, &mut ways, "always decides first", &mut unproved);
+                self.prove_not_shadowed((condition, reading), &earlier, &mut ways, label, unproved);
             }
             ways.also_fails(reading);
         }
-        self.report_unproved(unproved);
+        ways
     }
 
     /// Conditions, each read once.

@@ -53,8 +53,8 @@ impl Context<'_> {
         let batch = node.first("batch").and_then(|batch| {
             let most = if batch.setting("max").is_some() { self.count(batch, "max", 1, 100_000) } else { None };
             let wait = batch.setting("wait").is_some().then(|| self.span_of_time(batch, "wait")).flatten();
-            if most.is_none() || wait.is_none() {
-                self.missing(batch, "max and wait", "write `batch max=16 wait=\"20ms\"`");
+            for needed in ["max", "wait"].into_iter().filter(|needed| batch.setting(needed).is_none()) {
+                self.missing(batch, needed, "write `batch max=16 wait=\"20ms\"`");
             }
             most.zip(wait)
         });

@@ -98,8 +98,8 @@ impl Context<'_> {
             }
             let hold = child.setting("hold").is_some().then(|| self.span_of_time(child, "hold")).flatten();
             let min_sample = child.setting("min-sample").is_some().then(|| self.count(child, "min-sample", 1, 100_000_000)).flatten();
-            if share < 1.0 && (hold.is_none() || min_sample.is_none()) {
-                self.missing(child, "hold and min-sample", "write `share \"5%\" hold=\"3d\" min-sample=400`: when it may grow");
+            for needed in ["hold", "min-sample"].into_iter().filter(|needed| share < 1.0 && child.setting(needed).is_none()) {
+                self.missing(child, needed, "write `share \"5%\" hold=\"3d\" min-sample=400`: when it may grow");
             }
             stages.push(RolloutStage { share, hold, min_sample });
         }

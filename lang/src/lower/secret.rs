@@ -73,6 +73,16 @@ impl Context<'_> {
 
     fn lower_exchange(&mut self, node: &Node) {
         let (Some(from), Some(to)) = (node.argument(0).cloned(), node.argument(1).cloned()) else { return };
+        // A code alone is no amount.
+        let code = |value: &Literal| value.text().and_then(|text| text.split(' ').next_back()).and_then(Currency::parse);
+        let bare = |value: &Literal| value.text().is_some_and(|text| Currency::parse(text).is_some());
+        if let (Some(one), Some(other), true) = (code(&from), code(&to), bare(&from) || bare(&to)) {
+            let (span, one, other) = (if bare(&from) { from.span } else { to.span }, one.as_str(), other.as_str());
+            let message = "an exchange says what an amount of one currency is worth in another";
+            let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, span, message).label("no amount");
+            self.report(diagnostic.help(format!("write `exchange \"1 {one}\" \"1.10 {other}\"`, with what one {one} is worth")));
+            return;
+        }
         let Some((one, other)) = self.money(&from).zip(self.money(&to)) else { return };
         if one.currency == other.currency || Currency::none() == one.currency {
             let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, to.span, "an exchange is between two currencies");

@@ -88,7 +88,7 @@ impl Context<'_> {
         match says {
             Some((name, operation)) => {
                 let message = format!("text from outside (`{path}`) chooses `{name}` of `{operation}`, which the agent takes from its key");
-                let diagnostic = Diagnostic::new(&meaning::TAINTED, *span, message).label("says whom or how much");
+                let diagnostic = Diagnostic::new(&meaning::TAINTED, *span, message).label("outside text chooses it");
                 self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)`"));
             }
             // Which of them it is, and so what it does at all.

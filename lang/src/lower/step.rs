@@ -283,7 +283,9 @@ impl Context<'_> {
         for rule in node.all("rule").collect::<Vec<_>>() {
             let name = self.argument(rule, 0, "a rule's name")?;
             let (Some(when), Some(value)) = (rule.setting("when").cloned(), rule.setting("value").cloned()) else {
-                self.missing(rule, "when and value", "write `rule \"late\" when=\"…\" value=\"…\"`");
+                for needed in ["when", "value"].into_iter().filter(|needed| rule.setting(needed).is_none()) {
+                    self.missing(rule, needed, "write `rule \"late\" when=\"…\" value=\"…\"`");
+                }
                 complete = false;
                 continue;
             };

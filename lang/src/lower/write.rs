@@ -6,7 +6,7 @@ use super::context::{Context, suggest};
 use super::marked::Paths;
 use super::prove::Written;
 use super::step::{Place, Verb};
-use crate::ast::{Literal, Node};
+use crate::ast::{Literal, Node, Scalar};
 use crate::code::meaning;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Checked, Expr, Scope};
@@ -123,6 +123,16 @@ impl Context<'_> {
         };
         let mut editable = Vec::new();
         for value in node.list("editable").into_iter().cloned() {
+            if let Scalar::Bool(_) = value.scalar {
+                let named: Vec<String> = operation.request.iter().map(|field| format!("`{}`", field.name)).collect();
+                let diagnostic = Diagnostic::new(&meaning::WRONG_VALUE, value.span, "`editable` names what a person may change");
+                self.report(diagnostic.label("names nothing").help(format!(
+                    "name parameters of `{}`: {}",
+                    operation.name,
+                    named.join(", ")
+                )));
+                continue;
+            }
             let Some(name) = self.text(&value, "a parameter's name") else { continue };
             if operation.request.iter().any(|field| field.name == name) {
                 editable.push(name);
@@ -239,7 +249,7 @@ impl Context<'_> {
             let span = given::place(call, name);
             let read = checked.blamed().map(|(path, _)| format!(" (`{path}`)")).unwrap_or_default();
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
-            let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("says whom or how much");
+            let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("outside text chooses it");
             let diagnostic = self.with_way(diagnostic, checked, place);
             self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
         }

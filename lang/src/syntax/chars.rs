@@ -11,7 +11,7 @@ pub(super) fn is_newline(character: char) -> bool {
 }
 
 /// Whether KDL 2 forbids the character everywhere, also in strings and comments.
-pub(super) fn is_forbidden(character: char) -> bool {
+pub(crate) fn is_forbidden(character: char) -> bool {
     matches!(
         character,
         '\0'..='\u{08}' | '\u{0E}'..='\u{1F}' | '\u{7F}' | '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'

@@ -53,13 +53,32 @@ impl Reader<'_> {
                     self.entry(node, None);
                 }
                 _ => {
-                    if !spaced {
+                    if !spaced && is_comma(self.written(token)) {
+                        self.comma(token);
+                        if token.end == token.start + 1 {
+                            self.at += 1;
+                            spaced = true;
+                            continue;
+                        }
+                    } else if !spaced {
                         self.missing_space(token);
                     }
                     self.entry(node, None);
                 }
             }
             spaced = false;
+        }
+    }
+
+    /// A comma right behind a value, as other languages have it.
+    fn comma(&mut self, token: Token) {
+        let mistake = self.findings.mistake(&code::MISSING_SPACE, token.start, token.start + 1, "`,` separates nothing here");
+        let comma = self.findings.span(token.start, token.start + 1);
+        let mistake = mistake.label("not needed").help("arguments and properties are set apart by spaces alone");
+        let alone = token.end == token.start + 1;
+        self.findings.keep(mistake.fix("leave the comma out", comma, if alone { "" } else { " " }));
+        if !self.left_out() {
+            self.findings.repair(token.start, token.start + 1, " ");
         }
     }
 
@@ -270,4 +289,9 @@ impl Reader<'_> {
         self.findings.keep(mistake.label("belongs behind the `=`").help(help));
         self.findings.hide(open.start, key.start);
     }
+}
+
+/// Whether a word begins with a comma that may be left out.
+fn is_comma(word: &str) -> bool {
+    word.strip_prefix(',').is_some_and(|behind| !behind.starts_with(','))
 }

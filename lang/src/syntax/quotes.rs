@@ -9,6 +9,10 @@ use crate::code::syntax as code;
 /// How often something unclosed may be searched to the end of the file before the rest is given up.
 const SEARCHES: usize = 8;
 
+/// How far behind the end of its line a string in single quotes is followed.
+const MOST_LINES: usize = 20;
+const MOST_BYTES: usize = 4_000;
+
 impl Lexer<'_> {
     /// Something that begins with `"` or `#`.
     pub(super) fn string_or_keyword(&mut self) {
@@ -116,8 +120,30 @@ impl Lexer<'_> {
         self.findings.keep(mistake);
     }
 
+    /// A string in single quotes over several lines, which stands between triple quotes. Whether it is one.
+    fn over_lines(&mut self) -> bool {
+        let inner = self.rest().get(1..).unwrap_or("");
+        let Some(length) = length_over_lines(inner) else { return false };
+        let inner = inner.get(..length - 1).unwrap_or("");
+        let token = Token { kind: TokenKind::Quoted, start: self.at, end: self.at + 1 + length };
+        let first = self.at + line_length(self.rest());
+        let lines = inner.split(is_newline).count();
+        let mistake =
+            self.findings.mistake(&code::UNCLOSED_STRING, self.at, first, format!("a string in single quotes goes over {lines} lines"));
+        let mistake = mistake.label("the line ends before the string does").help("a text over several lines stands between `\"\"\"`");
+        let indent: String = self.line_start().chars().take_while(|character| is_space(*character)).collect();
+        let whole = self.findings.span(token.start, token.end);
+        self.findings.keep(mistake.fix("write it between triple quotes", whole, in_block(inner, &format!("{indent}    "))));
+        self.findings.repair(token.start, token.end, quoted(&decode(self.text, token).text));
+        self.push(token.kind, 1 + length);
+        true
+    }
+
     /// A string on one line whose closing quote is missing: it ends with the line, before a brace that ends it.
     fn unclosed_line(&mut self, hashes: usize) {
+        if hashes == 0 && self.over_lines() {
+            return;
+        }
         let rest = self.rest();
         let mut length = line_length(rest);
         let mut line = rest.get(..length).unwrap_or("").trim_end_matches(is_space);
@@ -224,6 +250,52 @@ fn quoted_length(inner: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// The length of the rest of a quoted string that is closed on a later line, its closing quote included; nothing where the quote that
+/// comes next rather opens another string.
+fn length_over_lines(inner: &str) -> Option<usize> {
+    let (mut at, mut line, mut lines) = (0, 0, 0);
+    while let Some(rest) = inner.get(at..)
+        && let Some(character) = rest.chars().next()
+    {
+        match character {
+            '"' => {
+                let after = rest.get(1..).unwrap_or("");
+                let closes = after.chars().next().is_none_or(|next| is_space(next) || is_newline(next) || ";{})".contains(next));
+                // Every other quote of the line is one of a pair.
+                let own = inner.get(line..).unwrap_or("");
+                let quotes = own.get(..line_length(own)).unwrap_or("").replace("\\\"", "").matches('"').count();
+                return (lines > 0 && closes && quotes % 2 == 1).then_some(at + 1);
+            }
+            '\\' => at += 1 + escaped_length(rest),
+            _ if is_newline(character) => {
+                at += newline_length(rest);
+                (line, lines) = (at, lines + 1);
+                if lines > MOST_LINES || at > MOST_BYTES {
+                    return None;
+                }
+            }
+            _ => at += character.len_utf8(),
+        }
+    }
+    None
+}
+
+/// The inside of a string as one between triple quotes, its lines as deep to each other as they were.
+fn in_block(inner: &str, indent: &str) -> String {
+    let lines: Vec<&str> = inner.split(is_newline).map(|line| line.trim_end_matches(is_space)).collect();
+    let blank = |line: &&&str| line.is_empty();
+    let begin = lines.iter().take_while(blank).count();
+    let end = lines.len() - lines.iter().rev().take_while(blank).count();
+    let width = |line: &&str| line.len() - line.trim_start_matches(is_space).len();
+    let least = lines.iter().skip(begin.max(1)).filter(|line| !line.is_empty()).map(width).min().unwrap_or(0);
+    let mut text = "\"\"\"\n".to_owned();
+    for (at, line) in lines.iter().enumerate().take(end).skip(begin) {
+        let line = if at == 0 { line } else { line.get(least..).unwrap_or("") };
+        text.extend([if line.is_empty() { "" } else { indent }, line, "\n"]);
+    }
+    text + indent + "\"\"\""
 }
 
 /// The bytes behind a backslash that belong to its escape.

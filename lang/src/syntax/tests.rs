@@ -83,6 +83,10 @@ fn every_mistake_has_a_sentence_and_an_exact_place() {
         ("a = b", "TW0015 1:3 unexpected `=` after the node `a` | ="),
         ("# a", "TW0015 1:1 unexpected `#` | #"),
         ("a \"b\"c", "TW0016 1:6 missing space before `c` | c"),
+        ("a \"b\", c", "TW0016 1:6 `,` separates nothing here | ,"),
+        ("a \"b\",c", "TW0016 1:6 `,` separates nothing here | ,"),
+        ("a \"b\n  c\" d\ne \"f\"", "TW0006 1:3 a string in single quotes goes over 2 lines | \"b"),
+        ("a \"b\nc d \"e\"", "TW0006 1:3 string `\"b` is never closed | \"b"),
         ("a (b", "TW0017 1:3 broken annotation | (b"),
         ("a ()b", "TW0017 1:3 broken annotation | ()"),
         ("a (b)", "TW0017 1:3 annotation without a value | (b)"),
@@ -116,6 +120,12 @@ fn every_mistake_says_what_to_do() {
 }
 
 #[test]
+fn a_number_of_another_base_is_mended_by_hand() {
+    let (_, mistakes) = load(FILE, "a b=0x1G");
+    assert!(mistakes.iter().all(|mistake| mistake.fixes.is_empty()), "{mistakes:?}");
+}
+
+#[test]
 fn fixes_mend_what_they_are_offered_for() {
     let cases = [
         ("a to='me' b=true\n", "a to=\"me\" b=#true\n"),
@@ -123,6 +133,10 @@ fn fixes_mend_what_they_are_offered_for() {
         ("a 30d .5 1.\n", "a \"30d\" 0.5 1.0\n"),
         ("a \"b\n", "a \"b\"\n"),
         ("a \"b\"c\n", "a \"b\" c\n"),
+        ("a \"b\", c=\"d\",\n", "a \"b\" c=\"d\"\n"),
+        ("a \"b\",c\n", "a \"b\" c\n"),
+        ("a { b \"=c\n    + 'd'\" e=1 }\n", "a { b \"\"\"\n    =c\n    + 'd'\n    \"\"\" e=1 }\n"),
+        ("a \"\n    b\n      c\n\n    d\n\"\n", "a \"\"\"\n    b\n      c\n\n    d\n    \"\"\"\n"),
         ("a = b\n", "a b\n"),
         ("a=b\n", "a b\n"),
         ("# note\na\n", "// note\na\n"),

@@ -133,12 +133,14 @@ impl Lexer<'_> {
         } else {
             self.findings.repair(self.at, self.at + word.len(), quoted(word));
             let based = ["0x", "0o", "0b"].into_iter().any(|prefix| unsigned.starts_with(prefix));
-            let help = if based {
-                "after `0x`, `0o` and `0b` come only digits of that base and `_`"
+            let mistake = mistake.label("begins like a number");
+            // What was meant to be a number of another base is no text either.
+            if based {
+                mistake.help("after `0x`, `0o` and `0b` come only digits of that base and `_`")
             } else {
-                "text that begins with a digit is written in double quotes"
-            };
-            mistake.label("begins like a number").help(help).fix("put it in double quotes", span, quoted(word))
+                let help = "text that begins with a digit is written in double quotes";
+                mistake.help(help).fix("put it in double quotes", span, quoted(word))
+            }
         };
         self.findings.keep(mistake);
         self.push(if is_number(&mended) { TokenKind::Number } else { TokenKind::Word }, word.len());

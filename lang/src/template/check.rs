@@ -230,7 +230,7 @@ impl Checker<'_> {
     fn printable(&mut self, shown: &Shown) {
         self.settle(shown);
         let inner = if let Ty::Optional(inner) = &shown.ty { inner } else { &shown.ty };
-        self.marks = self.marks.with(self.of_text(inner, shown.marks));
+        self.marks = self.marks.with(self.of_text(shown));
         let help = match inner {
             Ty::List(_) => "join its items: `{{ path | join(', ') }}`",
             Ty::Map(_) | Ty::Record(_) | Ty::Object(_) => "name one of its fields",
@@ -242,9 +242,12 @@ impl Checker<'_> {
         self.report(&codes::TEMPLATE_VALUE, shown.place, format!("{quoted} is {ty}, which has no text")).help = Some(help.to_owned());
     }
 
-    /// What is said of a value's text. That of a label or a truth is one of what the operator listed, as with `string(label)`.
-    fn of_text(&self, ty: &Ty, marks: Marks) -> Marks {
-        if matches!(ty, Ty::Enum(_) | Ty::Bool) { marks.listed(self.told) } else { marks }
+    /// What is said of a value's text. That of a label or a truth is one of what the operator listed, as with `string(label)`; what a filter
+    /// made of one is not only that: `default` may put other words in its place.
+    fn of_text(&self, shown: &Shown) -> Marks {
+        let ty = if let Ty::Optional(inner) = &shown.ty { inner } else { &shown.ty };
+        let is_label = matches!(ty, Ty::Enum(_) | Ty::Bool) && shown.path.is_some();
+        if is_label { shown.marks.listed(self.told) } else { shown.marks }
     }
 
     fn settle(&mut self, shown: &Shown) {
@@ -474,7 +477,7 @@ impl Checker<'_> {
 
     fn filter(&mut self, name: &str, of: &Shown, arguments: &[Shown], place: Place) -> Shown {
         let own = if let Ty::Optional(inner) = &of.ty { inner } else { &of.ty };
-        let marks = arguments.iter().fold(self.of_text(own, of.marks), |marks, argument| marks.with(argument.marks));
+        let marks = arguments.iter().fold(self.of_text(of), |marks, argument| marks.with(argument.marks));
         let Some(known) = FILTERS.iter().find(|known| known.name == name) else {
             let names: Vec<&str> = FILTERS.iter().map(|known| known.name).collect();
             self.missing(&codes::TEMPLATE_FILTER, place, name, &names, &format!("there is no filter `{name}`"), "there are");

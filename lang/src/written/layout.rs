@@ -18,15 +18,16 @@ pub fn line(text: &str) -> Option<String> {
     // For each open bracket, the outermost text included: how many `?` wait for their `:`.
     let mut choices = vec![0_usize];
     for token in &tokens {
-        let key = is_behind_key(*token, &mut choices);
+        let asks = token.text == "?" && previous.is_some_and(|previous| matches!(previous.text, "." | "[" | "{" | ","));
+        let key = !asks && is_behind_key(*token, &mut choices);
         if let Some(previous) = previous
             && !key
             && spaced(previous, unary, *token)
         {
             out.push(' ');
         }
-        // A sign that begins an operand stands right before it.
-        unary = matches!(token.text, "-" | "!") && token.kind == TokenKind::Sign && previous.is_none_or(begins_operand);
+        // A sign that begins an operand stands right before it, and so does the `?` of what may be absent.
+        unary = asks || matches!(token.text, "-" | "!") && token.kind == TokenKind::Sign && previous.is_none_or(begins_operand);
         out.push_str(token.text);
         previous = Some(*token);
     }
@@ -159,6 +160,12 @@ mod tests {
             ("l.exists(i,!(i in m))", "l.exists(i, !(i in m))"),
             ("a\n  && b", "a && b"),
             ("!!a", "!!a"),
+            ("a.?b.or( '' )+'a'", "a.?b.or('') + 'a'"),
+            ("[1,2][ ?0 ].or( 1 )", "[1, 2][?0].or(1)"),
+            ("{ ?'a':b.?c,? 'd':e}", "{?'a': b.?c, ?'d': e}"),
+            ("[?b.c,  'x',?d]", "[?b.c, 'x', ?d]"),
+            ("x?[?a]:{?'b':y?1:2}", "x ? [?a] : {?'b': y ? 1 : 2}"),
+            ("a[?-1]", "a[?-1]"),
         ] {
             assert_eq!(line(text).as_deref(), Some(expected), "{text}");
             assert_eq!(line(expected).as_deref(), Some(expected), "{text}");

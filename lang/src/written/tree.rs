@@ -26,9 +26,9 @@ pub enum Form {
     Name,
     /// `(a)`.
     Group(Box<Part>),
-    /// `a.b`.
+    /// `a.b`, `a.?b`.
     Field(Box<Part>),
-    /// `a[b]`.
+    /// `a[b]`, `a[?b]`.
     Index(Box<Part>, Box<Part>),
     /// `f(a)` or `a.f(b)`: what it is called on, its name, its arguments.
     Call(Option<Box<Part>>, String, Vec<Part>),
@@ -38,7 +38,7 @@ pub enum Form {
     Binary(String, Box<Part>, Box<Part>),
     /// `a ? b : c`.
     Choice(Box<Part>, Box<Part>, Box<Part>),
-    /// `[a, b]`, `{a: b}`: what stands in it.
+    /// `[a, ?b]`, `{a: b, ?c: d}`: what stands in it.
     Collection(Vec<Part>),
 }
 
@@ -149,9 +149,12 @@ impl<'a> Reader<'a> {
             }
             let start = part.start;
             if self.take(".").is_some() {
+                let asked = self.take("?").is_some();
                 let name = self.peek().filter(|token| token.kind == TokenKind::Word)?;
                 self.at += 1;
+                // What is called is a function, which is never absent.
                 part = match self.take("(") {
+                    Some(_) if asked => return None,
                     Some(_) => {
                         let (arguments, end) = self.items(")", false)?;
                         Part { start, end, form: Form::Call(Some(Box::new(part)), name.text.to_owned(), arguments) }
@@ -159,6 +162,7 @@ impl<'a> Reader<'a> {
                     None => Part { start, end: name.end(), form: Form::Field(Box::new(part)) },
                 };
             } else if self.take("[").is_some() {
+                self.take("?");
                 let index = self.choice()?;
                 let end = self.take("]")?;
                 part = Part { start, end, form: Form::Index(Box::new(part), Box::new(index)) };
@@ -205,6 +209,9 @@ impl<'a> Reader<'a> {
             if let Some(end) = self.take(close) {
                 return Some((items, end));
             }
+            if close != ")" {
+                self.take("?");
+            }
             items.push(self.choice()?);
             if pairs {
                 self.take(":")?;
@@ -238,11 +245,28 @@ mod tests {
             ("a - b - c", "((a - b) - c)"),
             ("a ? b : c ? d : e", "(a ? b : (c ? d : e))"),
             ("x in [1, 2,] && !has(a.b[0].c)", "((x in [1, 2,]) && !has(a.b[0].c))"),
+            ("a.?b[?c].or([?d, e]) + {?f: g}.h", "(a.?b[?c].or([?d, e]) + {?f: g}.h)"),
             ("l.exists(i, i.n > 1) || {'a': 1}['a'] == 1", "(l.exists(i, i.n > 1) || ({'a': 1}['a'] == 1))"),
         ] {
             assert_eq!(parse(text).map(|part| shown(text, &part)).as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "a +", "a b", "(a", "a)", "a ? b", "[1 2]", ".a", "'open + 1 in", &"(".repeat(500), &"!".repeat(500)] {
+        for text in [
+            "",
+            "a +",
+            "a b",
+            "(a",
+            "a)",
+            "a ? b",
+            "[1 2]",
+            ".a",
+            "a.?b()",
+            "f(?a)",
+            "a.?",
+            "[?]",
+            "'open + 1 in",
+            &"(".repeat(500),
+            &"!".repeat(500),
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! The `tradewind` binary: reads the command line, runs one command, exits with its code. One file a command.
 
 mod all_models;
+mod apart;
 mod archiver;
 mod arguments;
 mod became;

@@ -1,5 +1,6 @@
 //! Diagnostics and failures for people (miette). It decides nothing; formats for programs are in `report.rs`.
 
+use crate::apart::{Drawn, apart};
 use crate::counted::counted;
 use crate::excerpt::Excerpt;
 use crate::exit::Failure;
@@ -75,12 +76,20 @@ impl miette::Diagnostic for Report<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let own = self.diagnostic.span;
         let place = |offset: u32| self.excerpt.as_ref().map_or(offset as usize, |excerpt| excerpt.place(offset as usize));
-        let range = move |span: Span| (place(span.start), place(span.end).saturating_sub(place(span.start)));
+        let range = |span: Span| place(span.start)..place(span.end).max(place(span.start));
         let text = (!self.diagnostic.label.is_empty()).then(|| self.diagnostic.label.clone());
-        let primary = LabeledSpan::new_primary_with_span(text, range(own));
-        let others = self.diagnostic.secondary.iter().filter(move |label| label.span.source == own.source);
-        let others = others.map(move |label| LabeledSpan::new_with_span(Some(label.text.clone()), range(label.span)));
-        Some(Box::new(std::iter::once(primary).chain(others)))
+        let primary = Drawn { place: range(own), text, primary: true };
+        let others = self.diagnostic.secondary.iter().filter(|label| label.span.source == own.source);
+        let others = others.map(|label| Drawn { place: range(label.span), text: Some(label.text.clone()), primary: false });
+        let labels = apart(&self.source.text, std::iter::once(primary).chain(others).collect());
+        Some(Box::new(labels.into_iter().map(|label| {
+            let range = (label.place.start, label.place.len());
+            if label.primary {
+                LabeledSpan::new_primary_with_span(label.text, range)
+            } else {
+                LabeledSpan::new_with_span(label.text, range)
+            }
+        })))
     }
 }
 

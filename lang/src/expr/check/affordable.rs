@@ -17,9 +17,13 @@ impl Checker<'_> {
         if declared > cost::BUDGET && !self.cel() {
             let message = format!("at the declared sizes the expression takes {declared} steps, a run gives it {}", cost::BUDGET);
             let diagnostic = self.report(&codes::TOO_DEAR, range, message);
-            diagnostic.label = "loops in loops".to_owned();
-            diagnostic.help =
-                Some("make the inner list shorter first with a `let` step or `filter`, or declare a smaller `max`".to_owned());
+            let (label, help) = match loops(tree) {
+                0 => ("more than a run can do", "do it with less: a shorter list, or a declared `max`"),
+                1 => ("a loop over too much", "make the list shorter first with a `let` step or `filter`, or declare a smaller `max`"),
+                _ => ("loops in loops", "make the inner list shorter first with a `let` step or `filter`, or declare a smaller `max`"),
+            };
+            diagnostic.label = label.to_owned();
+            diagnostic.help = Some(help.to_owned());
         } else if parts > MOST_PARTS {
             let message = format!("at the declared sizes its value has {parts} parts, and a value has at most {MOST_PARTS}");
             let diagnostic = self.report(&codes::TOO_DEAR, range, message);
@@ -33,4 +37,10 @@ impl Checker<'_> {
                 Some("declare how long its lists are with `max`, or make the inner one shorter first with a `let` step".to_owned());
         }
     }
+}
+
+/// How many loops stand in one another.
+fn loops(tree: &Tree) -> usize {
+    let inner = tree.parts().into_iter().map(loops).max().unwrap_or(0);
+    inner + usize::from(matches!(tree, Tree::Each { .. } | Tree::Pairs { .. }))
 }

@@ -143,7 +143,8 @@ impl Checker<'_> {
             self.diagnostics.push(foreign);
             return;
         }
-        let near = nearest(name, names()).map(str::to_owned);
+        let same = names().find(|known| known.eq_ignore_ascii_case(name));
+        let near = same.or_else(|| nearest(name, names())).map(str::to_owned);
         let diagnostic = self.report(&codes::UNKNOWN_FUNCTION, range, format!("there is no function `{name}`"));
         diagnostic.label = "no such function".to_owned();
         *diagnostic = match near {
@@ -207,7 +208,7 @@ impl Checker<'_> {
         if matches!(row.name, "sort" | "least" | "greatest" | "min" | "max" | "between") && !self.cel() {
             self.need_order(same.as_ref(), &arguments);
         }
-        let nested = flattened(arguments.first());
+        let (nested, second) = (flattened(arguments.first()), arguments.get(1).map_or(range, |argument| argument.range));
         let mut trees = Vec::new();
         let mut marks = Marks::default();
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
@@ -241,7 +242,7 @@ impl Checker<'_> {
         let rates = (row.name == "exchange" && !refused).then(|| self.rates(trees.get(1), range));
         trees.extend(rates);
         self.must_name_a_currency(row.name, &trees, range);
-        let pattern = if row.name == "matches" { self.pattern(trees.get(1), range) } else { None };
+        let pattern = if row.name == "matches" { self.pattern(trees.get(1), second) } else { None };
         let item = same.clone().unwrap_or(Ty::Unknown);
         let ty = match row.gives {
             Shape::Same => item,
@@ -359,18 +360,19 @@ impl Checker<'_> {
         }
     }
 
-    /// A constant pattern is compiled now rather than when a run depends on it.
+    /// A pattern that is the same in every run is compiled now rather than when a run depends on it. `range`: where it stands.
     fn pattern(&mut self, pattern: Option<&Tree>, range: Range) -> Option<Pattern> {
-        let Some(Tree::Constant(Value::String(text))) = pattern else { return None };
-        let compiled = Pattern::parse(text);
-        if compiled.is_none() && Pattern::is_too_large(text) {
-            let message = format!("`{}` is too large a regular expression", crate::literal::shortened(text));
-            self.report(&codes::PATTERN, range, message).help = Some("repeat less often: a count in a count multiplies".to_owned());
-        } else if compiled.is_none() {
-            let message = format!("`{}` is no regular expression", crate::literal::shortened(text));
-            self.report(&codes::PATTERN, range, message).help = Some("escape what is meant literally: `\\\\.` for a point".to_owned());
+        let text = match pattern? {
+            Tree::Constant(value) => value.clone(),
+            other if !self.cel() => super::constant::value(other)?,
+            _ => return None,
+        };
+        let text = text.as_str()?;
+        if let Some((message, help)) = Pattern::fault(text) {
+            let diagnostic = self.report(&codes::PATTERN, range, message);
+            *diagnostic = diagnostic.clone().label("cannot be read").help(help);
         }
-        compiled
+        Pattern::parse(text)
     }
 }
 

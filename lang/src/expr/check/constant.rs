@@ -6,7 +6,7 @@ use crate::code::expression as codes;
 use crate::diagnostic::Severity;
 use crate::expr::evaluate::evaluate;
 use crate::expr::tree::Tree;
-use crate::value::Record;
+use crate::value::{Record, Value};
 
 /// Nodes above which a part is not computed here: each part is computed once for each part around it.
 const MOST_NODES: usize = 64;
@@ -27,6 +27,12 @@ impl Checker<'_> {
             diagnostic.help = Some("change one of its constants".to_owned());
         }
     }
+}
+
+/// The value of a part that is the same in every run, where it has one and is not long to compute.
+pub(super) fn value(tree: &Tree) -> Option<Value> {
+    let mut nodes = MOST_NODES;
+    if is_constant(tree, &mut nodes) { evaluate(tree, &Record::default()).ok() } else { None }
 }
 
 /// Whether it is the same in every run. A field may be absent and be asked for with `or` or `has`, so nothing is said of one.

@@ -31,7 +31,7 @@ impl Checker<'_> {
             ("transformList" | "transformMap" | "transformMapEntry", Some(of), [first, second, when, body]) => {
                 Some(self.pairs(name, of, [first, second], (Some(when), body), range))
             }
-            ("or" | "orValue", Some(of), [other]) => Some(self.or(of, other, range)),
+            ("or" | "orValue", Some(of), [other]) => Some(self.or(name, of, other, range)),
             ("all" | "exists" | "exists_one" | "existsOne" | "filter" | "map", Some(of), [variable, body]) => {
                 Some(self.each(name, of, variable, (None, body), range))
             }
@@ -67,7 +67,7 @@ impl Checker<'_> {
         Typed::new(Tree::Present(Box::new(lenient(typed.tree))), Ty::Bool, range, typed.marks)
     }
 
-    fn or(&mut self, of: &IdedExpr, other: &IdedExpr, range: Range) -> Typed {
+    fn or(&mut self, name: &str, of: &IdedExpr, other: &IdedExpr, range: Range) -> Typed {
         let (of, other) = (self.part(of), self.part(other));
         let range = over(of.range, range);
         let marks = self.whole(&of).with(self.whole(&other));
@@ -77,7 +77,7 @@ impl Checker<'_> {
             ty => {
                 let (quoted, ty) = (self.quoted(of.range), ty.clone());
                 self.report(&codes::OPERATOR, range, format!("{quoted} is {ty} and never absent")).help =
-                    Some("leave out the `.or(…)`".to_owned());
+                    Some(format!("leave out the `.{name}(…)`"));
                 return of;
             }
         };

@@ -1,9 +1,15 @@
 //! What people bring along from other languages: functions, names and fields that are called otherwise here, or that no expression has.
 //! It only adds to a mistake that was found: a help line, and where the meaning leaves no doubt, a fix.
 
-use super::{Checker, Range, Typed};
-use crate::diagnostic::Diagnostic;
-use crate::ty::Ty;
+use super::{Checker, Form, Range, Typed};
+use crate::code::expression as codes;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::expr::convert::TYPE_NAMES;
+use crate::expr::tree::Tree;
+use crate::ty::{Marks, Ty};
+use crate::value::Value;
+use cel_interpreter::common::ast::{Expr as Node, IdedExpr};
+use std::sync::Arc;
 
 /// A function of other languages.
 struct Foreign {
@@ -82,6 +88,9 @@ const NAMES: &[(&str, &str)] = &[
     ("today", "run.now"),
 ];
 
+/// Words of this language that a name may be a slip of.
+const CONSTANTS: [&str; 3] = ["true", "false", "null"];
+
 fn foreign(name: &str) -> Option<&'static Foreign> {
     let plain = name.replace('_', "").to_ascii_lowercase();
     FUNCTIONS.iter().find(|known| known.names.contains(&plain.as_str()))
@@ -118,7 +127,9 @@ impl Checker<'_> {
         };
         // Without a run in scope there is no time either.
         if known.here == "run.now" && self.scope.get("run").is_none() {
-            return false;
+            *diagnostic =
+                diagnostic.clone().help("the time of a run is `run.now`, which the expressions of a flow have and this one has not");
+            return true;
         }
         self.rewritten(diagnostic, known.here, known.why, arguments, range);
         true
@@ -159,8 +170,33 @@ impl Checker<'_> {
 
     /// What a name of other languages is here.
     pub(super) fn name_elsewhere(&self, name: &str) -> Option<&'static str> {
-        let here = NAMES.iter().find(|(other, _)| *other == name).map(|(_, here)| *here)?;
-        (here != "run.now" || self.scope.get("run").is_some()).then_some(here)
+        if let Some((_, here)) = NAMES.iter().find(|(other, _)| *other == name) {
+            return (*here != "run.now" || self.scope.get("run").is_some()).then_some(*here);
+        }
+        let known = self.locals.iter().map(|local| local.name.as_str()).chain(self.scope.variables.iter().map(|known| known.name.as_str()));
+        let near = nearest(name, known.chain(CONSTANTS))?;
+        CONSTANTS.into_iter().find(|constant| *constant == near)
+    }
+
+    /// A key of a map without quotes, as other languages have it: a name that nothing has here.
+    pub(super) fn bare_key(&mut self, key: &IdedExpr) -> Option<Typed> {
+        let Node::Ident(name) = &key.expr else { return None };
+        let known = |name: &str| self.locals.iter().any(|local| local.name == name) || self.scope.get(name).is_some();
+        if known(name) || TYPE_NAMES.contains(&name.as_str()) || self.name_elsewhere(name).is_some() {
+            return None;
+        }
+        let range = self.token(key);
+        let span = self.span(range);
+        let near = nearest(name, self.scope.variables.iter().map(|known| known.name.as_str())).map(str::to_owned);
+        let diagnostic = self.report(&codes::UNKNOWN_NAME, range, format!("there is no `{name}` here"));
+        let found = diagnostic.clone().label("not in scope");
+        *diagnostic = match near {
+            Some(near) => found.help(format!("did you mean `{near}`, or the text `'{name}'`?")),
+            None => found.help(format!("the key of a map is text: write `'{name}'`")).fix("put it in quotes", span, format!("'{name}'")),
+        };
+        let text: Arc<str> = name.as_str().into();
+        let typed = Typed::new(Tree::Constant(Value::String(text.clone())), Ty::String, range, Marks::default());
+        Some(Typed { form: Form::Text(text), ..typed })
     }
 
     /// The size of a text or a list, written as a field. The range is that of the whole.

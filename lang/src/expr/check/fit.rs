@@ -255,7 +255,7 @@ impl Checker<'_> {
         let quoted = self.quoted(typed.range);
         let text = quoted.trim_matches('`').to_owned();
         let diagnostic = self.report(&codes::ABSENT, typed.range, format!("{quoted} may be absent here"));
-        diagnostic.label = format!("is {inner}?");
+        diagnostic.label = format!("{inner}, or absent");
         // Only of a path may be asked whether it is there.
         let path = text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
         let ask = if path { format!(", or ask first: `has({text}) && …`") } else { String::new() };

@@ -70,7 +70,11 @@ const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("contains(name, 'a')", &[("TW0212", "contains")]),
     ("duration('soon') > '1h'", &[("TW0208", "'soon'")]),
     ("timestamp('soon') > order.shipped_at", &[("TW0208", "'soon'")]),
-    ("name.matches('a(')", &[("TW0215", "name.matches('a(')")]),
+    ("name.matches('a(')", &[("TW0215", "'a('")]),
+    ("name.matches('[a' + 'b')", &[("TW0215", "'[a' + 'b'")]),
+    ("name.matches(true ? '*' : 'a')", &[("TW0215", "true ? '*' : 'a'")]),
+    ("name.matches(['(', 'b'].join('|'))", &[("TW0215", "['(', 'b'].join('|')")]),
+    ("name.matches('^' + 'a+' + '$') && name.matches(order.id)", &[]),
     ("order.paid * order.paid", &[("TW0206", "order.paid * order.paid")]),
     ("order.shipped_at + order.shipped_at", &[("TW0206", "order.shipped_at + order.shipped_at")]),
     ("found < found", &[("TW0206", "found")]),
@@ -122,6 +126,24 @@ fn each_mistake_underlines_its_own_words() {
 }
 
 #[test]
+fn a_pattern_that_cannot_be_read_says_why() {
+    for (pattern, reason, help) in [
+        ("[a", "`[a` is no regular expression: unclosed character class", "close the choice of characters with `]`"),
+        ("a(", "`a(` is no regular expression: unclosed group", "close the group with `)`"),
+        ("*a", "`*a` is no regular expression: repetition operator missing expression", "say before it what is repeated"),
+        ("(?=a)", "look-around", "looks neither ahead nor back"),
+        ("((a{1000}){1000}){1000}", "is too large a regular expression", "repeat less often"),
+    ] {
+        let text = format!("name.matches('{pattern}')");
+        let (_, literal) = written(&text);
+        let (_, diagnostics) = check(&text, &literal, 1, &scope(), &types(), None);
+        let [one] = diagnostics.as_slice() else { panic!("{text}: {diagnostics:?}") };
+        assert!(one.message.contains(reason), "{text}: {}", one.message);
+        assert!(one.help.as_deref().is_some_and(|told| told.contains(help)), "{text}: {:?}", one.help);
+    }
+}
+
+#[test]
 fn a_place_that_wants_a_type_refuses_another() {
     let money = Ty::Money;
     assert_eq!(found("name", Some(&money)), [("TW0205".to_owned(), "name".to_owned())]);
@@ -146,6 +168,9 @@ fn near_misses_come_with_a_fix() {
         ("true && not true", "not ", "!"),
         ("settings.return_window > '30 days'", "'30 days'", "'30d'"),
         ("'100% of %s'.format([name]) == ''", "%", "%%"),
+        ("name.upperASCII() == 'A'", "upperASCII", "upperAscii"),
+        ("tru || status > 1", "tru", "true"),
+        ("size({ab: 1, 'c': 2}) > 0", "ab", "'ab'"),
     ] {
         let (sources, literal) = written(text);
         let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
@@ -210,6 +235,11 @@ fn what_no_expression_has_is_said_to_be_elsewhere() {
         ("if(status > 1, 1, 2)", "condition ? one : other"),
         ("order.note ?? 'x'", "path.or(value)"),
         ("order.id == null", "has(path)"),
+        ("now() > order.shipped_at", "`run.now`, which the expressions of a flow have"),
+        ("order.id.orValue('x') == 'y'", "leave out the `.orValue(…)`"),
+        ("size({staus: 1}) > 0", "did you mean `status`, or the text `'staus'`?"),
+        ("size(lists.range(2000000)) > 0", "do it with less"),
+        ("lists.range(2000).map(a, lists.range(2000).map(b, a + b)).size() > 1", "make the inner list shorter"),
         ("found[-1].id == 'a'", "found.last()"),
     ] {
         let (_, literal) = written(text);

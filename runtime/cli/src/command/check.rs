@@ -18,7 +18,7 @@ pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
     let repository = Repository::open(place)?;
     let environment = place.environment.as_deref();
     let (compiled, fixed) = match options.fix {
-        Some(which) => mended(&repository, environment, which)?,
+        Some(which) => mended(&repository, environment, which, options.format == CheckFormat::Human)?,
         None => (repository.compile(environment), Vec::new()),
     };
     let (errors, warnings) = render::counts(&compiled);
@@ -32,7 +32,7 @@ pub(crate) fn run(place: &Place, options: &Check) -> Outcome {
 }
 
 /// Mends the files, and returns what is left and what was done.
-fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> Result<(Compiled, Vec<Fixed>), Failure> {
+fn mended(repository: &Repository, environment: Option<&str>, which: Fixes, human: bool) -> Result<(Compiled, Vec<Fixed>), Failure> {
     let mut mended = repository.with_texts(environment, |texts| mend(texts, which == Fixes::All));
     let mut written: Vec<&str> = Vec::new();
     for ((path, old), (_, new)) in repository.configuration.iter().zip(&mended.configuration) {
@@ -45,6 +45,11 @@ fn mended(repository: &Repository, environment: Option<&str>, which: Fixes) -> R
             return Err(failure);
         }
         written.push(path);
+    }
+    // The other formats have no place for what was not done.
+    for left in mended.left.iter().filter(|_| human) {
+        let (path, line, column, code) = (&left.path, left.line, left.column, left.code.id);
+        tell!("left {path}:{line}:{column}: {code}: {}: more would be wrong than is now", left.title);
     }
     repository.note_files(&mut mended.compiled);
     Ok((mended.compiled, mended.fixed))

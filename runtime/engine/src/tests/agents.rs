@@ -4,9 +4,10 @@ use super::drafts::{MODELS, questions};
 use super::world::*;
 use crate::approval::Verdict;
 use crate::event::EventKind;
-use crate::question::{Answer, Called, Prompt, Reply, ToolCall, Turn, Usage};
+use crate::question::{Answer, Called, Prompt, Reply as Words, ToolCall, Turn, Usage};
 use crate::replay::replay;
 use crate::summary::{RunStatus, RunSummary};
+use crate::twin::{Reply, Request};
 use tradewind_lang::value::Value;
 
 const FLOW: &str = r#"
@@ -36,7 +37,7 @@ fn reply(text: &str, calls: &[(&str, &str)]) -> Option<Answer> {
     };
     let calls = calls.iter().enumerate().map(call).collect();
     let usage = Some(Usage { input: 100, cached: 0, output: 10, reasoning: 0 });
-    Some(Answer::Said(Reply { text: text.into(), calls, usage, by: "s-1".into(), hedged: false, took: 1_000 }))
+    Some(Answer::Said(Words { text: text.into(), calls, usage, by: "s-1".into(), hedged: false, took: 1_000 }))
 }
 
 fn told(prompt: &Prompt) -> Vec<String> {
@@ -107,6 +108,20 @@ async fn a_write_waits_for_whom_the_policy_asks_and_is_done_once() {
     let effects = world.connectors.effects();
     assert_eq!(effects.len(), 1);
     assert_eq!(effects[0].2.get("amount"), Some(&money("5 USD")));
+}
+
+/// The shop has no such order, and the model is told why its tool came to nothing.
+#[tokio::test]
+async fn a_tool_that_fails_says_why_to_the_model_and_the_agent_goes_on() {
+    let missing = |request: &Request| (request.operation == "shop.order.get").then(|| Reply::Refused(failure("not-found", false)));
+    let says = |prompt: &Prompt| match told(prompt).first() {
+        None => reply("", &[("order", r#"{"id": "o1"}"#)]),
+        Some(told) if told.contains("not-found happened") => reply(r#"{"text": "There is no such order."}"#, &[]),
+        Some(_) => reply(r#"{"text": "I do not know."}"#, &[]),
+    };
+    let world = World::new(plan(&[PROJECT, MODELS, FLOW]), connectors(std::sync::Arc::new(missing))).saying(says);
+    let (run, _) = help(&world).await;
+    assert_eq!(run.output.get("text"), Some(&Value::string("There is no such order.")), "{:?}", run.failure);
 }
 
 #[tokio::test]

@@ -38,12 +38,22 @@ flow "ask" {
     observe "order" after="person" { call "shop.order.get" id="=input.id" }
     output { words "=person.words" }
 }
+route "strict" needs=classify { candidate "kind"; fail "nobody could sort it" }
+flow "sort" {
+    summary "Sort a text"
+    input "which"
+    decide "kind" { classify "kinds" route="strict" text="=input.id" }
+    output { kind "=kind.label" }
+}
+memory "paid" tier=working record="which" retention=forever
 memory "seen" tier=working record="which" retention=forever
 flow "note" {
     summary "Note each of several"
     input { field "ids" list<string> }
+    observe "order" { call "shop.order.get" id="=input.ids[0]" }
     each "all" in="=input.ids" as="one" max=5 {
         remember "kept" in="seen" { id "=one" }
+        remember "paid" in="paid" { id "=order.id" }
         output { id "=one" }
     }
     output { count "=size(all)" }
@@ -262,5 +272,19 @@ async fn what_is_remembered_of_an_item_rests_on_where_its_list_came_from() {
     world.settle(&engine).await;
     let origins: Vec<Vec<Source>> = engine.history_of("seen", None).await.unwrap().iter().map(|fact| fact.origin.sources.clone()).collect();
     assert_eq!(origins, [vec![Source::Input], vec![Source::Input]]);
+    // What stands around the loop is no part of its list.
+    let around = engine.history_of("paid", None).await.unwrap()[0].origin.sources.clone();
+    assert_eq!(around, [Source::Operation { step: "order".into(), operation: "shop.order.get".into() }]);
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ladder_of_labels_that_ends_in_a_failure_says_so_and_keeps_nobody_waiting() {
+    let world = world(|_| None);
+    let engine = world.open().await;
+    let run = engine.start("sort", which("of no kind"), "test").await.unwrap().run_id;
+    world.settle(&engine).await;
+    let failed = summary(&engine, &run).await;
+    assert_eq!((failed.status, failed.failure.unwrap().message.as_str()), (RunStatus::Failed, "nobody could sort it"));
     replay(&*world.log, 0).await.unwrap();
 }

@@ -179,6 +179,18 @@ async fn a_stage_waits_for_two_people_who_saw_the_same_thing() {
 }
 
 #[tokio::test]
+async fn an_edit_that_changes_nothing_keeps_the_agreement_of_those_before() {
+    let (world, engine) = staged().await;
+    let item = engine.approvals().await.unwrap().remove(0).approval;
+    engine.answer(&item.id, "ann@example.com", approve(None)).await.unwrap();
+    let nothing = Verdict::Approve { edits: Value::Record(std::sync::Arc::default()) };
+    engine.answer(&item.id, "bob@example.com", nothing).await.unwrap();
+    world.settle(&engine).await;
+    assert_eq!(world.connectors.effects().len(), 1, "both agreed to the same");
+    replay(&*world.log, 0).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_edit_is_judged_again_and_may_need_another_team_or_be_refused() {
     let (world, engine) = staged().await;
     let item = engine.approvals().await.unwrap().remove(0).approval;

@@ -52,8 +52,8 @@ pub(super) struct Life {
     in_flight: usize,
     /// An image of the last time that engine and log were compared.
     image: Option<Vec<u8>>,
-    /// How many keys were to be gone by then: an image of before somebody was forgotten is opened by nobody.
-    gone_then: usize,
+    /// How many keys were to be gone by then, and were by the log: an image of before somebody was forgotten is opened by nobody.
+    gone_then: (usize, usize),
 }
 
 impl Life {
@@ -88,7 +88,7 @@ impl Life {
             zombies: Vec::new(),
             in_flight,
             image: None,
-            gone_then: 0,
+            gone_then: (0, 0),
         }
     }
 
@@ -351,10 +351,14 @@ impl Life {
                 // What was folded is what the engine holds.
                 rebuilt => {
                     self.image = rebuilt.ok().and_then(|image| image.write(Vec::new()).ok());
-                    self.gone_then = self.disk.gone().len();
+                    self.gone_then = self.gone_now();
                 }
             }
         }
+    }
+
+    fn gone_now(&self) -> (usize, usize) {
+        (self.disk.gone().len(), self.judge.lock().unwrap().gone_by_log())
     }
 
     /// What the engine knows, the whole log says, and so does an image of earlier with what came after it.
@@ -372,7 +376,7 @@ impl Life {
         if let Some(image) = &self.image {
             let Ok(partly) = Engine::open_with(self.config(&up.process, true, 0), Some(&mut &image[..])).await else { return };
             let (one, other) = (known(&partly).await.unwrap_or_default(), known(&folded).await.unwrap_or_default());
-            let is_opened = partly.opened_with() > 0 || self.gone_then < self.disk.gone().len();
+            let is_opened = partly.opened_with() > 0 || self.gone_then != self.gone_now();
             if one != other || !is_opened {
                 let differing = one.iter().zip(&other).find(|(one, other)| one != other);
                 let what = format!("a start from an image and one from the log differ: {differing:?}, {} and {}", one.len(), other.len());

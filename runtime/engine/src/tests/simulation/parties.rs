@@ -100,7 +100,7 @@ pub(super) async fn sells(life: &mut Life) {
     starts(life, 35, 1).await;
 }
 
-/// People write, and are remembered; one of them wants to be forgotten while runs of his are under way, or wait, or look for what he wrote.
+/// People write, and are remembered; where `TRADEWIND_FORGETS` is set, one of them wants to be forgotten while runs of his are under way, or wait, or look for what he wrote.
 pub(super) async fn writes(life: &mut Life) {
     for _ in 0..1 + life.one_of(3) {
         let count = 1 + life.one_of(3);
@@ -115,7 +115,10 @@ pub(super) async fn writes(life: &mut Life) {
         let turns = life.random.below(30);
         life.turns(turns).await;
         let customer = ["c1", "c2", "c3", "c4"][life.one_of(4)];
-        life.forget(customer).await;
+        // Drawn alike where nobody is: the lives of both are the same up to here.
+        if std::env::var("TRADEWIND_FORGETS").is_ok() {
+            life.forget(customer).await;
+        }
         match life.one_of(6) {
             0 => life.crash(),
             1 => life.take_over().await,

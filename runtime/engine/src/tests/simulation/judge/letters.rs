@@ -29,6 +29,8 @@ pub(super) struct Letters {
     gone: BTreeMap<KeyName, u64>,
     /// The keys that each run met.
     met: BTreeMap<Arc<str>, BTreeSet<KeyName>>,
+    /// Runs of which something was dropped as it was written.
+    hollow: BTreeSet<Arc<str>>,
     /// Runs of which somebody was forgotten before they had ended, and in which segment.
     bereft: BTreeMap<Arc<str>, u64>,
     segments: u64,
@@ -76,6 +78,9 @@ pub(super) fn look(judge: &mut Judge, event: &Event) {
         forgotten(judge, seq, keys);
     }
     let Some(run) = &event.header.run else { return };
+    if event.header.erased {
+        judge.letters.hollow.insert(run.clone());
+    }
     judge.letters.met.entry(run.clone()).or_default().extend(event.header.subjects.iter().copied());
     judge.letters.begun.entry(run.clone()).or_insert(seq);
     let is_new = matches!(&event.kind, EventKind::IntentRecorded(_) | EventKind::ModelAsked(_) | EventKind::FactRemembered { .. });
@@ -177,7 +182,12 @@ impl Judge {
     /// Whether a run met somebody who was forgotten.
     pub(in super::super) fn is_erased(&self, run: &Arc<str>) -> bool {
         let mut met = self.letters.met.get(run).into_iter().flatten();
-        met.any(|key| self.letters.gone.contains_key(key))
+        self.letters.hollow.contains(run) || met.any(|key| self.letters.gone.contains_key(key))
+    }
+
+    /// How many keys are gone by the log.
+    pub(in super::super) fn gone_by_log(&self) -> usize {
+        self.letters.gone.len()
     }
 
     /// Whether it is in the log that keys are gone.
