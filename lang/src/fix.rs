@@ -111,6 +111,7 @@ impl Mending<'_> {
             return None;
         }
         let texts = self.made(compiled, single).filter(|texts| !self.seen.contains(texts))?;
+        self.trials += 1;
         let after = self.compile(&texts);
         let mut inner = Mending {
             repository: self.repository,

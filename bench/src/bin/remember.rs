@@ -27,14 +27,14 @@ flow "newest" {
     input { field "line" int; field "customer" string; field "product" string }
     key "=string(input.line)"
     observe "known" { recall "bought" subject="=input.customer" last=3 }
-    remember "kept" in="bought" subject="=input.customer" { customer "=input.customer"; product "=input.product" }
+    remember "kept" after="known" in="bought" subject="=input.customer" { customer "=input.customer"; product "=input.product" }
     output { known "=size(known)" }
 }
 flow "alike" {
     input { field "line" int; field "customer" string; field "product" string }
     key "=string(input.line)"
     observe "known" { recall "bought" subject="=input.customer" query="=input.product" top=3 }
-    remember "kept" in="bought" subject="=input.customer" { customer "=input.customer"; product "=input.product" }
+    remember "kept" after="known" in="bought" subject="=input.customer" { customer "=input.customer"; product "=input.product" }
     output { known "=size(known)" }
 }
 "#;

@@ -256,7 +256,7 @@ impl Checker<'_> {
         let path = shown.path.clone().unwrap_or_else(|| "path".to_owned());
         let diagnostic = self.report(&codes::ABSENT, shown.place, format!("{quoted} may be absent here"));
         if diagnostic.label.is_empty() {
-            diagnostic.label = format!("is {inner}?");
+            diagnostic.label = format!("{inner}, or absent");
         }
         diagnostic.help =
             Some(format!("show it only where it is: `{{% if {path} %}}…{{% endif %}}`, or say what stands instead: `| default('')`"));

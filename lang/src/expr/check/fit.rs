@@ -255,12 +255,20 @@ impl Checker<'_> {
         let quoted = self.quoted(typed.range);
         let text = quoted.trim_matches('`').to_owned();
         let diagnostic = self.report(&codes::ABSENT, typed.range, format!("{quoted} may be absent here"));
-        diagnostic.label = format!("{inner}, or absent");
+        diagnostic.label = labelled(&typed.ty);
         // Only of a path may be asked whether it is there.
         let path = text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
         let ask = if path { format!(", or ask first: `has({text}) && …`") } else { String::new() };
         diagnostic.help = Some(format!("say what holds then: `{text}.or(…)`{ask}"));
         Typed { ty: inner, ..typed }
+    }
+}
+
+/// What a part is, for a label: a type with a `?` behind it would read as a question.
+pub(super) fn labelled(ty: &Ty) -> String {
+    match ty {
+        Ty::Optional(inner) => format!("{inner}, or absent"),
+        ty => format!("is {ty}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Operators: what they take, what they give, and how literals beside them are read.
 
-use super::fit::{reads_exactly, reads_text};
+use super::fit::{labelled, reads_exactly, reads_text};
 use super::{Checker, Form, Range, Typed, over};
 use crate::code::expression as codes;
 use crate::expr::closed;
@@ -92,7 +92,7 @@ impl Checker<'_> {
             let (left, right) = (one.ty.clone(), other.ty.clone());
             let (first, second) = (self.span(one.range), self.span(other.range));
             let diagnostic = self.report(&codes::TYPE, range, format!("a choice gives {left} or {right}, it must give one type"));
-            *diagnostic = diagnostic.clone().also(first, format!("is {left}")).also(second, format!("is {right}"));
+            *diagnostic = diagnostic.clone().also(first, labelled(&left)).also(second, labelled(&right));
             return Typed::unknown(range);
         };
         let (one, other) = (self.fit(one, &ty), self.fit(other, &ty));
@@ -237,7 +237,7 @@ impl Checker<'_> {
         let (first, second) = (self.span(left.range), self.span(right.range));
         let (one, other) = (left.ty.clone(), right.ty.clone());
         let diagnostic = self.report(&codes::OPERATOR, range, format!("`{sign}` does not take {one} and {other}"));
-        *diagnostic = diagnostic.clone().also(first, format!("is {one}")).also(second, format!("is {other}"));
+        *diagnostic = diagnostic.clone().also(first, labelled(&one)).also(second, labelled(&other));
         diagnostic.help = match (&one, &other) {
             (Ty::Money, Ty::Int | Ty::Double) | (Ty::Int | Ty::Double, Ty::Money) => {
                 Some("a number has no currency: write money as `'100 USD'`".to_owned())

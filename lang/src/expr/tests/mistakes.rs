@@ -144,6 +144,18 @@ fn a_pattern_that_cannot_be_read_says_why() {
 }
 
 #[test]
+fn a_type_that_may_be_absent_is_no_question() {
+    for (text, labels) in [("maybe + 1 > 2", &["int, or absent"][..]), ("true ? maybe : 'a'", &["", "int, or absent", "is string"])] {
+        let (_, literal) = written(text);
+        let (_, diagnostics) = check(text, &literal, 1, &scope(), &types(), None);
+        let [one] = diagnostics.as_slice() else { panic!("{text}: {diagnostics:?}") };
+        let told: Vec<&str> =
+            std::iter::once(&one.label).chain(one.secondary.iter().map(|label| &label.text)).map(String::as_str).collect();
+        assert_eq!(told, labels, "{text}");
+    }
+}
+
+#[test]
 fn a_place_that_wants_a_type_refuses_another() {
     let money = Ty::Money;
     assert_eq!(found("name", Some(&money)), [("TW0205".to_owned(), "name".to_owned())]);
