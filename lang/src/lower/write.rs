@@ -251,7 +251,9 @@ impl Context<'_> {
             let message = format!("text from outside{read} chooses `{name}` of `{}`", operation.name);
             let diagnostic = Diagnostic::new(&meaning::TAINTED, span, message).label("outside text chooses it");
             let diagnostic = self.with_way(diagnostic, checked, place);
-            self.report(diagnostic.help("take it from a trusted record, or bound it with `among(x, own_list)` or `between(x, lo, hi)`"));
+            self.report(diagnostic.help(
+                "take it from a trusted record, or bound it: `among(x, own_list)`, and a number or an amount with `between(x, lo, hi)`",
+            ));
         }
     }
 

@@ -212,7 +212,9 @@ impl Checker<'_> {
         let mut trees = Vec::new();
         let mut marks = Marks::default();
         // A value that is held to a list or a range is one that the list or the range allows, whoever said it.
-        let mut held = matches!(row.name, "among" | "between" | "endorse");
+        // Between two texts nearly every text lies.
+        let is_measure = matches!(same, Some(Ty::Int | Ty::Double | Ty::Decimal | Ty::Money | Ty::Duration | Ty::Timestamp));
+        let mut held = matches!(row.name, "among" | "endorse") || row.name == "between" && is_measure;
         let endorsed = arguments.first().filter(|_| row.name == "endorse").cloned();
         // One of theirs tells them which of what they wrote it was.
         let mixed = arguments.first().is_some_and(|first| first.marks.mixed) && held && endorsed.is_none();
