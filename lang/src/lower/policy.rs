@@ -10,6 +10,7 @@ use crate::expr::{Expr, Scope, Tree};
 use crate::plan::{
     Deny, EffectKind, Escalate, Escalation, Level, Limit, LimitElse, Measure, MoneyDirection, Need, OnTimeout, Policy, Window,
 };
+use crate::proof::Ways;
 use crate::shape::{Shaped, given};
 use crate::source::Span;
 use crate::template::{self, Template};
@@ -192,9 +193,12 @@ impl Context<'_> {
             self.prove_possible(scope, rule, &mut unproved);
         }
         // The first that holds denies, and says why.
-        let mut ways = self.prove_each_decides(scope, &denies, "denies it first", &mut unproved);
+        self.prove_each_decides(scope, &denies, "denies it first", &mut unproved);
         let (read, readings) = (self.readings(scope, &denies), self.readings(scope, &escalates));
         let earlier = Earlier { written: &denies, read: &read, near: 0..denies.len().min(MOST_EARLIER) };
+        // Anew: what was spent on the denials among themselves is not missing here.
+        let mut ways = Ways::default();
+        read.iter().for_each(|deny| ways.also_fails(deny));
         for (rule, reading) in escalates.iter().zip(&readings) {
             if !self.prove_possible(scope, rule, &mut unproved) {
                 self.prove_not_shadowed((rule, reading), &earlier, &mut ways, "denies it first", &mut unproved);

@@ -106,8 +106,8 @@ impl Context<'_> {
         self.report_unproved(unproved);
     }
 
-    /// Of conditions of which the first that holds decides, each may, and somewhere all before it fail. Gives the ways in which all of them fail.
-    pub(crate) fn prove_each_decides(&mut self, scope: &Scope, conditions: &[Written<'_>], label: &str, unproved: &mut Unproved) -> Ways {
+    /// Of conditions of which the first that holds decides, each may, and somewhere all before it fail.
+    pub(crate) fn prove_each_decides(&mut self, scope: &Scope, conditions: &[Written<'_>], label: &str, unproved: &mut Unproved) {
         let readings = self.readings(scope, conditions);
         let mut ways = Ways::default();
         for (place, (condition, reading)) in conditions.iter().zip(&readings).enumerate() {
@@ -121,7 +121,6 @@ impl Context<'_> {
             }
             ways.also_fails(reading);
         }
-        ways
     }
 
     /// Conditions, each read once.
