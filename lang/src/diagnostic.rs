@@ -60,11 +60,21 @@ pub struct Diagnostic {
     pub fixes: Vec<Fix>,
 }
 
+/// One line, whatever was quoted in it: reports hold a message to one, and a name may be a text over several.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let lines: Vec<&str> = text.split(char::is_control).map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join(" ")
+}
+
 impl Diagnostic {
     /// A diagnostic with a message at a place.
     #[must_use]
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), span, label: String::new(), secondary: Vec::new(), help: None, fixes: Vec::new() }
+        let message = one_line(message.into());
+        Self { code, message, span, label: String::new(), secondary: Vec::new(), help: None, fixes: Vec::new() }
     }
 
     /// Error or warning, as its code says.
@@ -76,14 +86,14 @@ impl Diagnostic {
     /// With a few words at the primary place.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {
-        self.label = text.into();
+        self.label = one_line(text.into());
         self
     }
 
     /// With another place.
     #[must_use]
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label { span, text: one_line(text.into()) });
         self
     }
 

@@ -37,6 +37,23 @@ fn a_policy_that_is_loosened_fails_the_scenario_that_guards_it() {
 }
 
 #[test]
+fn a_run_that_still_waits_is_told_with_what_it_waits_for() {
+    let stage = crate::of_text(
+        r#"project "x" { currency "USD"; environment "dev" { store "memory://"; twins #true } }
+team "support" { member "ana@shop.example" }
+type "said" { field "yes" bool }
+flow "asks" {
+    input { field "id" string }
+    ask "person" to="support" within="4h" on-timeout=stop { question "Go on?"; answer "said" }
+    output { yes "=person.yes" }
+}
+scenario "nobody answers" { flow "asks"; at "2026-11-02T09:00:00Z"; given { input { id "1" } }; expect { output { yes #true } } }
+"#,
+    );
+    let _ = stage.run(["test"]).exits(4).says("the run is waiting; `person` is asked of support");
+}
+
+#[test]
 fn mistakes_and_empty_choices_are_told_apart() {
     let stage = trained();
     let _ = stage.run(["test", "no such scenario"]).exits(64).says("TW0550");

@@ -12,7 +12,7 @@ use tradewind_engine::engine::{Config, Engine};
 use tradewind_engine::event::EventKind;
 use tradewind_engine::ports::{BoxFuture, Classification, Embedded, Made, Models};
 use tradewind_engine::question::{Answer, Prompt, Reply, Silence, Usage};
-use tradewind_engine::summary::{RunFilter, RunStatus};
+use tradewind_engine::summary::{RunFilter, RunStatus, StepDetails};
 use tradewind_engine::twin::MemoryLog;
 use tradewind_lang::conceal::SECRET;
 use tradewind_lang::conform;
@@ -312,8 +312,11 @@ impl Play<'_> {
     async fn check_output(&self, fields: &[(String, Value)]) -> Result<(), String> {
         let details = self.details().await?;
         if details.summary.status != RunStatus::Completed {
-            let why = details.summary.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-            return Err(format!("the run is {}{why}", details.summary.status.as_str()));
+            let failure = details.summary.failure.as_ref().map(|failure| format!(": {failure}"));
+            // Where it stands, and for whom: what the scenario has to answer or to let pass.
+            let stands = details.steps.iter().filter(|step| matches!(step.status, "asked" | "waits" | "open"));
+            let stands = stands.map(|step| format!("; `{}` {}", step.name, standing(step))).collect::<String>();
+            return Err(format!("the run is {}{}{stands}", details.summary.status.as_str(), failure.unwrap_or_default()));
         }
         for (name, wanted) in fields {
             let found = details.summary.output.get(name).cloned().unwrap_or(Value::Null);
@@ -369,4 +372,15 @@ fn compare(found: usize, count: Option<u32>, what: &str, more: &str) -> Result<(
     let wanted = count.map_or(found > 0, |count| usize::try_from(count).is_ok_and(|count| count == found));
     let number = count.map_or_else(|| "at least 1".to_owned(), |count| count.to_string());
     if wanted { Ok(()) } else { Err(format!("expected {number} {what}, found {found} ({more})")) }
+}
+
+/// What a step that is not over waits for.
+fn standing(step: &StepDetails) -> String {
+    let note = step.note.as_deref().unwrap_or_default();
+    match step.status {
+        // The note is the number of the question, and whom it is put to.
+        "asked" => format!("is asked of {}", note.split_once(" of ").map_or(note, |(_, whom)| whom)),
+        "waits" => format!("waits: {note}"),
+        _ => format!("is open: {note}"),
+    }
 }
