@@ -315,7 +315,7 @@ impl Play<'_> {
             let failure = details.summary.failure.as_ref().map(|failure| format!(": {failure}"));
             // Where it stands, and for whom: what the scenario has to answer or to let pass.
             let stands = details.steps.iter().filter(|step| matches!(step.status, "asked" | "waits" | "open"));
-            let stands = stands.map(|step| format!("; `{}` {}", step.name, standing(step))).collect::<String>();
+            let stands = stands.map(|step| format!("; `{}` {}", step.name, waits_for(step))).collect::<String>();
             return Err(format!("the run is {}{}{stands}", details.summary.status.as_str(), failure.unwrap_or_default()));
         }
         for (name, wanted) in fields {
@@ -375,7 +375,7 @@ fn compare(found: usize, count: Option<u32>, what: &str, more: &str) -> Result<(
 }
 
 /// What a step that is not over waits for.
-fn standing(step: &StepDetails) -> String {
+fn waits_for(step: &StepDetails) -> String {
     let note = step.note.as_deref().unwrap_or_default();
     match step.status {
         // The note is the number of the question, and whom it is put to.
