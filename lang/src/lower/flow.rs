@@ -364,12 +364,15 @@ impl Context<'_> {
     }
 }
 
-/// Steps with what they wait for.
+/// Steps with what they wait for. Where one could not be lowered, those behind it move up, and what names a step by its place moves with it: a
+/// step that seemed to stand in itself would be followed without end.
 pub(crate) fn finished(lowered: BTreeMap<usize, Lowered>, depends: Vec<BTreeSet<usize>>) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for (lowered, depends) in lowered.into_values().zip(depends) {
-        let depends = depends.into_iter().filter_map(|at| u16::try_from(at).ok()).map(StepId).collect();
-        steps.push(Step { depends, ..lowered.step });
-    }
-    steps
+    let places: BTreeMap<usize, u16> = lowered.keys().copied().zip(0_u16..).collect();
+    let place = |before: usize| places.get(&before).copied().map(StepId);
+    let of = |(at, lowered): (usize, Lowered)| {
+        let depends = depends.get(at).into_iter().flatten().filter_map(|at| place(*at)).collect();
+        let within = lowered.step.within.and_then(|(holder, arm)| Some((place(usize::from(holder.0))?, arm)));
+        Step { depends, within, ..lowered.step }
+    };
+    lowered.into_iter().map(of).collect()
 }

@@ -234,8 +234,7 @@ impl Ranker {
             }
         }
         let of = |(_, places): &([u8; 32], Vec<usize>)| meaning_of(&sought.memory, facts.get(*places.first()?)?);
-        let open: Vec<(Arc<str>, ([u8; 32], Vec<usize>))> =
-            open.into_iter().map(|entry| (of(&entry).unwrap_or_default().into(), entry)).collect();
+        let open: Vec<(Arc<str>, _)> = open.into_iter().map(|entry| (of(&entry).unwrap_or_default().into(), entry)).collect();
         for batch in batches(&open, |(text, _)| text.len(), batch(model.as_deref())) {
             let texts: Vec<Arc<str>> = batch.iter().map(|(text, _)| text.clone()).collect();
             let embedded = embed((&sought.vectors, &sought.memory, model.clone()), texts, (by, width)).await?;

@@ -86,7 +86,7 @@ impl Stage {
 
     async fn nearest(&self, query: &str) -> Result<(String, String), SearchError> {
         let found = self.engine.search("notes", None, query, 1, None).await?;
-        let text = found.facts[0].0.fields.get("text").unwrap().as_str().unwrap().to_owned();
+        let text = found.facts.first().unwrap().0.fields.get("text").unwrap().as_str().unwrap().to_owned();
         Ok((text, found.by.to_string()))
     }
 }

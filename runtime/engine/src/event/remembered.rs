@@ -17,7 +17,7 @@ pub(super) fn origin(origin: &Origin) -> Fields {
 }
 
 fn cost(money: Option<Money>) -> Value {
-    money.map_or(Value::Null, |money| Value::Money(money))
+    money.map_or(Value::Null, Value::Money)
 }
 
 /// What is asked for vectors: how much of it, and never what it says.
