@@ -136,8 +136,7 @@ const CERTAIN: usize = 5;
 
 /// Whether a name that stands for something of the user's own is certainly another one that is near to it: a letter too many or too few, two that
 /// changed their places, capitals; one in place of another only in a word that is long enough.
-#[must_use]
-pub fn is_slip(name: &str, near: &str) -> bool {
+fn is_slip(name: &str, near: &str) -> bool {
     name.chars().count() >= CERTAIN || name.chars().count() != near.chars().count() || has_same_letters(name, near)
 }
 
